@@ -1,0 +1,1 @@
+"""`bystack bench`: figures beside a floor measured in the same run."""

@@ -1,0 +1,1 @@
+"""The `bystack` command: one file per group of subcommands."""

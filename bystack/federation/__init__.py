@@ -1,0 +1,1 @@
+"""Distributed keys, charter, payouts: watches both chains and decides from proofs. Pure."""

@@ -1,0 +1,1 @@
+"""Coins, transactions, policies and vaults: shared by the main chain and every sidechain. Pure."""

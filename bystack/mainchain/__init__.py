@@ -1,0 +1,1 @@
+"""The rules of the proof-of-work main chain. It knows no sidechain. Pure."""

@@ -1,0 +1,1 @@
+"""Runs things: processes, disk, sockets, RPC. The only shell around the rules."""

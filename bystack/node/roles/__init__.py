@@ -1,0 +1,1 @@
+"""One file per exec'd process: this listing is the process list."""

@@ -1,0 +1,1 @@
+"""Bytes, hashes, trees, keys: what every other folder stands on. Pure: no I/O, clock or dice."""

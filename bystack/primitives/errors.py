@@ -1,0 +1,39 @@
+"""Whose fault an error is: a peer broke a rule (`Invalid`) or we did (`Misuse`).
+
+One class per reason; the class name is the rule's name on the wire, in RPC and in logs; the facts
+are keyword arguments and readable as attributes. A database error is neither.
+"""
+
+from __future__ import annotations
+
+
+def _show(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+class Invalid(Exception):
+    """Input from outside broke a rule: refuse it, change nothing, go on."""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(facts)
+
+    def __getattr__(self, name: str) -> object:
+        facts = self.__dict__.get("facts", {})
+        if name in facts:
+            return facts[name]
+        raise AttributeError(name)
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that refused."""
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        sentence = (type(self).__doc__ or "").strip().splitlines()[0].rstrip(".")
+        facts = ", ".join(f"{k}={_show(v)}" for k, v in self.facts.items())
+        return f"{self.rule}: {sentence}" + (f" ({facts})" if facts else "")
+
+
+class Misuse(Exception):
+    """Our own code broke a contract: a bug, never a verdict on input."""

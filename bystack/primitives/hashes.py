@@ -1,0 +1,43 @@
+"""Tagged SHA-256: one domain per kind of thing (BIP 340, "Tagged Hashes").
+
+`tagged("tx")` hashes under the tag `bystack/tx`; the two blocks of tag prefix are absorbed once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+
+TaggedHash = Callable[..., bytes]
+
+
+@cache
+def tagged(thing: str) -> TaggedHash:
+    """A function from byte strings (concatenated) to 32 bytes, in the domain `bystack/<thing>`."""
+    return tagged_exactly(f"bystack/{thing}")
+
+
+@cache
+def tagged_exactly(tag: str) -> TaggedHash:
+    """As `tagged`, under a tag named in full (for tags other specifications define)."""
+    prefix = hashlib.sha256(tag.encode()).digest()
+    midstate = hashlib.sha256(prefix + prefix)
+
+    def digest(*parts: bytes) -> bytes:
+        state = midstate.copy()
+        for part in parts:
+            state.update(part)
+        return state.digest()
+
+    return digest
+
+
+def sha256(data: bytes) -> bytes:
+    """Plain SHA-256, for the formats of others and for proof of work."""
+    return hashlib.sha256(data).digest()
+
+
+def fixed(value: int, size: int = 8) -> bytes:
+    """An integer as `size` big-endian bytes, for fields of a hash preimage."""
+    return value.to_bytes(size, "big")

@@ -1,0 +1,1 @@
+"""The rules of a sidechain: relay of the main chain, claims and burns, modules, blocks. Pure."""

@@ -1,0 +1,1 @@
+"""BBFT and other engines: machines without I/O that never touch coins. Pure."""

@@ -1,0 +1,1 @@
+"""Application modules of a sidechain: actions, state under a prefix, queries. Pure."""
