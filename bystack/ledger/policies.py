@@ -1,0 +1,70 @@
+"""The language of spending conditions: small, bounded, without loops.
+
+An output commits to the Merkle root of alternative branches; spending reveals one branch and its
+path. What is unknown is refused. Idea and names after Miniscript (Wuille, Poelstra, Kanjalkar).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+from msgspec import Meta
+
+from bystack.primitives.codec import U8, U63, Bytes32, Bytes48, Wire
+
+MAX_DEPTH = 8
+MAX_NODES = 64
+MAX_KEYS = 32
+MAX_BRANCHES = 1024
+
+
+class Key(Wire, tag=0):
+    """A BIP 340 Schnorr signature by `key` (x-only)."""
+
+    key: Bytes32
+
+
+class Bls(Wire, tag=1):
+    """A BLS12-381 signature by the group key `key`."""
+
+    key: Bytes48
+
+
+class Thresh(Wire, tag=2):
+    """Exactly `k` of `subs` are satisfied in the witness."""
+
+    k: U8
+    subs: Annotated[tuple[Policy, ...], Meta(min_length=1, max_length=MAX_NODES)]
+
+
+class All(Wire, tag=3):
+    """Every one of `subs`."""
+
+    subs: Annotated[tuple[Policy, ...], Meta(min_length=1, max_length=MAX_NODES)]
+
+
+class Any(Wire, tag=4):
+    """Exactly one of `subs` is satisfied in the witness."""
+
+    subs: Annotated[tuple[Policy, ...], Meta(min_length=1, max_length=MAX_NODES)]
+
+
+class After(Wire, tag=5):
+    """Not before this block height."""
+
+    height: U63
+
+
+class Older(Wire, tag=6):
+    """Not before the coin is this many blocks old."""
+
+    blocks: U63
+
+
+class Sha256(Wire, tag=7):
+    """A 32-byte preimage of `hash`."""
+
+    hash: Bytes32
+
+
+Policy = Union[Key, Bls, Thresh, All, Any, After, Older, Sha256]  # noqa: UP007 - recursive
