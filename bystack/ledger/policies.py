@@ -11,6 +11,7 @@ from typing import Annotated, Union
 from msgspec import Meta
 
 from bystack.primitives.codec import U8, U63, Bytes32, Bytes48, Wire
+from bystack.primitives.errors import Invalid
 
 MAX_DEPTH = 8
 MAX_NODES = 64
@@ -68,3 +69,30 @@ class Sha256(Wire, tag=7):
 
 
 Policy = Union[Key, Bls, Thresh, All, Any, After, Older, Sha256]  # noqa: UP007 - recursive
+
+
+class PolicyInvalid(Invalid):
+    """The policy is too deep, too large, or a threshold is out of range."""
+
+
+def check_policy(policy: Policy) -> int:
+    """The number of nodes; raises `PolicyInvalid` beyond the bounds (depth 8, 64 nodes, 32 keys)."""
+    nodes, keys = _measure(policy, 1)
+    if nodes > MAX_NODES or keys > MAX_KEYS:
+        raise PolicyInvalid(nodes=nodes, keys=keys)
+    return nodes
+
+
+def _measure(policy: Policy, depth: int) -> tuple[int, int]:
+    if depth > MAX_DEPTH:
+        raise PolicyInvalid(depth=depth, most=MAX_DEPTH)
+    match policy:
+        case Thresh(k, subs) if not 1 <= k <= len(subs):
+            raise PolicyInvalid(threshold=k, of=len(subs))
+        case Thresh(_, subs) | All(subs) | Any(subs):
+            parts = [_measure(sub, depth + 1) for sub in subs]
+            return 1 + sum(n for n, _ in parts), sum(k for _, k in parts)
+        case Key() | Bls():
+            return 1, 1
+        case _:
+            return 1, 0

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bystack.ledger.policies import All, Any, Bls, Key, Policy, Thresh
+from bystack.ledger.policies import All, Any, Bls, Key, Policy, Thresh, check_policy
 from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
@@ -117,8 +117,6 @@ def check_terms(terms: Terms) -> None:
 
 
 def _check_policy(policy: Policy) -> None:
-    from bystack.ledger.satisfaction import check_policy
-
     if any(True for _ in _foreign(policy)):
         raise TermsInvalid(reason="only key, bls, thresh, all and any stand in terms")
     check_policy(policy)
