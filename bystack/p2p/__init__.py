@@ -1,1 +1,1 @@
-"""Moves bytes between peers; knows no chain. Only `transport` and `host` touch trio."""
+"""Moves bytes between peers and knows no chain: payloads are opaque, with a small integer kind."""

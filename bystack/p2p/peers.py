@@ -1,0 +1,7 @@
+"""Whom to dial and whom to refuse."""
+
+from __future__ import annotations
+
+
+class PeerBook:
+    """Addresses, scores and bans."""
