@@ -9,7 +9,7 @@ the object must encode to the very bytes received, since msgspec accepts non-min
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 from msgspec import Meta
@@ -32,6 +32,7 @@ Bytes96 = Annotated[bytes, Meta(min_length=96, max_length=96)]
 T = TypeVar("T")
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Base of every wire type: an immutable array of its fields in declared order."""
 
@@ -69,8 +70,9 @@ def decode(kind: type[T], data: bytes, limit: int) -> T:
     """
     if len(data) > limit:
         raise TooLong(length=len(data), limit=limit)
+    key: Any = kind  # a class is hashable, which its type does not say
     try:
-        value = _decoder(kind).decode(data)
+        value = _decoder(key).decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise Malformed(type=getattr(kind, "__name__", str(kind)), reason=str(error)) from None
     if _encoder.encode(value) != data:

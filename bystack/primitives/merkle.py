@@ -1,0 +1,107 @@
+"""Binary Merkle tree over a list: its root, and short proofs that one element stands in it.
+
+Leaves and nodes are hashed under different tags, so a node is never taken for a leaf. An odd node is
+carried up, never duplicated: duplication lets two lists share a root (CVE-2012-2459). The root
+alone does not bind the number of leaves, so whoever commits to a root commits to the count beside
+it and hands that count to `merkle_verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from bystack.primitives.codec import U32, Bytes32, Wire
+from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import tagged
+
+_leaf = tagged("merkle/leaf")
+_node = tagged("merkle/node")
+EMPTY_ROOT = tagged("merkle/empty")()
+
+
+class ProofCount(Invalid):
+    """The proof speaks of a list of another length."""
+
+
+class ProofIndex(Invalid):
+    """The proof's index is not inside the list."""
+
+
+class ProofLength(Invalid):
+    """The proof has too many or too few hashes."""
+
+
+class ProofMismatch(Invalid):
+    """The proof does not lead to the committed root."""
+
+
+class MerkleProof(Wire):
+    """Element `index` of a list of `count`: its siblings from the leaf upwards."""
+
+    index: U32
+    count: U32
+    path: Annotated[tuple[Bytes32, ...], Meta(max_length=32)]
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The 32-byte root of a list of byte strings; a constant of its own for the empty list."""
+    if not leaves:
+        return EMPTY_ROOT
+    level = [_leaf(leaf) for leaf in leaves]
+    while len(level) > 1:
+        level = _parents(level)
+    return level[0]
+
+
+def _parents(level: list[bytes]) -> list[bytes]:
+    parents = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+    return parents + level[-1:] if len(level) % 2 else parents
+
+
+def merkle_prove(leaves: Sequence[bytes], index: int) -> MerkleProof:
+    """The proof that `leaves[index]` stands at `index`. Raises `ProofIndex`."""
+    count = len(leaves)
+    if not 0 <= index < count:
+        raise ProofIndex(index=index, count=count)
+    level, at, path = [_leaf(leaf) for leaf in leaves], index, []
+    while len(level) > 1:
+        path += level[at ^ 1 : (at ^ 1) + 1]  # nothing where the node is carried up
+        level, at = _parents(level), at // 2
+    return MerkleProof(index, count, tuple(path))
+
+
+def _sides(index: int, count: int) -> Iterator[int]:
+    """For each sibling on the way up: 1 where it stands to the left, 0 to the right."""
+    while count > 1:
+        if index ^ 1 < count:
+            yield index & 1
+        index, count = index // 2, (count + 1) // 2
+
+
+def merkle_verify(root: bytes, count: int, leaf: bytes, proof: MerkleProof) -> None:
+    """Check that `leaf` is in the list of `count` elements that `root` commits to.
+
+    `root` and `count` come from the commitment, `leaf` is the element itself, not its hash. Raises
+    `ProofCount`, `ProofIndex`, `ProofLength`, `ProofMismatch`.
+    """
+    if proof.count != count:
+        raise ProofCount(expected=count, given=proof.count)
+    if not 0 <= proof.index < count:
+        raise ProofIndex(index=proof.index, count=count)
+    sides = list(_sides(proof.index, count))
+    if len(proof.path) != len(sides):
+        raise ProofLength(expected=len(sides), given=len(proof.path))
+    if climb(_leaf(leaf), proof.path, sides, _node) != root:
+        raise ProofMismatch(root=root, index=proof.index)
+
+
+def climb(
+    at: bytes, path: Sequence[bytes], sides: Sequence[int], node: Callable[..., bytes]
+) -> bytes:
+    """The root reached from `at`: each sibling stands left of us where its side is 1."""
+    for sibling, left in zip(path, sides, strict=True):
+        at = node(sibling, at) if left else node(at, sibling)
+    return at
