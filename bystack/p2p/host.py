@@ -29,9 +29,9 @@ __all__ = [
 class HostConfig:
     """What a host is told: the network it belongs to, where it listens, whom it keeps.
 
-    `chain` is 32 bytes, `magic` 4; `peers` are "host:port" or "nodeidhex@host:port", kept connected
-    with back-off; `allow` holds the only node ids admitted (None: any); `caps` maps each application
-    kind (16-255) to its largest payload in bytes: a kind without a cap is refused.
+    `chain` is 32 bytes, `magic` 4; `peers` are "host:port" or "nodeidhex@host:port", kept
+    connected with back-off; `allow` holds the only node ids admitted (None: any); `caps` maps each
+    application kind (16-255) to its largest payload in bytes: a kind without a cap is refused.
     """
 
     chain: bytes

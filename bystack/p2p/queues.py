@@ -64,6 +64,10 @@ class BoundedQueue:
         self._size += len(frame)
         return True
 
+    def head(self) -> int:
+        """The oldest frame's length in bytes."""
+        return len(self._frames[0])
+
     def pop(self) -> bytes:
         """The oldest frame."""
         frame = self._frames.popleft()
@@ -95,10 +99,10 @@ class SendQueues:
         """
         parts: list[bytes] = []
         room = chunk
-        while (queue := self._next()) is not None and (room > 0 or not parts):
+        while (queue := self._next()) is not None and (not parts or queue.head() <= room):
             parts.append(queue.pop())
             room -= len(parts[-1])
-        return b"".join(parts) if len(parts) != 1 else parts[0]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def clear(self) -> None:
         """Forget all that waits (the connection is closing)."""
