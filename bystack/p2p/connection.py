@@ -12,6 +12,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeVar
 
+from bystack.p2p.events import (
+    AddressesAsked,
+    AddressesGiven,
+    ConnectionEvent,
+    Established,
+    Farewell,
+    Received,
+    RoundTrip,
+)
 from bystack.p2p.frames import FIRST_APPLICATION_KIND, Frame, FrameReader, frame
 from bystack.p2p.handshake import (
     Admission,
@@ -64,52 +73,6 @@ class Limits:
     pong: float = 20.0
 
 
-@dataclass(frozen=True)
-class Established:
-    """The peer proved its node key; `listen` is the "host:port" it says it listens on, or empty."""
-
-    peer: NodeId
-    key: bytes
-    listen: str
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message of an application kind."""
-
-    kind: int
-    payload: bytes
-
-
-@dataclass(frozen=True)
-class AddressesAsked:
-    """The peer wants to know other nodes."""
-
-
-@dataclass(frozen=True)
-class AddressesGiven:
-    """The peer named other nodes, because we asked."""
-
-    addresses: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RoundTrip:
-    """A ping came back after so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Farewell:
-    """The peer says why it closes."""
-
-    reason: str
-
-
-ConnectionEvent = Established | Received | AddressesAsked | AddressesGiven | RoundTrip | Farewell
-
-
 class State(Enum):
     """How far a connection has come."""
 
@@ -127,7 +90,7 @@ class Local:
     hello: Hello
     admission: Admission
     caps: Mapping[int, int]
-    limits: Limits = Limits()  # noqa: RUF009 (frozen)
+    limits: Limits = Limits()
 
 
 _W = TypeVar("_W", bound=Wire)
@@ -246,13 +209,14 @@ class Connection:
             case _:
                 return Received(kind, received.payload)
 
-    def _take_hello(self, theirs: Hello) -> None:
+    def _take_hello(self, theirs: Hello) -> ConnectionEvent | None:
         ours = self._local.hello
         self._peer = check_hello(ours, theirs, self._local.admission)
         self._theirs = theirs
         self._state = State.PROOF
         proof = prove(self._local.identity, self._channel, ours, theirs)
         self._outgoing.append(frame(Kind.PROOF, encode(proof)))
+        return None
 
     def _take_proof(self, proof: Proof) -> Established:
         if self._theirs is None or self._peer is None:
@@ -262,8 +226,9 @@ class Connection:
         self._reader.accept({**OPEN_CAPS, **self._local.caps})
         return Established(self._peer, self._theirs.key, text(self._theirs.listen))
 
-    def _take_ping(self, ping: Ping) -> None:
+    def _take_ping(self, ping: Ping) -> ConnectionEvent | None:
         self._outgoing.append(frame(Kind.PONG, encode(Pong(ping.number))))
+        return None
 
     def _take_pong(self, pong: Pong, now: float) -> RoundTrip:
         if self._ping_since == _NEVER or pong.number != self._pings:
