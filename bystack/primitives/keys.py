@@ -1,8 +1,9 @@
 """Spending keys: BIP 340 Schnorr signatures over secp256k1, by libsecp256k1.
 
-Randomness is an argument. `verify` is the node's hottest call, so it goes to the library's functions
-directly: about 2 % faster than the wrapper on one thread and, since less runs under the interpreter
-lock, a fifth faster on two. Every call has its own key structure, so threads share nothing.
+Randomness is an argument. `verify` is the node's hottest call, so it goes to the library's
+functions directly: about 2 % faster than the wrapper on one thread and, since less runs under the
+interpreter lock, a fifth faster on two. Every call has its own key structure, so threads share
+nothing.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ def public_key(secret: bytes) -> bytes:
 def sign(secret: bytes, digest: bytes, aux: bytes) -> bytes:
     """The 64-byte signature of `digest` (Bystack signs 32-byte tagged hashes only).
 
-    `aux` is 32 fresh random bytes, or zeros for a deterministic signature. The signature is verified
-    before it is returned, as BIP 340 advises against faults. Raises `SecretKeyInvalid`, `Misuse`.
+    `aux` is 32 fresh random bytes, or zeros for a deterministic signature. The signature is
+    verified before it is returned, as BIP 340 advises against faults.
+    Raises `SecretKeyInvalid`, `Misuse`.
     """
     _check_secret(secret)
     if len(aux) != 32:
@@ -62,7 +64,8 @@ def verify(public: bytes, digest: bytes, signature: bytes) -> bool:
     if len(public) != 32 or len(signature) != 64:
         return False
     key = _new(_KEY)
-    return _parse(ctx, key, public) == 1 and _verify(ctx, signature, digest, len(digest), key) == 1
+    parsed = _parse(ctx, key, public) == 1
+    return bool(parsed and _verify(ctx, signature, digest, len(digest), key))
 
 
 def valid_public_key(public: bytes) -> bool:

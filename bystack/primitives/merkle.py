@@ -1,7 +1,7 @@
 """Binary Merkle tree over a list: its root, and short proofs that one element stands in it.
 
-Leaves and nodes are hashed under different tags, so a node is never taken for a leaf. An odd node is
-carried up, never duplicated: duplication lets two lists share a root (CVE-2012-2459). The root
+Leaves and nodes are hashed under different tags, so a node is never taken for a leaf. An odd node
+is carried up, never duplicated: duplication lets two lists share a root (CVE-2012-2459). The root
 alone does not bind the number of leaves, so whoever commits to a root commits to the count beside
 it and hands that count to `merkle_verify`.
 """

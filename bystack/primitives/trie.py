@@ -3,8 +3,8 @@
 A compact sparse Merkle trie over hashed keys: a subtree with one entry *is* that leaf, an empty one
 is 32 zero bytes, anything else a branch. So the shape depends on the entries only, never on their
 history, and no hash depends on depth. Nodes are read from a store by hash; values live with the
-caller, leaves commit to their hashes. After R. Dahlberg et al., "Efficient Sparse Merkle Trees" (2016),
-with the leaf shortcut of Libra's Jellyfish Merkle tree.
+caller, leaves commit to their hashes. After R. Dahlberg et al., "Efficient Sparse Merkle Trees"
+(2016), with the leaf shortcut of Libra's Jellyfish Merkle tree.
 """
 
 from __future__ import annotations
