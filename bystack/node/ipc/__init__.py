@@ -1,0 +1,36 @@
+"""Private sockets between the processes of one node: calls, streams, errors by value.
+
+`serve` answers on a unix socket (0600, in a 0700 directory); `connect` and `Reconnecting` call it.
+Give short relative paths (`run/mainchain.sock`): the kernel allows 107 bytes.
+"""
+
+from bystack.node.ipc.client import (
+    Client,
+    ItemStream,
+    Reconnecting,
+    TimedOut,
+    Unavailable,
+    connect,
+)
+from bystack.node.ipc.errors import INTERNAL, INVALID, METHOD_UNKNOWN, RemoteError
+from bystack.node.ipc.server import Handler, StreamHandler, serve
+from bystack.node.ipc.trace import current_trace, new_trace, traced
+
+__all__ = [
+    "INTERNAL",
+    "INVALID",
+    "METHOD_UNKNOWN",
+    "Client",
+    "Handler",
+    "ItemStream",
+    "Reconnecting",
+    "RemoteError",
+    "StreamHandler",
+    "TimedOut",
+    "Unavailable",
+    "connect",
+    "current_trace",
+    "new_trace",
+    "serve",
+    "traced",
+]

@@ -1,0 +1,306 @@
+"""At rest: one LevelDB directory per process, one synced batch per commit, in one thread.
+
+The only file that knows LevelDB. A store opens only as what its header says it is (kind, network,
+format version); damage is named, never guessed over. Keys that begin with a zero byte are its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import msgspec
+import trio
+
+from bystack.node.failpoints import failpoint
+from bystack.primitives.errors import Misuse
+
+if sys.version_info >= (3, 13):
+    import plyvel_next as plyvel
+else:
+    import plyvel
+
+Changes = Mapping[bytes, bytes | None]
+Migration = Callable[["View"], Changes]
+
+HEADER = b"\x00header"
+FIRST_KEY = b"\x01"
+FREE_BYTES_NEEDED = 64 * 1024 * 1024
+
+
+class StoreError(Exception):
+    """The store cannot be used; the message names the path, the fault and the next step."""
+
+    def __init__(self, path: str, fault: str, step: str) -> None:
+        super().__init__(f"{path}: {fault}; {step}")
+        self.path, self.fault, self.step = path, fault, step
+
+
+class StoreLocked(StoreError):
+    """Another process holds the store."""
+
+
+class StoreCorrupt(StoreError):
+    """Bytes on the disk are not what was written."""
+
+
+class StoreFull(StoreError):
+    """The disk has no room for a commit."""
+
+
+class StoreKind(StoreError):
+    """The directory belongs to another kind of process."""
+
+
+class StoreNetwork(StoreError):
+    """The directory belongs to another network."""
+
+
+class StoreVersion(StoreError):
+    """The directory has a format this program neither reads nor migrates."""
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a store says it is: format version, network magic, kind."""
+
+    version: int
+    magic: bytes
+    kind: str
+
+
+class View(Protocol):
+    """Reading: the store itself, or a snapshot of one moment of it."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value at `key`, or None."""
+
+    def iterate(
+        self, prefix: bytes = b"", *, reverse: bool = False, start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys (in full) and values under `prefix` in order, from `start` on if given."""
+
+
+def after(prefix: bytes) -> bytes | None:
+    """The least key above all that begin with `prefix`; None when there is none."""
+    trimmed = prefix.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None
+
+
+class _Reading:
+    """Reads through a LevelDB handle or snapshot."""
+
+    def __init__(self, handle: Any, path: str) -> None:
+        self._handle = handle
+        self._path = path
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value at `key`, or None; raises `StoreCorrupt`."""
+        try:
+            value: bytes | None = self._handle.get(key, verify_checksums=True)
+        except plyvel.CorruptionError as error:
+            raise _corrupt(self._path, error) from None
+        return value
+
+    def iterate(
+        self, prefix: bytes = b"", *, reverse: bool = False, start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys (in full) and values that begin with `prefix`, ascending or, `reverse`, descending.
+
+        `start` is the first key wanted (inclusive): the least one ascending, the greatest
+        descending. Raises `StoreCorrupt`.
+        """
+        bounds: dict[str, Any] = {"start": max(prefix, FIRST_KEY), "stop": after(prefix)}
+        if start is not None and not reverse:
+            bounds["start"] = max(bounds["start"], start)
+        if start is not None and reverse:
+            beyond = start + b"\x00"
+            bounds["stop"] = beyond if bounds["stop"] is None else min(bounds["stop"], beyond)
+        try:
+            cursor = self._handle.iterator(**bounds, reverse=reverse, verify_checksums=True)
+            with closing(cursor):
+                yield from cursor
+        except plyvel.CorruptionError as error:
+            raise _corrupt(self._path, error) from None
+
+
+class Snapshot(_Reading):
+    """A store as it was at one moment; close it (or use `with`)."""
+
+    def close(self) -> None:
+        """Let go of the moment."""
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Store(_Reading):
+    """One process's directory of keys and values. Made by `Store.open`."""
+
+    def __init__(self, handle: Any, path: str) -> None:
+        super().__init__(handle, path)
+        self._one_at_a_time: trio.CapacityLimiter | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        kind: str,
+        magic: bytes,
+        version: int,
+        migrations: Mapping[int, Migration] | None = None,
+    ) -> Store:
+        """Open or make the store at `path` as `kind`, on the network `magic` (4 bytes).
+
+        An older format version is carried forward by `migrations` (version → changes that lead to
+        the next one). Raises a `StoreError` that names what is wrong.
+        """
+        if len(magic) != 4:
+            raise Misuse("a network magic has 4 bytes")
+        store = cls(_open_handle(str(path)), str(path))
+        try:
+            store._check_header(Header(version, magic, kind), migrations or {})
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _check_header(self, wanted: Header, migrations: Mapping[int, Migration]) -> None:
+        raw = self.get(HEADER)
+        if raw is None:
+            self._begin(wanted)
+            return
+        try:
+            found = msgspec.msgpack.decode(raw, type=Header)
+        except msgspec.MsgspecError as error:
+            raise _corrupt(self._path, error) from None
+        _check_same(self._path, found, wanted)
+        for step in range(found.version, wanted.version):
+            if step not in migrations:
+                raise StoreVersion(self._path, f"format {found.version} has no migration", _RESYNC)
+            self._write({**migrations[step](self), HEADER: _packed(wanted, step + 1)})
+
+    def _begin(self, wanted: Header) -> None:
+        if next(self._handle.iterator(include_value=False), None) is not None:
+            raise StoreCorrupt(self._path, "there is data but no header", _RESYNC)
+        self._write({HEADER: msgspec.msgpack.encode(wanted)})
+
+    def snapshot(self) -> Snapshot:
+        """The store at this moment, unmoved by later commits."""
+        return Snapshot(self._handle.snapshot(), self._path)
+
+    async def commit(self, changes: Changes) -> None:
+        """Make all of `changes` (None deletes) durable as one batch, or none of them.
+
+        Runs in a thread, one commit at a time, in the order of the calls; once begun it is not
+        cancelled. Raises `StoreFull` or `StoreCorrupt`.
+        """
+        if self._one_at_a_time is None:
+            self._one_at_a_time = trio.CapacityLimiter(1)
+        await trio.to_thread.run_sync(self.commit_now, changes, limiter=self._one_at_a_time)
+
+    def commit_now(self, changes: Changes) -> None:
+        """As `commit`, in this thread: for start-up, before anything else runs."""
+        if any(key < FIRST_KEY for key in changes):
+            raise Misuse("keys that begin with a zero byte belong to the store")
+        failpoint("store.before_commit")
+        self._write(changes)
+        failpoint("store.after_commit")
+
+    def _write(self, changes: Changes) -> None:
+        batch = self._handle.write_batch(sync=True)
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        try:
+            batch.write()
+        except plyvel.CorruptionError as error:
+            raise _corrupt(self._path, error) from None
+        except plyvel.IOError as error:
+            raise _unwritable(self._path, error) from None
+
+    @property
+    def size(self) -> int:
+        """Bytes of disk the store takes, about."""
+        return sum(entry.stat().st_size for entry in os.scandir(self._path) if entry.is_file())
+
+    def close(self) -> None:
+        """Release the directory. Nothing is lost without it."""
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+_RESYNC = "move the directory away and let the process fetch its chain again"
+
+
+def _packed(header: Header, version: int) -> bytes:
+    return msgspec.msgpack.encode(msgspec.structs.replace(header, version=version))
+
+
+def _check_same(path: str, found: Header, wanted: Header) -> None:
+    if found.kind != wanted.kind:
+        fault = f"it is a store of {found.kind!r}, not of {wanted.kind!r}"
+        raise StoreKind(path, fault, "check the paths in bystack.toml")
+    if found.magic != wanted.magic:
+        fault = f"it belongs to network {found.magic.hex()}, not {wanted.magic.hex()}"
+        raise StoreNetwork(path, fault, "use another home for this network")
+    if found.version > wanted.version:
+        fault = f"it has format {found.version}, newer than this program's {wanted.version}"
+        raise StoreVersion(path, fault, "install the newer program again")
+
+
+def _corrupt(path: str, error: object) -> StoreCorrupt:
+    return StoreCorrupt(path, f"damaged data ({error})", _RESYNC)
+
+
+def _unwritable(path: str, error: object) -> StoreError:
+    if shutil.disk_usage(path).free < FREE_BYTES_NEEDED:
+        return StoreFull(path, "the disk is full", "make room and start again")
+    return StoreError(path, f"cannot write ({error})", "check the disk and its permissions")
+
+
+def _open_handle(path: str) -> Any:
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    try:
+        return plyvel.DB(
+            path,
+            create_if_missing=True,
+            paranoid_checks=True,
+            bloom_filter_bits=10,
+            max_open_files=64,
+        )
+    except plyvel.CorruptionError as error:
+        raise _corrupt(path, error) from None
+    except plyvel.IOError as error:
+        if "lock" in str(error).lower():
+            step = "stop the other process, or use another home"
+            raise StoreLocked(path, "another process holds it", step) from None
+        raise StoreError(
+            path, f"cannot open ({error})", "check the disk and its permissions"
+        ) from None
