@@ -36,7 +36,8 @@ class Effects:
     `created`/`destroyed`: amounts per asset. `units`: unit of each asset created. `inputs`: indices
     an operation authorises, which need no spend witness. `outputs`: index -> state of outputs whose
     locks only an operation may create (state is empty but for an anchor). `records`: record coins
-    replaced. `checks`: signatures the actions need.
+    replaced. `checks`: signatures the actions need. `coinbase`: 1 when the coins created here are a
+    block's reward, which matures before it moves.
     """
 
     created: Mapping[bytes, int] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Effects:
     outputs: Mapping[int, bytes] = field(default_factory=dict)
     records: Delta = NO_CHANGE
     checks: tuple[Check, ...] = ()
+    coinbase: int = 0
 
 
 NO_EFFECTS = Effects()

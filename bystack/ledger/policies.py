@@ -76,7 +76,7 @@ class PolicyInvalid(Invalid):
 
 
 def check_policy(policy: Policy) -> int:
-    """The number of nodes; raises `PolicyInvalid` beyond the bounds (depth 8, 64 nodes, 32 keys)."""
+    """The number of nodes; raises `PolicyInvalid` beyond depth 8, 64 nodes or 32 keys."""
     nodes, keys = _measure(policy, 1)
     if nodes > MAX_NODES or keys > MAX_KEYS:
         raise PolicyInvalid(nodes=nodes, keys=keys)

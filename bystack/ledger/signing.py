@@ -1,0 +1,88 @@
+"""What the signature of an input signs.
+
+`ALL`: the whole transaction and every coin it spends, so an offline signer cannot be lied to about
+amounts. `SINGLE_ANYONE`: this input with its coin and the output beside it, for swaps that several
+people assemble. The chain id stands in both: no signature is worth anything on another chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from bystack.ledger.coins import Coin, coin_digest
+from bystack.ledger.transactions import Outpoint, TransactionBody, transaction_id
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid, Misuse
+from bystack.primitives.hashes import fixed, tagged
+
+ALL = 0
+SINGLE_ANYONE = 1
+
+_coins_digest = tagged("coins")
+_signing_digest = tagged("signing")
+
+
+class ModeUnknown(Invalid):
+    """The signing mode is neither ALL nor SINGLE_ANYONE."""
+
+
+class OutputBesideMissing(Invalid):
+    """SINGLE_ANYONE signs the output beside the input, and there is none."""
+
+
+class Signing:
+    """The digests of one transaction's inputs; what they share is computed once.
+
+    `coins` are the spent coins in the order of the inputs; `identity` the transaction's id where it
+    is known already.
+    """
+
+    def __init__(
+        self,
+        chain_id: bytes,
+        body: TransactionBody,
+        coins: Sequence[tuple[Outpoint, Coin]],
+        identity: bytes | None = None,
+    ) -> None:
+        if tuple(outpoint for outpoint, _ in coins) != body.inputs:
+            raise Misuse("the coins are not those the transaction spends")
+        self._chain_id = chain_id
+        self._body = body
+        self._coins = coins
+        self._identity = identity
+
+    def digest(self, index: int, mode: int) -> bytes:
+        """The 32 bytes that input `index` signs. Raises `ModeUnknown`, `OutputBesideMissing`."""
+        match mode:
+            case 0:
+                return _signing_digest(self._chain_id, b"\x00", self._whole, fixed(index, 4))
+            case 1:
+                return _signing_digest(self._chain_id, b"\x01", *self._part(index))
+            case _:
+                raise ModeUnknown(mode=mode)
+
+    @cached_property
+    def _whole(self) -> bytes:
+        """Transaction id and digest of all spent coins: what every input signs under ALL."""
+        identity = self._identity or transaction_id(self._body)
+        return identity + _coins_digest(*(coin_digest(*pair) for pair in self._coins))
+
+    def _part(self, index: int) -> tuple[bytes, ...]:
+        """What SINGLE_ANYONE signs: no position, so that the pair can be moved as it is."""
+        body = self._body
+        if not index < len(body.outputs):
+            raise OutputBesideMissing(index=index, outputs=len(body.outputs))
+        limits = fixed(body.version, 2) + fixed(body.valid_from) + fixed(body.valid_until)
+        return limits, coin_digest(*self._coins[index]), encode(body.outputs[index])
+
+
+def signing_digest(
+    chain_id: bytes,
+    body: TransactionBody,
+    index: int,
+    coins: Sequence[tuple[Outpoint, Coin]],
+    mode: int,
+) -> bytes:
+    """The 32 bytes that input `index` signs; of many inputs, use one `Signing` for all."""
+    return Signing(chain_id, body, coins).digest(index, mode)
