@@ -1,0 +1,40 @@
+"""How consensus checks signatures; signing is the signer process's alone.
+
+Machines take a `Scheme`, so that simulations can run on a hash scheme. Keys and signatures are
+bytes; ill-formed ones are False, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Scheme(Protocol):
+    """Verification and aggregation of validators' signatures."""
+
+    def verify(self, key: bytes, digest: bytes, signature: bytes) -> bool:
+        """One signature of one key."""
+        ...
+
+    def signature_valid(self, signature: bytes) -> bool:
+        """A well-formed point of the right subgroup: safe to add up."""
+        ...
+
+    def aggregate(self, signatures: Sequence[bytes]) -> bytes:
+        """The sum of valid signatures, at least one."""
+        ...
+
+    def fast_aggregate_verify(self, keys: Sequence[bytes], digest: bytes, signature: bytes) -> bool:
+        """An aggregate of `keys` over one digest; no keys is False."""
+        ...
+
+    def group_verify(
+        self, groups: Sequence[tuple[Sequence[bytes], bytes]], signature: bytes
+    ) -> bool:
+        """One aggregate over (keys, digest) groups with distinct digests; no groups is False."""
+        ...
+
+    def prove_check(self, key: bytes, proof: bytes) -> bool:
+        """The proof of possession of `key`."""
+        ...
