@@ -105,7 +105,13 @@ def keys_of(policy: Policy) -> Iterator[bytes]:
 
 
 def check_terms(terms: Terms) -> None:
-    """Raise `TermsInvalid` unless the terms are within bounds and their keys are separate."""
+    """Raise unless the terms are within bounds and their keys are separate.
+
+    `PolicyInvalid` for a policy beyond the language's bounds, `TermsInvalid` for the rest.
+    """
+    # Depth first of all: what follows recurses, and a peer chose how deep.
+    for policy in policies_of(terms):
+        check_policy(policy)
     if sum(len(encode(policy)) for policy in policies_of(terms)) > MAX_POLICIES:
         raise TermsInvalid(reason="policies longer than 16 KiB")
     for policy in policies_of(terms):
@@ -119,7 +125,6 @@ def check_terms(terms: Terms) -> None:
 def _check_policy(policy: Policy) -> None:
     if any(True for _ in _foreign(policy)):
         raise TermsInvalid(reason="only key, bls, thresh, all and any stand in terms")
-    check_policy(policy)
 
 
 def _foreign(policy: Policy) -> Iterator[Policy]:
