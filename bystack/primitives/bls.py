@@ -1,7 +1,7 @@
 """BLS signatures over BLS12-381: votes of validators, group keys of federations.
 
 The IETF proof-of-possession suite (draft-irtf-cfrg-bls-signature-06): key in G1, 48 bytes,
-signature in G2, 96 bytes. Bytes in, bytes or bool out; a check of ill-formed input is False, never an
+signature in G2, 96 bytes. Bytes in, bytes or bool out; a check of ill-formed input is False, not an
 exception. Infinity is refused as key and as signature. Before a key enters `fast_aggregate_verify`
 its proof of possession must have been checked, and the caller counts each signer once: free lists
 of keys fall to rogue keys and repetition. Secret keys are 32 bytes, big-endian.

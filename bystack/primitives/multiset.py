@@ -1,0 +1,51 @@
+"""MuHash: a running digest of a set that elements enter and leave in any order.
+
+The state is the product of each element's hash modulo the prime 2**3072 - 1103717, divided by those
+that left: 384 bytes, big-endian. Elements must be distinct where they stand for coins; the same one
+added twice is a multiset and digests differently. Source: Bellare and Micciancio, "A New Paradigm
+for Collision-free Hashing" (1997); prime and size as in Bitcoin Core's MuHash3072.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from bystack.primitives.errors import Misuse
+from bystack.primitives.hashes import tagged
+
+PRIME = 2**3072 - 1103717
+SIZE = 384
+EMPTY = (1).to_bytes(SIZE, "big")
+
+_element = tagged("multiset/element")
+_digest = tagged("multiset/digest")
+
+
+def _product(elements: Iterable[bytes]) -> int:
+    product = 1
+    for element in elements:
+        spread = hashlib.shake_256(_element(element)).digest(SIZE)
+        product = product * int.from_bytes(spread, "big") % PRIME
+    return product
+
+
+def multiset_update(state: bytes, created: Iterable[bytes], spent: Iterable[bytes]) -> bytes:
+    """The 384-byte state after `created` enter and `spent` leave; one modular inverse a call.
+
+    That what leaves had entered is the caller's knowledge. Raises `Misuse` for a state that is
+    none.
+    """
+    value = int.from_bytes(state, "big")
+    if len(state) != SIZE or not 0 < value < PRIME:
+        raise Misuse("a multiset state is 384 bytes of a number below the prime, not zero")
+    value = value * _product(created) % PRIME
+    leaving = _product(spent)
+    if leaving != 1:
+        value = value * pow(leaving, -1, PRIME) % PRIME
+    return value.to_bytes(SIZE, "big")
+
+
+def multiset_digest(state: bytes) -> bytes:
+    """The 32 bytes that commit to the multiset."""
+    return _digest(state)
