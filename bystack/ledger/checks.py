@@ -1,8 +1,8 @@
 """Verifying signatures: the one costly part of validation, done apart from it.
 
-Checks are plain data and true or false for ever, whatever the chain does, so they can be verified in
-any process, in any order, and remembered: a signature seen in the memory pool is not verified again
-when its block comes.
+Checks are plain data and true or false for ever, whatever the chain does, so they can be verified
+in any process, in any order, and remembered: a signature seen in the memory pool is not verified
+again when its block comes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def failed(checks: Sequence[Check]) -> int | None:
     pairings = [(i, check) for i, check in enumerate(checks) if isinstance(check, BlsCheck)]
     if not pairings or _all_hold([check for _, check in pairings]):
         return None
-    return next(index for index, check in pairings if not bls.verify(*check))
+    return next((index for index, check in pairings if not bls.verify(*check)), None)
 
 
 def _all_hold(checks: Sequence[BlsCheck]) -> bool:
@@ -78,6 +78,6 @@ class Verified:
 
 
 def _name(check: Check) -> bytes:
-    # Digests are 32 bytes always, key and signature of one length in each scheme.
-    scheme = b"s" if isinstance(check, SchnorrCheck) else b"b"
-    return sha256(b"".join((scheme, *check))).digest()
+    # With the lengths, no two checks share the bytes hashed, whoever made them.
+    lengths = b"%d %d|" % (len(check.key), len(check.digest))
+    return sha256(b"".join((lengths, *check))).digest()
