@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from bystack.primitives import bls, curve
+from bystack.primitives.errors import Invalid
+
 
 class Scheme(Protocol):
     """Verification and aggregation of validators' signatures."""
@@ -38,3 +41,40 @@ class Scheme(Protocol):
     def prove_check(self, key: bytes, proof: bytes) -> bool:
         """The proof of possession of `key`."""
         ...
+
+
+class BlsScheme:
+    """BLS12-381, proof-of-possession suite: key in G1, signature in G2."""
+
+    def verify(self, key: bytes, digest: bytes, signature: bytes) -> bool:
+        """See `Scheme`."""
+        return bls.verify(key, digest, signature)
+
+    def signature_valid(self, signature: bytes) -> bool:
+        """See `Scheme`."""
+        return bls.signature_validate(signature)
+
+    def aggregate(self, signatures: Sequence[bytes]) -> bytes:
+        """See `Scheme`."""
+        return bls.aggregate(signatures)
+
+    def fast_aggregate_verify(self, keys: Sequence[bytes], digest: bytes, signature: bytes) -> bool:
+        """See `Scheme`."""
+        return bls.fast_aggregate_verify(keys, digest, signature)
+
+    def group_verify(
+        self, groups: Sequence[tuple[Sequence[bytes], bytes]], signature: bytes
+    ) -> bool:
+        """See `Scheme`. Each group's keys are added up first: one pairing a group.
+
+        Sound because every key has proved possession (`validators.check_set`).
+        """
+        try:
+            keys = [curve.g1_add(keys) for keys, _ in groups]
+        except Invalid:
+            return False
+        return bls.aggregate_verify(keys, [digest for _, digest in groups], signature)
+
+    def prove_check(self, key: bytes, proof: bytes) -> bool:
+        """See `Scheme`."""
+        return bls.pop_verify(key, proof)
