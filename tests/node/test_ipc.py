@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import stat
@@ -260,7 +261,7 @@ def test_splitter_gives_frames_whatever_the_cuts(tail: bytes, cuts: list[int]) -
     bodies = [b"", b"a", tail, b"z" * 50]
     stream = b"".join(len(b).to_bytes(4, "big") + b for b in bodies)
     splitter, got, edges = m.Splitter(), [], sorted({0, *cuts, len(stream)})
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         got += splitter.feed(stream[low:high])
     assert got == bodies
     assert splitter.empty
