@@ -1,0 +1,197 @@
+"""What a block does to the coins, and how it is undone.
+
+A block connects when this file raises nothing and every check it returns is true: signatures are
+verified elsewhere, in parallel. Undo data holds the coins themselves, so disconnecting restores
+their very bytes: height, coinbase mark and vault state included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
+
+from bystack.ledger.amounts import BTM, total
+from bystack.ledger.coins import Coin, CoinView, Delta, Overlay
+from bystack.ledger.effects import Applied, BlsCheck, Check
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.ledger.validation import Rules, apply_transaction, spends, weight
+from bystack.mainchain.actions import coinbase_effects, extra_weight_of, main_effects, needs
+from bystack.mainchain.blocks import Block, transaction_root, witness_root
+from bystack.mainchain.chain import Entry
+from bystack.mainchain.params import Params, chain_id, subsidy_at
+from bystack.primitives.codec import Wire, decode
+from bystack.primitives.errors import Invalid
+
+MAX_UNDO = 64_000_000
+MAX_CHANGES = 200_000
+
+
+class BlockUnlinked(Invalid):
+    """The block is not a child of the block it is to follow."""
+
+
+class BlockEmpty(Invalid):
+    """The block has no coinbase."""
+
+
+class TransactionCount(Invalid):
+    """The header commits to another number of transactions."""
+
+
+class TransactionRoot(Invalid):
+    """The header commits to other transactions."""
+
+
+class WitnessRoot(Invalid):
+    """The header commits to other witnesses."""
+
+
+class BlockTooHeavy(Invalid):
+    """The block weighs more than a block may."""
+
+
+class TooManyBlsChecks(Invalid):
+    """The block has more BLS signatures than a block may."""
+
+
+class FeeAsset(Invalid):
+    """A fee on the main chain is BTM; other assets must balance."""
+
+
+class Connected(NamedTuple):
+    """What a valid block does: the change of coins, its fees and weights, and what is to verify.
+
+    `checks` are all signatures in order; `signed` the same by transaction, under its witness id, so
+    that what the memory pool has verified is not verified twice.
+    """
+
+    delta: Delta
+    checks: tuple[Check, ...]
+    fees: int
+    weights: tuple[int, ...]
+    signed: tuple[tuple[bytes, tuple[Check, ...]], ...]
+
+
+class Change(Wire):
+    """A coin and where it is."""
+
+    outpoint: Outpoint
+    coin: Coin
+
+
+Changes = Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES)]
+
+
+class Undo(Wire):
+    """The coins a block spent and those it created, in ascending order of outpoint."""
+
+    spent: Changes
+    created: Changes
+
+
+def block_needs(block: Block) -> frozenset[Outpoint]:
+    """Every coin outside the block that connecting it looks up."""
+    inside = {transaction.id for transaction in block.transactions[1:]}
+    wanted = (place for tx in block.transactions[1:] for place in needs(tx))
+    outside = {place for place in wanted if place.transaction not in inside}
+    return frozenset(outside.union(spends(block.transactions[0])) if block.transactions else ())
+
+
+def check_block(block: Block) -> None:
+    """Raise unless the transactions are those the header commits to."""
+    header, transactions = block.header, block.transactions
+    if header.transaction_count != len(transactions):
+        raise TransactionCount(expected=header.transaction_count, given=len(transactions))
+    if header.transaction_root != transaction_root(transactions):
+        raise TransactionRoot(block=header.id)
+    if header.witness_root != witness_root(transactions):
+        raise WitnessRoot(block=header.id)
+    if not transactions:
+        raise BlockEmpty(block=header.id)
+
+
+def apply_main(coins: CoinView, tx: Transaction, height: int, params: Params) -> Applied:
+    """What an ordinary transaction does in a block at `height`; for blocks and memory pool alike.
+
+    Raises the rules of `ledger.validation`, `actions` and `FeeAsset`.
+    """
+    effects = main_effects(coins, tx, height, params)
+    applied = apply_transaction(coins, tx, height, effects, _rules(params))
+    for asset, surplus in applied.fees.items():
+        if asset != BTM:
+            raise FeeAsset(asset=asset, surplus=surplus)
+    return applied
+
+
+def weigh(tx: Transaction, applied: Applied) -> int:
+    """The weight of a transaction: bytes, signatures, and what its operation adds."""
+    return weight(tx, applied.checks) + extra_weight_of(tx)
+
+
+def _rules(params: Params) -> Rules:
+    return Rules(chain_id(params), params.maturity)
+
+
+def connect_block(coins: CoinView, block: Block, parent: Entry, params: Params) -> Connected:
+    """What the block does on top of `coins`, which stay as they are.
+
+    `parent` is the entry of the block before; the header's own rules are `chain.check_header`'s.
+    Raises the errors of this file, of `actions` and of `ledger.validation`.
+    """
+    header = block.header
+    if header.previous != parent.id or header.height != parent.header.height + 1:
+        raise BlockUnlinked(block=header.id, parent=parent.id)
+    check_block(block)
+    overlay, applied = Overlay(coins), list[Applied]()
+    for tx in block.transactions[1:]:
+        applied.append(apply_main(overlay, tx, header.height, params))
+        overlay.apply(applied[-1].delta)
+    fees = total(one.fees.get(BTM, 0) for one in applied)
+    first = _reward(overlay, block, fees, params)
+    overlay.apply(first.delta)
+    return _sum(block, [first, *applied], fees, overlay.delta(), params)
+
+
+def _reward(coins: CoinView, block: Block, fees: int, params: Params) -> Applied:
+    """The coinbase, judged last, since its reward takes in every fee; nobody can spend it here."""
+    height, tx = block.header.height, block.transactions[0]
+    effects = coinbase_effects(tx, height, total((subsidy_at(height, params), fees)))
+    return apply_transaction(coins, tx, height, effects, _rules(params))
+
+
+def _sum(
+    block: Block, applied: list[Applied], fees: int, delta: Delta, params: Params
+) -> Connected:
+    pairs = list(zip(block.transactions, applied, strict=True))
+    weights = tuple(weigh(tx, one) for tx, one in pairs)
+    if sum(weights) > params.max_weight:
+        raise BlockTooHeavy(weight=sum(weights), most=params.max_weight)
+    checks = tuple(check for one in applied for check in one.checks)
+    bls = sum(isinstance(check, BlsCheck) for check in checks)
+    if bls > params.max_bls_checks:
+        raise TooManyBlsChecks(given=bls, most=params.max_bls_checks)
+    signed = tuple((tx.witness_id, one.checks) for tx, one in pairs if one.checks)
+    return Connected(delta, checks, fees, weights, signed)
+
+
+def undo_of(delta: Delta) -> Undo:
+    """What to keep of a block's change so that it can be undone."""
+    return Undo(_changes(delta.spent), _changes(delta.created))
+
+
+def _changes(coins: Mapping[Outpoint, Coin]) -> tuple[Change, ...]:
+    places = sorted(coins, key=lambda place: (place.transaction, place.index))
+    return tuple(Change(place, coins[place]) for place in places)
+
+
+def disconnect(undo: Undo) -> Delta:
+    """The change of coins that undoes the block, byte for byte."""
+    spent = {change.outpoint: change.coin for change in undo.created}
+    return Delta(spent, {change.outpoint: change.coin for change in undo.spent})
+
+
+def decode_undo(data: bytes) -> Undo:
+    """Undo data from its bytes; raises `TooLong`, `Malformed`, `NotCanonical`."""
+    return decode(Undo, data, MAX_UNDO)
