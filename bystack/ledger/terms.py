@@ -146,7 +146,7 @@ def _check_tier(number: int, tier: Tier) -> None:
     if len({limit.asset for limit in tier.limits}) != len(tier.limits):
         raise TermsInvalid(tier=number, reason="an asset is limited twice")
     for limit in tier.limits:
-        if not (0 < limit.capacity and 0 < limit.refill and 0 < limit.period <= MAX_BLOCKS):
+        if not (limit.capacity and limit.refill and 1 <= limit.period <= MAX_BLOCKS):
             raise TermsInvalid(tier=number, asset=limit.asset, reason="a limit must be positive")
 
 

@@ -137,9 +137,5 @@ class SecondApproval(VaultInvalid):
     """A replacement is approved by recover with exactly one of govern and guard."""
 
 
-class WitnessSuperfluous(VaultInvalid):
-    """An input that the operation authorises carries a witness."""
-
-
 class ConsolidationInvalid(VaultInvalid):
     """A consolidation joins 8 to 256 coins of one vault and asset, each 100 blocks deep."""
