@@ -1,0 +1,31 @@
+import pytest
+
+from bystack.primitives.errors import Invalid, Misuse
+
+
+class CoinMissing(Invalid):
+    """The coin is spent or was never made.
+
+    A second line that nobody is shown.
+    """
+
+
+def test_an_invalid_names_its_rule_and_shows_its_facts() -> None:
+    error = CoinMissing(outpoint=b"\x01\x02", height=7)
+    assert error.rule == "CoinMissing"
+    assert (error.outpoint, error.height) == (b"\x01\x02", 7)
+    expected = "CoinMissing: The coin is spent or was never made (outpoint=0102, height=7)"
+    assert str(error) == expected
+
+
+def test_an_invalid_without_facts_is_its_sentence() -> None:
+    assert str(CoinMissing()) == "CoinMissing: The coin is spent or was never made"
+
+
+def test_an_unknown_fact_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError):
+        _ = CoinMissing(height=7).depth
+
+
+def test_misuse_is_no_verdict_on_input() -> None:
+    assert not issubclass(Misuse, Invalid)
