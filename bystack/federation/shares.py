@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from bystack.federation.members import MAX_WEIGHT, Index
 from bystack.primitives.codec import Bytes32, Wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Secret(Wire):
@@ -21,8 +18,8 @@ class Secret(Wire):
 
     __str__ = __repr__
 
-    def __rich_repr__(self) -> Iterator[str]:  # what rich prints instead of the repr
-        yield "redacted"
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # what rich prints instead of the repr
+        return []
 
 
 class KeyShare(Secret):

@@ -1,0 +1,347 @@
+"""The key generation as one pure machine: messages and deadlines in, effects out.
+
+The signer process runs it; the member's process only carries its bytes. The order of outputs is
+the order of effects: `Persist` stands before what it makes safe to send. Times are the driver's:
+it fires `Retry` at its own pace and `Deadline(round)` when a round has lasted too long.
+
+A member that has certified never gives up by itself: the key exists if anyone holds all
+certifications. At its deadline it reports and waits for the certificate; others abort at once
+when someone is convicted, and broadcast the transcript that convicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, assert_never
+
+from msgspec import Meta
+
+from bystack.federation import dkg
+from bystack.federation.blame import Convicted, Record, Verdict, convict, judge, silent
+from bystack.federation.identity import identity_public
+from bystack.federation.members import MAX_MEMBERS
+from bystack.federation.messages import (
+    ROUNDS,
+    KeyCertificate,
+    Message,
+    PartialSignature,
+    Signed,
+    Transcript,
+    check_signed,
+)
+from bystack.federation.session import Session
+from bystack.federation.shares import KeyShare, Secret
+from bystack.primitives.codec import decode
+from bystack.primitives.errors import Misuse
+
+STATE_LIMIT = 16 << 20
+SLOT = 2  # two different messages of one member and round prove equivocation; more add nothing
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message came in, from whomever."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Time to say again what others may have missed."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """Round `turn` has lasted too long; nothing if the round is over."""
+
+    turn: int
+
+
+Event = Received | Retry | Deadline
+
+
+@dataclass(frozen=True)
+class Persist:
+    """Make the state durable before the next output."""
+
+    state: CeremonyState
+
+
+@dataclass(frozen=True)
+class Send:
+    """To the member in one seat."""
+
+    seat: int
+    message: Message
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """To every member."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Done:
+    """The key exists; the shares do not print."""
+
+    shares: tuple[KeyShare, ...]
+    certificate: KeyCertificate
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """The attempt makes no key here: who is proved guilty, and who was not heard (no proof).
+
+    `certified`: this member had certified, so it keeps its shares and turns to `Done` should the
+    certificate arrive after all.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    silent: tuple[int, ...]
+    certified: bool
+
+
+Output = Persist | Send | Broadcast | Done | Aborted
+
+
+class Ended(Secret, tag=6):
+    """The attempt is over without a key; the pool is the evidence."""
+
+    session: Session
+    seat: int
+
+
+Step = (
+    dkg.Greeted | dkg.Dealt | dkg.Acknowledged | dkg.Opened | dkg.Certified | dkg.Finished | Ended
+)
+Pool = Annotated[tuple[Signed, ...], Meta(max_length=MAX_MEMBERS * ROUNDS * SLOT)]
+
+
+class CeremonyState(Secret):
+    """All that must survive a crash: the round's state and the messages heard."""
+
+    step: Step
+    pool: Pool
+
+
+Outcome = tuple["Ceremony", tuple[Output, ...]]
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """One member's part in one key generation. `identity` is its Ed25519 secret."""
+
+    state: CeremonyState
+    identity: bytes
+
+    def __repr__(self) -> str:
+        return "Ceremony(redacted)"
+
+    @classmethod
+    def begin(cls, session: Session, identity: bytes, randomness: bytes) -> Outcome:
+        """Say hello. `randomness` is 32 fresh random bytes. Raises for a session without a seat.
+
+        Begin a session once: after a crash, `resume` from what was persisted.
+        """
+        seat = session.roster.position(identity_public(identity))
+        greeted = dkg.round_zero(session, seat, identity, randomness)
+        return cls(CeremonyState(greeted, (greeted.message,)), identity)._enter(greeted)
+
+    @classmethod
+    def resume(cls, data: bytes, identity: bytes) -> Outcome:
+        """The machine as last persisted, saying its last word again; raises the codec's errors."""
+        state = decode(CeremonyState, data, STATE_LIMIT)
+        ceremony = cls(state, identity)
+        match state.step:
+            case dkg.Finished(shares=shares, certificate=certificate):
+                return ceremony, (Done(shares, certificate), Broadcast(certificate))
+            case Ended():
+                return ceremony, ceremony._report()
+            case dkg.Greeted():
+                return ceremony, ceremony._repeat()
+            case _:
+                after, outputs = ceremony._progress(b"")
+                return after, (*ceremony._repeat(), *outputs)
+
+    @property
+    def session(self) -> Session:
+        """The session this ceremony holds."""
+        return self.state.step.session
+
+    @property
+    def turn(self) -> int | None:
+        """The round whose messages are awaited; None once it is over."""
+        match self.state.step:
+            case dkg.Finished() | Ended():
+                return None
+            case step:
+                return step.message.body.ROUND
+
+    @property
+    def transcript(self) -> Transcript:
+        """All messages heard, in order of round and seat: the evidence."""
+        return Transcript(self.session, self.state.pool)
+
+    def handle(self, event: Event, randomness: bytes) -> Outcome:
+        """The next machine and what to do. `randomness` is 32 fresh bytes, used at most once.
+
+        Raises `Invalid` (and nothing has changed) for a message that is forged, of another
+        session, or a certificate that proves nothing.
+        """
+        match event:
+            case Received(message):
+                return self._receive(message, randomness)
+            case Retry():
+                return self, self._repeat()
+            case Deadline(turn) if turn == self.turn:
+                return self._expire(turn)
+            case Deadline():
+                return self, ()
+            case _:
+                assert_never(event)
+
+    def _receive(self, message: Message, randomness: bytes) -> Outcome:
+        match message:
+            case Signed():
+                check_signed(self.session, message)
+                return self._hear((message,), randomness)
+            case Transcript(messages=messages):
+                for signed in messages:
+                    check_signed(self.session, signed)
+                return self._learn(messages, randomness)
+            case KeyCertificate():
+                return self._certificate(message)
+            case PartialSignature():
+                return self, ()
+            case _:
+                assert_never(message)
+
+    def _hear(self, messages: tuple[Signed, ...], randomness: bytes) -> Outcome:
+        """Take messages in and go on if the round is complete."""
+        match self.state.step:
+            case dkg.Finished(certificate=certificate):
+                late = sorted({signed.sender for signed in messages})
+                return self, tuple(Send(seat, certificate) for seat in late)
+            case Ended():
+                return self, ()
+            case _:
+                return self._pooled(messages)._progress(randomness)
+
+    def _learn(self, evidence: tuple[Signed, ...], randomness: bytes) -> Outcome:
+        """Take another's whole evidence: if it convicts anyone, so do we, at once."""
+        ceremony = self._pooled(evidence)
+        match self.state.step:
+            case dkg.Finished() | dkg.Certified() | Ended():
+                return self._hear(evidence, randomness)
+            case _ if found := convict(ceremony.transcript):
+                return ceremony._abort(found)
+            case _:
+                return ceremony._progress(randomness)
+
+    def _pooled(self, messages: tuple[Signed, ...]) -> Ceremony:
+        slots: dict[tuple[int, int], list[Signed]] = {}
+        for signed in (*self.state.pool, *messages):
+            slot = slots.setdefault((signed.body.ROUND, signed.sender), [])
+            if signed not in slot and len(slot) < SLOT:
+                slot.append(signed)
+        pool = tuple(signed for key in sorted(slots) for signed in slots[key])
+        return Ceremony(CeremonyState(self.state.step, pool), self.identity)
+
+    def _progress(self, randomness: bytes) -> Outcome:
+        certified = isinstance(self.state.step, dkg.Certified)
+        if not certified and self._contradicted() and (found := convict(self.transcript)):
+            return self._abort(found)
+        turn, heard = self.turn, {signed.sender for signed in self._round()}
+        if turn is None or len(heard) < self.session.size:
+            return self, ()
+        try:
+            return self._advance(self._round(), randomness)
+        except Convicted as convicted:
+            # After certifying, guilt ends nothing: another may hold a better certification.
+            return (self, ()) if certified else self._abort(convicted.verdicts)
+
+    def _contradicted(self) -> bool:
+        slots = [(signed.body.ROUND, signed.sender) for signed in self.state.pool]
+        return len(set(slots)) < len(slots)
+
+    def _round(self) -> tuple[Signed, ...]:
+        """One message of the current round from each member heard: of two, one without fault."""
+        record, chosen = Record(self.transcript), dict[int, Signed]()
+        for signed in self.state.pool:
+            if self.turn != signed.body.ROUND:
+                continue
+            if signed.sender not in chosen or any(judge(record, chosen[signed.sender])):
+                chosen[signed.sender] = signed
+        return tuple(chosen[seat] for seat in sorted(chosen))
+
+    def _advance(self, messages: tuple[Signed, ...], randomness: bytes) -> Outcome:
+        match self.state.step:
+            case dkg.Greeted() as greeted:
+                step = dkg.round_one(greeted, messages, self.identity, randomness)
+                return self._enter(step)
+            case dkg.Dealt() as dealt:
+                return self._enter(dkg.round_two(dealt, messages, self.identity))
+            case dkg.Acknowledged() as acknowledged:
+                return self._enter(dkg.round_three(acknowledged, messages, self.identity))
+            case dkg.Opened() as opened:
+                return self._abort(dkg.judge_openings(opened, messages).verdicts)
+            case dkg.Certified() as certified:
+                return self._complete(dkg.finish(certified, messages))
+            case _:
+                raise Misuse("a ceremony that is over cannot advance")
+
+    def _enter(self, step: Step) -> Outcome:
+        """Begin the next round; its messages may have arrived already."""
+        if isinstance(step, dkg.Finished | Ended):
+            raise Misuse("a ceremony ends by `_complete` or `_abort`")
+        ceremony = Ceremony(CeremonyState(step, self.state.pool), self.identity)
+        ceremony = ceremony._pooled((step.message,))
+        said = (Persist(ceremony.state), Broadcast(step.message))
+        after, outputs = ceremony._progress(b"")
+        return after, (*said, *outputs)
+
+    def _complete(self, finished: dkg.Finished) -> Outcome:
+        state = CeremonyState(finished, ())
+        done = Done(finished.shares, finished.certificate)
+        outputs = (Persist(state), done, Broadcast(finished.certificate))
+        return Ceremony(state, self.identity), outputs
+
+    def _certificate(self, certificate: KeyCertificate) -> Outcome:
+        match self.state.step:
+            case dkg.Certified() as certified:
+                return self._complete(dkg.accept(certified, certificate))
+            case _:
+                return self, ()
+
+    def _expire(self, turn: int) -> Outcome:
+        missing = silent(self.transcript, turn)
+        if isinstance(self.state.step, dkg.Certified):
+            return self, (Aborted(convict(self.transcript), missing, certified=True),)
+        return self._abort(convict(self.transcript), missing)
+
+    def _abort(self, verdicts: tuple[Verdict, ...], missing: tuple[int, ...] = ()) -> Outcome:
+        seat = self.state.step.seat
+        ceremony = Ceremony(
+            CeremonyState(Ended(self.session, seat), self.state.pool), self.identity
+        )
+        outputs: tuple[Output, ...] = (Persist(ceremony.state),)
+        if verdicts:
+            outputs += (Broadcast(self.transcript),)
+        return ceremony, (*outputs, Aborted(verdicts, missing, certified=False))
+
+    def _report(self) -> tuple[Output, ...]:
+        """After a crash once ended: what the evidence says (the silence is not remembered)."""
+        return (Aborted(convict(self.transcript), (), certified=False),)
+
+    def _repeat(self) -> tuple[Output, ...]:
+        """All of one's own messages again: they are few, and any may have been lost."""
+        match self.state.step:
+            case dkg.Finished(certificate=certificate):
+                return (Broadcast(certificate),)
+            case Ended():
+                return (Broadcast(self.transcript),) if convict(self.transcript) else ()
+            case step:
+                own = (signed for signed in self.state.pool if signed.sender == step.seat)
+                return tuple(Broadcast(signed) for signed in own)
