@@ -147,6 +147,11 @@ def issue_digest(chain: bytes, transaction: bytes, position: int) -> bytes:
     return _issue_digest(chain, transaction, fixed(position, 4))
 
 
+def is_coinbase(tx: Transaction) -> bool:
+    """Whether a transaction of a block is its coinbase, whose coins mature before they move."""
+    return any(action.kind == COINBASE for action in tx.body.actions)
+
+
 def needs(tx: Transaction) -> tuple[Outpoint, ...]:
     """Every coin that judging the transaction looks up: its inputs and the records of its issues.
 

@@ -85,7 +85,7 @@ class Entry(Wire, dict=True):
         return self.header.id
 
 
-# Any entry one trusts is a place to start from.
+# Any entry one trusts is a place to start from: it holds the times and peaks before it.
 Checkpoint = Entry
 
 

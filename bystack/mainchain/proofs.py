@@ -1,24 +1,25 @@
-"""Proofs that a transaction stands in a block, alone or beneath a newer header.
+"""Proofs for those who hold headers only: a transaction in its block, an old header below a newer.
 
-The proof leads to the *witness* root, whose leaves bind id and witnesses: so every byte handed over
-is proved, and a stranger's signature cannot be slipped under a true id. The count comes from the
-header, never from the prover (attack P06), and no default value is a root (attack P04).
+A transaction's proof leads to the *witness* root, whose leaves bind id and witnesses: so every byte
+handed over is proved, and a stranger's signature cannot be slipped under a true id. Counts come
+from the header, never from the prover (attack P06), and no default value is a root (attack P04).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
 
 from bystack.ledger.transactions import MAX_TRANSACTION, Transaction, decode_transaction
 from bystack.mainchain.blocks import Block, Header
-from bystack.mainchain.history import MAX_HISTORY_PROOF, HistoryProof, verify_history_proof
-from bystack.primitives.codec import U63, Bytes32, Wire, encode
-from bystack.primitives.errors import Invalid, Misuse
+from bystack.mainchain.chain import history_leaf
+from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
+from bystack.primitives.errors import Invalid
 from bystack.primitives.merkle import MerkleProof, merkle_prove, merkle_verify
+from bystack.primitives.mountain import MountainProof, mountain_verify
 
+MAX_HISTORY_PROOF = 8_000
 MAX_PROOF = MAX_TRANSACTION + MAX_HISTORY_PROOF
 
 
@@ -27,7 +28,15 @@ class ProofHeader(Invalid):
 
 
 class ProofHeight(Invalid):
-    """The proof states another height than its header's."""
+    """The proof is about a block at another height."""
+
+
+class HistoryCount(Invalid):
+    """The proof is not about the number of headers before the newer one."""
+
+
+class HistoryIndex(Invalid):
+    """The proof's place in history is not the old header's height."""
 
 
 class TransactionProof(Wire):
@@ -39,8 +48,16 @@ class TransactionProof(Wire):
     transaction: Annotated[bytes, Meta(max_length=MAX_TRANSACTION)]
 
 
+class HistoryProof(Wire):
+    """That `header`, with accumulated `work`, is an ancestor of a newer header."""
+
+    header: Header
+    work: Bytes32
+    path: MountainProof
+
+
 class DeepProof(Wire):
-    """A transaction's proof with the proof of its header: all a light client needs of old times."""
+    """A transaction's proof with that of its header: one trusted tip proves all old times."""
 
     history: HistoryProof
     transaction: TransactionProof
@@ -49,23 +66,30 @@ class DeepProof(Wire):
 def prove_transaction(block: Block, index: int) -> TransactionProof:
     """The proof of the transaction at `index`. Raises `ProofIndex`."""
     branch = merkle_prove([tx.witness_id for tx in block.transactions], index)
-    return TransactionProof(
-        block.id, block.header.height, branch, encode(block.transactions[index])
-    )
+    data = encode(block.transactions[index])
+    return TransactionProof(block.id, block.header.height, branch, data)
+
+
+def verify_inclusion(header: Header, transaction: Transaction, branch: MerkleProof) -> None:
+    """Check that a transaction, its witnesses included, stands in the block of a trusted header.
+
+    Raises `ProofCount`, `ProofIndex`, `ProofLength`, `ProofMismatch`.
+    """
+    merkle_verify(header.witness_root, header.transaction_count, transaction.witness_id, branch)
 
 
 def verify_transaction_proof(header: Header, data: bytes, branch: MerkleProof) -> Transaction:
     """The transaction these bytes are, once shown to stand in the block of a trusted header.
 
-    Raises the codec's errors and `ProofCount`, `ProofIndex`, `ProofLength`, `ProofMismatch`.
+    Raises the codec's errors and those of `verify_inclusion`.
     """
     transaction = decode_transaction(data)
-    merkle_verify(header.witness_root, header.transaction_count, transaction.witness_id, branch)
+    verify_inclusion(header, transaction, branch)
     return transaction
 
 
 def check_transaction_proof(header: Header, proof: TransactionProof) -> Transaction:
-    """As `verify_transaction_proof`, of a whole proof; also `ProofHeader` and `ProofHeight`."""
+    """As `verify_transaction_proof`, of a whole proof; also raises `ProofHeader`, `ProofHeight`."""
     if proof.header != header.id:
         raise ProofHeader(expected=header.id, given=proof.header)
     if proof.height != header.height:
@@ -73,15 +97,28 @@ def check_transaction_proof(header: Header, proof: TransactionProof) -> Transact
     return verify_transaction_proof(header, proof.transaction, proof.branch)
 
 
+def verify_history_proof(newer: Header, proof: HistoryProof, height: int) -> Header:
+    """The header at `height`, once shown to be an ancestor of `newer`, a header already trusted.
+
+    Raises `ProofHeight`, `HistoryCount`, `HistoryIndex`, and `ProofIndex`, `ProofLength`,
+    `ProofMismatch`.
+    """
+    if proof.header.height != height:
+        raise ProofHeight(expected=height, given=proof.header.height)
+    if proof.path.count != newer.height:
+        raise HistoryCount(expected=newer.height, given=proof.path.count)
+    if proof.path.index != height:
+        raise HistoryIndex(expected=height, given=proof.path.index)
+    mountain_verify(newer.history_root, history_leaf(proof.header.id, proof.work), proof.path)
+    return proof.header
+
+
 def check_deep_proof(newer: Header, proof: DeepProof) -> tuple[Header, Transaction]:
     """The old header and its transaction, shown by a newer header that is trusted."""
-    header = verify_history_proof(newer, proof.history)
+    header = verify_history_proof(newer, proof.history, proof.transaction.height)
     return header, check_transaction_proof(header, proof.transaction)
 
 
-def index_of(block: Block, transaction_id: bytes) -> int:
-    """Where a transaction stands in its block; one that does not is our own mistake."""
-    ids: Sequence[bytes] = [tx.id for tx in block.transactions]
-    if transaction_id not in ids:
-        raise Misuse("the transaction is not in the block")
-    return ids.index(transaction_id)
+def decode_deep_proof(data: bytes) -> DeepProof:
+    """A proof from its bytes; raises `TooLong`, `Malformed`, `NotCanonical`."""
+    return decode(DeepProof, data, MAX_PROOF)
