@@ -1,0 +1,211 @@
+"""What a sidechain's own actions do: relay, claims, burns and vault proofs; the rest is modules'.
+
+Relay, claims and proofs are transactions of their own: no inputs, one action. They need no fee, for
+each is refused unless it brings something new.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bystack.ledger.amounts import add
+from bystack.ledger.coins import Coin, Delta
+from bystack.ledger.effects import NO_EFFECTS, Effects
+from bystack.ledger.transactions import (
+    MAX_ACTION_BODY,
+    Action,
+    NoWitness,
+    Outpoint,
+    Output,
+    PolicyLock,
+    Transaction,
+    TransactionBody,
+)
+from bystack.ledger.transactions import VERSION as TRANSACTION_VERSION
+from bystack.primitives.codec import Wire, decode, encode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.burns import Burn, burn, refund
+from bystack.sidechain.claims import (
+    Claim,
+    Donate,
+    Reprove,
+    claim,
+    donate,
+    orphan_claims,
+    reprove,
+)
+from bystack.sidechain.mirror import (
+    AnchorSpend,
+    PendingSpend,
+    prove_anchor,
+    prove_pending,
+    step_back,
+    terms_in_force,
+)
+from bystack.sidechain.modules.base import ActionContext
+from bystack.sidechain.relay import Relay, relay
+from bystack.sidechain.stage import Stage
+from bystack.sidechain.stops import Stop, lift, stops_of
+from bystack.sidechain.sums import sums_of
+
+RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
+MODULE_KINDS = 256
+# Outputs the chain itself creates (sponsors repaid, refunds) lie beyond a transaction's own.
+SYSTEM_OUTPUTS = 2**16
+
+_KINDS: dict[int, type[Wire]] = {
+    RELAY: Relay,
+    CLAIM: Claim,
+    DONATE: Donate,
+    REPROVE: Reprove,
+    ANCHOR: AnchorSpend,
+    PENDING: PendingSpend,
+    BURN: Burn,
+}
+_NUMBERS = {kind: number for number, kind in _KINDS.items()}
+
+
+class ActionUnknown(Invalid):
+    """The sidechain knows no action of this kind."""
+
+
+class NotAlone(Invalid):
+    """This action is a transaction of its own: no inputs, no other action, no outputs."""
+
+
+class ActionUnsigned(Invalid):
+    """This action takes no witness."""
+
+
+def encode_action(action: Wire) -> Action:
+    """The wire form of one of this file's actions."""
+    return Action(_NUMBERS[type(action)], encode(action))
+
+
+def decode_action(action: Action) -> Any:
+    """The action, typed; raises `ActionUnknown` or the codec's errors."""
+    if action.kind not in _KINDS:
+        raise ActionUnknown(kind=action.kind)
+    return decode(_KINDS[action.kind], action.body, MAX_ACTION_BODY)
+
+
+def system_transaction(action: Wire, outputs: tuple[Output, ...] = ()) -> Transaction:
+    """A transaction of its own for a relay, a claim or a proof."""
+    body = TransactionBody(TRANSACTION_VERSION, (), outputs, (encode_action(action),), 0, 0, b"")
+    return Transaction(body, (NoWitness(),))
+
+
+def is_system(tx: Transaction) -> bool:
+    """True for a transaction of its own, which needs no fee."""
+    return not tx.body.inputs and all(a.kind < MODULE_KINDS for a in tx.body.actions)
+
+
+def sidechain_effects(stage: Stage, tx: Transaction) -> Effects:
+    """What the transaction's actions do; `stage` is written."""
+    total = NO_EFFECTS
+    for position in range(len(tx.body.actions)):
+        total = _join(total, _act(stage, tx, position))
+    return total
+
+
+def _act(stage: Stage, tx: Transaction, position: int) -> Effects:
+    action = tx.body.actions[position]
+    if action.kind >= MODULE_KINDS:
+        return _module(stage, tx, position)
+    if tx.witnesses[len(tx.body.inputs) + position] != NoWitness():
+        raise ActionUnsigned(position=position)
+    typed = decode_action(action)
+    if isinstance(typed, Burn):
+        burn(stage, terms_in_force(stage), typed, tx.id, position)
+        return Effects(destroyed={typed.asset: typed.amount})
+    if tx.body.inputs or len(tx.body.actions) > 1:
+        raise NotAlone(kind=action.kind)
+    if isinstance(typed, Claim):
+        return _claim(stage, typed, tx)
+    if tx.body.outputs:
+        raise NotAlone(kind=action.kind)
+    return _prove(stage, typed, tx)
+
+
+def _claim(stage: Stage, action: Claim, tx: Transaction) -> Effects:
+    asset, amount = claim(stage, action, tx.body.outputs)
+    return Effects(created={asset: amount}, units={asset: stage.genesis.by_asset[asset].unit})
+
+
+def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
+    match action:
+        case Relay():
+            delta = relay(stage, action)
+            orphan_claims(stage, delta)
+            step_back(stage, delta)
+        case Donate():
+            donate(stage, action)
+        case Reprove():
+            reprove(stage, action)
+        case AnchorSpend():
+            return _given(stage, tx, 0, prove_anchor(stage, action))
+        case PendingSpend():
+            return _given(stage, tx, 0, prove_pending(stage, action))
+    return NO_EFFECTS
+
+
+def _given(stage: Stage, tx: Transaction, position: int, outputs: tuple[Output, ...]) -> Effects:
+    """Coins the chain itself gives out; what they are taken from was moved by the rule."""
+    first = SYSTEM_OUTPUTS * (position + 1)
+    created = {
+        Outpoint(tx.id, first + number): Coin(
+            output.asset,
+            output.amount,
+            output.lock,
+            stage.block.height,
+            0,
+            stage.genesis.by_asset[output.asset].unit,
+            b"",
+        )
+        for number, output in enumerate(outputs)
+    }
+    return Effects(records=Delta({}, created))
+
+
+def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
+    witness = tx.witnesses[len(tx.body.inputs) + position]
+    context = ActionContext(stage.block, tx.id, position, tx.body.actions[position], witness)
+    outcome = stage.modules.act(stage.state, context)
+    if outcome.effects.created or outcome.effects.records != NO_EFFECTS.records:
+        raise ModuleMints(kind=context.action.kind)
+    if outcome.resume:
+        _resume(stage)
+    refunds = [refund(stage, id) for id in outcome.refunds]
+    outputs = tuple(Output(r.asset, amount, PolicyLock(r.refund)) for r, amount in refunds)
+    return _join(outcome.effects, _given(stage, tx, position, outputs))
+
+
+class ModuleMints(Invalid):
+    """A module tried to create coins: only a proved deposit does."""
+
+
+def _resume(stage: Stage) -> None:
+    """Lift the stops whose condition is gone: a deficit keeps those it caused."""
+    gap = any(sums_of(stage.state, asset.asset).deficit for asset in stage.genesis.assets)
+    kept = Stop.ORPHANED | Stop.UNKNOWN_SPEND if gap else Stop(0)
+    lift(stage, stops_of(stage.state) & ~kept)
+
+
+def _join(one: Effects, two: Effects) -> Effects:
+    created, destroyed = dict(one.created), dict(one.destroyed)
+    for asset, amount in two.created.items():
+        add(created, asset, amount)
+    for asset, amount in two.destroyed.items():
+        add(destroyed, asset, amount)
+    records = Delta(
+        {**one.records.spent, **two.records.spent}, {**one.records.created, **two.records.created}
+    )
+    return Effects(
+        created,
+        destroyed,
+        {**one.units, **two.units},
+        one.inputs | two.inputs,
+        {**one.outputs, **two.outputs},
+        records,
+        one.checks + two.checks,
+    )

@@ -1,0 +1,184 @@
+"""Burns: what leaves the sidechain is destroyed here and owed there.
+
+A burn that could never be paid is refused before anything is burned (federation.md, section 3).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bystack.ledger.terms import Terms
+from bystack.ledger.transactions import DepositLock, PolicyLock
+from bystack.primitives.codec import U63, Bytes32, Wire, encode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain import queue
+from bystack.sidechain.params import Asset, Genesis
+from bystack.sidechain.records import (
+    Destination,
+    PegoutState,
+    Request,
+    pegout_id,
+    record_leaf,
+    request_key,
+)
+from bystack.sidechain.stage import Stage
+from bystack.sidechain.state import state_key
+from bystack.sidechain.stops import PegsPaused, stops_of
+from bystack.sidechain.sums import move, sums_of
+
+_NUMBER = state_key("pegouts")
+
+
+class AssetUnmapped(Invalid):
+    """The sidechain does not take this asset."""
+
+
+class AmountNotWhole(Invalid):
+    """The amount is not a multiple of the asset's unit."""
+
+
+class BurnBelowMinimum(Invalid):
+    """The burn is smaller than the asset's minimum, or its fees leave nothing to pay out."""
+
+
+class BurnAboveCapacity(Invalid):
+    """No tier of the vault can ever pay this amount."""
+
+
+class DestinationInvalid(Invalid):
+    """The destination cannot be paid: nobody's policy, or this sidechain's own vault."""
+
+
+class RequestUnknown(Invalid):
+    """No peg-out has this id."""
+
+
+class NotRefundable(Invalid):
+    """Only a peg-out that waits in the queue can be refunded."""
+
+
+class Burn(Wire):
+    """Destroy `amount` here, pay it less fees at `destination`; `refund` is a policy root here."""
+
+    destination: Destination
+    asset: Bytes32
+    amount: U63
+    refund: Bytes32
+
+
+def asset_of(genesis: Genesis, asset: bytes) -> Asset:
+    """The entry of an accepted asset; raises `AssetUnmapped`."""
+    entry = genesis.by_asset.get(asset)
+    if entry is None:
+        raise AssetUnmapped(asset=asset)
+    return entry
+
+
+def fee_share(asset: Asset, amount: int, points: int) -> int:
+    """⌊amount × points / 10⁴⌋ rounded down to the asset's unit; 0 for a non-fungible asset."""
+    if not asset.fungible:
+        return 0
+    share = amount * points // 10_000
+    return share - share % asset.unit
+
+
+def payout_of(genesis: Genesis, asset: Asset, amount: int) -> int:
+    """What a burn of `amount` pays out; raises `BurnBelowMinimum` where nothing would be left."""
+    payout = amount - asset.pegout_fee - fee_share(asset, amount, genesis.pegout_bp)
+    if amount < asset.pegout_minimum or payout <= 0:
+        raise BurnBelowMinimum(amount=amount, minimum=asset.pegout_minimum, payout=payout)
+    return payout
+
+
+def tier_for(terms: Terms, asset: bytes, payout: int) -> int:
+    """The first tier whose capacity covers the payout; raises `BurnAboveCapacity`."""
+    for number, tier in enumerate(terms.tiers):
+        capacity = {limit.asset: limit.capacity for limit in tier.limits}
+        if not tier.limits or capacity.get(asset, 0) >= payout:
+            return number
+    raise BurnAboveCapacity(asset=asset, payout=payout)
+
+
+def check_destination(genesis: Genesis, destination: Destination) -> None:
+    """Raise `DestinationInvalid` for nobody's policy and for the sidechain's own vault."""
+    match destination:
+        case PolicyLock(root) if root == bytes(32):
+            raise DestinationInvalid(reason="no policy has the root of 32 zero bytes")
+        case DepositLock(vault, _) if vault == genesis.vault:
+            raise DestinationInvalid(reason="this is the sidechain's own vault")
+
+
+def burn(stage: Stage, terms: Terms, action: Burn, transaction: bytes, index: int) -> bytes:
+    """Record a burn: queue its request, move its sums. The peg-out's id.
+
+    Raises one of this file's errors, `PegsPaused`, or a module's refusal; nothing is burned then.
+    """
+    if stops_of(stage.state):
+        raise PegsPaused(reason=stops_of(stage.state).name)
+    asset = asset_of(stage.genesis, action.asset)
+    if action.amount % asset.unit:
+        raise AmountNotWhole(amount=action.amount, unit=asset.unit)
+    check_destination(stage.genesis, action.destination)
+    if action.refund == bytes(32):
+        raise DestinationInvalid(reason="the refund names no policy")
+    payout = payout_of(stage.genesis, asset, action.amount)
+    stage.modules.may_burn(stage.state, stage.block, encode(action.destination), action.asset)
+    tier = tier_for(terms, action.asset, payout)
+    id = pegout_id(stage.genesis.id, transaction, index)
+    _enqueue(stage, id, _request(stage, asset, action, payout, tier))
+    return id
+
+
+def _request(stage: Stage, asset: Asset, action: Burn, payout: int, tier: int) -> Request:
+    return Request(
+        number=stage.state.number(_NUMBER),
+        destination=action.destination,
+        asset=action.asset,
+        burned=action.amount,
+        payout=payout,
+        flat=asset.pegout_fee,
+        refund=action.refund,
+        tier=tier,
+        state=PegoutState.REQUESTED,
+        seq=0,
+        vetoes=0,
+    )
+
+
+def _enqueue(stage: Stage, id: bytes, request: Request) -> None:
+    state = stage.state
+    state.write(_NUMBER, request.number + 1)
+    state.write(request_key(id), request)
+    queue.join(state, request.tier, id)
+    stage.record(record_leaf(request, id))
+    fees = request.burned - request.payout
+    move(state, request.asset, circulating=-request.burned, owed=request.payout, pool=fees)
+    stage.tell("pegout", id=id, asset=request.asset, payout=request.payout)
+
+
+def request_of(stage: Stage, id: bytes) -> Request:
+    """The request of a peg-out; raises `RequestUnknown`."""
+    request = stage.state.read(Request, request_key(id))
+    if request is None:
+        raise RequestUnknown(id=id)
+    return request
+
+
+def refund(stage: Stage, id: bytes) -> tuple[Request, int]:
+    """Take a waiting request out of its queue for good: the request and the amount given back.
+
+    Only from the queue: a batched request may still be paid, and pay xor refund (W18, B02). Its
+    fees are given back as far as the pool still holds them.
+    Raises `RequestUnknown`, `NotRefundable`.
+    """
+    request = request_of(stage, id)
+    if request.state != PegoutState.REQUESTED:
+        raise NotRefundable(id=id, state=PegoutState(request.state).name)
+    queue.leave(stage.state, request.tier, id)
+    done = msgspec.structs.replace(request, state=int(PegoutState.REFUNDED))
+    stage.state.write(request_key(id), done)
+    fees = min(request.burned - request.payout, sums_of(stage.state, request.asset).pool)
+    amount = request.payout + fees
+    move(stage.state, request.asset, circulating=amount, owed=-request.payout, pool=-fees)
+    stage.tell("refunded", id=id, amount=amount)
+    return request, amount

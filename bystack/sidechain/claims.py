@@ -1,0 +1,289 @@
+"""Peg-in: minted on proof of a deposit, never on anyone's word (federation.md, section 2).
+
+The proven output binds everything: asset, amount, this sidechain and the recipient. The claimed
+outpoint stays in the state for ever, so a deposit is minted once (P14, P24, R05).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bystack.ledger.transactions import DepositLock, Outpoint, Output, PolicyLock, Transaction
+from bystack.mainchain.actions import COINBASE
+from bystack.mainchain.chain import HeaderDelta
+from bystack.primitives.codec import U32, U63, Bytes32, Wire
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.burns import AmountNotWhole, asset_of, fee_share
+from bystack.sidechain.inclusion import Included, Inclusion, verify_included
+from bystack.sidechain.params import Asset
+from bystack.sidechain.records import Claimed, claimed_key
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.stage import Stage
+from bystack.sidechain.state import SystemState, state_key
+from bystack.sidechain.stops import Stop, check_running, stop
+from bystack.sidechain.sums import move, sums_of
+
+DONATION = bytes(32)
+
+
+class OutputMissing(Invalid):
+    """The proved transaction has no output of this index."""
+
+
+class NotADeposit(Invalid):
+    """The proved output is not a deposit into this sidechain's vault."""
+
+
+class ForeignSidechain(Invalid):
+    """The deposit's note names another sidechain."""
+
+
+class DonationUnclaimable(Invalid):
+    """The deposit names no recipient: it is a donation and mints nothing."""
+
+
+class NotADonation(Invalid):
+    """The deposit names a recipient, or no deficit is left for it to reduce."""
+
+
+class DepositBelowMinimum(Invalid):
+    """The deposit is smaller than the asset's minimum."""
+
+
+class AlreadyClaimed(Invalid):
+    """This deposit was claimed before."""
+
+
+class ClaimLimit(Invalid):
+    """The asset's limit per K relayed headers is used up: the claim waits."""
+
+
+class ClaimOutput(Invalid):
+    """A claim has exactly one output: the deposit less its fee, to the recipient it names."""
+
+
+class NotOrphaned(Invalid):
+    """Only a claim whose deposit was reorganised away can be proved again."""
+
+
+class Claim(Wire):
+    """Mint output `index` of a proved main-chain transaction."""
+
+    inclusion: Inclusion
+    index: U32
+
+
+class Donate(Wire):
+    """Count a proved donation against a deficit."""
+
+    inclusion: Inclusion
+    index: U32
+
+
+class Reprove(Wire):
+    """Prove an orphaned claim's deposit where it was mined again; mints nothing."""
+
+    inclusion: Inclusion
+    index: U32
+
+
+class Minted(Wire):
+    """What was minted of an asset while the relay's tip was at a height."""
+
+    height: U63
+    amount: U63
+
+
+MintedLog = Annotated[tuple[Minted, ...], Meta(max_length=100_000)]
+
+
+def note_for(chain: bytes, recipient: bytes) -> bytes:
+    """The note of a deposit: sidechain id, then the recipient's policy root, 32 bytes each."""
+    return chain + recipient
+
+
+def claim(stage: Stage, action: Claim, outputs: tuple[Output, ...]) -> tuple[bytes, int]:
+    """Check a claim, record it; the asset and the amount created.
+
+    Each refusal has its reason: header, depth, proof, vault, sidechain id, unmapped asset, below
+    minimum, claimed, limit, output.
+    """
+    view = RelayView(stage.state)
+    check_running(stage, view.best().header.time)
+    included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
+    asset = asset_of(stage.genesis, deposit.asset)
+    _check_depth(stage, view, action.inclusion, asset, included)
+    recipient = _recipient(deposit)
+    if recipient == DONATION:
+        raise DonationUnclaimable(outpoint=outpoint)
+    _check_amount(asset, deposit.amount)
+    _check_new(stage, outpoint)
+    stage.modules.may_claim(stage.state, stage.block, asset.asset)
+    _check_output(stage, asset, deposit, recipient, outputs)
+    _count(stage, asset, deposit.amount, view.best().header.height)
+    _record(stage, outpoint, deposit.asset, deposit.amount, included.header.id)
+    fee = fee_share(asset, deposit.amount, stage.genesis.pegin_bp)
+    # The fee is the transaction's surplus; the transition adds every fee to the pool.
+    move(stage.state, asset.asset, circulating=deposit.amount)
+    stage.tell("claimed", outpoint=outpoint, asset=asset.asset, amount=deposit.amount, fee=fee)
+    return asset.asset, deposit.amount
+
+
+def _deposit(
+    stage: Stage, view: RelayView, inclusion: Inclusion, index: int
+) -> tuple[Included, Output, Outpoint]:
+    """The proved deposit, buried at least as deep as its own asset asks."""
+    included = verify_included(view, inclusion, _least_depth(stage))
+    outputs = included.transaction.body.outputs
+    if index >= len(outputs):
+        raise OutputMissing(index=index, outputs=len(outputs))
+    output = outputs[index]
+    if not isinstance(output.lock, DepositLock) or output.lock.vault != stage.genesis.vault:
+        raise NotADeposit(index=index)
+    if output.lock.note[:32] != stage.genesis.id:
+        raise ForeignSidechain(named=output.lock.note[:32])
+    return included, output, Outpoint(included.transaction.id, index)
+
+
+def _least_depth(stage: Stage) -> int:
+    return min(asset.confirmations for asset in stage.genesis.assets)
+
+
+def _check_depth(
+    stage: Stage, view: RelayView, inclusion: Inclusion, asset: Asset, included: Included
+) -> None:
+    """The asset's own K, and maturity for a coinbase; the work rule at that K."""
+    depth = asset.confirmations
+    if any(a.kind == COINBASE for a in included.transaction.body.actions):
+        depth = max(depth, stage.genesis.main.maturity)
+    if depth > _least_depth(stage):
+        verify_included(view, inclusion, depth)
+
+
+def _recipient(deposit: Output) -> bytes:
+    assert isinstance(deposit.lock, DepositLock)
+    return deposit.lock.note[32:]
+
+
+def _check_amount(asset: Asset, amount: int) -> None:
+    if amount < asset.pegin_minimum:
+        raise DepositBelowMinimum(amount=amount, minimum=asset.pegin_minimum)
+    if amount % asset.unit:
+        raise AmountNotWhole(amount=amount, unit=asset.unit)
+
+
+def claimed_at(state: SystemState, outpoint: Outpoint) -> Claimed | None:
+    """The record of a claimed deposit."""
+    return state.read(Claimed, claimed_key(outpoint))
+
+
+def _check_new(stage: Stage, outpoint: Outpoint) -> None:
+    if claimed_at(stage.state, outpoint) is not None:
+        raise AlreadyClaimed(outpoint=outpoint)
+
+
+def _check_output(
+    stage: Stage, asset: Asset, deposit: Output, recipient: bytes, outputs: tuple[Output, ...]
+) -> None:
+    fee = fee_share(asset, deposit.amount, stage.genesis.pegin_bp)
+    expected = Output(deposit.asset, deposit.amount - fee, PolicyLock(recipient))
+    if outputs != (expected,):
+        raise ClaimOutput(amount=deposit.amount - fee, recipient=recipient)
+
+
+def _count(stage: Stage, asset: Asset, amount: int, tip: int) -> None:
+    """At most `pegin_limit` per K relayed headers: a sliding sum, exact at every height."""
+    key = state_key("minted", asset.asset)
+    log: tuple[Minted, ...] = stage.state.read(MintedLog, key) or ()
+    log = tuple(entry for entry in log if entry.height > tip - asset.confirmations)
+    if sum(entry.amount for entry in log) + amount > asset.pegin_limit:
+        raise ClaimLimit(asset=asset.name, limit=asset.pegin_limit, amount=amount)
+    if log and log[-1].height == tip:
+        log = (*log[:-1], Minted(tip, log[-1].amount + amount))
+    else:
+        log = (*log, Minted(tip, amount))
+    stage.state.write(key, log)
+
+
+def _record(stage: Stage, outpoint: Outpoint, asset: bytes, amount: int, header: bytes) -> None:
+    stage.state.write(claimed_key(outpoint), Claimed(header, asset, amount, 0))
+    _index(stage.state, header, outpoint)
+
+
+def _index(state: SystemState, header: bytes, outpoint: Outpoint) -> None:
+    """Remember which claims rest on a block: numbered entries, so that each write is small."""
+    count = state.number(state_key("claims/count", header))
+    state.write(state_key("claims/of", header, count), outpoint)
+    state.write(state_key("claims/count", header), count + 1)
+
+
+def donate(stage: Stage, action: Donate) -> None:
+    """Reduce a deficit by a proved donation, once. Raises as `claim`, or `NotADonation`."""
+    view = RelayView(stage.state)
+    included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
+    asset = asset_of(stage.genesis, deposit.asset)
+    _check_depth(stage, view, action.inclusion, asset, included)
+    _check_new(stage, outpoint)
+    gap = sums_of(stage.state, deposit.asset).deficit
+    if _recipient(deposit) != DONATION or gap == 0:
+        raise NotADonation(outpoint=outpoint, deficit=gap)
+    counted = min(gap, deposit.amount)
+    _record(stage, outpoint, deposit.asset, counted, included.header.id)
+    move(stage.state, deposit.asset, deficit=-counted)
+    stage.tell("donated", outpoint=outpoint, amount=counted)
+
+
+def orphan_claims(stage: Stage, delta: HeaderDelta) -> None:
+    """After a relayed reorganisation: claims whose deposit is gone become a published deficit."""
+    for header in delta.disconnect:
+        count = stage.state.number(state_key("claims/count", header))
+        for number in range(count):
+            key = state_key("claims/of", header, number)
+            outpoint = stage.state.read(Outpoint, key)
+            if outpoint is not None:
+                _orphan(stage, header, outpoint)
+            stage.state.put(key, None)
+        if count:
+            stage.state.put(state_key("claims/count", header), None)
+
+
+def _orphan(stage: Stage, header: bytes, outpoint: Outpoint) -> None:
+    record = claimed_at(stage.state, outpoint)
+    if record is None or record.orphaned or record.header != header:
+        return
+    stage.state.write(claimed_key(outpoint), msgspec.structs.replace(record, orphaned=1))
+    move(stage.state, record.asset, deficit=record.amount)
+    stop(stage, Stop.ORPHANED)
+    stage.tell("orphaned", outpoint=outpoint, asset=record.asset, amount=record.amount)
+
+
+def reprove(stage: Stage, action: Reprove) -> None:
+    """Clear an orphaned claim: its deposit is mined again, as deep. Raises `NotOrphaned`."""
+    view = RelayView(stage.state)
+    included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
+    asset = asset_of(stage.genesis, deposit.asset)
+    _check_depth(stage, view, action.inclusion, asset, included)
+    record = claimed_at(stage.state, outpoint)
+    if record is None or not record.orphaned:
+        raise NotOrphaned(outpoint=outpoint)
+    header: Bytes32 = included.header.id
+    stage.state.write(claimed_key(outpoint), Claimed(header, record.asset, record.amount, 0))
+    _index(stage.state, header, outpoint)
+    # Donations may have covered part of the gap meanwhile; what they covered is surplus again.
+    gap = sums_of(stage.state, record.asset).deficit
+    move(stage.state, record.asset, deficit=-min(gap, record.amount))
+    stage.tell("reproved", outpoint=outpoint)
+
+
+def deposits_in(transaction: Transaction, vault: bytes, chain: bytes) -> tuple[int, ...]:
+    """The outputs of a main-chain transaction that are deposits for this sidechain."""
+    return tuple(
+        index
+        for index, output in enumerate(transaction.body.outputs)
+        if isinstance(output.lock, DepositLock)
+        and output.lock.vault == vault
+        and output.lock.note[:32] == chain
+    )

@@ -1,0 +1,143 @@
+"""What a sidechain is: its genesis. The hash of the genesis is the sidechain's id.
+
+It names one main chain, one vault on it with the full terms, the assets it accepts and how deep
+their deposits must lie, its validators and its modules (federation.md, section 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated
+
+from msgspec import Meta
+
+from bystack.ledger.terms import Terms
+from bystack.mainchain.chain import Checkpoint
+from bystack.mainchain.params import Params
+from bystack.primitives.codec import U8, U16, U32, U63, Bit, Bytes32, Wire, encode
+from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import tagged
+from bystack.sidechain.consensus.validators import Validator, ValidatorSet
+
+MAX_GENESIS = 1_000_000
+MIN_WINDOW = 1000
+
+_chain_id = tagged("sidechain/genesis")
+
+Name = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z][a-z0-9-]*$")]
+
+
+class GenesisInvalid(Invalid):
+    """The sidechain's genesis contradicts itself."""
+
+
+class Asset(Wire):
+    """One asset the sidechain accepts, under the main chain's id.
+
+    `unit`: what amounts are multiples of. `confirmations`: K, main-chain headers on top of a
+    deposit. `pegin_limit`: most minted per K relayed headers. `pegout_fee`: flat, of this asset.
+    `fee`: least fee of a transaction paid in this asset; 0 means fees are not taken in it.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=16)]
+    asset: Bytes32
+    decimals: U8
+    unit: U63
+    fungible: Bit
+    confirmations: U32
+    pegin_minimum: U63
+    pegin_limit: U63
+    pegout_minimum: U63
+    pegout_fee: U63
+    fee: U63
+
+
+class Consensus(Wire):
+    """The engine and its numbers; times in milliseconds, `epoch` and `finality` in blocks."""
+
+    type: Name
+    interval: U32
+    empty_interval: U32
+    timeout: U32
+    blocks_per_leader: U32
+    epoch: U32
+    finality: U32
+
+
+class ModuleConfig(Wire):
+    """An application module and its own genesis bytes."""
+
+    name: Name
+    config: Annotated[bytes, Meta(max_length=500_000)]
+
+
+class Genesis(Wire, dict=True):
+    """Everything two nodes must agree on to be the same sidechain.
+
+    `pegin_bp`, `pegout_bp`: fees in basis points. `lag_pause`, `lag_stop`: after how many
+    main-chain spacings without a new header claims and batches pause, and stop until a quorum
+    clears it (0: never, for regtest).
+    """
+
+    version: U16
+    name: Name
+    hrp: Annotated[str, Meta(min_length=1, max_length=16, pattern="^[a-z]+$")]
+    main: Params
+    checkpoint: Checkpoint
+    vault: Bytes32
+    terms: Terms
+    assets: Annotated[tuple[Asset, ...], Meta(min_length=1, max_length=256)]
+    pegin_bp: U16
+    pegout_bp: U16
+    lag_pause: U32
+    lag_stop: U32
+    time: U63
+    consensus: Consensus
+    validators: Annotated[tuple[Validator, ...], Meta(min_length=1, max_length=400)]
+    modules: Annotated[tuple[ModuleConfig, ...], Meta(max_length=32)]
+
+    @cached_property
+    def id(self) -> bytes:
+        """The sidechain id: tagged hash of the genesis' encoding."""
+        return _chain_id(encode(self))
+
+    @cached_property
+    def by_asset(self) -> Mapping[bytes, Asset]:
+        """The accepted assets by id."""
+        return {asset.asset: asset for asset in self.assets}
+
+    @cached_property
+    def depth(self) -> int:
+        """K where no asset is meant: the largest of the assets'."""
+        return max(asset.confirmations for asset in self.assets)
+
+    @property
+    def window(self) -> int:
+        """How many relayed headers the state keeps."""
+        return max(MIN_WINDOW, 4 * self.depth)
+
+    @cached_property
+    def validator_set(self) -> ValidatorSet:
+        """The validators of epoch 0 (of every epoch, where they are fixed)."""
+        return ValidatorSet(0, self.validators)
+
+
+def check_genesis(genesis: Genesis) -> None:
+    """Raise `GenesisInvalid` where a number is zero or two entries claim one name."""
+    names = {asset.name for asset in genesis.assets}
+    if len(names) < len(genesis.assets) or len(genesis.by_asset) < len(genesis.assets):
+        raise GenesisInvalid(reason="an asset is listed twice")
+    if len({module.name for module in genesis.modules}) < len(genesis.modules):
+        raise GenesisInvalid(reason="a module is listed twice")
+    for asset in genesis.assets:
+        _check_asset(asset)
+    if genesis.pegin_bp >= 10_000 or genesis.pegout_bp >= 10_000:
+        raise GenesisInvalid(reason="a fee of 10,000 basis points or more")
+
+
+def _check_asset(asset: Asset) -> None:
+    # No default value is ever valid (attack P04): a depth or limit of zero is a mistake.
+    for field in ("confirmations", "unit", "pegin_minimum", "pegin_limit", "pegout_minimum"):
+        if getattr(asset, field) == 0:
+            raise GenesisInvalid(asset=asset.name, field=field, reason="must not be 0")

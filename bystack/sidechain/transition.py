@@ -1,0 +1,241 @@
+"""What a sidechain block does to coins and state, and whether its header says so.
+
+Executing precedes voting: a block whose roots are not those of its execution gets no vote. The
+proposer builds with the same code, so the two can never differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
+from bystack.ledger.effects import Check
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.ledger.validation import Rules, apply_transaction
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
+from bystack.primitives.merkle import merkle_root
+from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
+from bystack.primitives.multiset import multiset_digest, multiset_update
+from bystack.primitives.trie import Nodes, TrieUpdate, update
+from bystack.sidechain import batches
+from bystack.sidechain.actions import is_system, sidechain_effects
+from bystack.sidechain.blocks import Body, Header
+from bystack.sidechain.modules.base import BlockContext, Modules
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import OUTBOX
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.stage import PegEvent, Stage
+from bystack.sidechain.state import StateView, SystemState, state_root
+from bystack.sidechain.stops import watch_lag
+from bystack.sidechain.sums import move
+
+BLOCK_VERSION = 1
+MAX_BLOCK_BYTES = 6_000_000
+
+
+class FeeTooLow(Invalid):
+    """The transaction pays less than the least fee in any asset the sidechain takes fees in."""
+
+
+class FeeAsset(Invalid):
+    """The transaction leaves a surplus in an asset fees are not taken in."""
+
+
+class HeaderWrong(Invalid):
+    """A field of the header is not what executing the block gives."""
+
+
+class BlockTooLarge(Invalid):
+    """The block's transactions exceed the size limit."""
+
+
+class SignatureWrong(Invalid):
+    """A signature of the transaction does not verify."""
+
+
+Verified = Callable[[Transaction, tuple[Check, ...]], bool]
+
+
+class Base(NamedTuple):
+    """Everything executing a block reads: the parent's header, coins, state and digests.
+
+    `system_root` is the trie's root, `multiset` the coin set's 384-byte state, both after `parent`.
+    """
+
+    parent: Header
+    coins: CoinView
+    state: StateView
+    nodes: Nodes
+    system_root: bytes
+    multiset: bytes
+
+
+class Executed(NamedTuple):
+    """What a block does to coins, state, trie and outbox, and what its header commits to."""
+
+    delta: Delta
+    changes: Mapping[bytes, bytes | None]
+    trie: TrieUpdate
+    multiset: bytes
+    outbox: tuple[bytes, ...]
+    outbox_root: bytes
+    relay_tip: bytes
+    checks: tuple[Check, ...]
+    events: tuple[PegEvent, ...]
+
+    @property
+    def state_root(self) -> bytes:
+        """The root the header must name."""
+        return state_root(self.trie.root, multiset_digest(self.multiset))
+
+
+class Place(NamedTuple):
+    """Where a block stands: height, time in milliseconds."""
+
+    height: int
+    time: int
+
+
+class Execution:
+    """A block being executed, transaction by transaction."""
+
+    def __init__(self, genesis: Genesis, modules: Modules, base: Base, place: Place) -> None:
+        self._genesis, self._base = genesis, base
+        state = SystemState(base.state)
+        relayed = RelayView(state).best().header.height
+        block = BlockContext(genesis.id, place.height, place.time, relayed)
+        self.stage = Stage(genesis, modules, block, state)
+        self._coins = Overlay(base.coins)
+        self._checks: list[Check] = []
+        self._rules = Rules(genesis.id, genesis.main.maturity)
+        watch_lag(self.stage, self._tip_time())
+
+    def _tip_time(self) -> int:
+        return RelayView(self.stage.state).best().header.time
+
+    def add(self, tx: Transaction, verified: Verified | None = None) -> tuple[Check, ...]:
+        """Apply a transaction, or raise why not and change nothing. The checks it still needs.
+
+        A proposer passes `verified` and gets `SignatureWrong` before anything is applied.
+        """
+        stage = self.stage.fork()
+        effects = sidechain_effects(stage, tx)
+        applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
+        _check_fees(self._genesis, tx, applied.fees)
+        if verified is not None and not verified(tx, applied.checks):
+            raise SignatureWrong(transaction=tx.id)
+        for asset, fee in applied.fees.items():
+            move(stage.state, asset, circulating=-fee, pool=fee)
+        self.stage.merge(stage)
+        self._coins.apply(applied.delta)
+        self._checks += applied.checks
+        return applied.checks
+
+    def finish(self) -> Executed:
+        """End the block: form a batch, tell the modules, compute the roots."""
+        stage = self.stage
+        batches.form(stage, self._tip_time())
+        stage.modules.end(stage.state, stage.block)
+        delta, changes = self._coins.delta(), stage.state.changes
+        trie = update(self._base.nodes, self._base.system_root, changes)
+        peaks = stage.state.read(Peaks, OUTBOX) or EMPTY_PEAKS
+        return Executed(
+            delta=delta,
+            changes=changes,
+            trie=trie,
+            multiset=_multiset(self._base.multiset, delta),
+            outbox=tuple(stage.outbox),
+            outbox_root=mountain_root(peaks),
+            relay_tip=RelayView(stage.state).tip(),
+            checks=tuple(self._checks),
+            events=tuple(stage.events),
+        )
+
+
+def _check_fees(genesis: Genesis, tx: Transaction, fees: Mapping[bytes, int]) -> None:
+    if is_system(tx):
+        return
+    least = {asset.asset: asset.fee for asset in genesis.assets if asset.fee}
+    for asset in fees:
+        if asset not in least:
+            raise FeeAsset(asset=asset)
+    if not any(fee >= least[asset] for asset, fee in fees.items()):
+        raise FeeTooLow(fees=dict(fees), least=least)
+
+
+def coin_elements(coins: Mapping[Outpoint, Coin]) -> Iterable[bytes]:
+    """What the coin set's digest holds of each coin: all of it, not only what a signer sees."""
+    return [coin_digest(outpoint, coin) + encode(coin) for outpoint, coin in coins.items()]
+
+
+def _multiset(state: bytes, delta: Delta) -> bytes:
+    return multiset_update(state, coin_elements(delta.created), coin_elements(delta.spent))
+
+
+def body_roots(transactions: tuple[Transaction, ...]) -> tuple[bytes, bytes]:
+    """Transaction root and witness root of a body."""
+    ids = merkle_root([tx.id for tx in transactions])
+    return ids, merkle_root([tx.witness_id for tx in transactions])
+
+
+def make_header(
+    genesis: Genesis, executed: Executed, place: Place, parent: Header, certificate: bytes,
+    transactions: tuple[Transaction, ...], proposer: int,
+) -> Header:  # fmt: skip
+    """The header of an executed block; `certificate` is the hash of the parent's certificate."""
+    ids, witnesses = body_roots(transactions)
+    return Header(
+        version=BLOCK_VERSION,
+        chain=genesis.id,
+        height=place.height,
+        epoch=parent.epoch,
+        time=place.time,
+        parent=parent.id,
+        parent_certificate=certificate,
+        transaction_root=ids,
+        witness_root=witnesses,
+        transaction_count=len(transactions),
+        state_root=executed.state_root,
+        outbox_root=executed.outbox_root,
+        relay_tip=executed.relay_tip,
+        validators_hash=genesis.validator_set.hash,
+        next_validators_hash=genesis.validator_set.hash,
+        demotions=b"",
+        proposer=proposer,
+    )
+
+
+def apply_block(
+    genesis: Genesis, modules: Modules, base: Base, header: Header, body: Body
+) -> Executed:
+    """Execute a proposed block on its parent; raises the rule it breaks.
+
+    What is left to the caller: the signatures in `checks`, the clock, and the parent's certificate
+    in the body, which the engine verifies.
+    """
+    if sum(tx.size for tx in body.transactions) > MAX_BLOCK_BYTES:
+        raise BlockTooLarge(most=MAX_BLOCK_BYTES)
+    place = Place(base.parent.height + 1, header.time)
+    if header.time <= base.parent.time:
+        raise HeaderWrong(field="time", given=header.time, above=base.parent.time)
+    execution = Execution(genesis, modules, base, place)
+    for tx in body.transactions:
+        execution.add(tx)
+    executed = execution.finish()
+    expected = make_header(
+        genesis, executed, place, base.parent, header.parent_certificate,
+        body.transactions, header.proposer,
+    )  # fmt: skip
+    check_same(expected, header)
+    return executed
+
+
+def check_same(expected: Header, given: Header) -> None:
+    """Raise `HeaderWrong` naming the first field in which two headers differ."""
+    for field in Header.__struct_fields__:
+        if getattr(expected, field) != getattr(given, field):
+            raise HeaderWrong(
+                field=field, expected=getattr(expected, field), given=getattr(given, field)
+            )
