@@ -112,12 +112,20 @@ class Connection:
         self._ping_since = _NEVER
         self._pings = 0
         self._asked = False
+        self._proved = False
+        self.frames = 0
+        """How many frames came in so far."""
         self._outgoing = [frame(Kind.HELLO, encode(local.hello))]
 
     @property
     def state(self) -> State:
         """How far the connection has come."""
         return self._state
+
+    @property
+    def proved(self) -> bool:
+        """Whether the peer has proved its node key, now over or not."""
+        return self._proved
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes as they came; then call `next_event` until it answers None."""
@@ -177,6 +185,7 @@ class Connection:
             if received is None:
                 return None
             self._frame_since = now
+            self.frames += 1
             event = self._take(received, now)
             if event is not None:
                 return event
@@ -223,6 +232,7 @@ class Connection:
             raise Misuse("a proof was taken before a hello")
         check_proof(self._channel, self._local.hello, self._theirs, proof)
         self._state = State.OPEN
+        self._proved = True
         self._reader.accept({**OPEN_CAPS, **self._local.caps})
         return Established(self._peer, self._theirs.key, text(self._theirs.listen))
 
