@@ -7,6 +7,7 @@ letters: software fills those in, people type version 0.
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from bystack.primitives.bech32m import (
@@ -32,6 +33,7 @@ __all__ = [
 
 POLICY, DEPOSIT = 0, 1
 LONG_LIMIT = 250
+_LETTERS = frozenset(ascii_lowercase)
 _SIZES = {POLICY: 32, DEPOSIT: 96}
 _LIMITS = {POLICY: LIMIT, DEPOSIT: LONG_LIMIT}
 
@@ -55,8 +57,8 @@ class Address(NamedTuple):
 def encode_address(address: Address) -> str:
     """The text of an address. Raises `AddressVersion`, `Misuse` for a prefix that is none."""
     _check_version(address.version, len(address.payload))
-    if not 0 < len(address.hrp) <= 20 or not address.hrp.isascii() or not address.hrp.islower():
-        raise Misuse("a chain's prefix is 1 to 20 lower-case ASCII letters")
+    if not set(address.hrp) <= _LETTERS or not 0 < len(address.hrp) <= 20:
+        raise Misuse("a chain's prefix is 1 to 20 letters a to z")
     return bech32m_encode(address.hrp, [address.version, *to_symbols(address.payload)])
 
 

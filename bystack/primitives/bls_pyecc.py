@@ -6,16 +6,22 @@ subgroup, so this module does.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import lru_cache, reduce
 from hashlib import sha256
 from typing import Any
 
-from py_ecc import optimized_bls12_381
-from py_ecc.bls import g2_primitives, hash_to_curve
-from py_ecc.fields import optimized_bls12_381_FQ12
-
 from bystack.primitives.errors import Misuse
+
+# Importing py_ecc lifts the interpreter's recursion limit to 100,000. That limit is what stops the
+# decoder on deeply nested hostile bytes: without it they crash the process. So it is put back.
+_limit = sys.getrecursionlimit()
+from py_ecc import optimized_bls12_381  # noqa: E402
+from py_ecc.bls import g2_primitives, hash_to_curve  # noqa: E402
+from py_ecc.fields import optimized_bls12_381_FQ12  # noqa: E402
+
+sys.setrecursionlimit(_limit)
 
 # The library is typed for other purposes (its own names for bytes); here it is untyped.
 curve: Any = optimized_bls12_381
