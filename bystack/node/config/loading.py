@@ -1,0 +1,284 @@
+"""Reads a node's TOML strictly: every error at once, each with file, table, key, value and cure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from bystack.node.config.tables import FILE, NETWORKS, Config, Sidechain, Table
+
+MAX_FILE = 1024 * 1024
+SHOWN = 60
+
+
+class ConfigError(NamedTuple):
+    """One fault of a configuration."""
+
+    file: str
+    table: str
+    key: str
+    given: str
+    expected: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = (
+            f"{self.file}: [{self.table}] {self.key}" if self.table else f"{self.file}: {self.key}"
+        )
+        given = f" is {self.given}" if self.given else ""
+        hint = f"; did you mean {self.hint}?" if self.hint else ""
+        return f"{place.rstrip()}{given}, expected {self.expected}{hint}"
+
+
+class ConfigErrors(Exception):
+    """Everything that is wrong with a configuration, in `errors`."""
+
+    def __init__(self, errors: tuple[ConfigError, ...]) -> None:
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = errors
+
+
+class _Field(NamedTuple):
+    kind: Any
+    required: bool
+
+
+def table_of(kind: Any) -> type[Table] | None:
+    """The table type behind a field's type: a table itself, or the element of a list of tables."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is tuple:
+        kind = get_args(kind)[0]
+    return kind if isinstance(kind, type) and issubclass(kind, Table) else None
+
+
+def _fields(kind: type[Table]) -> dict[str, _Field]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {f.name: _Field(hints[f.name], f.required) for f in msgspec.structs.fields(kind)}
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def expectation(kind: Any) -> str:
+    """What a field's type accepts, in words."""
+    parts: list[str] = []
+    node = msgspec.inspect.type_info(kind)
+    while isinstance(node, msgspec.inspect.Metadata):
+        node = node.type
+    match node:
+        case msgspec.inspect.LiteralType(values=values):
+            parts = [" | ".join(f'"{value}"' for value in values)]
+        case msgspec.inspect.IntType(ge=low, le=high) if low is not None and high is not None:
+            parts = [f"an integer from {low} to {high}"]
+        case msgspec.inspect.IntType():
+            parts = ["an integer"]
+        case msgspec.inspect.BoolType():
+            parts = ["true or false"]
+        case msgspec.inspect.StrType():
+            parts = [_form(kind)]
+        case msgspec.inspect.VarTupleType():
+            parts = ["a list, each " + expectation(get_args(_bare(kind))[0])]
+        case msgspec.inspect.DictType():
+            key, value = get_args(_bare(kind))
+            parts = [f"a table of {expectation(key)} = {expectation(value)}"]
+    return "".join(parts) or "another type"
+
+
+def _bare(kind: Any) -> Any:
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind
+
+
+def _form(kind: Any) -> str:
+    # A named form (`Address`) describes itself; the field's own note, added outside, its use.
+    notes = [meta for meta in get_args(kind)[1:] if isinstance(meta, msgspec.Meta)]
+    named = len(notes) > 1 or any(note.pattern for note in notes)
+    return (named and notes[0].description) or "a text"
+
+
+def _shown(value: Any) -> str:
+    text = msgspec.json.encode(value, enc_hook=str).decode()
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
+class _Check:
+    """Walks one file's data beside the types and gathers what does not fit."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.errors: list[ConfigError] = []
+
+    def add(self, table: str, key: str, given: Any, expected: str, hint: str = "") -> None:
+        shown = "" if given is None else _shown(given)
+        self.errors.append(ConfigError(self.file, table, key, shown, expected, hint))
+
+    def missing(self, table: str, key: str, kind: Any) -> None:
+        self.errors.append(ConfigError(self.file, table, key, "missing", expectation(kind)))
+
+    def table(self, kind: type[Table], data: Any, path: str) -> None:
+        if not isinstance(data, dict):
+            self.add("", path, data, f"a table [{path}]")
+            return
+        fields = _fields(kind)
+        for key, value in data.items():
+            if key not in fields:
+                hint = _nearest(key, list(fields))
+                self.add(path, key, value, "no such key" if path else "no such key or table", hint)
+            else:
+                self.value(fields[key].kind, value, path, key)
+        for key, field in fields.items():
+            if field.required and key not in data:
+                self.missing(path, key, field.kind)
+
+    def value(self, kind: Any, value: Any, path: str, key: str) -> None:
+        inner, below = table_of(kind), f"{path}.{key}".lstrip(".")
+        if inner is None:
+            self.leaf(kind, value, path, key)
+        elif not _is_list(kind):
+            self.table(inner, value, below)
+        elif isinstance(value, list):
+            for index, one in enumerate(value):
+                name = one.get("name") if isinstance(one, dict) else None
+                self.table(inner, one, f'{below} "{name}"' if name else f"{below} #{index + 1}")
+        else:
+            self.add(path, key, value, f"a list of tables [[{below}]]")
+
+    def leaf(self, kind: Any, value: Any, path: str, key: str) -> None:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            options = re.findall('"([^"]+)" ?[|]|[|] "([^"]+)"', expectation(kind))
+            words = [first or second for first, second in options]
+            hint = _nearest(value, words) if isinstance(value, str) else ""
+            self.add(path, key, value, expectation(kind), f'"{hint}"' if hint else "")
+
+
+def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[ConfigError]]:
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_FILE:
+            return {}, [ConfigError(shown, "", "the file", "", f"at most {MAX_FILE} bytes")]
+        return tomllib.loads(raw.decode()), []
+    except FileNotFoundError:
+        return {}, [
+            ConfigError(
+                shown, "", "", "missing", f"a file; make one: bystackd init --home {path.parent}"
+            )
+        ]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        return {}, [ConfigError(shown, "", "the file", "", f"readable TOML ({error})")]
+
+
+def _sidechain_files(home: Path) -> list[Path]:
+    files = sorted((home / "sidechains").glob("*.toml"))
+    return [file for file in files if not file.name.endswith(".genesis.toml")]
+
+
+def load_config(home: str | Path) -> Config:
+    """The configuration of `home`: `bystack.toml` and the sidechains' own files.
+
+    Raises `ConfigErrors` with every fault of every file.
+    """
+    home = Path(home)
+    data, errors = _read(home / FILE, FILE)
+    check = _Check(FILE)
+    if not errors:
+        check.table(Config, data, "")
+    errors += check.errors
+    extra = []
+    for file in _sidechain_files(home):
+        shown = f"sidechains/{file.name}"
+        one, faults = _read(file, shown)
+        check = _Check(shown)
+        if not faults:
+            check.table(Sidechain, one, "")
+        errors += faults + check.errors
+        extra.append((shown, one))
+    if not errors:
+        errors += _across(home, data, extra)
+    if errors:
+        raise ConfigErrors(tuple(errors))
+    sidechains = [*data.get("sidechain", []), *(one for _, one in extra)]
+    return msgspec.convert({**data, "sidechain": sidechains}, Config)
+
+
+def parse_config(text: str) -> Config:
+    """The configuration in `text` alone. Raises `ConfigErrors`."""
+    check = _Check(FILE)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        fault = ConfigError(FILE, "", "the file", "", f"readable TOML ({error})")
+        raise ConfigErrors((fault,)) from None
+    check.table(Config, data, "")
+    if check.errors:
+        raise ConfigErrors(tuple(check.errors))
+    return msgspec.convert(data, Config)
+
+
+def _across(
+    home: Path, data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
+) -> Iterator[ConfigError]:
+    """Faults that lie between keys: names twice, ports twice or too large, half a TLS pair."""
+    network = data["network"]
+    if network not in NETWORKS and not (home / network).is_file():
+        hint = _nearest(network, list(NETWORKS))
+        wanted = '"main", "test", "regtest" or a path to a genesis file'
+        yield ConfigError(FILE, "", "network", _shown(network), wanted, f'"{hint}"' if hint else "")
+    rpc = data.get("rpc", {})
+    if bool(rpc.get("tls_certificate")) != bool(rpc.get("tls_key")):
+        yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
+    yield from _doubled_names(data, extra)
+    yield from _listening(data, extra)
+
+
+def _doubled_names(
+    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
+) -> Iterator[ConfigError]:
+    for table in ("sidechain", "federation", "guard"):
+        seen: set[str] = set()
+        placed = [(FILE, one) for one in data.get(table, [])]
+        for file, one in placed + (extra if table == "sidechain" else []):
+            if one["name"] in seen:
+                yield ConfigError(file, table, "name", _shown(one["name"]), "a name used once")
+            seen.add(one["name"])
+
+
+def _listening(
+    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
+) -> Iterator[ConfigError]:
+    single = [(FILE, t, data.get(t, {})) for t in ("mainchain", "rpc")]
+    many = [(FILE, t, one) for t in ("sidechain", "federation") for one in data.get(t, [])]
+    seen = _defaults(data)
+    for file, table, one in single + many + [(file, "sidechain", one) for file, one in extra]:
+        address = one.get("listen")
+        if address is None:
+            continue
+        port = int(address.rpartition(":")[2])
+        if port > 65535:
+            yield ConfigError(file, table, "listen", _shown(address), "a port up to 65535")
+        elif port and address in seen:
+            yield ConfigError(file, table, "listen", _shown(address), "an address used once")
+        seen.add(address)
+
+
+def _defaults(data: dict[str, Any]) -> set[str]:
+    plain = Config(network="regtest")
+    return {
+        getattr(plain, table).listen
+        for table in ("mainchain", "rpc")
+        if "listen" not in data.get(table, {})
+    }

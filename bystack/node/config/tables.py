@@ -1,0 +1,180 @@
+"""What a node's TOML may say: every key, its type, its bounds, its default and its one sentence.
+
+These types are the single source: the loader, `bystackd init`'s commented file and `config docs`
+all read them. Consensus rules are not here: they are each chain's, never an operator's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+NETWORKS = ("main", "test", "regtest")
+FILE = "bystack.toml"
+
+Scope = Literal["read", "wallet", "admin"]
+Name = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z][a-z0-9-]{0,30}$",
+        description="a name of small letters, digits and hyphens",
+    ),
+]
+Address = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$",
+        description='an address "host:port"',
+    ),
+]
+Peer = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9a-f]{64}@)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$",
+        description='a peer "host:port" or "node id@host:port"',
+    ),
+]
+File = Annotated[str, Meta(min_length=1, description="a file, relative to the home")]
+
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the configuration's tables."""
+
+
+class Mainchain(Table, frozen=True, kw_only=True):
+    """The main chain."""
+
+    mode: Annotated[
+        Literal["full", "light", "off"],
+        Meta(description="full checks every block, light only headers, off runs no main chain"),
+    ] = "full"
+    listen: Annotated[
+        Address, Meta(description="where peers reach this node; port 0 takes a free one")
+    ] = "127.0.0.1:9735"
+    peers: Annotated[
+        tuple[Peer, ...], Meta(description="nodes to connect to, besides those learnt from others")
+    ] = ()
+
+
+class Mining(Table, frozen=True, kw_only=True):
+    """Making main-chain blocks."""
+
+    threads: Annotated[
+        int, Meta(ge=0, le=256, description="how many threads search; 0 does not mine")
+    ] = 0
+    address: Annotated[
+        str, Meta(max_length=250, description="where the reward goes; empty asks the wallet")
+    ] = ""
+
+
+class Rpc(Table, frozen=True, kw_only=True):
+    """The JSON-RPC and web server."""
+
+    listen: Annotated[
+        Address, Meta(description="where clients reach it; loopback unless you know better")
+    ] = "127.0.0.1:9736"
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(max_length=64, description="further Host names to accept (DNS rebinding is refused)"),
+    ] = ()
+    tls_certificate: Annotated[
+        str, Meta(description="PEM file; with it and its key the server speaks TLS only")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of the certificate's private key")] = ""
+    max_body_kb: Annotated[
+        int, Meta(ge=16, le=65536, description="largest request body, in KiB")
+    ] = 4096
+    concurrency: Annotated[
+        int, Meta(ge=1, le=1024, description="requests served at one time; more wait")
+    ] = 32
+    tokens: Annotated[
+        dict[Name, Scope],
+        Meta(description='named tokens and what each may do; "tokens/NAME" holds the secret'),
+    ] = {}
+
+
+class Wallet(Table, frozen=True, kw_only=True):
+    """The wallet process, which keeps users' keys."""
+
+    enabled: Annotated[bool, Meta(description="run it")] = True
+
+
+class Limits(Table, frozen=True, kw_only=True):
+    """What each process may use at most."""
+
+    memory_mb: Annotated[
+        int, Meta(ge=256, le=1_048_576, description="address space of one process, in MiB")
+    ] = 4096
+    files: Annotated[int, Meta(ge=64, le=1_048_576, description="open files of one process")] = 2048
+    nice: Annotated[
+        int, Meta(ge=0, le=19, description="niceness of sidechain processes; 0 is none")
+    ] = 0
+    sandbox: Annotated[
+        bool, Meta(description="confine each process to its own files (Landlock), where possible")
+    ] = True
+
+
+class Log(Table, frozen=True, kw_only=True):
+    """What the processes write to logs/."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="least level written")
+    ] = "info"
+    format: Annotated[Literal["json", "console"], Meta(description="one JSON object a line")] = (
+        "json"
+    )
+    max_mb: Annotated[
+        int, Meta(ge=1, le=1024, description="size at which a log file is rotated, in MiB")
+    ] = 16
+    keep: Annotated[int, Meta(ge=0, le=100, description="rotated files kept of each log")] = 3
+
+
+class Sidechain(Table, frozen=True, kw_only=True):
+    """One sidechain this node follows or validates."""
+
+    name: Annotated[Name, Meta(description="its name here: files, RPC path, process")]
+    genesis: Annotated[File, Meta(description="its genesis; the hash of it is the chain id")]
+    listen: Annotated[Address, Meta(description="where its peers reach this node")] = "127.0.0.1:0"
+    peers: Annotated[tuple[Peer, ...], Meta(description="its nodes to connect to")] = ()
+    validator_key: Annotated[
+        str, Meta(description="key file of a validator; leave out to follow only")
+    ] = ""
+
+
+class Federation(Table, frozen=True, kw_only=True):
+    """A membership of the federation that holds one sidechain's vault."""
+
+    name: Annotated[Name, Meta(description="the sidechain's name")]
+    listen: Annotated[Address, Meta(description="where other members reach this one")] = (
+        "127.0.0.1:0"
+    )
+    peers: Annotated[tuple[Peer, ...], Meta(description="other members")] = ()
+    member_key: Annotated[File, Meta(description="the member's identity key file")]
+    charter: Annotated[File, Meta(description="the charter; the same bytes for every member")]
+
+
+class Guard(Table, frozen=True, kw_only=True):
+    """A watchtower over one federation's vault."""
+
+    name: Annotated[Name, Meta(description="the sidechain's name")]
+    key: Annotated[File, Meta(description="the guard's key file")]
+    charter: Annotated[File, Meta(description="the charter it watches over")]
+
+
+class Config(Table, frozen=True, kw_only=True):
+    """A node's configuration: `bystack.toml`, and one file per sidechain under `sidechains/`."""
+
+    network: Annotated[
+        str,
+        Meta(min_length=1, description="main, test, regtest, or a path to a genesis file"),
+    ]
+    mainchain: Mainchain = Mainchain()
+    mining: Mining = Mining()
+    rpc: Rpc = Rpc()
+    wallet: Wallet = Wallet()
+    limits: Limits = Limits()
+    log: Log = Log()
+    sidechain: tuple[Sidechain, ...] = ()
+    federation: tuple[Federation, ...] = ()
+    guard: tuple[Guard, ...] = ()

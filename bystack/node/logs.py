@@ -1,0 +1,130 @@
+"""What a process writes about itself: one line an event, to stderr; the supervisor keeps the files.
+
+Anything named as a secret is blotted out before it is formatted, at any depth.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from bystack.node.ipc.trace import current_trace
+
+SECRET = frozenset(
+    {"secret", "key", "password", "passphrase", "token", "cookie", "seed", "mnemonic", "share"}
+    | {"secrets", "keys", "passwords", "tokens", "cookies", "shares", "authorization"}
+)
+OPEN = frozenset({"public", "epoch", "path", "name", "count", "index"})
+BLOT = "[redacted]"
+MAX_DEPTH = 6
+
+Event = MutableMapping[str, Any]
+
+
+def is_secret(name: str) -> bool:
+    """A field of this name holds what must not be logged (`public_key` and the like may be)."""
+    words = set(name.lower().replace("-", "_").split("_"))
+    return bool(words & SECRET) and not words & OPEN
+
+
+def redacted(value: Any, depth: int = 0) -> Any:
+    """`value` with everything named as a secret blotted out."""
+    if depth > MAX_DEPTH:
+        return "…"
+    match value:
+        case Mapping():
+            return {
+                name: BLOT if is_secret(str(name)) else redacted(one, depth + 1)
+                for name, one in value.items()
+            }
+        case list() | tuple():
+            return [redacted(one, depth + 1) for one in value]
+        case bytes():
+            return value.hex()
+        case _:
+            return value
+
+
+def _redact(logger: Any, method: str, event: Event) -> Event:
+    return dict(redacted(event))
+
+
+def _trace(logger: Any, method: str, event: Event) -> Event:
+    if trace := current_trace():
+        event.setdefault("trace", trace)
+    return event
+
+
+class _Forward(logging.Handler):
+    """Carries records of the standard library's logging into this one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger = structlog.get_logger(record.name)
+        logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
+def configure(
+    label: str, level: str = "info", form: str = "json", to: TextIO | None = None
+) -> None:
+    """Log from here on to `to` (stderr) as `form` (json, console), with `label` on every line."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    last: Any = structlog.dev.ConsoleRenderer(colors=False)
+    if form == "json":
+        last = structlog.processors.JSONRenderer(default=str)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _trace,
+            structlog.processors.format_exc_info,
+            _redact,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(to or sys.stderr),
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(process=label)
+    logging.basicConfig(handlers=[_Forward()], level=max(least, logging.WARNING), force=True)
+
+
+class RotatingFile:
+    """A log file that is renamed at a size (`x.log` → `x.log.1` → …) and of which few are kept."""
+
+    def __init__(self, path: str, max_bytes: int, keep: int) -> None:
+        self.path, self.max_bytes, self.keep = path, max_bytes, keep
+        self._handle = self._open()
+        self._size = os.fstat(self._handle).st_size
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def write(self, data: bytes) -> None:
+        """Append `data`, in a new file if it does not fit into this one."""
+        if self._size and self._size + len(data) > self.max_bytes:
+            self._rotate()
+        # A full disk must not stop the node: what cannot be written is dropped.
+        try:
+            self._size += os.write(self._handle, data)
+        except OSError:
+            return
+
+    def _rotate(self) -> None:
+        os.close(self._handle)
+        names = [self.path, *(f"{self.path}.{number}" for number in range(1, self.keep + 1))]
+        for older, newer in reversed(list(zip(names[1:], names, strict=False))):
+            if os.path.exists(newer):
+                os.replace(newer, older)
+        if not self.keep:
+            os.unlink(self.path)
+        self._handle, self._size = self._open(), 0
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._handle)
