@@ -31,20 +31,39 @@ class Bls(Wire, tag=1):
     key: Bytes48
 
 
-class Thresh(Wire, tag=2):
+class PolicyInvalid(Invalid):
+    """The policy is too deep, too large, or a threshold is out of range."""
+
+
+class Combination(Wire, dict=True):
+    """A policy with policies inside.
+
+    One deeper than 8 levels cannot even be decoded. Were it left to `check_policy`, a policy nested
+    just so deep that decoding survives would exhaust the stack of whoever encodes it next.
+    """
+
+    def __post_init__(self) -> None:
+        subs: tuple[Policy, ...] = self.subs  # type: ignore[attr-defined]
+        level = 1 + max((getattr(sub, "level", 1) for sub in subs), default=0)
+        if level > MAX_DEPTH:
+            raise PolicyInvalid(depth=level, most=MAX_DEPTH)
+        self.__dict__["level"] = level
+
+
+class Thresh(Combination, tag=2):
     """Exactly `k` of `subs` are satisfied in the witness."""
 
     k: U8
     subs: Annotated[tuple[Policy, ...], Meta(min_length=1, max_length=MAX_NODES)]
 
 
-class All(Wire, tag=3):
+class All(Combination, tag=3):
     """Every one of `subs`."""
 
     subs: Annotated[tuple[Policy, ...], Meta(min_length=1, max_length=MAX_NODES)]
 
 
-class Any(Wire, tag=4):
+class Any(Combination, tag=4):
     """Exactly one of `subs` is satisfied in the witness."""
 
     subs: Annotated[tuple[Policy, ...], Meta(min_length=1, max_length=MAX_NODES)]
@@ -69,10 +88,6 @@ class Sha256(Wire, tag=7):
 
 
 Policy = Union[Key, Bls, Thresh, All, Any, After, Older, Sha256]  # noqa: UP007 - recursive
-
-
-class PolicyInvalid(Invalid):
-    """The policy is too deep, too large, or a threshold is out of range."""
 
 
 def check_policy(policy: Policy) -> int:
