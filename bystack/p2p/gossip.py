@@ -1,0 +1,387 @@
+"""How items spread: announce an id, ask for it, send the body; over opaque 32-byte ids by topic.
+
+A machine without I/O: `handle(event, now)` answers the outputs to perform, in order. The driver
+judges bodies: `Accepted` (we announce it on), `Rejected` (this body was bad, the id may still name
+a good one: another announcer is asked) or `Refused` (the item itself is no good). Each id is asked
+of one announcer at a time; one who does not answer loses a few points and the next is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from bystack.p2p.items import (
+    MAX_IDS,
+    Announce,
+    Get,
+    GossipMessage,
+    Item,
+    ItemTooLong,
+    Missing,
+    RequestTimeout,
+    Topic,
+    UnknownTopic,
+    UnsolicitedItem,
+    payload_cap,
+    read,
+)
+from bystack.p2p.wants import Wants
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid, Misuse
+
+__all__ = [
+    "Accepted",
+    "Deliver",
+    "Dropped",
+    "Fetch",
+    "Gossip",
+    "GossipEvent",
+    "GossipOutput",
+    "Heard",
+    "Joined",
+    "Left",
+    "Offer",
+    "Penalise",
+    "Refused",
+    "Rejected",
+    "SendTo",
+    "Supply",
+    "Tick",
+    "Topic",
+    "payload_cap",
+]
+
+UNSOLICITED_POINTS: Final = 10
+SILENCE_POINTS: Final = 2
+BREACH_POINTS: Final = 20
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A peer is connected."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True)
+class Left:
+    """A peer is gone."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A peer sent a gossip payload."""
+
+    peer: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """We hold this item and find it good (received or our own): tell those who don't know it."""
+
+    topic: int
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The body delivered for this id was bad: ask another announcer, if any."""
+
+    topic: int
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """No body of this id can be good: do not ask for it again."""
+
+    topic: int
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """We no longer hold, or no longer refuse, this item, and would take it again."""
+
+    topic: int
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Announce items we hold to one peer (the memory pool, to one that just joined)."""
+
+    peer: bytes
+    topic: int
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The body a peer asked for (answers `Fetch`); None when we have not got it."""
+
+    peer: bytes
+    topic: int
+    id: bytes
+    body: bytes | None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time passed: ask others for what did not come."""
+
+
+GossipEvent = (
+    Joined | Left | Heard | Accepted | Rejected | Refused | Dropped | Offer | Supply | Tick
+)
+
+
+@dataclass(frozen=True)
+class SendTo:
+    """Send this gossip payload to a peer."""
+
+    peer: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """An item we asked for came: check that its id is this one, judge it, answer the verdict."""
+
+    peer: bytes
+    topic: int
+    id: bytes
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """A peer wants an item we hold: look it up, then answer `Supply`."""
+
+    peer: bytes
+    topic: int
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Penalise:
+    """A peer broke a rule, named by `reason`."""
+
+    peer: bytes
+    points: int
+    reason: str
+
+
+GossipOutput = SendTo | Deliver | Fetch | Penalise
+
+
+class Gossip:
+    """Announce, get and item, for all topics of one driver."""
+
+    def __init__(self, topics: Iterable[Topic]) -> None:
+        self._topics = {topic.number: Wants(topic) for topic in topics}
+        self._limit = payload_cap(state.topic for state in self._topics.values())
+
+    def handle(self, event: GossipEvent, now: float) -> list[GossipOutput]:
+        """What to do about an event, `now` in seconds; never raises for what a peer sent."""
+        match event:
+            case Joined(peer):
+                return self._join(peer)
+            case Left(peer):
+                return self._leave(peer, now)
+            case Heard(peer, payload):
+                return self._hear(peer, payload, now)
+            case Accepted(topic, id):
+                return _accept(self._topics[topic], id)
+            case Rejected(topic, id):
+                return _reject(self._topics[topic], id, now)
+            case Refused(topic, id):
+                return _refuse(self._topics[topic], id)
+            case Dropped(topic, id):
+                return _drop(self._topics[topic], id)
+            case Offer(peer, topic, ids):
+                return _offer(self._topics[topic], peer, ids)
+            case Supply(peer, topic, id, body):
+                return _supply(self._topics[topic], peer, id, body)
+            case Tick():
+                return [output for state in self._topics.values() for output in _tick(state, now)]
+            case _:
+                assert_never(event)
+
+    def deadline(self) -> float:
+        """When the next `Tick` is due (infinity when nothing is under way)."""
+        wants = (want for state in self._topics.values() for want in state.wants.values())
+        return min((want.due for want in wants if want.due), default=float("inf"))
+
+    def pending(self, topic: int) -> int:
+        """How many ids of a topic are looked for."""
+        return len(self._topics[topic].wants)
+
+    def _join(self, peer: bytes) -> list[GossipOutput]:
+        for state in self._topics.values():
+            state.join(peer)
+        return []
+
+    def _leave(self, peer: bytes, now: float) -> list[GossipOutput]:
+        outputs: list[GossipOutput] = []
+        for state in self._topics.values():
+            left = state.peers.pop(peer, None)
+            for id in left.offers if left else ():
+                outputs += _give_up(state, id, peer, now)
+        return outputs
+
+    def _hear(self, peer: bytes, payload: bytes, now: float) -> list[GossipOutput]:
+        try:
+            heard = read(payload, self._limit)
+            return _obey(self._state(peer, heard.topic), peer, heard, now)
+        except Invalid as error:
+            points = UNSOLICITED_POINTS if isinstance(error, UnsolicitedItem) else BREACH_POINTS
+            return [Penalise(peer, points, error.rule)]
+
+    def _state(self, peer: bytes, topic: int) -> Wants:
+        state = self._topics.get(topic)
+        if state is None:
+            raise UnknownTopic(topic=topic)
+        if peer not in state.peers:
+            raise Misuse("a peer was heard before it joined")
+        return state
+
+
+def _obey(state: Wants, peer: bytes, heard: GossipMessage, now: float) -> list[GossipOutput]:
+    match heard:
+        case Announce(_, ids):
+            return _announced(state, peer, ids, now)
+        case Get(_, ids):
+            return _asked(state, peer, ids)
+        case Item(_, id, body):
+            return _received(state, peer, id, body, now)
+        case Missing(_, ids):
+            return _missing(state, peer, ids, now)
+        case _:
+            assert_never(heard)
+
+
+def _announced(state: Wants, peer: bytes, ids: tuple[bytes, ...], now: float) -> list[GossipOutput]:
+    for id in ids:
+        state.note(peer, id)
+    return _ask(state, peer, now)
+
+
+def _asked(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutput]:
+    """Only what we announced is looked up, so that asking at random costs us no disk."""
+    number = state.topic.number
+    there = [id for id in dict.fromkeys(ids) if id in state.held]
+    gone = tuple(id for id in dict.fromkeys(ids) if id not in state.held)
+    fetches: list[GossipOutput] = [Fetch(peer, number, id) for id in there]
+    return [*fetches, SendTo(peer, encode(Missing(number, gone)))] if gone else fetches
+
+
+def _received(state: Wants, peer: bytes, id: bytes, body: bytes, now: float) -> list[GossipOutput]:
+    number, want = state.topic.number, state.wants.get(id)
+    if len(body) > state.topic.cap:
+        raise ItemTooLong(topic=number, length=len(body), limit=state.topic.cap)
+    if want is None or want.judging or peer not in want.announcers:
+        if want is None and id not in state.held and id not in state.refused:
+            raise UnsolicitedItem(topic=number, id=id)
+        return []  # a late answer to what another gave us: no fault
+    if want.asked:
+        state.release(want)
+    state.strike(id, want, peer)
+    state.judge(id, now)
+    return [Deliver(peer, number, id, body), *_ask(state, peer, now)]
+
+
+def _missing(state: Wants, peer: bytes, ids: tuple[bytes, ...], now: float) -> list[GossipOutput]:
+    outputs = [output for id in ids for output in _give_up(state, id, peer, now)]
+    return [*outputs, *_ask(state, peer, now)]
+
+
+def _accept(state: Wants, id: bytes) -> list[GossipOutput]:
+    state.forget(id)
+    state.refused.discard(id)
+    state.held.add(id)
+    return [output for peer in sorted(state.peers) for output in _offer(state, peer, (id,))]
+
+
+def _reject(state: Wants, id: bytes, now: float) -> list[GossipOutput]:
+    want = state.wants.get(id)
+    if want is None or not want.judging:
+        return []
+    want.judging = False
+    return _ask_next(state, id, now)
+
+
+def _refuse(state: Wants, id: bytes) -> list[GossipOutput]:
+    state.forget(id)
+    state.held.discard(id)
+    state.refused.add(id)
+    return []
+
+
+def _drop(state: Wants, id: bytes) -> list[GossipOutput]:
+    state.held.discard(id)
+    state.refused.discard(id)
+    return []
+
+
+def _offer(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutput]:
+    """Announce to a peer what it does not know yet."""
+    acquaintance = state.peers.get(peer)
+    if acquaintance is None:
+        return []
+    new = [id for id in ids if id not in acquaintance.known]
+    for id in new:
+        state.held.add(id)
+        acquaintance.known.add(id)
+    parts = (tuple(new[start : start + MAX_IDS]) for start in range(0, len(new), MAX_IDS))
+    return [SendTo(peer, encode(Announce(state.topic.number, part))) for part in parts]
+
+
+def _supply(state: Wants, peer: bytes, id: bytes, body: bytes | None) -> list[GossipOutput]:
+    number = state.topic.number
+    if body is None:
+        return [SendTo(peer, encode(Missing(number, (id,))))]
+    if len(body) > state.topic.cap:
+        raise Misuse(f"an item of topic {number} is longer than its cap")
+    return [SendTo(peer, encode(Item(number, id, body)))]
+
+
+def _give_up(state: Wants, id: bytes, peer: bytes, now: float) -> list[GossipOutput]:
+    """Count on a peer no longer for an id, and ask another if it was the one asked."""
+    want = state.wants.get(id)
+    if want is None:
+        return []
+    state.strike(id, want, peer)
+    return _ask_next(state, id, now) if want.free else []
+
+
+def _ask(state: Wants, peer: bytes, now: float) -> list[GossipOutput]:
+    ids = state.ask_of(peer, now)
+    return [SendTo(peer, encode(Get(state.topic.number, ids)))] if ids else []
+
+
+def _ask_next(state: Wants, id: bytes, now: float) -> list[GossipOutput]:
+    peer = state.ask_next(id, now)
+    return [] if peer is None else [SendTo(peer, encode(Get(state.topic.number, (id,))))]
+
+
+def _tick(state: Wants, now: float) -> list[GossipOutput]:
+    """Ask others for what is late; a peer pays once for all it was late with."""
+    outputs: list[GossipOutput] = []
+    late: dict[bytes, None] = {}
+    for id in state.due(now):
+        want = state.wants[id]
+        want.judging = False  # a driver that did not answer
+        if asked := want.asked:
+            late[asked] = None
+            state.strike(id, want, asked)
+        outputs += _ask_next(state, id, now)
+    for peer in late:
+        outputs.append(Penalise(peer, SILENCE_POINTS, RequestTimeout.__name__))
+        outputs += _ask(state, peer, now)
+    return outputs

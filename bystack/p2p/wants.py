@@ -1,0 +1,157 @@
+"""What gossip remembers of one topic: ids held, refused and looked for, and who announced them.
+
+All of it is bounded by the topic: beyond a bound the newest announcement is not noted, or the
+oldest memory is lost; both cost at most a second announcement or request.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from bystack.p2p.items import MAX_IDS, Topic
+
+
+class Memory:
+    """A set of ids that forgets the oldest beyond a bound."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._ids: OrderedDict[bytes, None] = OrderedDict()
+
+    def __contains__(self, id: bytes) -> bool:
+        return id in self._ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, id: bytes) -> None:
+        """Remember an id as the newest."""
+        self._ids[id] = None
+        self._ids.move_to_end(id)
+        if len(self._ids) > self._bound:
+            self._ids.popitem(last=False)
+
+    def discard(self, id: bytes) -> None:
+        """Forget an id."""
+        self._ids.pop(id, None)
+
+
+@dataclass(eq=False)
+class Want:
+    """An id we look for: who announced it, and who is asked (empty: nobody).
+
+    `due` is when the one asked, or the driver who judges a body, is given up; 0 for never.
+    """
+
+    announcers: list[bytes] = field(default_factory=list)
+    asked: bytes = b""
+    judging: bool = False
+    due: float = 0.0
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody is asked and nothing is being judged."""
+        return not self.asked and not self.judging
+
+
+@dataclass(eq=False)
+class Acquaintance:
+    """What we know of one peer: ids it knows of, ids we want that it announced, requests open."""
+
+    known: Memory
+    offers: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    requests: int = 0
+
+
+class Wants:
+    """The memory of one topic."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.held = Memory(topic.memory)
+        self.refused = Memory(topic.memory)
+        self.wants: OrderedDict[bytes, Want] = OrderedDict()
+        self.peers: dict[bytes, Acquaintance] = {}
+
+    def join(self, peer: bytes) -> None:
+        """Make a peer's acquaintance."""
+        self.peers.setdefault(peer, Acquaintance(Memory(self.topic.memory)))
+
+    def note(self, peer: bytes, id: bytes) -> None:
+        """A peer announced an id."""
+        acquaintance = self.peers[peer]
+        acquaintance.known.add(id)
+        if id in self.held or id in self.refused:
+            return
+        if len(acquaintance.offers) >= self.topic.per_peer:
+            return
+        if id not in self.wants and len(self.wants) >= self.topic.wanted:
+            return
+        want = self.wants.setdefault(id, Want())
+        if peer not in want.announcers and len(want.announcers) < self.topic.announcers:
+            want.announcers.append(peer)
+            acquaintance.offers[id] = None
+
+    def strike(self, id: bytes, want: Want, peer: bytes) -> None:
+        """Count on a peer no longer for an id."""
+        if want.asked == peer:
+            self.release(want)
+        if peer in want.announcers:
+            want.announcers.remove(peer)
+        if (acquaintance := self.peers.get(peer)) is not None:
+            acquaintance.offers.pop(id, None)
+
+    def release(self, want: Want) -> None:
+        """The request open for an id is over."""
+        if (acquaintance := self.peers.get(want.asked)) is not None:
+            acquaintance.requests -= 1
+        want.asked, want.due = b"", 0.0
+
+    def forget(self, id: bytes) -> None:
+        """Look for an id no longer."""
+        want = self.wants.pop(id, None)
+        if want is not None:
+            for peer in list(want.announcers):
+                self.strike(id, want, peer)
+
+    def ask_of(self, peer: bytes, now: float) -> tuple[bytes, ...]:
+        """The ids to ask of a peer now; empty while half its requests are still open."""
+        acquaintance = self.peers.get(peer)
+        if acquaintance is None or acquaintance.requests > self.topic.requests // 2:
+            return ()
+        free = (id for id in acquaintance.offers if self.wants[id].free)
+        room = min(self.topic.requests - acquaintance.requests, MAX_IDS)
+        ids = tuple(id for _, id in zip(range(room), free, strict=False))
+        for id in ids:
+            self._open(self.wants[id], peer, now)
+        return ids
+
+    def ask_next(self, id: bytes, now: float) -> bytes | None:
+        """The announcer to ask for an id that is free; with none left the id is forgotten.
+
+        When all are busy the id is looked at again after a timeout.
+        """
+        want = self.wants[id]
+        if not want.announcers:
+            self.forget(id)
+            return None
+        for peer in want.announcers:
+            if self.peers[peer].requests < self.topic.requests:
+                self._open(want, peer, now)
+                return peer
+        want.due = now + self.topic.timeout
+        return None
+
+    def judge(self, id: bytes, now: float) -> None:
+        """A body for an id is with the driver."""
+        want = self.wants[id]
+        want.judging, want.due = True, now + self.topic.timeout
+
+    def due(self, now: float) -> list[bytes]:
+        """The ids whose time is up."""
+        return [id for id, want in self.wants.items() if want.due and now >= want.due]
+
+    def _open(self, want: Want, peer: bytes, now: float) -> None:
+        want.asked, want.due = peer, now + self.topic.timeout
+        self.peers[peer].requests += 1
