@@ -260,14 +260,15 @@ def path(view: HeaderView, old: Entry, new: Entry) -> tuple[tuple[bytes, ...], t
     while old.id != new.id:
         if old.header.height >= new.header.height:
             down.append(old.id)
-            old = _parent(view, old)
+            old = parent_of(view, old)
         else:
             up.append(new.id)
-            new = _parent(view, new)
+            new = parent_of(view, new)
     return tuple(down), tuple(reversed(up))
 
 
-def _parent(view: HeaderView, entry: Entry) -> Entry:
+def parent_of(view: HeaderView, entry: Entry) -> Entry:
+    """The entry before this one; raises `HeaderOrphan` when the view does not hold it."""
     parent = view.entry(entry.header.previous)
     if parent is None:
         raise HeaderOrphan(parent=entry.header.previous)

@@ -61,17 +61,15 @@ class FeeAsset(Invalid):
 
 
 class Connected(NamedTuple):
-    """What a valid block does: the change of coins, its fees and weights, and what is to verify.
+    """What a valid block does: the change of coins, the signatures still to verify, in order.
 
-    `checks` are all signatures in order; `signed` the same by transaction, under its witness id, so
-    that what the memory pool has verified is not verified twice.
+    `fees` in 10**-8 BTM over the whole block; `weights` one per transaction, the coinbase first.
     """
 
     delta: Delta
     checks: tuple[Check, ...]
     fees: int
     weights: tuple[int, ...]
-    signed: tuple[tuple[bytes, tuple[Check, ...]], ...]
 
 
 class Change(Wire):
@@ -164,16 +162,14 @@ def _reward(coins: CoinView, block: Block, fees: int, params: Params) -> Applied
 def _sum(
     block: Block, applied: list[Applied], fees: int, delta: Delta, params: Params
 ) -> Connected:
-    pairs = list(zip(block.transactions, applied, strict=True))
-    weights = tuple(weigh(tx, one) for tx, one in pairs)
+    weights = tuple(map(weigh, block.transactions, applied))
     if sum(weights) > params.max_weight:
         raise BlockTooHeavy(weight=sum(weights), most=params.max_weight)
     checks = tuple(check for one in applied for check in one.checks)
     bls = sum(isinstance(check, BlsCheck) for check in checks)
     if bls > params.max_bls_checks:
         raise TooManyBlsChecks(given=bls, most=params.max_bls_checks)
-    signed = tuple((tx.witness_id, one.checks) for tx, one in pairs if one.checks)
-    return Connected(delta, checks, fees, weights, signed)
+    return Connected(delta, checks, fees, weights)
 
 
 def undo_of(delta: Delta) -> Undo:
