@@ -12,16 +12,24 @@ when someone is convicted, and broadcast the transcript that convicts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, assert_never
-
-from msgspec import Meta
+from typing import assert_never
 
 from bystack.federation import dkg
-from bystack.federation.blame import Convicted, Record, Verdict, convict, judge, silent
+from bystack.federation.blame import Convicted, Verdict, convict, judge, silent
+from bystack.federation.events import (
+    Aborted,
+    Broadcast,
+    Deadline,
+    Done,
+    Event,
+    Output,
+    Persist,
+    Received,
+    Retry,
+    Send,
+)
 from bystack.federation.identity import identity_public
-from bystack.federation.members import MAX_MEMBERS
 from bystack.federation.messages import (
-    ROUNDS,
     KeyCertificate,
     Message,
     PartialSignature,
@@ -29,102 +37,22 @@ from bystack.federation.messages import (
     Transcript,
     check_signed,
 )
+from bystack.federation.record import Record
 from bystack.federation.session import Session
-from bystack.federation.shares import KeyShare, Secret
-from bystack.primitives.codec import decode
-from bystack.primitives.errors import Misuse
-
-STATE_LIMIT = 16 << 20
-SLOT = 2  # two different messages of one member and round prove equivocation; more add nothing
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message came in, from whomever."""
-
-    message: Message
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Time to say again what others may have missed."""
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """Round `turn` has lasted too long; nothing if the round is over."""
-
-    turn: int
-
-
-Event = Received | Retry | Deadline
-
-
-@dataclass(frozen=True)
-class Persist:
-    """Make the state durable before the next output."""
-
-    state: CeremonyState
-
-
-@dataclass(frozen=True)
-class Send:
-    """To the member in one seat."""
-
-    seat: int
-    message: Message
-
-
-@dataclass(frozen=True)
-class Broadcast:
-    """To every member."""
-
-    message: Message
-
-
-@dataclass(frozen=True)
-class Done:
-    """The key exists; the shares do not print."""
-
-    shares: tuple[KeyShare, ...]
-    certificate: KeyCertificate
-
-
-@dataclass(frozen=True)
-class Aborted:
-    """The attempt makes no key here: who is proved guilty, and who was not heard (no proof).
-
-    `certified`: this member had certified, so it keeps its shares and turns to `Done` should the
-    certificate arrive after all.
-    """
-
-    verdicts: tuple[Verdict, ...]
-    silent: tuple[int, ...]
-    certified: bool
-
-
-Output = Persist | Send | Broadcast | Done | Aborted
-
-
-class Ended(Secret, tag=6):
-    """The attempt is over without a key; the pool is the evidence."""
-
-    session: Session
-    seat: int
-
-
-Step = (
-    dkg.Greeted | dkg.Dealt | dkg.Acknowledged | dkg.Opened | dkg.Certified | dkg.Finished | Ended
+from bystack.federation.states import (
+    SLOT,
+    Acknowledged,
+    CeremonyState,
+    Certified,
+    Dealt,
+    Ended,
+    Finished,
+    Greeted,
+    Opened,
+    Step,
+    decode_state,
 )
-Pool = Annotated[tuple[Signed, ...], Meta(max_length=MAX_MEMBERS * ROUNDS * SLOT)]
-
-
-class CeremonyState(Secret):
-    """All that must survive a crash: the round's state and the messages heard."""
-
-    step: Step
-    pool: Pool
-
+from bystack.primitives.errors import Misuse
 
 Outcome = tuple["Ceremony", tuple[Output, ...]]
 
@@ -152,14 +80,14 @@ class Ceremony:
     @classmethod
     def resume(cls, data: bytes, identity: bytes) -> Outcome:
         """The machine as last persisted, saying its last word again; raises the codec's errors."""
-        state = decode(CeremonyState, data, STATE_LIMIT)
+        state = decode_state(data)
         ceremony = cls(state, identity)
         match state.step:
-            case dkg.Finished(shares=shares, certificate=certificate):
+            case Finished(shares=shares, certificate=certificate):
                 return ceremony, (Done(shares, certificate), Broadcast(certificate))
             case Ended():
                 return ceremony, ceremony._report()
-            case dkg.Greeted():
+            case Greeted():
                 return ceremony, ceremony._repeat()
             case _:
                 after, outputs = ceremony._progress(b"")
@@ -174,7 +102,7 @@ class Ceremony:
     def turn(self) -> int | None:
         """The round whose messages are awaited; None once it is over."""
         match self.state.step:
-            case dkg.Finished() | Ended():
+            case Finished() | Ended():
                 return None
             case step:
                 return step.message.body.ROUND
@@ -221,7 +149,7 @@ class Ceremony:
     def _hear(self, messages: tuple[Signed, ...], randomness: bytes) -> Outcome:
         """Take messages in and go on if the round is complete."""
         match self.state.step:
-            case dkg.Finished(certificate=certificate):
+            case Finished(certificate=certificate):
                 late = sorted({signed.sender for signed in messages})
                 return self, tuple(Send(seat, certificate) for seat in late)
             case Ended():
@@ -233,7 +161,7 @@ class Ceremony:
         """Take another's whole evidence: if it convicts anyone, so do we, at once."""
         ceremony = self._pooled(evidence)
         match self.state.step:
-            case dkg.Finished() | dkg.Certified() | Ended():
+            case Finished() | Certified() | Ended():
                 return self._hear(evidence, randomness)
             case _ if found := convict(ceremony.transcript):
                 return ceremony._abort(found)
@@ -250,7 +178,7 @@ class Ceremony:
         return Ceremony(CeremonyState(self.state.step, pool), self.identity)
 
     def _progress(self, randomness: bytes) -> Outcome:
-        certified = isinstance(self.state.step, dkg.Certified)
+        certified = isinstance(self.state.step, Certified)
         if not certified and self._contradicted() and (found := convict(self.transcript)):
             return self._abort(found)
         turn, heard = self.turn, {signed.sender for signed in self._round()}
@@ -278,23 +206,23 @@ class Ceremony:
 
     def _advance(self, messages: tuple[Signed, ...], randomness: bytes) -> Outcome:
         match self.state.step:
-            case dkg.Greeted() as greeted:
+            case Greeted() as greeted:
                 step = dkg.round_one(greeted, messages, self.identity, randomness)
                 return self._enter(step)
-            case dkg.Dealt() as dealt:
+            case Dealt() as dealt:
                 return self._enter(dkg.round_two(dealt, messages, self.identity))
-            case dkg.Acknowledged() as acknowledged:
+            case Acknowledged() as acknowledged:
                 return self._enter(dkg.round_three(acknowledged, messages, self.identity))
-            case dkg.Opened() as opened:
+            case Opened() as opened:
                 return self._abort(dkg.judge_openings(opened, messages).verdicts)
-            case dkg.Certified() as certified:
+            case Certified() as certified:
                 return self._complete(dkg.finish(certified, messages))
             case _:
                 raise Misuse("a ceremony that is over cannot advance")
 
     def _enter(self, step: Step) -> Outcome:
         """Begin the next round; its messages may have arrived already."""
-        if isinstance(step, dkg.Finished | Ended):
+        if isinstance(step, Finished | Ended):
             raise Misuse("a ceremony ends by `_complete` or `_abort`")
         ceremony = Ceremony(CeremonyState(step, self.state.pool), self.identity)
         ceremony = ceremony._pooled((step.message,))
@@ -302,7 +230,7 @@ class Ceremony:
         after, outputs = ceremony._progress(b"")
         return after, (*said, *outputs)
 
-    def _complete(self, finished: dkg.Finished) -> Outcome:
+    def _complete(self, finished: Finished) -> Outcome:
         state = CeremonyState(finished, ())
         done = Done(finished.shares, finished.certificate)
         outputs = (Persist(state), done, Broadcast(finished.certificate))
@@ -310,14 +238,14 @@ class Ceremony:
 
     def _certificate(self, certificate: KeyCertificate) -> Outcome:
         match self.state.step:
-            case dkg.Certified() as certified:
+            case Certified() as certified:
                 return self._complete(dkg.accept(certified, certificate))
             case _:
                 return self, ()
 
     def _expire(self, turn: int) -> Outcome:
         missing = silent(self.transcript, turn)
-        if isinstance(self.state.step, dkg.Certified):
+        if isinstance(self.state.step, Certified):
             return self, (Aborted(convict(self.transcript), missing, certified=True),)
         return self._abort(convict(self.transcript), missing)
 
@@ -338,7 +266,7 @@ class Ceremony:
     def _repeat(self) -> tuple[Output, ...]:
         """All of one's own messages again: they are few, and any may have been lost."""
         match self.state.step:
-            case dkg.Finished(certificate=certificate):
+            case Finished(certificate=certificate):
                 return (Broadcast(certificate),)
             case Ended():
                 return (Broadcast(self.transcript),) if convict(self.transcript) else ()

@@ -9,17 +9,8 @@ A round refuses incomplete input, and raises `Convicted` when the messages prove
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
-from msgspec import Meta
-
-from bystack.federation.blame import (
-    Convicted,
-    complaints_against,
-    convict,
-    silent,
-    transcript_hash,
-)
+from bystack.federation.blame import Convicted, convict, silent
 from bystack.federation.certificates import (
     attest,
     check_polynomial,
@@ -42,7 +33,6 @@ from bystack.federation.dealing import (
     scalar,
     x25519_public,
 )
-from bystack.federation.members import MAX_MEMBERS, Position
 from bystack.federation.messages import (
     Acknowledge,
     Certify,
@@ -61,15 +51,22 @@ from bystack.federation.messages import (
     check_signed,
     sign_message,
 )
+from bystack.federation.record import complaints_against, transcript_hash
 from bystack.federation.session import Session, check_session
-from bystack.federation.shares import KeyShare, KeyShares, Secret
+from bystack.federation.shares import KeyShare
+from bystack.federation.states import (
+    Acknowledged,
+    Certified,
+    Dealt,
+    Finished,
+    Greeted,
+    Messages,
+    Opened,
+)
 from bystack.primitives import bls
-from bystack.primitives.codec import Bytes32
 from bystack.primitives.curve import ORDER
 from bystack.primitives.errors import Invalid, Misuse
 from bystack.primitives.hashes import fixed
-
-Messages = Annotated[tuple[Signed, ...], Meta(max_length=MAX_MEMBERS * 3)]
 
 
 class RoundIncomplete(Invalid):
@@ -82,65 +79,6 @@ class OwnMessageForeign(Invalid):
 
 class CertificateForeign(Invalid):
     """The certificate is of another session or transcript than the one certified here."""
-
-
-class Greeted(Secret, tag=0):
-    """After R0: the seed of all secrets but the ephemeral keys, and the hello."""
-
-    session: Session
-    seat: Position
-    seed: Bytes32
-    message: Signed
-
-
-class Dealt(Secret, tag=1):
-    """After R1: also the seed of the ephemeral keys; `record` holds the hellos."""
-
-    session: Session
-    seat: Position
-    seed: Bytes32
-    ephemeral: Bytes32
-    record: Messages
-    message: Signed
-
-
-class Acknowledged(Secret, tag=2):
-    """After R2: the shares received in sum (none if any was bad); `record` adds the deals."""
-
-    session: Session
-    seat: Position
-    ephemeral: Bytes32
-    shares: KeyShares
-    record: Messages
-    message: Signed
-
-
-class Opened(Secret, tag=3):
-    """After R3: complaints were opened and this attempt makes no key; no secret is left."""
-
-    session: Session
-    seat: Position
-    record: Messages
-    message: Signed
-
-
-class Certified(Secret, tag=4):
-    """After R4: the shares of a key that exists once every member's certification is seen."""
-
-    session: Session
-    seat: Position
-    shares: KeyShares
-    record: Messages
-    message: Signed
-
-
-class Finished(Secret, tag=5):
-    """The key exists: this member's shares of it, and the certificate."""
-
-    session: Session
-    seat: Position
-    shares: KeyShares
-    certificate: KeyCertificate
 
 
 def round_zero(session: Session, seat: int, identity: bytes, seed: bytes) -> Greeted:
