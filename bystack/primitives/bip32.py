@@ -180,6 +180,6 @@ def parse_key(text: str) -> ExtendedKey:
 def _checked(key: ExtendedKey) -> ExtendedKey:
     if key.private and not points.prvkey_verify(key.key[1:]):
         raise SecretKeyInvalid()
-    if not key.private and not (key.key[0] in (2, 3) and points.pubkey_verify(key.key)):
+    if not key.private and not points.pubkey_verify(key.key):
         raise ExtendedKeyPoint(key=key.key)
     return key

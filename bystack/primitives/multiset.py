@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from bystack.primitives.errors import Misuse
 from bystack.primitives.hashes import tagged
 
-PRIME = 2**3072 - 1103717
+_OFFSET = 1103717
+PRIME = 2**3072 - _OFFSET
 SIZE = 384
 EMPTY = (1).to_bytes(SIZE, "big")
 
@@ -22,12 +23,25 @@ _element = tagged("multiset/element")
 _digest = tagged("multiset/digest")
 
 
+_LOW = 2**3072 - 1
+
+
+def _reduce(value: int) -> int:
+    """A number congruent to a product of two, below 2**3072 or little above.
+
+    2**3072 is `_OFFSET` modulo the prime, so the high half folds onto the low one: several times
+    faster than division, and this runs for each coin of each block.
+    """
+    value = (value & _LOW) + (value >> 3072) * _OFFSET
+    return (value & _LOW) + (value >> 3072) * _OFFSET
+
+
 def _product(elements: Iterable[bytes]) -> int:
     product = 1
     for element in elements:
         spread = hashlib.shake_256(_element(element)).digest(SIZE)
-        product = product * int.from_bytes(spread, "big") % PRIME
-    return product
+        product = _reduce(product * int.from_bytes(spread, "big"))
+    return product % PRIME
 
 
 def multiset_update(state: bytes, created: Iterable[bytes], spent: Iterable[bytes]) -> bytes:
