@@ -73,11 +73,11 @@ class GetBlock(Wire, tag=7):
 
 
 class BlockData(Wire, tag=8):
-    """A block asked for by id."""
+    """A block asked for by id. `parent_certificate` is the one its header names, if known."""
 
     header: Header
     body: BodyBytes
-    parent_certificate: Certificate
+    parent_certificate: Annotated[tuple[Certificate, ...], Meta(max_length=1)]
 
 
 class GetBlocks(Wire, tag=9):

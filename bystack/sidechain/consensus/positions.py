@@ -16,7 +16,7 @@ from bystack.primitives.codec import U63, Bytes32, Bytes96, Wire
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.statements import Step, View, signing_digest
 
-MAX_HIGH_QC = 1_024
+MAX_HIGH_QC = 65_536
 
 _payload_length = {Step.PROPOSE: 64, Step.PREPARE: 64, Step.COMMIT: 32, Step.TIMEOUT: 8}
 
@@ -42,7 +42,11 @@ class Position(Wire, order=True):
 
 
 class JournalRecord(Wire):
-    """One line of the journal. `high_qc` is an encoded prepare certificate, or empty."""
+    """One line of the journal.
+
+    `high_qc` is what the machine must find again after a restart (its encoded `Memory`: the best
+    prepare certificate and the timeout certificate of its view); the signer does not look inside.
+    """
 
     position: Position
     digest: Bytes32

@@ -164,14 +164,20 @@ class Timeouts:
         indexes = [i for i, t in self._highest.items() if t.view >= view]
         return self._validators.weight_of(indexes) >= weak(self._validators.total)
 
-    def certify(self, view: int) -> tuple[tuple[TimeoutCertificate, ...], list[int]]:
-        """The certificate of `view` if a quorum gave it up, and those blamed on the way."""
+    def certify(self, least: int) -> tuple[tuple[TimeoutCertificate, ...], list[int]]:
+        """The certificate of the highest view from `least` on that a quorum gave up, if any, and
+        those blamed on the way.
+        """
         bad: list[int] = []
+        view = max((v for v in self._views() if v >= least and self._decisive(v)), default=least)
         if self._decisive(view):
             bad = find_bad(self._at(view), self._together)
         for index in bad:
             del self._highest[index]
         return ((self._certificate(view),) if self._decisive(view) else ()), bad
+
+    def _views(self) -> set[int]:
+        return {t.view for t in self._highest.values()}
 
     def _decisive(self, view: int) -> bool:
         return self._validators.weight_of(self._at(view)) >= quorum(self._validators.total)

@@ -1,0 +1,362 @@
+"""What a BBFT machine remembers, and the few things all its parts do with it.
+
+The parts (`proposals`, `leading`, `ballots`, `pacing`, `pulls`) are functions on `Machine`. They
+never call one another: what follows from an event is planned as a step, and `bbft` takes steps
+in order until none is left, so cause and effect read top to bottom. Everything of one height
+lives in `Height` and goes with it: that bounds memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from msgspec import Meta
+
+from bystack.primitives.codec import Wire, encode
+from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import tagged
+from bystack.sidechain.blocks import Header
+from bystack.sidechain.consensus.certificates import verify_certificate, verify_timeouts
+from bystack.sidechain.consensus.events import (
+    Broadcast,
+    Config,
+    Execute,
+    Output,
+    Penalise,
+    Received,
+    ReportEvidence,
+    Send,
+    Sign,
+)
+from bystack.sidechain.consensus.evidence import AnyEvidence, verify_evidence
+from bystack.sidechain.consensus.messages import FinalBlock, Message, Propose
+from bystack.sidechain.consensus.positions import Position
+from bystack.sidechain.consensus.rounds import Cast, Round
+from bystack.sidechain.consensus.scheme import Scheme
+from bystack.sidechain.consensus.statements import (
+    Certificate,
+    SignedProposal,
+    Step,
+    Timeout,
+    TimeoutCertificate,
+    Vote,
+    signing_digest,
+)
+from bystack.sidechain.consensus.validators import ValidatorSet, leader
+from bystack.sidechain.consensus.votes import Tally, Timeouts
+
+VIEWS_AHEAD = 3
+MAX_CANDIDATES = 16
+MAX_CHECKED = 256
+MAX_ANSWERED = 1_024
+MAX_REPORTED = 64
+
+_evidence_key = tagged("bbft/evidence")
+
+
+class WrongEpoch(Invalid):
+    """The message is of another epoch."""
+
+
+class UnknownValidator(Invalid):
+    """The sender is no validator, or speaks for another one."""
+
+
+class Memory(Wire):
+    """What each journal record keeps beside the signature, so that a restart forgets nothing.
+
+    `entry` is the timeout certificate that led into the view: without it a validator that was
+    ahead of the others could not bring them along after all of them restarted.
+    """
+
+    high_qc: Annotated[tuple[Certificate, ...], Meta(max_length=1)]
+    entry: Annotated[tuple[TimeoutCertificate, ...], Meta(max_length=1)]
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A verified certificate of the current height."""
+
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A verified timeout certificate of the current height."""
+
+    timeouts: TimeoutCertificate
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A justified proposal, its leader's signature checked."""
+
+    proposal: Propose
+    source: bytes
+
+
+@dataclass(frozen=True)
+class BlockReady:
+    """Blocks or proposals changed: prepare, lead and decide if possible."""
+
+
+@dataclass(frozen=True)
+class BlockMissing:
+    """We lead and must propose this block again, but do not have it."""
+
+    block: bytes
+
+
+@dataclass(frozen=True)
+class CountTimeouts:
+    """TIMEOUTs or the view changed: give up or leave the view if enough did."""
+
+
+@dataclass(frozen=True)
+class NextHeight:
+    """This block is final and durable."""
+
+    header: Header
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class FinalBlockFound:
+    """A final block of the current height arrived by sync."""
+
+    block: FinalBlock
+    source: bytes
+
+
+Planned = (
+    Cast
+    | Received
+    | Certified
+    | Closed
+    | Proposed
+    | BlockReady
+    | BlockMissing
+    | CountTimeouts
+    | NextHeight
+    | FinalBlockFound
+)
+
+
+@dataclass
+class Candidate:
+    """A block of the current height. `parent_certificate` is empty if it came by sync."""
+
+    header: Header
+    body: bytes
+    parent_certificate: tuple[Certificate, ...]
+    source: bytes
+    executing: bool = False
+    valid: bool = False
+
+
+@dataclass
+class Height:
+    """All that belongs to the height being decided."""
+
+    round: Round
+    timeouts: Timeouts
+    parent_proposed_at: int
+    proposed_at: int = -1
+    deadline: int = 0
+    retries: int = 0
+    work: bool = False
+    building: int = -1
+    proposing: int = -1
+    entry: tuple[TimeoutCertificate, ...] = ()
+    proposals: dict[int, Propose] = field(default_factory=dict)
+    signed: dict[int, SignedProposal] = field(default_factory=dict)
+    asked: int = -1
+    wanted: bytes = b""
+    candidates: dict[bytes, Candidate] = field(default_factory=dict)
+    rejected: set[bytes] = field(default_factory=set)
+    tallies: dict[tuple[int, int], Tally] = field(default_factory=dict)
+    certificates: dict[tuple[int, int], Certificate] = field(default_factory=dict)
+    deciding: tuple[Certificate, ...] = ()
+    decided: bool = False
+    last_vote: tuple[Vote, ...] = ()
+    my_timeout: tuple[Timeout, ...] = ()
+    pending: dict[Position, tuple[Sign, Propose | Vote | Timeout]] = field(default_factory=dict)
+
+
+class Machine:
+    """The state of one validator (or follower) and its outbox."""
+
+    def __init__(
+        self,
+        config: Config,
+        validators: ValidatorSet,
+        my_index: int | None,
+        chain_id: bytes,
+        scheme: Scheme,
+        final: tuple[Header, Certificate],
+    ) -> None:
+        self.config, self.validators, self.me = config, validators, my_index
+        self.chain_id, self.scheme = chain_id, scheme
+        self.parent, self.parent_certificate = final
+        self.last_block: tuple[Candidate, ...] = ()
+        self.now = 0
+        self.outbox: list[Output] = []
+        self.agenda: list[Planned] = []
+        self.later: dict[tuple[bytes, str, int, int], Received] = {}
+        self.catch_up: dict[int, FinalBlockFound] = {}
+        self.behind, self.ahead_node = -1, b""
+        self._checked: dict[bytes, None] = {}
+        self._answered: dict[tuple[bytes, str], int] = {}
+        self._reported: dict[bytes, None] = {}
+        self.at = self.new_height(0)
+
+    def new_height(self, parent_proposed_at: int) -> Height:
+        """A blank height after the last final block."""
+        collector = Timeouts(self.validators, self.chain_id, self.scheme)
+        return Height(Round(self.parent.height + 1), collector, parent_proposed_at)
+
+    @property
+    def round(self) -> Round:
+        """Where we are."""
+        return self.at.round
+
+    def emit(self, output: Output) -> None:
+        """Append an effect; order is the order of effects."""
+        self.outbox.append(output)
+
+    def plan(self, *steps: Planned) -> None:
+        """Take these steps after the current one."""
+        self.agenda.extend(steps)
+
+    def steps(self) -> Iterator[Planned]:
+        """Planned steps, oldest first, until none is left."""
+        while self.agenda:
+            yield self.agenda.pop(0)
+
+    def send(self, index: int, message: Message) -> None:
+        """To one validator."""
+        self.emit(Send(self.validators.validators[index].node, message))
+
+    def broadcast(self, message: Message) -> None:
+        """To all the others."""
+        self.emit(Broadcast(message))
+
+    def leader(self, view: int, height: int = -1) -> int:
+        """Who leads a view of the current (or another) height."""
+        at = self.round.height if height < 0 else height
+        config = self.config
+        return leader(self.validators, config.seed, at, view, config.blocks_per_leader)
+
+    def leads(self, view: int) -> bool:
+        """Whether we lead a view."""
+        return self.me is not None and self.leader(view) == self.me
+
+    def speaks_for(self, sender: bytes, index: int) -> None:
+        """A validator's words come from its own node; raises `UnknownValidator`."""
+        if self.validators.by_node.get(sender) != index:
+            raise UnknownValidator(sender=sender, index=index)
+
+    def is_validator(self, sender: bytes) -> bool:
+        """Whether the node is a validator's."""
+        return sender in self.validators.by_node
+
+    def allowed(self, node: bytes, what: str) -> bool:
+        """At most one answer of a kind to a node every tau0."""
+        last = self._answered.get((node, what))
+        if last is not None and self.now - last < self.config.tau0:
+            return False
+        if len(self._answered) >= MAX_ANSWERED:
+            self._answered.clear()
+        self._answered[node, what] = self.now
+        return True
+
+    def check(self, certificate: Certificate) -> None:
+        """Verify a certificate once; raises as `verify_certificate`."""
+        if certificate.hash not in self._checked:
+            verify_certificate(certificate, self.validators, self.chain_id, self.scheme)
+            self.trust(certificate)
+
+    def check_timeouts(self, timeouts: TimeoutCertificate) -> None:
+        """Verify a timeout certificate once; raises as `verify_timeouts`."""
+        if timeouts.hash not in self._checked:
+            verify_timeouts(timeouts, self.validators, self.chain_id, self.scheme)
+            self.trust(timeouts)
+
+    def trust(self, certificate: Certificate | TimeoutCertificate) -> None:
+        """Remember as verified (or made by ourselves of verified votes)."""
+        while len(self._checked) >= MAX_CHECKED:
+            del self._checked[next(iter(self._checked))]
+        self._checked[certificate.hash] = None
+
+    def accuse(self, evidence: AnyEvidence) -> None:
+        """Report evidence once; raises as `verify_evidence`."""
+        key = _evidence_key(encode(evidence))
+        if key in self._reported or len(self._reported) >= MAX_REPORTED:
+            return
+        verify_evidence(evidence, self.validators, self.chain_id, self.scheme)
+        self._reported[key] = None
+        self.emit(ReportEvidence(evidence))
+
+    def report(self, *found: AnyEvidence) -> None:
+        """As `accuse`; what does not verify (tallies hold unverified votes) is no evidence."""
+        for evidence in found:
+            with suppress(Invalid):
+                self.accuse(evidence)
+
+    def blame(self, indexes: list[int], reason: str) -> None:
+        """Penalise the nodes of validators."""
+        for index in indexes:
+            self.emit(Penalise(self.validators.validators[index].node, reason))
+
+    @property
+    def abstains(self) -> bool:
+        """Followers, and whoever knows this height to be final already, sign nothing."""
+        return self.me is None or bool(self.at.deciding) or self.behind >= self.round.height
+
+    def request(
+        self, step: Step, view: int, payload: bytes, unsigned: Propose | Vote | Timeout
+    ) -> None:
+        """Ask the signer; `unsigned` leaves with the signature."""
+        if self.abstains:
+            return
+        height, epoch = self.round.height, self.validators.epoch
+        position = Position(height, view, int(step))
+        digest = signing_digest(step, self.chain_id, epoch, height, view, payload)
+        memory = encode(Memory(self.round.high_qc, self.at.entry))
+        asked = Sign(position, digest, epoch, payload, memory)
+        self.at.pending[position] = (asked, unsigned)
+        self.emit(asked)
+
+    def execute(self, candidate: Candidate) -> None:
+        """Have a block validated, once at a time."""
+        if not candidate.executing and not candidate.valid:
+            candidate.executing = True
+            self.emit(Execute(candidate.header, candidate.body))
+
+    def tally(self, kind: int, view: int) -> Tally:
+        """The votes of a kind and view."""
+        key = (kind, view)
+        if key not in self.at.tallies:
+            self.at.tallies[key] = Tally(self.validators, self.chain_id, self.scheme)
+        return self.at.tallies[key]
+
+    def add_candidate(self, candidate: Candidate) -> None:
+        """Keep a block of this height; the oldest that nothing needs makes room.
+
+        Blocks we prepared stay as long as possible: a certificate for one may surface later, and
+        its next leader will ask us for the body.
+        """
+        blocks, key = self.at.candidates, candidate.header.id
+        known = blocks.get(key)
+        if known and known.parent_certificate:
+            return
+        if known:
+            known.parent_certificate = candidate.parent_certificate
+            return
+        needed = {c.block for c in (*self.round.high_qc, *self.at.deciding)}
+        if len(blocks) >= MAX_CANDIDATES:
+            del blocks[next(k for k in blocks if k not in needed)]
+        blocks[key] = candidate
