@@ -73,7 +73,7 @@ def _buried(view: RelayView, inclusion: Inclusion, depth: int) -> Header:
         raise HistoryMissing(height=height)
     below = view.at(tip.header.height - depth)
     _check_work(view, below, tip, depth)
-    return verify_history_proof(below.header, inclusion.history[0])
+    return verify_history_proof(below.header, inclusion.history[0], height)
 
 
 def _check_work(view: RelayView, entry: Entry, tip: Entry, depth: int) -> None:

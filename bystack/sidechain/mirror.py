@@ -7,7 +7,7 @@ are the only ways back (federation.md, section 3).
 
 from __future__ import annotations
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from bystack.ledger.terms import Terms, decode_terms
 from bystack.ledger.transactions import Outpoint, Output, PolicyLock, Transaction, VaultLock
@@ -24,13 +24,14 @@ from bystack.ledger.vault_operations import (
     Veto,
     decode_operation,
 )
-from bystack.ledger.vault_state import decode_state, first_state, replay
+from bystack.ledger.vault_state import AnchorState, decode_state, first_state, replay
 from bystack.mainchain.chain import HeaderDelta
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import settlement
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.inclusion import Included, Inclusion, verify_included
+from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MIRROR, Batch, Mirror
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import Stage
@@ -70,9 +71,14 @@ class PendingSpend(Wire):
 
 
 class Step(NamedTuple):
-    """A proved anchor spend: the operation and the transaction that holds it."""
+    """What a proved transaction did: the mirror after it, the seq it spent, its operation.
 
-    operation: AnchorOperation
+    `operation` is None for the creation, which spends no seq.
+    """
+
+    mirror: Mirror
+    seq: int
+    operation: AnchorOperation | None
     included: Included
 
 
@@ -100,25 +106,40 @@ def operation_in(transaction: Transaction) -> Operation:
 def prove_anchor(stage: Stage, action: AnchorSpend) -> tuple[Output, ...]:
     """Advance the mirror by one proved spend; outputs repaid to the sponsor from the fee pool."""
     included = verify_included(RelayView(stage.state), action.inclusion, stage.genesis.depth)
-    operation = operation_in(included.transaction)
-    mirror = stage.state.read(Mirror, MIRROR)
-    if mirror is None:
-        _create(stage, operation, included)
+    before = stage.state.read(Mirror, MIRROR)
+    step = follow(stage.genesis, before, included)
+    stage.state.write(MIRROR, step.mirror)
+    if before is None or step.operation is None:
         return ()
-    if not included.transaction.body.inputs[:1] == (mirror.anchor,):
+    stage.state.write(state_key("mirror/before", step.seq), before)
+    stage.tell("anchor", seq=step.seq, operation=type(step.operation).__name__.lower())
+    return _settle(stage, step, step.operation, decode_terms(before.terms))
+
+
+def follow(genesis: Genesis, mirror: Mirror | None, included: Included) -> Step:
+    """The mirror after a proved transaction: the creation, or the next spend of the anchor.
+
+    Raises `NoOperation`, `NotTheCreation`, `NotTheAnchor`, or why the spend was not allowed.
+    """
+    operation = operation_in(included.transaction)
+    anchor = _anchor_output(included.transaction, genesis.vault)
+    if mirror is None:
+        if not isinstance(operation, Create) or operation.terms != genesis.terms or not anchor:
+            raise NotTheCreation(vault=genesis.vault)
+        state = first_state(operation.terms, included.header.height)
+        return Step(_mirror(anchor, state, operation.terms, included), 0, None, included)
+    spends = included.transaction.body.inputs[:1] == (mirror.anchor,)
+    if not spends or anchor is None or not isinstance(operation, AnchorOperation):
         raise NotTheAnchor(expected=mirror.anchor, transaction=included.transaction.id)
-    assert isinstance(operation, get_args(AnchorOperation))
-    return _advance(stage, mirror, Step(operation, included))
+    before, terms = decode_state(mirror.state), decode_terms(mirror.terms)
+    after = replay(before, operation, terms, included.header.height)
+    succeeding = _mirror(anchor, after, _terms_after(operation, terms), included)
+    return Step(succeeding, before.seq, operation, included)
 
 
-def _create(stage: Stage, operation: Operation, included: Included) -> None:
-    anchor = _anchor_output(included.transaction, stage.genesis.vault)
-    if not isinstance(operation, Create) or operation.terms != stage.genesis.terms:
-        raise NotTheCreation(vault=stage.genesis.vault)
-    if anchor is None:
-        raise NotTheCreation(vault=stage.genesis.vault)
-    state = first_state(operation.terms, included.header.height)
-    _write(stage, anchor, encode(state), operation.terms, included)
+def _mirror(anchor: Outpoint, state: AnchorState, terms: Terms, included: Included) -> Mirror:
+    header = included.header
+    return Mirror(anchor, encode(state), encode(terms), header.height, header.id)
 
 
 def _anchor_output(transaction: Transaction, vault: bytes) -> Outpoint | None:
@@ -128,31 +149,15 @@ def _anchor_output(transaction: Transaction, vault: bytes) -> Outpoint | None:
     return None
 
 
-def _advance(stage: Stage, mirror: Mirror, step: Step) -> tuple[Output, ...]:
-    state, terms = decode_state(mirror.state), decode_terms(mirror.terms)
-    after = replay(state, step.operation, terms, step.included.header.height)
-    anchor = _anchor_output(step.included.transaction, stage.genesis.vault)
-    if anchor is None:
-        raise NotTheAnchor(expected=mirror.anchor, transaction=step.included.transaction.id)
-    stage.state.write(state_key("mirror/before", state.seq), mirror)
-    _write(stage, anchor, encode(after), _terms_after(step.operation, terms), step.included)
-    stage.tell("anchor", seq=state.seq, operation=type(step.operation).__name__.lower())
-    return _settle(stage, state.seq, step, terms)
-
-
 def _terms_after(operation: AnchorOperation, terms: Terms) -> Terms:
     return operation.terms if isinstance(operation, Adopt | Replace | Recover) else terms
 
 
-def _write(stage: Stage, anchor: Outpoint, state: bytes, terms: Terms, included: Included) -> None:
-    header = included.header
-    mirror = Mirror(anchor, state, encode(terms), header.height, header.id)
-    stage.state.write(MIRROR, mirror)
-
-
-def _settle(stage: Stage, seq: int, step: Step, terms: Terms) -> tuple[Output, ...]:
+def _settle(
+    stage: Stage, step: Step, operation: AnchorOperation, terms: Terms
+) -> tuple[Output, ...]:
+    seq, transaction = step.seq, step.included.transaction
     batch = batch_of(stage.state, seq)
-    operation, transaction = step.operation, step.included.transaction
     if isinstance(operation, Order) and batch is not None and _is_order_of(operation, batch):
         if terms.tiers[operation.tier].delay:
             settlement.set_aside(stage, seq, batch, Outpoint(transaction.id, 1))

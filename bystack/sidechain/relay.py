@@ -7,6 +7,7 @@ own code. A branch that does not end in strictly more work stores nothing (R03).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -99,19 +100,29 @@ def relay(stage: Stage, action: Relay) -> HeaderDelta:
 
     Raises `RelayNotBetter`, `RelayDetached`, or a header rule's error; nothing is stored then.
     """
-    view = RelayView(stage.state)
-    old = view.best()
-    now = stage.block.time // 1000
-    try:
-        delta = add_headers(view, action.headers, stage.genesis.main, now)
-    except HeaderOrphan as error:
-        raise RelayDetached(parent=error.parent) from None
-    if delta.new_tip == old.id or not delta.added or delta.new_tip != action.headers[-1].id:
-        raise RelayNotBetter(tip=old.id, height=old.header.height)
-    _store(stage.state, stage.genesis, view, delta)
+    delta = extend(stage.state, stage.genesis, action.headers, stage.block.time // 1000)
     if len(delta.disconnect) > stage.genesis.depth:
         stop(stage, Stop.DEEP_REORG)
     stage.tell("relayed", tip=delta.new_tip, headers=len(delta.connect))
+    return delta
+
+
+def extend(
+    state: SystemState, genesis: Genesis, headers: Sequence[Header], now: int
+) -> HeaderDelta:
+    """Add a branch to a window of headers kept in `state`; `now` in seconds. Raises as `relay`.
+
+    A signer keeps such a window of its own, beside any sidechain.
+    """
+    view = RelayView(state)
+    old = view.best()
+    try:
+        delta = add_headers(view, headers, genesis.main, now)
+    except HeaderOrphan as error:
+        raise RelayDetached(parent=error.parent) from None
+    if delta.new_tip == old.id or not delta.added or delta.new_tip != headers[-1].id:
+        raise RelayNotBetter(tip=old.id, height=old.header.height)
+    _store(state, genesis, view, delta)
     return delta
 
 
