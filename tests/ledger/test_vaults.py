@@ -62,6 +62,7 @@ from tests.ledger.vault_world import (
     LARGE,
     SLOW,
     World,
+    approved_by,
     edited,
     new_terms,
     pay,
@@ -94,7 +95,7 @@ class TestCreate:
             assert isinstance(approved, Approval)
             groups = (*approved.signatures[:-1], ())
             with pytest.raises(Exception) as refused:
-                world.judge(edited_approval(tx, Approval(b"", groups)))
+                world.judge(approved_by(tx, Approval(b"", groups)))
             assert type(refused.value).__name__ == "ItemsMissing", absent
 
     def test_reveals_nothing_beside_the_operation(self, world: World) -> None:
@@ -102,7 +103,7 @@ class TestCreate:
         approved = tx.witnesses[-1]
         assert isinstance(approved, Approval)
         with pytest.raises(ApprovalInvalid):
-            world.judge(edited_approval(tx, replace(approved, revealed=b"x")))
+            world.judge(approved_by(tx, replace(approved, revealed=b"x")))
 
     def test_refuses_invalid_terms(self, world: World) -> None:
         terms = replace(usual_terms(), guard=replace(usual_terms().guard, freeze=0))
@@ -193,7 +194,7 @@ class TestOrder:
         tx = world.order([pay(50)], [coin])
         other = world.order([pay(50, to="thief")], [coin], held=())
         with pytest.raises(SignatureWrong):
-            world.judge(edited_approval(other, tx.witnesses[-1]))
+            world.judge(approved_by(other, tx.witnesses[-1]))
 
     def test_frozen(self, world: World) -> None:
         coin = world.deposit(90)
@@ -242,7 +243,7 @@ class TestOrder:
         outputs = (tx.body.outputs[0], Output(GOLD, 20, lock), *tx.body.outputs[2:])
         changed = edited(world, tx, actions=(encode_operation(bad),), outputs=outputs)
         with pytest.raises(OrderUnit):
-            world.judge(edited_approval(changed, world.approve(bad)))
+            world.judge(approved_by(changed, world.approve(bad)))
 
     def test_foreign_and_pending_coins(self, world: World) -> None:
         tx = world.order([pay(9)], [world.deposit(9)])
@@ -350,7 +351,7 @@ class TestApproval:
         with pytest.raises(TermsUnknown):
             world.judge(world.touch())
         with pytest.raises(ApprovalInvalid):
-            world.judge(edited_approval(tx, NoWitness()))
+            world.judge(approved_by(tx, NoWitness()))
 
     def test_one_group_of_items_exactly(self, world: World) -> None:
         tx = world.touch()
@@ -358,12 +359,12 @@ class TestApproval:
         assert isinstance(approved, Approval)
         for groups in ((), approved.signatures * 2, (*approved.signatures, ())):
             with pytest.raises(ApprovalInvalid):
-                world.judge(edited_approval(tx, replace(approved, signatures=groups)))
+                world.judge(approved_by(tx, replace(approved, signatures=groups)))
         surplus = (*approved.signatures[0], b"")
         with pytest.raises(Exception, match="ItemsSurplus"):
-            world.judge(edited_approval(tx, replace(approved, signatures=(surplus,))))
+            world.judge(approved_by(tx, replace(approved, signatures=(surplus,))))
         with pytest.raises(PolicyUnsatisfied):
-            world.judge(edited_approval(tx, replace(approved, signatures=((b"",),))))
+            world.judge(approved_by(tx, replace(approved, signatures=((b"",),))))
 
 
 def test_anchor_before_and_after(world: World) -> None:
@@ -380,7 +381,3 @@ def test_sponsor_pays_in_any_asset_they_have(world: World) -> None:
     coin, _ = world.mint(payee("sponsor"), 40, GOLD, GOLD_UNIT)
     tx = world.create(usual_terms(), Sponsor((coin,), (pay(40, GOLD),)))
     assert world.judge(tx).fees == {}
-
-
-def edited_approval(tx: object, approved: object) -> object:
-    return replace(tx, witnesses=(*tx.witnesses[:-1], approved))  # type: ignore[attr-defined]

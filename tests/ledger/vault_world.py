@@ -309,3 +309,8 @@ def edited(world: World, tx: Transaction, **fields: object) -> Transaction:
     approved = tx.witnesses[-1]
     assert isinstance(approved, Approval | NoWitness)
     return world.signed(replace(tx.body, **fields), approved)
+
+
+def approved_by(tx: Transaction, approved: Witness) -> Transaction:
+    """The same transaction with another approval of its operation."""
+    return replace(tx, witnesses=(*tx.witnesses[:-1], approved))
