@@ -1,0 +1,107 @@
+"""What a signer has verified by itself: main-chain headers, and its vault's anchor spends.
+
+It keeps the same window and mirror as the sidechain does, with the same code, but from its own
+checks: so that a request is never signed under two seqs unless the first is *proved* spent
+otherwise, whatever the sidechain or the member says (W04, S01).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bystack.ledger.terms import Terms, decode_terms
+from bystack.ledger.vault_operations import Order, operation_digest
+from bystack.ledger.vault_state import AnchorState, decode_state
+from bystack.mainchain.blocks import Header
+from bystack.mainchain.chain import Entry
+from bystack.mainchain.params import chain_id
+from bystack.sidechain.inclusion import Inclusion, verify_included
+from bystack.sidechain.mirror import follow
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import Mirror
+from bystack.sidechain.relay import RelayView, extend, start_relay
+from bystack.sidechain.state import SystemState
+
+OTHERWISE = b""
+
+
+class Window:
+    """The bytes a relay window is kept in: a plain map, since this process can be fed again."""
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The value at `key`, or None."""
+        return self._entries.get(key)
+
+    def take(self, changes: dict[bytes, bytes | None]) -> None:
+        """Write what a rule changed."""
+        for key, value in changes.items():
+            if value is None:
+                self._entries.pop(key, None)
+            else:
+                self._entries[key] = value
+
+
+class Watch:
+    """Verified headers and the vault as proved under them. One task owns it."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self.genesis = genesis
+        self._window = Window()
+        state = SystemState(self._window)
+        start_relay(state, genesis)
+        self._window.take(state.changes)
+        self._history: list[tuple[Mirror, int]] = []
+        self.spent: dict[int, bytes] = {}
+
+    @property
+    def view(self) -> RelayView:
+        """The headers kept."""
+        return RelayView(SystemState(self._window))
+
+    @property
+    def tip(self) -> Entry:
+        """The best header's entry."""
+        return self.view.best()
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The vault as proved so far; None before its creation is proved."""
+        return self._history[-1][0] if self._history else None
+
+    @property
+    def vault(self) -> AnchorState | None:
+        """The anchor's state as proved so far."""
+        return decode_state(self.mirror.state) if self.mirror else None
+
+    @property
+    def terms(self) -> Terms:
+        """The terms in force, as proved so far."""
+        return decode_terms(self.mirror.terms) if self.mirror else self.genesis.terms
+
+    def headers(self, headers: Sequence[Header], now: int) -> None:
+        """Add a better branch; raises as `sidechain.relay.extend`, and changes nothing then."""
+        state = SystemState(self._window)
+        delta = extend(state, self.genesis, headers, now)
+        self._window.take(state.changes)
+        gone = set(delta.disconnect)
+        while self._history and self._history[-1][0].header in gone:
+            _, seq = self._history.pop()
+            self.spent.pop(seq, None)
+
+    def anchor(self, inclusion: Inclusion) -> None:
+        """Follow the vault by one proved transaction; raises why the proof does not hold."""
+        included = verify_included(self.view, inclusion, self.genesis.depth)
+        step = follow(self.genesis, self.mirror, included)
+        self._history.append((step.mirror, step.seq if step.operation else -1))
+        if step.operation is not None:
+            self.spent[step.seq] = self._digest(step.seq, step.operation)
+
+    def _digest(self, seq: int, operation: object) -> bytes:
+        """The digest of the order that spent a seq, or `OTHERWISE`."""
+        if not isinstance(operation, Order):
+            return OTHERWISE
+        main = chain_id(self.genesis.main)
+        return operation_digest(main, self.genesis.vault, seq, operation)
