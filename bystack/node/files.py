@@ -48,3 +48,9 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = True)
         raise
     if durable:
         sync_folder(folder or ".")
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there."""
+    if os.path.lexists(path):
+        os.unlink(path)

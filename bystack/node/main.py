@@ -1,0 +1,190 @@
+"""`bystackd`: makes a home, runs a node on it, checks and explains its configuration.
+
+Imports of weight wait until a command needs them, so that `--help` and `version` answer at once.
+Exit codes: 0 done, 1 it failed, 2 the configuration or the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from bystack.node.config import FILE, Config, ConfigErrors, load_config
+
+DEFAULT_HOME = "~/.bystack"
+FOLDERS = ("data", "federations", "keys", "logs", "run", "sidechains", "tokens")
+
+home_option = click.option(
+    "--home",
+    default=DEFAULT_HOME,
+    envvar="BYSTACK_HOME",
+    show_default=True,
+    show_envvar=True,
+    type=click.Path(file_okay=False),
+    help="Directory of this node: configuration, keys, data.",
+)
+
+
+def _expanded(home: str) -> str:
+    return os.path.abspath(os.path.expanduser(home))
+
+
+def _end(text: str, code: int) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(code)
+
+
+def _load(home: str) -> Config:
+    try:
+        return load_config(home)
+    except ConfigErrors as error:
+        _end(str(error), 2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The Bystack daemon: one supervisor, one process per role.
+
+    \b
+    First steps:
+      bystackd init --home ~/.bystack --network regtest
+      bystackd run  --home ~/.bystack
+      bystack status                     (in another terminal)
+
+    `bystack` is the client; everything it does goes through the RPC that `run` serves.
+    """
+
+
+@main.command()
+@home_option
+@click.option(
+    "--network",
+    default="regtest",
+    show_default=True,
+    help="main, test, regtest, or a path to a genesis file.",
+)
+def init(home: str, network: str) -> None:
+    """Make a home: directories only you can read, and a commented bystack.toml.
+
+    An existing configuration is left as it is (exit code 1).
+    """
+    from bystack.node import files
+    from bystack.node.config import NETWORKS, commented_config
+
+    home = _expanded(home)
+    if network not in NETWORKS and not os.path.isfile(network):
+        _end(f"--network {network}: expected main, test, regtest or a genesis file", 2)
+    path = os.path.join(home, FILE)
+    if os.path.exists(path):
+        _end(f"{path} exists already; edit it, or choose another --home", 1)
+    os.umask(0o077)
+    for folder in ("", *FOLDERS):
+        os.makedirs(os.path.join(home, folder), mode=0o700, exist_ok=True)
+    named = network if network in NETWORKS else os.path.abspath(network)
+    files.replace(path, commented_config(named).encode())
+    click.echo(f"Made {home} for {named}. Next: look at {path}, then: bystackd run --home {home}")
+
+
+@main.command()
+@home_option
+def run(home: str) -> None:
+    """Run the node until Ctrl-C or SIGTERM; SIGHUP reads the configuration anew.
+
+    Writes run/bystackd.json (RPC address, processes and their states) and .cookie into the home,
+    and the processes' logs into logs/.
+    """
+    import trio
+
+    from bystack.node import logs
+    from bystack.node.plan import plan
+    from bystack.node.supervisor import HomeLocked, Supervisor, lock_home
+
+    home = _expanded(home)
+    config = _load(home)
+    os.umask(0o077)
+    try:
+        handle = lock_home(home)
+    except HomeLocked as error:
+        _end(str(error), 1)
+    os.chdir(home)
+    logs.configure("bystackd", config.log.level, config.log.format)
+    node = Supervisor(plan(config), config, replan=lambda: plan(load_config(".")))
+    try:
+        trio.run(_announced, node)
+    except* OSError as group:
+        _end(f"{_first(group)}; see [rpc] listen in {FILE}", 1)
+    finally:
+        os.close(handle)
+
+
+async def _announced(node: Any) -> None:
+    import trio
+
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(node.run)
+        click.echo(f"bystackd runs; RPC on {address}", err=True)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@main.command()
+@home_option
+def check(home: str) -> None:
+    """Check a home before running it: configuration, named files, permissions, disk, kernel."""
+    from bystack.node.health import examine
+
+    home = _expanded(home)
+    findings = examine(home, _load(home))
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.text}")
+    sys.exit(0 if all(finding.good for finding in findings) else 1)
+
+
+@main.group()
+def config() -> None:
+    """Check, show or explain the configuration."""
+
+
+@config.command("check")
+@home_option
+def config_check(home: str) -> None:
+    """Read bystack.toml and sidechains/*.toml; every error at once (exit code 2)."""
+    _load(_expanded(home))
+    click.echo(f"{Path(_expanded(home)) / FILE}: no errors")
+
+
+@config.command("show")
+@home_option
+def config_show(home: str) -> None:
+    """Print the configuration in force, defaults included."""
+    from bystack.node.config import shown_config
+
+    click.echo(shown_config(_load(_expanded(home))), nl=False)
+
+
+@config.command("docs")
+def config_docs() -> None:
+    """Explain every table and key."""
+    from bystack.node.config import config_docs as text
+
+    click.echo(text(), nl=False)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    click.echo(f"bystackd {installed('bystack')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The routes: JSON-RPC on the processes' paths, `/health`, `/ready`, `/metrics`.
+
+Each request passes host, origin, credential, number and size in this order, cheapest first.
+HTTP states follow Bitcoin Core: 1.0 errors are 500 (404 for an unknown method), 2.0 errors 200; a
+process that is down is 503.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+import trio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bystack.node import rpc
+from bystack.node.config import Rpc, Scope
+from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, TimedOut, Unavailable
+from bystack.node.web import access, forward
+from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
+
+BATCH_WORKERS = 8
+QUEUE = 256
+MAX_HELD = 128 * 1024 * 1024
+
+log = structlog.get_logger("web")
+
+
+class Node(forward.Clients, Protocol):
+    """What the page needs to know of the node."""
+
+    def ready(self) -> bool:
+        """Every process runs."""
+
+    def paths(self) -> tuple[str, ...]:
+        """The paths somebody answers on."""
+
+    async def metrics(self) -> bytes:
+        """Prometheus's text format."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """The rules of admission."""
+
+    config: Rpc
+    credentials: tuple[access.Credential, ...]
+
+
+class _Refused(Exception):
+    """The request ends here, with an HTTP status and a sentence."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    try:
+        body = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        log.error("a result is no JSON value")
+        error = RemoteError(INTERNAL, "the result is no JSON value")
+        body, status = msgspec.json.encode(rpc.failure(None, error)), 500
+    return Response(body, status, media_type="application/json")
+
+
+class Page:
+    """The node's HTTP endpoints as methods."""
+
+    def __init__(self, node: Node, door: Door) -> None:
+        self._node = node
+        self._door = door
+        self._reading = trio.CapacityLimiter(door.config.concurrency)
+        self._forwarder = forward.Forwarder(node, door.config.concurrency)
+        self._held = 0
+
+    def app(self) -> Starlette:
+        """The application for an ASGI server."""
+        post, get = ["POST"], ["GET"]
+        return Starlette(
+            routes=[
+                Route("/health", self._guarded(self.health), methods=get),
+                Route("/ready", self._guarded(self.ready), methods=get),
+                Route("/metrics", self._guarded(self.metrics), methods=get),
+                Route("/{path:path}", self._guarded(self.answer), methods=post),
+            ]
+        )
+
+    def _guarded(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            try:
+                self._check_place(request)
+                response = await endpoint(request)
+            except _Refused as refused:
+                response = _refusal(refused)
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return guarded
+
+    def _check_place(self, request: Request) -> None:
+        host = request.headers.get("host", "")
+        config = self._door.config
+        if not access.accepts_host(host, config.listen, config.hosts):
+            raise _Refused(403, "this Host is not accepted; see [rpc] hosts")
+        if not access.accepts_origin(request.headers.get("origin"), host):
+            raise _Refused(403, "this Origin is not accepted")
+
+    def _scope(self, request: Request) -> Scope:
+        header = request.headers.get("authorization", "")
+        scope = access.scope_of(header, self._door.credentials)
+        if scope is None:
+            raise _Refused(401, "give the cookie (user __cookie__) or a token")
+        return scope
+
+    async def health(self, request: Request) -> Response:
+        """200 while the supervisor lives."""
+        return PlainTextResponse("alive\n")
+
+    async def ready(self, request: Request) -> Response:
+        """200 when every process runs, else 503."""
+        ready = self._node.ready()
+        return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus's text format; needs any credential."""
+        self._scope(request)
+        kind = "text/plain; version=0.0.4; charset=utf-8"
+        return Response(await self._node.metrics(), headers={"content-type": kind})
+
+    async def answer(self, request: Request) -> Response:
+        """JSON-RPC on the path of a process."""
+        scope = self._scope(request)
+        path = request.url.path
+        if path.rstrip("/") not in self._node.paths():
+            raise _Refused(404, f"nobody answers at {path}")
+        if self._reading.statistics().tasks_waiting >= QUEUE or self._held > MAX_HELD:
+            raise _Refused(503, "too many requests are waiting")
+        async with self._reading:
+            body = await self._read(request)
+        self._held += len(body)
+        try:
+            return await self._converse(body, path, scope)
+        finally:
+            self._held -= len(body)
+
+    async def _read(self, request: Request) -> bytes:
+        try:
+            with trio.fail_after(READ_SECONDS):
+                return await read_body(request, self._door.config.max_body_kb * 1024)
+        except BodyTooLarge:
+            raise _Refused(413, "the body is too large; see [rpc] max_body_kb") from None
+        except trio.TooSlowError:
+            raise _Refused(408, "the body did not arrive in time") from None
+
+    async def _converse(self, body: bytes, path: str, scope: Scope) -> Response:
+        try:
+            requests, batch = rpc.parse(body)
+        except RemoteError as error:
+            return _json(rpc.failure(None, error), 400)
+        answers = await self._all(requests, path, scope)
+        if batch:
+            said = [answer for answer, _ in answers if answer is not None]
+            down = all(status == 503 for _, status in answers)
+            return _json(said, 503 if down else 200) if said else Response(status_code=204)
+        answer, status = answers[0]
+        return Response(status_code=204) if answer is None else _json(answer, status)
+
+    async def _all(
+        self, requests: list[rpc.Request | RemoteError], path: str, scope: Scope
+    ) -> list[tuple[dict[str, Any] | None, int]]:
+        answers: list[tuple[dict[str, Any] | None, int]] = [(None, 200)] * len(requests)
+        work = iter(enumerate(requests))
+
+        async def worker() -> None:
+            for index, one in work:
+                answers[index] = await self._one(one, path, scope)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(BATCH_WORKERS, len(requests))):
+                nursery.start_soon(worker)
+        return answers
+
+    async def _one(
+        self, request: rpc.Request | RemoteError, path: str, scope: Scope
+    ) -> tuple[dict[str, Any] | None, int]:
+        """The answer object (None for a notification) and its HTTP status."""
+        if isinstance(request, RemoteError):
+            return rpc.failure(None, request), 400
+        try:
+            result = await self._forwarder.result(path, request, scope)
+        except RemoteError as error:
+            answer, status = rpc.failure(request, error), _status(request, error)
+        except TimedOut as error:
+            answer, status = rpc.failure(request, RemoteError(rpc.MISC, str(error))), 504
+        except (Unavailable, forward.Unknown):
+            fault = RemoteError(rpc.IN_WARMUP, f"no process answers {request.method} now")
+            answer, status = rpc.failure(request, fault), 503
+        else:
+            answer, status = rpc.success(request, result), 200
+        return (None if request.notification else answer), status
+
+
+def _status(request: rpc.Request, error: RemoteError) -> int:
+    if error.code == rpc.FORBIDDEN_BY_SCOPE:
+        return 403
+    if request.version == 2:
+        return 200
+    return 404 if error.code == METHOD_UNKNOWN else 500
+
+
+def _refusal(refused: _Refused) -> Response:
+    response = PlainTextResponse(f"{refused.reason}\n", refused.status)
+    if refused.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="bystack"'
+    # A refused body is not read: the connection cannot be used again.
+    response.headers["Connection"] = "close"
+    return response
