@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bystack.mainchain.blocks import Block, Header
-from bystack.mainchain.chain import Entry, HeaderDelta, HeaderOrphan, HeaderTimeAhead, path
+from bystack.mainchain.chain import Entry, HeaderDelta, HeaderOrphan, HeaderTimeAhead
 from bystack.mainchain.events import (
     Action,
     Broadcast,
@@ -45,9 +45,10 @@ from bystack.mainchain.messages import (
     Missing,
     Status,
 )
+from bystack.mainchain.switching import Switching
 from bystack.mainchain.transition import check_block
 from bystack.mainchain.tree import HeaderTree
-from bystack.primitives.errors import Invalid, Misuse
+from bystack.primitives.errors import Invalid
 
 PATIENCE: Final = 20
 REST: Final = 60
@@ -78,36 +79,27 @@ class Sync:
     def __init__(self, tree: HeaderTree, connected: bytes, at_hand: Iterable[bytes] = ()) -> None:
         """`connected` is the last connected block, `at_hand` those stored and not connected."""
         self.tree = tree
-        self._tip = self._entry(connected)
-        self._line = Line(tree, tree.first, self._tip)
-        self._at_hand = set(at_hand)
+        self._switching = Switching(tree, connected, at_hand)
         self._peers: dict[bytes, _Peer] = {}
         self._source: bytes | None = None
         self._awaits_headers = False
         self._deadline = 0
         self._asked: set[bytes] = set()
-        self._disconnect: tuple[bytes, ...] = ()
-        self._connect: tuple[bytes, ...] = ()
-        self._switching: Switch | None = None
+        self._own: bytes | None = None
 
     @property
     def tip(self) -> Entry:
         """The entry of the last connected block."""
-        return self._tip
+        return self._switching.tip
 
     @property
     def line(self) -> Line:
         """The connected chain."""
-        return self._line
-
-    @property
-    def syncing(self) -> bool:
-        """Whether a peer has promised more work than we have connected."""
-        return self._source is not None
+        return self._switching.line
 
     @property
     def source(self) -> bytes | None:
-        """The peer we fetch from."""
+        """The peer we fetch from; None when nobody promises more work than we have."""
         return self._source
 
     def handle(self, event: Event, now: int) -> list[Action]:
@@ -135,7 +127,7 @@ class Sync:
         return [Send(peer, self._status())]
 
     def _status(self) -> Status:
-        return Status(self._tip.header.height, self._tip.id, self._tip.work)
+        return Status(self.tip.header.height, self.tip.id, self.tip.work)
 
     def _leave(self, peer: bytes, now: int) -> list[Action]:
         self._peers.pop(peer, None)
@@ -145,7 +137,7 @@ class Sync:
 
     def _tick(self, now: int) -> list[Action]:
         source = self._source
-        if source is None or now < self._deadline or self._switching:
+        if source is None or now < self._deadline or self._switching.busy:
             return self._seek(now)
         self._peers[source].rests_until = now + REST
         self._drop_source()
@@ -154,14 +146,14 @@ class Sync:
     def _blame(self, peer: bytes, points: int, reason: str, now: int) -> list[Action]:
         """Penalise, and fetch from another."""
         if peer in self._peers:
-            self._peers[peer] = _Peer(rests_until=now + REST)
+            self._peers[peer].rests_until = now + REST
         if peer == self._source:
             self._drop_source()
         return [Penalise(peer, points, reason), *self._seek(now)]
 
     def _drop_source(self) -> None:
         self._source, self._awaits_headers, self._asked = None, False, set()
-        self._disconnect, self._connect = (), ()
+        self._switching.forget()
 
     # Messages
 
@@ -172,7 +164,7 @@ class Sync:
                 known.tip, known.claim = tip, int.from_bytes(work, "big")
                 return self._seek(now)
             case GetHeaders(locator):
-                return [Send(peer, Headers(self._line.after(locator, MAX_HEADERS)))]
+                return [Send(peer, Headers(self.line.after(locator, MAX_HEADERS)))]
             case Headers(headers):
                 return self._headers(peer, headers, now)
             case GetBlocks(ids):
@@ -206,8 +198,8 @@ class Sync:
         except Invalid as error:
             return self._blame(peer, _points(error), error.rule, now)
         self._peers[peer].best = header.id
-        if peer == self._source and self._connect and header.previous == self._connect[-1]:
-            self._connect += (header.id,)
+        if peer == self._source:
+            self._switching.extend(header.id, header.previous)
         return [*_keep(delta), *self._ask_blocks(now), *self._seek(now)]
 
     def _block(self, peer: bytes, block: Block, now: int) -> list[Action]:
@@ -218,9 +210,9 @@ class Sync:
         except Invalid as error:  # another body under a true header: the peer's fault alone
             return self._blame(peer, BAN, error.rule, now)
         self._asked.discard(block.id)
-        self._at_hand.add(block.id)
+        self._switching.keep(block.id)
         self._deadline = now + PATIENCE
-        return [KeepBlock(block), *self._advance(), *self._ask_blocks(now)]
+        return [KeepBlock(block), *self._switching.advance(), *self._ask_blocks(now)]
 
     def _missing(self, peer: bytes, now: int) -> list[Action]:
         if peer != self._source or not self._asked:
@@ -231,11 +223,11 @@ class Sync:
 
     def _seek(self, now: int) -> list[Action]:
         """Begin with the peer that promises most, if anyone promises more than we have."""
-        if self._source is not None or self._switching:
+        if self._source is not None or self._switching.busy:
             return []
         awake = [peer for peer, known in self._peers.items() if known.rests_until <= now]
         best = max(awake, key=self._promise, default=None)
-        if best is None or self._promise(best) <= _work(self._tip):
+        if best is None or self._promise(best) <= _work(self.tip):
             return []
         self._source = best
         known = self._peers[best]
@@ -243,7 +235,7 @@ class Sync:
         return (self._ask_headers if asks else self._fetch)(best, now)
 
     def _promise(self, peer: bytes) -> int:
-        hoped = _work(self._tip) + 1 if self._peers[peer].hint else 0
+        hoped = _work(self.tip) + 1 if self._peers[peer].hint else 0
         return max(self._peers[peer].claim, self._shown_work(peer), hoped)
 
     def _shown(self, peer: bytes) -> Entry | None:
@@ -267,101 +259,60 @@ class Sync:
         known, shown = self._peers[peer], self._shown(peer)
         known.hint = False
         if known.claim > self._shown_work(peer):  # or it could hold our attention for ever
+            known.claim = self._shown_work(peer)
             return self._blame(peer, 5, "claimed more work than it showed", now)
-        if shown is None or shown.work <= self._tip.work:
+        if shown is None or shown.work <= self.tip.work:
             self._drop_source()
             return self._seek(now)
-        self._disconnect, self._connect = path(self.tree, self._tip, shown)
+        self._switching.plan(shown)
         self._deadline = now + PATIENCE
-        return [*self._advance(), *self._ask_blocks(now)]
+        return [*self._switching.advance(), *self._ask_blocks(now)]
 
     def _ask_blocks(self, now: int) -> list[Action]:
         """Keep up to 16 blocks asked for; ask for the next when half of them are here."""
         if self._source is None or self._awaits_headers or len(self._asked) > MAX_BLOCKS // 2:
             return []
-        room, wanted = MAX_BLOCKS - len(self._asked), list[bytes]()
-        for id in self._connect:
-            if len(wanted) == room:
-                break
-            if id not in self._at_hand and id not in self._asked:
-                wanted.append(id)
+        wanted = self._switching.wanted(self._asked, MAX_BLOCKS - len(self._asked))
         if not wanted:
             return []
         if not self._asked:
             self._deadline = now + PATIENCE
         self._asked.update(wanted)
-        return [Send(self._source, GetBlocks(tuple(wanted)))]
+        return [Send(self._source, GetBlocks(wanted))]
 
     # Switching the connected chain
 
-    def _advance(self) -> list[Action]:
-        """Switch as far along the planned way as blocks are at hand and work is gained."""
-        if self._switching:
-            return []
-        ready = 0
-        while ready < len(self._connect) and self._connect[ready] in self._at_hand:
-            ready += 1
-        if not ready or self._entry(self._connect[ready - 1]).work <= self._tip.work:
-            return []
-        self._switching = Switch(self._disconnect, self._connect[:ready])
-        return [self._switching]
-
     def _switched(self, now: int) -> list[Action]:
-        done = self._finish()
-        self._at_hand.update(done.disconnect)
-        self._at_hand.difference_update(done.connect)
-        self._line.move(done.disconnect, done.connect)
-        self._tip = self._entry(done.connect[-1])
-        if self._connect[: len(done.connect)] == done.connect:
-            self._disconnect, self._connect = (), self._connect[len(done.connect) :]
-        else:
-            self._drop_source()  # the plan was another, from the old tip
-        return [*self._news(), *self._go_on(now)]
-
-    def _finish(self) -> Switch:
-        if self._switching is None:
-            raise Misuse("no switch was asked for")
-        done, self._switching = self._switching, None
-        return done
-
-    def _news(self) -> list[Action]:
-        """Tell the peers, unless more is on its way: they would only be told again."""
-        return [] if self._connect and self._source else [Broadcast(Announce(self._tip.header))]
-
-    def _go_on(self, now: int) -> list[Action]:
-        if self._connect and self._source:
-            return [*self._advance(), *self._ask_blocks(now)]
+        self._switching.switched()
+        if self._source is not None and self._switching.planned:  # more is on its way
+            return [*self._switching.advance(), *self._ask_blocks(now)]
         self._drop_source()
-        return self._seek(now)
+        news = Broadcast(Announce(self.tip.header))
+        return [news, *(self._adopt() or self._seek(now))]
 
     def _refused(self, block: bytes, reason: Invalid, now: int) -> list[Action]:
-        """The block is invalid: so are its descendants, and so is what the source gave us."""
-        self._finish()
-        self.tree.invalidate(block)
-        self._at_hand = {id for id in self._at_hand if self.tree.entry(id)}
-        source = self._source
+        on_plan, sound = self._switching.refused(block)
+        guilty = self._source if on_plan else None
         self._drop_source()
-        return self._blame(source, BAN, reason.rule, now) if source else self._seek(now)
+        blame = self._blame(guilty, BAN, reason.rule, now) if guilty else self._seek(now)
+        return [*sound, *blame]
 
     def _made(self, block: Block, now: int) -> list[Action]:
         """Judge a block of our own like any other; raises why it is refused."""
         check_block(block)
         delta = self.tree.add([block.header], now)
-        if self._line.holds(block.id) or block.id in self._at_hand:
+        if self._switching.holds(block.id):
             return []
-        self._at_hand.add(block.id)
-        kept = [*_keep(delta), KeepBlock(block)]
-        if self._switching or self._entry(block.id).work <= self._tip.work:
-            return kept
-        self._drop_source()
-        self._disconnect, self._connect = path(self.tree, self._tip, self._entry(block.id))
-        return [*kept, *self._advance()]
+        self._switching.keep(block.id)
+        self._own = block.id
+        return [*_keep(delta), KeepBlock(block), *self._adopt()]
 
-    def _entry(self, id: bytes) -> Entry:
-        entry = self.tree.entry(id)
-        if entry is None:
-            raise Misuse(f"header {id.hex()} is not in the tree")
-        return entry
+    def _adopt(self) -> list[Switch]:
+        """Switch to our own newest block if that gains work."""
+        switch = self._switching.adopt(self._own) if self._own else []
+        if switch:
+            self._drop_source()
+        return switch
 
 
 def _keep(delta: HeaderDelta) -> list[Action]:
