@@ -1,0 +1,402 @@
+"""The memory pool: who comes in, who yields to whom, and that refusal changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.candidates import (
+    AnchorSpend,
+    Candidate,
+    FeeNotHigher,
+    PriorityLower,
+    candidate,
+)
+from bystack.ledger.coins import CoinView, Delta
+from bystack.ledger.effects import NO_EFFECTS, Applied, BlsCheck, Effects, SchnorrCheck
+from bystack.ledger.mempool import (
+    AlreadyPooled,
+    BuildsOnDisplaced,
+    FeeTooLow,
+    Mempool,
+    OperationUnconfirmed,
+    PoolFull,
+    SponsorUnconfirmed,
+    TooManyAncestors,
+    TooManyDescendants,
+    TooManyDisplaced,
+)
+from bystack.ledger.template import select
+from bystack.ledger.transactions import NoWitness, Outpoint, Transaction
+from bystack.ledger.validation import apply_transaction, weight
+from bystack.primitives.errors import Invalid
+from tests.ledger.people import ALICE, BOB, RULES, body, coin, outpoint, pay, signed
+
+GUARD, ORDER, SWEEP = AnchorSpend.GUARD, AnchorSpend.OPERATION, AnchorSpend.CONSOLIDATION
+HEIGHT = 10
+
+
+def waiting(
+    inputs: Sequence[Outpoint],
+    fee: int = 1_000,
+    *,
+    heavy: int = 100,
+    outputs: int = 2,
+    salt: bytes = b"",
+    until: int = 0,
+    extra: tuple[bytes, ...] = (),
+    bls: int = 0,
+) -> Candidate:
+    """A candidate as if valid; its fee is not in its outputs, which the pool never looks at."""
+    tx = Transaction(body(inputs, [pay(BOB, 5)] * outputs, memo=salt), ())
+    created = {Outpoint(tx.id, i): coin(BOB, 5, height=HEIGHT) for i in range(outputs)}
+    return Candidate(tx, Delta({}, created), fee, heavy, bls, extra=extra, until=until)
+
+
+def operation(
+    kind: AnchorSpend, vault: Sequence[Outpoint], sponsors: Sequence[Outpoint], fee: int
+) -> Candidate:
+    plain = waiting([*vault, *sponsors], fee)
+    return Candidate(plain.tx, plain.delta, fee, 100, 0, kind, frozenset(vault))
+
+
+def out(parent: Candidate, index: int = 0) -> Outpoint:
+    return Outpoint(parent.tx.id, index)
+
+
+def pool_of(*candidates: Candidate, max_weight: int = 10**6) -> Mempool:
+    pool = Mempool(HEIGHT, max_weight, min_rate=10)
+    for one in candidates:
+        pool.admit(one)
+    return pool
+
+
+def ids(pool: Mempool) -> list[bytes]:
+    return [one.tx.id for one in pool]
+
+
+def refuse(pool: Mempool, one: Candidate, error: type[Invalid]) -> None:
+    before = ids(pool), pool.weight, pool.floor
+    with pytest.raises(error):
+        pool.admit(one)
+    assert (ids(pool), pool.weight, pool.floor) == before
+
+
+A, B, C, D = map(outpoint, (1, 2, 3, 4))
+FIRST = waiting([A])
+
+
+def test_admission_and_what_can_be_asked() -> None:
+    pool = pool_of(FIRST)
+    child = waiting([out(FIRST), B])
+    assert pool.admit(child) == ()
+    assert ids(pool) == [FIRST.tx.id, child.tx.id]
+    assert FIRST.tx.id in pool
+    assert pool.get(child.tx.id) == child
+    assert pool.taker(B) == child.tx.id
+    assert pool.taker(C) is None
+    assert pool.weight == 200
+    assert pool.ancestors(child.tx.id) == {FIRST.tx.id}
+    assert pool.descendants(FIRST.tx.id) == {FIRST.tx.id, child.tx.id}
+
+
+def test_known_and_cheap_ones_are_refused() -> None:
+    refuse(pool_of(FIRST), FIRST, AlreadyPooled)
+    refuse(Mempool(HEIGHT), waiting([A], 99), FeeTooLow)
+    Mempool(HEIGHT).admit(waiting([A], 100))
+
+
+@pytest.mark.parametrize(
+    ("fee", "heavy", "wins"),
+    [(1_001, 100, True), (1_000, 100, False), (1_001, 101, False), (1_500, 140, True)],
+)
+def test_replacement_needs_a_higher_fee_and_rate(fee: int, heavy: int, wins: bool) -> None:
+    pool = pool_of(FIRST)
+    rival = waiting([A, B], fee, heavy=heavy)
+    if not wins:
+        refuse(pool, rival, FeeNotHigher)
+        return
+    assert pool.admit(rival) == (FIRST,)
+    assert ids(pool) == [rival.tx.id]
+
+
+def test_replacement_pays_for_descendants_too() -> None:
+    child = waiting([out(FIRST)], 500)
+    pool = pool_of(FIRST, child)
+    refuse(pool, waiting([A, B], 1_500), FeeNotHigher)
+    rival = waiting([A, B], 1_501)
+    assert pool.admit(rival) == (FIRST, child)
+
+
+def test_nobody_builds_on_what_it_displaces() -> None:
+    refuse(pool_of(FIRST), waiting([A, out(FIRST)], 10_000), BuildsOnDisplaced)
+
+
+def test_other_claims_conflict_like_coins() -> None:
+    claim = waiting([], extra=(b"deposit",))
+    pool = pool_of(claim)
+    refuse(pool, waiting([B], extra=(b"deposit",)), FeeNotHigher)
+    assert pool.taker(b"deposit") == claim.tx.id
+    assert pool.connect([], HEIGHT + 1, [b"deposit"]) == (claim,)
+
+
+def test_too_many_are_not_displaced_at_once() -> None:
+    pool = pool_of(*(waiting([outpoint(n)]) for n in range(101)))
+    refuse(pool, waiting([outpoint(n) for n in range(101)], 10**6), TooManyDisplaced)
+    pool.admit(waiting([outpoint(n) for n in range(100)], 10**6))
+
+
+def test_at_most_25_in_a_line() -> None:
+    pool, tip = pool_of(FIRST), FIRST
+    for _ in range(24):
+        tip = waiting([out(tip)])
+        pool.admit(tip)
+    refuse(pool, waiting([out(tip)]), TooManyAncestors)
+
+
+def test_at_most_25_in_a_family() -> None:
+    root = waiting([A], outputs=30)
+    pool = pool_of(root, *(waiting([out(root, n)]) for n in range(24)))
+    refuse(pool, waiting([out(root, 24)]), TooManyDescendants)
+    # One that takes the place of another child is no more than before.
+    pool.admit(waiting([out(root, 0), B], 5_000))
+
+
+ANCHOR, DEPOSIT = outpoint(50), outpoint(51)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "fee", "error"),
+    [
+        (GUARD, ORDER, 100, None),
+        (GUARD, GUARD, 1_001, None),
+        (GUARD, GUARD, 1_000, FeeNotHigher),
+        (ORDER, ORDER, 1_001, None),
+        (ORDER, ORDER, 1_000, FeeNotHigher),
+        (ORDER, GUARD, 10**6, PriorityLower),
+        (ORDER, SWEEP, 100, None),
+        (SWEEP, ORDER, 10**6, PriorityLower),
+        (SWEEP, SWEEP, 1_001, None),
+    ],
+)
+def test_who_goes_first_at_a_vault(
+    new: AnchorSpend, old: AnchorSpend, fee: int, error: type[Invalid] | None
+) -> None:
+    incumbent = operation(old, [ANCHOR, DEPOSIT], [A], 1_000)
+    pool = pool_of(incumbent)
+    rival = operation(new, [ANCHOR, DEPOSIT], [B], fee)
+    if error is not None:
+        refuse(pool, rival, error)
+        return
+    assert pool.admit(rival) == (incumbent,)
+
+
+def test_descendants_do_not_pin_an_anchor() -> None:
+    first = operation(ORDER, [ANCHOR], [A], 1_000)
+    second = operation(ORDER, [out(first)], [B], 10**6)
+    pool = pool_of(first, second)
+    assert pool.admit(operation(ORDER, [ANCHOR], [C], 1_001)) == (first, second)
+
+
+def test_in_a_sponsors_coin_fees_decide() -> None:
+    pool = pool_of(waiting([A], 1_000))
+    refuse(pool, operation(GUARD, [ANCHOR], [A], 1_000), FeeNotHigher)
+    pool.admit(operation(GUARD, [ANCHOR], [A], 1_001))
+
+
+def test_sponsors_bring_confirmed_coins() -> None:
+    refuse(pool_of(FIRST), operation(ORDER, [ANCHOR], [out(FIRST)], 1_000), SponsorUnconfirmed)
+
+
+def test_nobody_builds_on_a_sponsors_output() -> None:
+    order = operation(ORDER, [ANCHOR], [A], 1_000)
+    refuse(pool_of(order), waiting([out(order, 1)]), OperationUnconfirmed)
+
+
+def test_a_full_pool_keeps_the_best() -> None:
+    cheap = [waiting([outpoint(n)], 1_000 + n) for n in range(20)]
+    pool = pool_of(*cheap, max_weight=2_000)
+    refuse(pool, waiting([A], 1_000, salt=b"x", extra=(b"",)), FeeNotHigher)
+    refuse(pool, waiting([outpoint(99)], 1_000), PoolFull)
+    assert pool.admit(waiting([outpoint(99)], 5_000)) == (cheap[0], cheap[1])
+    assert pool.weight == 1_900
+    refuse(pool, waiting([outpoint(98)], 1_001), FeeTooLow)
+    # An empty pool asks for little again.
+    pool.connect([one.tx for one in cheap], HEIGHT + 1)
+    pool.admit(waiting([outpoint(98)], 1_001))
+
+
+def test_eviction_takes_descendants() -> None:
+    parent = waiting([A], 20)
+    child = waiting([out(parent)], 20)
+    others = [waiting([outpoint(n)], 3_000) for n in range(100, 118)]
+    pool = pool_of(parent, *others, child, max_weight=2_000)
+    assert pool.admit(waiting([B], 4_000)) == (parent, child)
+
+
+def test_eviction_spares_whom_the_newcomer_builds_on() -> None:
+    parent = waiting([A], 20)
+    others = [waiting([outpoint(n)], 3_000 + n) for n in range(100, 119)]
+    pool = pool_of(parent, *others, max_weight=2_000)
+    assert pool.admit(waiting([out(parent)], 50_000)) == (others[0], others[1])
+    assert parent.tx.id in pool
+
+
+def test_a_block_takes_its_own_and_puts_out_conflicts() -> None:
+    child, loser = waiting([out(FIRST)]), waiting([B])
+    late, grandchild = waiting([C], until=HEIGHT), waiting([out(loser)])
+    pool = pool_of(FIRST, child, loser, late, grandchild)
+    rival = waiting([B, D])
+    assert pool.connect([FIRST.tx, rival.tx], HEIGHT + 1) == (loser, late, grandchild)
+    assert ids(pool) == [child.tx.id]
+    assert pool.ancestors(child.tx.id) == set()
+    assert pool.height == HEIGHT + 1
+
+
+def test_undone_blocks_come_first_in_what_returns() -> None:
+    child = waiting([out(FIRST)])
+    pool = pool_of(child)
+    assert pool.disconnect([FIRST.tx], HEIGHT - 1) == (FIRST.tx, child.tx)
+    assert len(pool) == 0
+    assert pool.weight == 0
+    assert pool.height == HEIGHT - 1
+    pool.admit(FIRST)
+    pool.admit(child)
+
+
+def test_drop_takes_descendants() -> None:
+    child = waiting([out(FIRST)])
+    pool = pool_of(FIRST, child)
+    assert pool.drop(FIRST.tx.id) == (FIRST, child)
+    assert pool.drop(FIRST.tx.id) == ()
+
+
+def test_the_view_shows_new_coins_at_the_next_height() -> None:
+    coins = {A: coin(ALICE, 50)}
+    tx = signed(coins, body([A], [pay(BOB, 40)]), [ALICE])
+    pool = Mempool(HEIGHT, min_rate=0)
+    view: CoinView = pool.view(coins)
+    applied = apply_transaction(view, tx, HEIGHT, NO_EFFECTS, RULES)
+    pool.admit(candidate(tx, applied, NO_EFFECTS, BTM))
+    made = Outpoint(tx.id, 0)
+    assert view.get(made) == coin(BOB, 40, height=HEIGHT)
+    assert view.get(A) == coins[A]
+    assert view.get(Outpoint(tx.id, 1)) is None
+    pool.connect([], HEIGHT + 3)
+    # Its age is counted from the block that will hold it, not from when it was announced.
+    assert view.get(made) == coin(BOB, 40, height=HEIGHT + 3)
+
+
+def test_a_candidate_from_what_was_applied() -> None:
+    tx = Transaction(body([A, B], [pay(BOB, 1)], window=(0, 90)), (NoWitness(), NoWitness()))
+    checks = (SchnorrCheck(b"", b"", b""), BlsCheck(b"", b"", b""))
+    applied = Applied(Delta({}, {}), checks, {BTM: 7})
+    effects = Effects(inputs=frozenset({0}))
+    made = candidate(tx, applied, effects, BTM, priority=ORDER, extra_weight=20_000, until=80)
+    assert made.fee == 7
+    assert made.weight == weight(tx, checks) + 20_000
+    assert made.bls_checks == 1
+    assert made.vault_inputs == {A}
+    assert made.until == 80
+    assert candidate(tx, applied, effects, BTM).until == 90
+
+
+def test_the_template_takes_the_best_first() -> None:
+    fees = [300, 900, 600]
+    pool = pool_of(*(waiting([outpoint(n)], fee) for n, fee in enumerate(fees)))
+    assert [one.fee for one in select(pool, 10**6)] == [900, 600, 300]
+    assert [one.fee for one in select(pool, 250)] == [900, 600]
+    assert select(pool, 99) == ()
+
+
+def test_a_child_pays_for_its_parent() -> None:
+    parent = waiting([A], 20)
+    child = waiting([out(parent)], 2_000)
+    middle = waiting([B], 900)
+    pool = pool_of(parent, middle, child)
+    assert select(pool, 250) == (parent, child)
+    assert select(pool, 300) == (parent, child, middle)
+    assert select(pool, 150) == (middle,)
+
+
+def test_the_template_bounds_bls_checks() -> None:
+    pool = pool_of(
+        waiting([A], 900, bls=150), waiting([B], 800, bls=100), waiting([C], 700, bls=50)
+    )
+    assert [one.fee for one in select(pool, 10**6)] == [900, 700]
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """Random traffic against what must hold of any pool; a refusal leaves no trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = Mempool(HEIGHT, 3_000, min_rate=10)
+        self.known: list[Outpoint] = [outpoint(n) for n in range(8)]
+        self.number = 0
+
+    @rule(data=st.data(), fee=st.integers(1, 3_000), heavy=st.integers(50, 400))
+    def admit(self, data: st.DataObject, fee: int, heavy: int) -> None:
+        places = st.lists(st.integers(0, len(self.known) - 1), min_size=1, max_size=3, unique=True)
+        inputs = [self.known[at] for at in data.draw(places)]
+        alive = [p for p in inputs if p in self.known[:8] or p.transaction in self.pool]
+        self.number += 1
+        one = waiting(alive, fee, heavy=heavy, salt=self.number.to_bytes(4, "big"))
+        before = list(self.pool), self.pool.weight, self.pool.floor
+        try:
+            gone = self.pool.admit(one)
+        except Invalid:
+            assert (list(self.pool), self.pool.weight, self.pool.floor) == before
+            return
+        assert {c.tx.id for c in before[0]} == {c.tx.id for c in gone} | set(ids(self.pool)) - {
+            one.tx.id
+        }
+        self.known += [out(one, 0), out(one, 1)]
+
+    @rule(limit=st.integers(0, 3_000))
+    def mine(self, limit: int) -> None:
+        block = select(self.pool, limit)
+        self.check_block(block, limit)
+        self.pool.connect([one.tx for one in block], self.pool.height + 1)
+        assert not any(one.tx.id in self.pool for one in block)
+
+    def check_block(self, block: Sequence[Candidate], limit: int) -> None:
+        assert sum(one.weight for one in block) <= limit
+        done: set[bytes] = set()
+        for one in block:
+            assert self.pool.ancestors(one.tx.id) <= done
+            done.add(one.tx.id)
+
+    @rule()
+    def reorganise(self) -> None:
+        before = list(self.pool)
+        assert self.pool.disconnect([], self.pool.height) == tuple(one.tx for one in before)
+        for one in before:
+            if one.rate >= self.pool.floor:
+                self.pool.admit(one)
+        self.known = self.known[:8] + [p for p in self.known[8:] if p.transaction in self.pool]
+
+    @invariant()
+    def holds(self) -> None:
+        claims = [claim for one in self.pool for claim in one.claims]
+        assert len(claims) == len(set(claims))
+        assert self.pool.weight == sum(one.weight for one in self.pool) <= 3_000
+        for one in self.pool:
+            assert len(self.pool.descendants(one.tx.id)) <= 25
+            assert len(self.pool.ancestors(one.tx.id)) < 25
+            assert all(self.pool.taker(claim) == one.tx.id for claim in one.claims)
+
+    @invariant()
+    def everything_fits_one_block_in_order(self) -> None:
+        block = select(self.pool, 10**9)
+        assert len(block) == len(self.pool)
+        self.check_block(block, 10**9)
+
+
+TestPoolMachine = PoolMachine.TestCase
+TestPoolMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
