@@ -1,0 +1,204 @@
+"""The catalogue of Byzantine behaviours: a node that runs the rules and then betrays them.
+
+It signs anything, keeps no journal, and twists what leaves it.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from bystack.sidechain.consensus.events import Built, Executed, Input, Received, Sign, Signed
+from bystack.sidechain.consensus.evidence import TwoVotes
+from bystack.sidechain.consensus.machine import Machine
+from bystack.sidechain.consensus.messages import (
+    BlockData,
+    EvidenceFound,
+    Message,
+    Propose,
+)
+from bystack.sidechain.consensus.statements import (
+    Aggregate,
+    Certificate,
+    HighSigners,
+    Timeout,
+    TimeoutCertificate,
+    Vote,
+)
+from bystack.sidechain.consensus.validators import bitmap_of, quorum
+from tests.simulation.harness import CHAIN, Node, digest
+
+BEHAVIOURS = (
+    "mute",
+    "withhold",
+    "equivocate",
+    "twins",
+    "bad_share",
+    "foreign_bits",
+    "stale",
+    "low_view_tc",
+    "lying_timeout",
+    "future_spam",
+    "wrong_epoch",
+    "wrong_chain",
+    "bad_root",
+    "body_withheld",
+    "evidence_spam",
+    "double_vote",
+    "aggregate",
+)
+
+
+class Byzantine(Node):
+    """Runs the machine, then `behaviour` decides what others see of it."""
+
+    honest = False
+    behaviour = "mute"
+
+    def sign(self, asked: Sign) -> None:
+        signature = self.keyring.sign(self.index, asked.digest)
+        self.world.answer(self, Signed(asked.position, signature, asked.digest), "work")
+
+    def signed(self, message: Message, chain: bytes = CHAIN) -> Message:
+        """The same message with a good signature over its (altered) content."""
+        if isinstance(message, Propose):
+            digest_ = message.signed_by(self.index).digest(chain)
+        elif isinstance(message, Vote | Timeout):
+            digest_ = message.digest(chain)
+        else:
+            return message
+        return replace(message, signature=self.keyring.sign(self.index, digest_))
+
+    def handle(self, event: Input) -> None:
+        if self.behaviour == "twins" and self.alive and self.rng.random() < 0.5:
+            return self.twin_handle(event)
+        super().handle(event)
+
+    def twin_handle(self, event: Input) -> None:
+        """The other half hears half of the messages and answers with the same key."""
+        twin = self.__dict__.get("twin")
+        if twin is None:
+            twin = self.twin = self._machine()
+            self.perform(twin.begin(self.world.now))
+        if isinstance(event, Received | Signed | Built | Executed):
+            self.perform(twin.handle(event, self.world.now))
+
+    def send(self, index: int, message: Message) -> None:
+        twist = getattr(self, f"do_{self.behaviour}", None)
+        for twisted in twist(index, message) if twist else [message]:
+            super().send(index, twisted)
+
+    def lucky(self, index: int, salt: object = "") -> bool:
+        """A fixed half of the others, another for each salt."""
+        return digest(f"{self.index} {index} {salt}".encode())[0] < 128
+
+    def do_mute(self, index: int, message: Message) -> list[Message]:
+        return []
+
+    def do_withhold(self, index: int, message: Message) -> list[Message]:
+        return [message] if self.lucky(index, self.machine.height) else []
+
+    def do_equivocate(self, index: int, message: Message) -> list[Message]:
+        if not isinstance(message, Propose) or self.lucky(index, message.header.height):
+            return [message]
+        return [self.signed(self._other_block(message))]
+
+    def _other_block(self, message: Propose) -> Propose:
+        body = b"other" + message.body
+        parent = self.machine._m.parent
+        header = replace(
+            message.header,
+            transaction_root=digest(body),
+            state_root=digest(parent.state_root, body),
+            proposer=self.index,
+        )
+        return replace(message, header=header, body=body)
+
+    def do_bad_share(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Vote | Timeout):
+            return [self.signed(message, b"x" * 32)]
+        return [message]
+
+    def do_foreign_bits(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Certificate):
+            longer = replace(message, bitmap=message.bitmap + b"\1")
+            every = bitmap_of(range(len(self.keyring.validators)), len(self.keyring.validators))
+            return [longer, replace(message, bitmap=every), replace(message, bitmap=b"\xff")]
+        return [message]
+
+    def do_stale(self, index: int, message: Message) -> list[Message]:
+        kept = self.__dict__.setdefault("kept", [])
+        kept.append(message)
+        del kept[:-200]
+        return [message, self.rng.choice(kept)]
+
+    def do_low_view_tc(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, TimeoutCertificate):
+            return [self._lowest(message), replace(message, best=())]
+        return [message]
+
+    def _lowest(self, message: TimeoutCertificate) -> TimeoutCertificate:
+        """The quorum of those who reported least."""
+        size = len(self.keyring.validators)
+        m: Machine = self.machine._m
+        known = [t for t in m.at.timeouts._highest.values() if t.view == message.view]
+        taken = sorted(known, key=lambda t: t.high)[: quorum(size)]
+        if len(taken) < quorum(size):
+            return message
+        groups = tuple(
+            HighSigners(h, bitmap_of([t.index for t in taken if t.high == h], size))
+            for h in sorted({t.high for t in taken})
+        )
+        whole = self.keyring.scheme.aggregate([t.signature for t in taken])
+        return replace(message, signers=groups, signature=whole, best=taken[-1].best)
+
+    def do_lying_timeout(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Timeout) and self.lucky(index, message.view):
+            return [self.signed(replace(message, high=-1, best=()))]
+        return [message]
+
+    def do_future_spam(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Vote | Timeout):
+            far = [replace(message, view=message.view + n) for n in (1, 2, 3, 1000, 2**30)]
+            high = [replace(message, height=message.height + n) for n in (1, 2, 1000)]
+            return [message, *(self.signed(m) for m in far + high)]
+        return [message]
+
+    def do_wrong_epoch(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Vote | Timeout):
+            return [self.signed(replace(message, epoch=1)), message]
+        return [message]
+
+    def do_wrong_chain(self, index: int, message: Message) -> list[Message]:
+        return [self.signed(message, b"other chain of the same validators"[:32])]
+
+    def do_bad_root(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Propose) and not message.timeouts:
+            header = replace(message.header, state_root=b"r" * 32)
+            return [self.signed(replace(message, header=header))]
+        return [message]
+
+    def do_body_withheld(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, BlockData):
+            return []
+        if isinstance(message, Propose) and not self.lucky(index, message.header.height):
+            return [replace(message, body=b"not the body")]
+        return [message]
+
+    def do_evidence_spam(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Vote):
+            framed = replace(message, index=(self.index + 1) % len(self.keyring.validators))
+            other = replace(framed, block=b"z" * 32)
+            return [message, EvidenceFound(TwoVotes(framed, other))]
+        return [message]
+
+    def do_double_vote(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Vote):
+            return [message, self.signed(replace(message, block=b"d" * 32))]
+        return [message]
+
+    def do_aggregate(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Certificate):
+            fields = (message.kind, message.epoch, message.height, message.view)
+            named = (message.block, message.justify, message.bitmap, message.signature)
+            return [message, Aggregate(*fields, *named)]
+        return [message]
