@@ -41,6 +41,12 @@ class Target:
     node: NodeId | None
 
 
+def observed(host: str, port: int) -> Address:
+    """The address of a socket's other end; IPv4 seen through an IPv6 socket is IPv4."""
+    ip = _ip(host)
+    return Address(host if ip is None else str(ip), port)
+
+
 def parse(text: str) -> Address:
     """The address in "host:port"; raises `BadAddress`."""
     host, colon, port = text.rpartition(":")

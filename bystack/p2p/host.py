@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 import trio
 
-from bystack.p2p.addresses import Address, BadAddress, Target, parse, parse_target
+from bystack.p2p.addresses import Address, BadAddress, Target, observed, parse, parse_target
 from bystack.p2p.connection import Connection, HandshakeLate, Limits, Local, addresses, message
 from bystack.p2p.events import (
     AddressesAsked,
@@ -219,7 +219,7 @@ class Host:
             host, port = stream.socket.getpeername()[:2]
         except OSError:  # it left before we looked
             return await trio.aclose_forcefully(stream)
-        await self.serve(stream, Address(host, port))
+        await self.serve(stream, observed(host, port))
 
     async def _keep(self, target: Target) -> None:
         """Hold a connection to one address, with back-off, until told otherwise."""

@@ -81,10 +81,10 @@ class PeerBook:
     def restore(cls, data: bytes) -> PeerBook:
         """The book stored as `data`; raises the codec's `Invalid` on damage."""
         stored = decode(StoredBook, data, BOOK_LIMIT)
+        if stored.format != FORMAT:
+            raise WrongFormat(format=stored.format, expected=FORMAT)
         book = cls()
-        book._known = {
-            entry.address.decode("ascii", "replace"): entry for entry in stored.addresses
-        }
+        book._known = {str(parse(_text(entry.address))): entry for entry in stored.addresses}
         book._scores = {_text(score.name): score for score in stored.scores}
         book._bans = {_text(ban.name): ban.until for ban in stored.bans}
         return book
