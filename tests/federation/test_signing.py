@@ -75,6 +75,15 @@ def test_fewer_than_the_threshold_do_not_combine():
     assert outputs == [] and repeated.indices == (1,)
 
 
+def test_k03_all_ordinary_shares_sign_nothing():
+    """Every share of the three ordinary members is stolen: two short of a signature."""
+    ordinary = [index for m in key()[0].session.roster.members[2:] for index in m.indices]
+    combination, outputs = run([partials()[index] for index in ordinary])
+    assert outputs == [] and combination.signature is None
+    forged = bls.combine({index: partials()[index].signature for index in ordinary})
+    assert not bls.verify(key()[0].key, MESSAGE, forged)
+
+
 def test_four_shares_know_nothing_of_the_key():
     certificate, shares = key()
     weights = lagrange_at_zero([1, 2, 3, 4])
