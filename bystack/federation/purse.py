@@ -1,0 +1,121 @@
+"""A sponsor's purse: the main-chain coins of one key, with which a member pays vault fees.
+
+No fee ever leaves a vault, so whoever assembles brings one (ledger.md, section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
+from bystack.ledger.payments import PartiallySigned, sign_transaction, single_key_root
+from bystack.ledger.transactions import (
+    NoWitness,
+    Outpoint,
+    Output,
+    PolicyLock,
+    Transaction,
+    TransactionBody,
+    Witness,
+)
+from bystack.ledger.vault_building import Sponsor
+from bystack.mainchain.actions import COINBASE
+from bystack.primitives.errors import Invalid
+
+KEPT_BLOCKS = 200
+
+
+class PurseEmpty(Invalid):
+    """The sponsor's purse holds no confirmed coin that covers the fee: send BTM to its address."""
+
+
+class _Undo(NamedTuple):
+    block: bytes
+    spent: Mapping[Outpoint, Coin]
+    created: Sequence[Outpoint]
+
+
+class Purse:
+    """The confirmed coins of one key, followed block by block."""
+
+    def __init__(self, secret: bytes, maturity: int) -> None:
+        self._secret, self._maturity = secret, maturity
+        self.root = single_key_root(secret)
+        self._lock = PolicyLock(self.root)
+        self._coins: dict[Outpoint, Coin] = {}
+        self._undo: list[_Undo] = []
+        self._reserved: dict[Outpoint, int] = {}
+        self.height = 0
+
+    def connect(self, block: bytes, height: int, transactions: Sequence[Transaction]) -> None:
+        """Take a block's payments to this key and remove what it spends."""
+        spent: dict[Outpoint, Coin] = {}
+        created: list[Outpoint] = []
+        for tx in transactions:
+            for point in tx.body.inputs:
+                if point in self._coins:
+                    spent[point] = self._coins.pop(point)
+            created += self._receive(tx, height)
+        self._undo = [*self._undo[-KEPT_BLOCKS:], _Undo(block, spent, created)]
+        self.height = height
+        self._reserved = {p: until for p, until in self._reserved.items() if until > height}
+
+    def _receive(self, tx: Transaction, height: int) -> list[Outpoint]:
+        coinbase = int(any(action.kind == COINBASE for action in tx.body.actions))
+        made = []
+        for index, output in enumerate(tx.body.outputs):
+            if output.lock == self._lock and output.asset == BTM:
+                point = Outpoint(tx.id, index)
+                self._coins[point] = Coin(
+                    output.asset, output.amount, output.lock, height, coinbase, 1, b""
+                )
+                made.append(point)
+        return made
+
+    def disconnect(self, block: bytes) -> bool:
+        """Undo the last block; False when it is not kept (follow the chain from the start)."""
+        if not self._undo or self._undo[-1].block != block:
+            return False
+        undo = self._undo.pop()
+        for point in undo.created:
+            self._coins.pop(point, None)
+        self._coins.update(undo.spent)
+        self.height -= 1
+        return True
+
+    @property
+    def balance(self) -> int:
+        """What the purse holds, in 10⁻⁸ BTM."""
+        return sum(coin.amount for coin in self._coins.values())
+
+    def sponsor(self, fee: int, *, reserve: int = 6) -> tuple[Sponsor, tuple[Coin, ...]]:
+        """One coin that pays `fee`, the rest returned; kept back for `reserve` blocks.
+
+        Raises `PurseEmpty`.
+        """
+        for point, coin in sorted(self._coins.items(), key=lambda pair: pair[1].amount):
+            mature = not coin.coinbase or self.height + 1 - coin.height >= self._maturity
+            if coin.amount > fee and mature and point not in self._reserved:
+                self._reserved[point] = self.height + reserve
+                change = Output(BTM, coin.amount - fee, self._lock)
+                return Sponsor((point,), (change,)), (coin,)
+        raise PurseEmpty(fee=fee, balance=self.balance)
+
+    def release(self, sponsor: Sponsor) -> None:
+        """Offer a coin again: its transaction was not taken."""
+        for point in sponsor.inputs:
+            self._reserved.pop(point, None)
+
+    def sign(
+        self, chain: bytes, body: TransactionBody, coins: tuple[Coin, ...], aux: bytes
+    ) -> tuple[Witness, ...]:
+        """The witnesses of this purse's inputs, which stand last; `coins` are all spent coins."""
+        empty: tuple[Witness, ...] = (NoWitness(),) * (len(body.inputs) + len(body.actions))
+        draft = PartiallySigned(chain, body, coins, empty)
+        signed = sign_transaction(draft, {self.root: self._secret}, aux)
+        inputs = signed.witnesses[: len(body.inputs)]
+        return tuple(
+            witness for witness, coin in zip(inputs, coins, strict=True) if coin.lock == self._lock
+        )
