@@ -1,0 +1,247 @@
+"""Payments in the making: which coins they take, what comes back, and who has signed already.
+
+Largest coins first keeps transactions small; while fees are low a few of the smallest go along, so
+that coins do not grow too many to spend. A `PartiallySigned` carries the coins with the body: it
+can go to file and to others, and whoever signs sees, and signs, what is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from bystack.ledger.amounts import add
+from bystack.ledger.coins import Coin
+from bystack.ledger.effects import NO_EFFECTS, Effects
+from bystack.ledger.policies import Key
+from bystack.ledger.satisfaction import policy_root, prove_branch
+from bystack.ledger.signing import ALL, Signing
+from bystack.ledger.transactions import (
+    MAX_ACTIONS,
+    MAX_INPUTS,
+    MAX_TRANSACTION,
+    VERSION,
+    Action,
+    NoWitness,
+    Outpoint,
+    Output,
+    PolicyLock,
+    Spend,
+    Transaction,
+    TransactionBody,
+    Witness,
+)
+from bystack.ledger.validation import SCHNORR_WEIGHT
+from bystack.primitives.codec import Bytes32, Wire, decode
+from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import fixed, tagged
+from bystack.primitives.keys import public_key, sign
+from bystack.primitives.merkle import MerkleProof
+
+RATE = 1_000_000
+CHEAP_RATE = 2_000_000  # below this fee rate small coins go along
+MANY_COINS = 10
+SWEPT_COINS = 8
+SPEND_WEIGHT = 250  # what one more input weighs, amply
+MAX_WEIGHT = 400_000
+
+Coins = Mapping[Outpoint, Coin]
+
+_aux = tagged("wallet/aux")
+
+
+class InsufficientFunds(Invalid):
+    """There are not enough coins of the asset to pay with."""
+
+
+class PaymentTooHeavy(Invalid):
+    """The payment needs too many coins: send less at once."""
+
+
+class SignatureMissing(Invalid):
+    """An input of the transaction is not signed yet."""
+
+
+class DraftsDiffer(Invalid):
+    """The two partially signed transactions are not of the same transaction."""
+
+
+class FeeTerms(NamedTuple):
+    """What fees are paid in, and how much per million of weight."""
+
+    asset: bytes
+    rate: int
+
+
+class PartiallySigned(Wire):
+    """A transaction on its way from signer to signer, with the coins it spends, in order.
+
+    A `NoWitness` stands where an input is not signed, or needs no signature.
+    """
+
+    chain_id: Bytes32
+    body: TransactionBody
+    coins: Annotated[tuple[Coin, ...], Meta(max_length=MAX_INPUTS)]
+    witnesses: Annotated[tuple[Witness, ...], Meta(max_length=MAX_INPUTS + MAX_ACTIONS)]
+
+    @property
+    def fee(self) -> Mapping[bytes, int]:
+        """What comes in and does not go out, per asset; actions are not counted."""
+        sums: dict[bytes, int] = {}
+        for coin in self.coins:
+            sums[coin.asset] = sums.get(coin.asset, 0) + coin.amount
+        for output in self.body.outputs:
+            sums[output.asset] = sums.get(output.asset, 0) - output.amount
+        return {asset: amount for asset, amount in sums.items() if amount}
+
+
+def decode_partially_signed(data: bytes) -> PartiallySigned:
+    """A partially signed transaction from its bytes. Raises as `decode`."""
+    return decode(PartiallySigned, data, 2 * MAX_TRANSACTION)
+
+
+def build_payment(
+    chain_id: bytes,
+    coins: Coins,
+    outputs: Sequence[Output],
+    change: PolicyLock,
+    fees: FeeTerms,
+    *,
+    actions: Sequence[Action] = (),
+    effects: Effects = NO_EFFECTS,
+    extra_weight: int = 0,
+    window: tuple[int, int] = (0, 0),
+    memo: bytes = b"",
+) -> PartiallySigned:
+    """A payment of `outputs` from `coins`, what is left of each asset going to `change`.
+
+    `effects` says what the actions create and destroy, `extra_weight` what their witnesses will
+    weigh. Raises `InsufficientFunds`, `PaymentTooHeavy`.
+    """
+    needs = _needs(outputs, effects)
+    fee = 0
+    while True:
+        wanted = {**needs, fees.asset: needs.get(fees.asset, 0) + fee}
+        chosen = _choose(coins, wanted, fees)
+        rests = _rests(chosen, wanted)
+        returned = tuple(Output(asset, n, change) for asset, n in sorted(rests.items()) if n)
+        made = (*outputs, *returned)
+        body = TransactionBody(VERSION, tuple(chosen), made, tuple(actions), *window, memo)
+        weight = signed_weight(body) + extra_weight
+        if weight > MAX_WEIGHT:
+            raise PaymentTooHeavy(weight=weight, limit=MAX_WEIGHT, inputs=len(chosen))
+        enough = -(-weight * fees.rate // RATE)
+        if fee >= enough:
+            return _unsigned(chain_id, body, tuple(chosen.values()))
+        fee = enough
+
+
+def _unsigned(chain_id: bytes, body: TransactionBody, coins: tuple[Coin, ...]) -> PartiallySigned:
+    empty = (NoWitness(),) * (len(body.inputs) + len(body.actions))
+    return PartiallySigned(chain_id, body, coins, empty)
+
+
+def signed_weight(body: TransactionBody) -> int:
+    """What it will weigh once each input is signed by a single key."""
+    spend = Spend(Key(bytes(32)), MerkleProof(0, 1, ()), ALL, (bytes(64),))
+    witnesses = (spend,) * len(body.inputs) + (NoWitness(),) * len(body.actions)
+    return Transaction(body, witnesses).size + SCHNORR_WEIGHT * len(body.inputs)
+
+
+def _needs(outputs: Sequence[Output], effects: Effects) -> Mapping[bytes, int]:
+    """What coins must bring per asset; below 0 where actions create more than is paid."""
+    needs: dict[bytes, int] = dict(effects.destroyed)
+    for output in outputs:
+        add(needs, output.asset, output.amount)
+    for asset, amount in effects.created.items():
+        needs[asset] = needs.get(asset, 0) - amount
+    return needs
+
+
+def _rests(chosen: Coins, wanted: Mapping[bytes, int]) -> Mapping[bytes, int]:
+    rests = {asset: -amount for asset, amount in wanted.items()}
+    for coin in chosen.values():
+        rests[coin.asset] += coin.amount
+    return rests
+
+
+def _choose(coins: Coins, wanted: Mapping[bytes, int], fees: FeeTerms) -> Coins:
+    """Coins for every asset wanted, in an order that depends on nothing else."""
+    chosen: dict[Outpoint, Coin] = {}
+    for asset in sorted(wanted):
+        mine = [(point, coin) for point, coin in coins.items() if coin.asset == asset]
+        mine.sort(key=lambda pair: (-pair[1].amount, pair[0].transaction, pair[0].index))
+        count = _largest_first(asset, mine, wanted[asset])
+        chosen.update(mine[:count])
+        if asset == fees.asset and count:
+            chosen.update(_swept(mine[count:], fees.rate))
+    return chosen
+
+
+def _swept(others: Sequence[tuple[Outpoint, Coin]], rate: int) -> Coins:
+    """The smallest coins that are worth more than spending them costs, while that is cheap."""
+    if rate > CHEAP_RATE or len(others) <= MANY_COINS:
+        return {}
+    worthy = [(point, coin) for point, coin in others if coin.amount * RATE > SPEND_WEIGHT * rate]
+    return dict(worthy[-SWEPT_COINS:])
+
+
+def _largest_first(asset: bytes, mine: Sequence[tuple[Outpoint, Coin]], wanted: int) -> int:
+    """How many of the coins, from the first on, reach the amount."""
+    available = 0
+    for count, (_, coin) in enumerate(mine):
+        if available >= wanted:
+            return count
+        available += coin.amount
+    if available < wanted:
+        raise InsufficientFunds(asset=asset, needed=wanted, available=available)
+    return len(mine)
+
+
+def sign_transaction(
+    draft: PartiallySigned, secrets: Mapping[bytes, bytes], aux: bytes, mode: int = ALL
+) -> PartiallySigned:
+    """Sign every unsigned input whose policy root has its secret in `secrets`.
+
+    `aux` is 32 fresh random bytes. Locks of one key only; others are signed by whoever knows their
+    policy.
+    """
+    pairs = tuple(zip(draft.body.inputs, draft.coins, strict=True))
+    signing = Signing(draft.chain_id, draft.body, pairs)
+    witnesses = list(draft.witnesses)
+    for index, coin in enumerate(draft.coins):
+        root = coin.lock.root if isinstance(coin.lock, PolicyLock) else b""
+        if root in secrets and isinstance(witnesses[index], NoWitness):
+            fresh = _aux(aux, fixed(index, 4))
+            witnesses[index] = _spend(secrets[root], signing.digest(index, mode), mode, fresh)
+    return msgspec.structs.replace(draft, witnesses=tuple(witnesses))
+
+
+def _spend(secret: bytes, digest: bytes, mode: int, aux: bytes) -> Spend:
+    policy = Key(public_key(secret))
+    return Spend(policy, prove_branch([policy], 0), mode, (sign(secret, digest, aux),))
+
+
+def single_key_root(secret: bytes) -> bytes:
+    """The policy root that one secret opens."""
+    return policy_root([Key(public_key(secret))])
+
+
+def merge(one: PartiallySigned, other: PartiallySigned) -> PartiallySigned:
+    """The signatures of both. Raises `DraftsDiffer`."""
+    if (one.chain_id, one.body, one.coins) != (other.chain_id, other.body, other.coins):
+        raise DraftsDiffer()
+    pairs = zip(one.witnesses, other.witnesses, strict=True)
+    witnesses = tuple(theirs if isinstance(ours, NoWitness) else ours for ours, theirs in pairs)
+    return msgspec.structs.replace(one, witnesses=witnesses)
+
+
+def completed(draft: PartiallySigned) -> Transaction:
+    """The transaction, every policy lock signed. Raises `SignatureMissing`."""
+    for index, coin in enumerate(draft.coins):
+        if isinstance(coin.lock, PolicyLock) and not isinstance(draft.witnesses[index], Spend):
+            raise SignatureMissing(index=index)
+    return Transaction(draft.body, draft.witnesses)
