@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bystack.ledger.amounts import BTM, AssetDefinition
 from bystack.ledger.coins import Coin
+from bystack.ledger.payments import PartiallySigned
 from bystack.ledger.policies import After, All, Any, Bls, Key, Older, Sha256, Thresh
 from bystack.ledger.transactions import (
     Action,
@@ -22,6 +23,7 @@ from bystack.ledger.transactions import (
     TreasuryLock,
     VaultLock,
 )
+from bystack.ledger.wallet import HistoryEntry, Movement, WalletState
 from bystack.primitives.codec import MAX_INT, Wire
 from bystack.primitives.merkle import MerkleProof
 
@@ -45,6 +47,9 @@ BODY = TransactionBody(
     valid_until=2**32,
     memo=b"memo",
 )
+COIN = Coin(BTM, MAX_INT, PolicyLock(_fill(5)), 840_000, 1, 1, b"state")
+MOVEMENT = Movement(BTM, 30, 2**40)
+ENTRY = HistoryEntry(_fill(15), 9, (MOVEMENT,))
 
 SAMPLES: dict[str, Wire] = {
     "outpoint": OUTPOINT,
@@ -70,6 +75,10 @@ SAMPLES: dict[str, Wire] = {
     "policy_after": After(600),
     "policy_older": Older(144),
     "policy_sha256": Sha256(_fill(3)),
-    "coin": Coin(BTM, MAX_INT, PolicyLock(_fill(5)), 840_000, 1, 1, b"state"),
+    "partially_signed": PartiallySigned(_fill(14), BODY, (COIN,), (SPEND, NoWitness())),
+    "wallet_movement": MOVEMENT,
+    "wallet_history_entry": ENTRY,
+    "wallet_state": WalletState(7, (3, 0), (2, 1), ((OUTPOINT, COIN),), (ENTRY,)),
+    "coin": COIN,
     "asset_definition": AssetDefinition("GOLD", "ounce", 8, 1, 1, b""),
 }

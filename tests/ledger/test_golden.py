@@ -7,8 +7,18 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from bystack.ledger.policies import Policy
-from bystack.ledger.transactions import Lock, Transaction, Witness, decode_transaction
+from bystack.ledger.coins import Coin, coin_digest
+from bystack.ledger.policies import After, Policy, Thresh
+from bystack.ledger.satisfaction import policy_root
+from bystack.ledger.signing import ALL, SINGLE_ANYONE, signing_digest
+from bystack.ledger.transactions import (
+    Lock,
+    Outpoint,
+    Transaction,
+    TransactionBody,
+    Witness,
+    decode_transaction,
+)
 from bystack.primitives.codec import Wire, decode, decode_union, encode
 from tests.ledger.samples import SAMPLES
 
@@ -40,3 +50,21 @@ def test_ids_cover_body_and_witnesses() -> None:
     assert bare.id == tx.id
     assert bare.witness_id != tx.witness_id
     assert decode_transaction(encode(tx)).id == tx.id
+
+
+def test_digests_that_signatures_and_addresses_rest_on() -> None:
+    coin, outpoint = SAMPLES["coin"], SAMPLES["outpoint"]
+    body, policy = SAMPLES["transaction_body"], SAMPLES["policy_thresh"]
+    assert isinstance(coin, Coin)
+    assert isinstance(outpoint, Outpoint)
+    assert isinstance(body, TransactionBody)
+    assert isinstance(policy, Thresh)
+    digests = [
+        signing_digest(b"\x0c" * 32, body, 0, [(outpoint, coin)], ALL),
+        signing_digest(b"\x0c" * 32, body, 0, [(outpoint, coin)], SINGLE_ANYONE),
+        coin_digest(outpoint, coin),
+        policy_root([policy]),
+        policy_root([policy, After(1), After(2)]),
+    ]
+    text = "".join(f"{digest.hex()}\n" for digest in digests)
+    assert text == (GOLDEN / "ledger_digests.hex").read_text()
