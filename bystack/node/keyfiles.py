@@ -75,14 +75,14 @@ class Scrypt(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kdf", t
     n: Annotated[int, Meta(ge=2, le=2**20)]
     r: Annotated[int, Meta(ge=1, le=8)]
     p: Annotated[int, Meta(ge=1, le=4)]
-    salt: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    nonce: Annotated[str, Meta(pattern="^[0-9a-f]{24}$")]
+    salt: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}\Z")]
 
 
 class Clear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kdf", tag="none"):
     """No password: the file's permissions are the only guard."""
 
-    check: Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]
+    check: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-NAME = re.compile("^[a-z][a-z0-9_]{0,60}$")
+NAME = re.compile("[a-z][a-z0-9_]{0,60}")
 LABELS = ("role", "name")
 
 
@@ -33,7 +33,7 @@ class _Collector:
         for one in self._readings:
             own = {"process_up": int(one.up), "process_restarts": one.restarts}
             for name, value in {**own, **one.figures}.items():
-                if NAME.match(name) and isinstance(value, int | float):
+                if NAME.fullmatch(name) and isinstance(value, int | float):
                     text = name.replace("_", " ")
                     family = families.setdefault(
                         name, GaugeMetricFamily(f"bystack_{name}", text, labels=LABELS)

@@ -32,10 +32,10 @@ MAX_PARAMS = 100
 
 SCOPES: tuple[Scope, ...] = ("read", "wallet", "admin")
 
-Hex = Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$", description="bytes in hex")]
-Hash = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a 32-byte id in hex")]
+Hex = Annotated[str, Meta(pattern=r"^([0-9a-fA-F]{2})*\Z", description="bytes in hex")]
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z", description="a 32-byte id in hex")]
 Height = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a block height")]
-Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$", description="an amount")]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?\Z", description="an amount")]
 
 _chain: ContextVar[str] = ContextVar("bystack_rpc_chain", default="main")
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -58,6 +59,16 @@ def lock_home(home: str) -> int:
     return handle
 
 
+def _prepare(config: Config) -> Door:
+    """Make the folders, forget what a killed predecessor announced, make the credentials."""
+    for folder in (RUN, LOGS):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    for stale in Path(RUN).glob("*.json"):
+        stale.unlink()
+    tokens = access.load_tokens(".", config.rpc.tokens)
+    return Door(config.rpc, (access.make_cookie("."), *tokens))
+
+
 class _Watched:
     """A child, the connection to it, and the scope that ends both."""
 
@@ -102,8 +113,9 @@ class Supervisor:
         return watched.client if watched else None
 
     def ready(self) -> bool:
-        """Every process has announced itself and runs."""
-        return all(one.child.state == "running" for one in self._watched.values())
+        """Every process has announced itself, runs and answers."""
+        watched = self._watched.values()
+        return all(one.child.state == "running" and one.client.connected for one in watched)
 
     def paths(self) -> tuple[str, ...]:
         """The RPC paths of the configured processes; the root always."""
@@ -151,10 +163,7 @@ class Supervisor:
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the node until SIGTERM, SIGINT or cancellation; `started` with the RPC address."""
-        for folder in (RUN, LOGS):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        credentials = (access.make_cookie("."), *access.load_tokens(".", self._config.rpc.tokens))
-        door = Door(self._config.rpc, credentials)
+        door = _prepare(self._config)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._obey, nursery)
@@ -179,8 +188,14 @@ class Supervisor:
         settings: Log = self._config.log
         output = RotatingFile(f"{LOGS}/{spec.label}.log", settings.max_mb * MIB, settings.keep)
         environment = clean_environment(os.environ)
-        child = Child(spec, os.getcwd(), environment, output, self._mark, self._restarts)
-        return _Watched(child, Reconnecting(socket_of(spec.role, spec.name)))
+        client = Reconnecting(socket_of(spec.role, spec.name))
+
+        def changed() -> None:
+            client.dial_now()
+            self._mark()
+
+        child = Child(spec, os.getcwd(), environment, output, changed, self._restarts)
+        return _Watched(child, client)
 
     async def _obey(
         self,

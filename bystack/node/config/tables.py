@@ -17,21 +17,21 @@ Scope = Literal["read", "wallet", "admin"]
 Name = Annotated[
     str,
     Meta(
-        pattern="^[a-z][a-z0-9-]{0,30}$",
+        pattern=r"^[a-z][a-z0-9-]{0,30}\Z",
         description="a name of small letters, digits and hyphens",
     ),
 ]
 Address = Annotated[
     str,
     Meta(
-        pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$",
+        pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\Z",
         description='an address "host:port"',
     ),
 ]
 Peer = Annotated[
     str,
     Meta(
-        pattern=r"^([0-9a-f]{64}@)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$",
+        pattern=r"^([0-9a-f]{64}@)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\Z",
         description='a peer "host:port" or "node id@host:port"',
     ),
 ]

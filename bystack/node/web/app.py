@@ -24,6 +24,7 @@ from bystack.node.config import Rpc, Scope
 from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, TimedOut, Unavailable
 from bystack.node.web import access, forward
 from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
+from bystack.node.web.draining import Draining
 
 BATCH_WORKERS = 8
 QUEUE = 256
@@ -81,10 +82,10 @@ class Page:
         self._forwarder = forward.Forwarder(node, door.config.concurrency)
         self._held = 0
 
-    def app(self) -> Starlette:
+    def app(self) -> Draining:
         """The application for an ASGI server."""
         post, get = ["POST"], ["GET"]
-        return Starlette(
+        routes = Starlette(
             routes=[
                 Route("/health", self._guarded(self.health), methods=get),
                 Route("/ready", self._guarded(self.ready), methods=get),
@@ -92,6 +93,7 @@ class Page:
                 Route("/{path:path}", self._guarded(self.answer), methods=post),
             ]
         )
+        return Draining(routes)
 
     def _guarded(
         self, endpoint: Callable[[Request], Awaitable[Response]]

@@ -1,34 +1,46 @@
-"""Serves the page with hypercorn on trio, under limits of its own.
+"""Serves the page: hypercorn's protocol on sockets, limits and a fault border of our own.
 
-Left alone hypercorn closes a connection after 1,000 requests and logs to stderr in its own form.
+Left to itself hypercorn lets an error in one connection (malformed bytes suffice) end the server,
+takes any number of connections and closes each after 1,000 requests. So the listening is done here,
+and its `TCPServer` answers one connection at a time inside the border.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import logging
+import socket
+from functools import partial
 
+import structlog
 import trio
 from hypercorn.config import Config as ServerConfig
-from hypercorn.trio import serve as hypercorn_serve
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import wrap_app
 
 from bystack.node.web.app import Door, Node, Page
 
 MANY = 2**31
+MAX_CONNECTIONS = 256
+BACKLOG = 100
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+log = structlog.get_logger("web")
 
 
 def server_config(door: Door) -> ServerConfig:
-    """Hypercorn's settings: HTTP/1 only, short time-outs, small headers, TLS when given."""
+    """Hypercorn's settings: HTTP/1, short time-outs, small headers, TLS when given."""
     config = ServerConfig()
-    config.bind = [door.config.listen]
     config.alpn_protocols = ["http/1.1"]
     config.keep_alive_max_requests = MANY
     config.keep_alive_timeout = 60
     config.read_timeout = 60
     config.h11_max_incomplete_size = 16 * 1024
     config.max_app_queue_size = 4
-    config.graceful_timeout = 1
     config.include_server_header = False
-    config.errorlog = None
+    config.errorlog = logging.getLogger("hypercorn")
     config.accesslog = None
     if door.config.tls_certificate:
         config.certfile = door.config.tls_certificate
@@ -36,11 +48,59 @@ def server_config(door: Door) -> ServerConfig:
     return config
 
 
+def bind(address: str) -> socket.socket:
+    """A listening socket at `host:port`; raises OSError when it cannot be had."""
+    host, _, port = address.rpartition(":")
+    info = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+    sock = socket.socket(info[0], socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(info[4])
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from None
+    sock.listen(BACKLOG)
+    return sock
+
+
+def _shown(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 async def serve(
     node: Node, door: Door, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve until cancelled; `started` with the bound `host:port`."""
-    app = Page(node, door).app()
-    async with trio.open_nursery() as nursery:
-        binds = await nursery.start(hypercorn_serve, app, server_config(door))
-        task_status.started(urlsplit(binds[0]).netloc)
+    """Serve until cancelled; `started` with the bound `host:port`. Raises OSError at once."""
+    config = server_config(door)
+    sock = bind(door.config.listen)
+    listener: trio.SocketListener | trio.SSLListener[trio.SocketStream]
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+    if context := config.create_ssl_context():
+        listener = trio.SSLListener(listener, context, https_compatible=True)
+    connections = _Connections(Page(node, door), config)
+    task_status.started(_shown(sock))
+    await trio.serve_listeners(connections.answer, [listener])
+
+
+class _Connections:
+    """The open connections, each inside its own fault border."""
+
+    def __init__(self, page: Page, config: ServerConfig) -> None:
+        app = wrap_app(page.app(), config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]
+        self._server = partial(TCPServer, app, config, WorkerContext(None), ConnectionState({}))
+        self._open = 0
+
+    async def answer(self, stream: Stream) -> None:
+        """Serve one connection to its end."""
+        if self._open >= MAX_CONNECTIONS:
+            await trio.aclose_forcefully(stream)
+            return
+        self._open += 1
+        try:
+            await self._server(stream)  # type: ignore[arg-type]
+        # The boundary of a client: malformed bytes end its connection and nothing else.
+        except* Exception as group:
+            log.warning("connection ended by an error", error=repr(group.exceptions[0]))
+        finally:
+            self._open -= 1

@@ -1,0 +1,368 @@
+"""The HTTP face over fake processes: admission, limits, states, hostile bytes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+import trio.testing
+from prometheus_client.parser import text_string_to_metric_families
+
+from bystack.node.config import Rpc
+from bystack.node.ipc import RemoteError, TimedOut, Unavailable
+from bystack.node.metrics import Reading, exposition
+from bystack.node.web import access
+from bystack.node.web.app import Door
+from bystack.node.web.server import serve
+
+CREDENTIALS = (
+    access.Credential("__cookie__", "c" * 64, "admin"),
+    access.Credential("explorer", "e" * 64, "read"),
+)
+
+
+class FakeProcess:
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.calls = 0
+
+    async def call(self, method: str, *params: Any, timeout: float = 0) -> Any:
+        name, given, scope, chain = params
+        self.calls += 1
+        match name:
+            case "who":
+                return [self.label, given, scope, chain]
+            case "refuse":
+                raise RemoteError(-26, "BucketExceeded: no", {"rule": "BucketExceeded"})
+            case "slow":
+                raise TimedOut("no answer")
+            case "nan":
+                return {1: {2, 3}, "x": object()}
+            case "hang":
+                await trio.sleep_forever()
+            case "help":
+                return f"help of {self.label}"
+        if self.label == "sidechain-dead":
+            raise Unavailable("down")
+        raise RemoteError(-32601, "no such method")
+
+
+class FakeNode:
+    def __init__(self) -> None:
+        labels = ("mainchain", "wallet", "sidechain-trade", "sidechain-dead")
+        self.processes = {label: FakeProcess(label) for label in labels}
+
+    def client(self, label: str) -> FakeProcess | None:
+        return self.processes.get(label)
+
+    def ready(self) -> bool:
+        return False
+
+    def paths(self) -> tuple[str, ...]:
+        return ("", "/sidechain/trade", "/sidechain/dead")
+
+    async def metrics(self) -> bytes:
+        figures = {"height": 7, "bad name": 1, "evil\n": 1, "text": "x"}
+        return exposition([Reading("sidechain", "trade", True, 2, figures)])
+
+
+class Web:
+    """The served page, with a client of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.http = httpx.AsyncClient(base_url=f"http://{address}", timeout=20)
+
+    async def post(self, body: Any, path: str = "/", secret: str = "c" * 64, **headers: str) -> Any:
+        content = {"content": body} if isinstance(body, bytes) else {"json": body}
+        auth = {"Authorization": f"Bearer {secret}"} if secret else {}
+        return await self.http.post(path, headers=auth | headers, **content)
+
+    async def raw(self, data: bytes) -> bytes:
+        host, _, port = self.address.rpartition(":")
+        async with await trio.open_tcp_stream(host, int(port)) as stream:
+            received = b""
+            try:
+                await stream.send_all(data)
+                await stream.send_eof()
+                async for part in stream:
+                    received += part
+            except (trio.BrokenResourceError, OSError):
+                return received
+            return received
+
+
+def run(body: Callable[[Web], Awaitable[None]], **config: Any) -> None:
+    async def main() -> None:
+        settings = Rpc(**({"listen": "127.0.0.1:0", "max_body_kb": 64} | config))
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                address = await nursery.start(serve, FakeNode(), Door(settings, CREDENTIALS))
+                web = Web(address)
+                async with web.http:
+                    await body(web)
+                nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+WHO = {"jsonrpc": "2.0", "id": 1, "method": "who", "params": [5]}
+
+
+def test_paths_and_wallet_methods_find_their_process() -> None:
+    async def body(web: Web) -> None:
+        for path, method, label, chain in (
+            ("/", "who", "mainchain", "main"),
+            ("/sidechain/trade", "who", "sidechain-trade", "trade"),
+        ):
+            answer = (await web.post({**WHO, "method": method}, path)).json()
+            assert answer["result"] == [label, [5], "admin", chain]
+        for path in ("/nowhere", "/sidechain/games", "/sidechain/", "/federation/trade/x"):
+            assert (await web.post(WHO, path)).status_code == 404
+        text = (await web.post({"method": "help"})).json()["result"]
+        assert text == "help of mainchain\n\nhelp of wallet"
+        answer = await web.post({"method": "help", "params": ["getbalance"]})
+        assert answer.json()["result"] == "help of wallet"
+
+    run(body)
+
+
+def test_dead_process_is_503_on_its_own_path_only() -> None:
+    async def body(web: Web) -> None:
+        dead = await web.post({"jsonrpc": "2.0", "id": 1, "method": "x"}, "/sidechain/dead")
+        assert dead.status_code == 503
+        assert dead.json()["error"]["code"] == -28
+        batch = await web.post([{"id": 1, "method": "x"}], "/sidechain/dead")
+        assert batch.status_code == 503
+        assert (await web.post(WHO)).status_code == 200
+        assert (await web.post({"method": "slow"})).status_code == 504
+
+    run(body)
+
+
+def test_hanging_process_fills_only_its_own_room() -> None:
+    async def body(web: Web) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(web.post, {"method": "hang"}, "/sidechain/trade")
+            await trio.testing.wait_all_tasks_blocked(0.2)
+            for _ in range(5):
+                assert (await web.post(WHO)).status_code == 200
+            nursery.cancel_scope.cancel()
+
+    run(body, concurrency=2)
+
+
+def test_states_and_errors_follow_bitcoin_core() -> None:
+    async def body(web: Web) -> None:
+        old = await web.post({"id": 1, "method": "refuse"})
+        assert old.status_code == 500
+        assert old.json()["error"]["data"]["rule"] == "BucketExceeded"
+        assert (await web.post({"id": 1, "method": "nothing"})).status_code == 404
+        new = await web.post({"jsonrpc": "2.0", "id": 1, "method": "refuse"})
+        assert (new.status_code, new.json()["error"]["code"]) == (200, -26)
+        assert (await web.post({"jsonrpc": "2.0", "method": "who"})).status_code == 204
+        bad = await web.post(b"{")
+        assert (bad.status_code, bad.json()["error"]["code"]) == (400, -32700)
+        assert (await web.post({"method": "nan"})).status_code == 500
+
+    run(body)
+
+
+def test_batch_keeps_its_order_and_drops_notifications() -> None:
+    async def body(web: Web) -> None:
+        batch = [{**WHO, "id": n, "params": [n]} for n in range(100)]
+        batch[50] = {"jsonrpc": "2.0", "method": "who"}
+        batch[51] = 3  # type: ignore[call-overload]
+        answer = (await web.post(batch)).json()
+        assert len(answer) == 99
+        assert [a["id"] for a in answer[:50]] == list(range(50))
+        assert answer[50]["error"]["code"] == -32600
+        assert [a["result"][1] for a in answer[51:]] == [[n] for n in range(52, 100)]
+        assert (await web.post([WHO] * 1001)).status_code in (400, 413)
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("", 401),
+        ("Bearer " + "x" * 64, 401),
+        ("Bearer", 401),
+        ("Basic !!!", 401),
+        ("Digest abc", 401),
+        ("Basic " + base64.b64encode(b"__cookie__:" + b"c" * 64).decode(), 200),
+        ("Basic " + base64.b64encode(b"explorer:" + b"c" * 64).decode(), 401),
+        ("Basic " + base64.b64encode(b"__cookie__:").decode(), 401),
+        ("bearer " + "c" * 64, 200),
+    ],
+)
+def test_credentials(header: str, status: int) -> None:
+    async def body(web: Web) -> None:
+        answer = await web.post(WHO, secret="", Authorization=header)
+        assert answer.status_code == status
+        assert ("www-authenticate" in answer.headers) == (status == 401)
+
+    run(body)
+
+
+def test_scope_of_the_token_goes_along() -> None:
+    async def body(web: Web) -> None:
+        assert (await web.post(WHO, secret="e" * 64)).json()["result"][2] == "read"
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("localhost:1", None, 200),
+        ("[::1]:9736", None, 200),
+        ("evil.example", None, 403),
+        ("evil.example:80", None, 403),
+        ("", None, 403),
+        ("node.example", None, 200),
+        ("localhost:1", "http://localhost:1", 200),
+        ("localhost:1", "http://evil.example", 403),
+        ("localhost:1", "null", 403),
+        ("localhost:1", "http://localhost:2", 403),
+    ],
+)
+def test_host_and_origin(host: str, origin: str | None, status: int) -> None:
+    async def body(web: Web) -> None:
+        headers = {"Host": host} | ({"Origin": origin} if origin is not None else {})
+        assert (await web.post(WHO, **headers)).status_code == status
+        assert (await web.http.get("/health", headers=headers)).status_code == status
+
+    run(body, hosts=("node.example",))
+
+
+def test_body_limit_holds_declared_or_not_and_memory_stays() -> None:
+    async def body(web: Web) -> None:
+        assert (await web.post(b"x" * 70_000)).status_code == 413
+        before = resident()
+
+        async def drip() -> Any:
+            for _ in range(1000):
+                yield b"x" * 65536
+
+        headers = {"Authorization": "Bearer " + "c" * 64}
+        try:
+            answer = await web.http.post("/", content=drip(), headers=headers)
+            assert answer.status_code == 413
+        except (httpx.WriteError, httpx.ReadError):
+            # The server answered and closed while the client was still sending.
+            assert True
+        assert resident() - before < 20_000
+        assert (await web.post(WHO)).status_code == 200
+
+    run(body)
+
+
+def resident() -> int:
+    """KiB of memory this process holds."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
+
+
+HOSTILE = [
+    b"\x00" * 1000,
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+    b"GET /%00%ff/../.. HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /sidechain/\xff HTTP/1.1\r\nHost: localhost\r\nAuthorization: \xff\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 500,
+]
+
+
+def test_hostile_bytes_are_refused_and_the_server_lives() -> None:
+    async def body(web: Web) -> None:
+        for data in HOSTILE:
+            answer = await web.raw(data)
+            assert b" 200 " not in answer.partition(b"\r\n")[0], data[:40]
+        assert (await web.post(WHO)).status_code == 200
+
+    run(body)
+
+
+def test_connection_survives_more_than_a_thousand_requests() -> None:
+    async def body(web: Web) -> None:
+        for _ in range(1100):
+            assert (await web.http.get("/health")).status_code == 200
+        pool = web.http._transport._pool  # type: ignore[attr-defined]
+        assert len(pool.connections) == 1
+        assert pool.connections[0]._connection._request_count == 1100
+
+    run(body)
+
+
+def test_ready_and_metrics() -> None:
+    async def body(web: Web) -> None:
+        assert (await web.http.get("/ready")).status_code == 503
+        assert (await web.http.get("/metrics")).status_code == 401
+        headers = {"Authorization": "Bearer " + "e" * 64}
+        text = (await web.http.get("/metrics", headers=headers)).text
+        found = {f.name: f.samples for f in text_string_to_metric_families(text)}
+        assert set(found) == {
+            "bystack_height",
+            "bystack_process_up",
+            "bystack_process_restarts",
+        }
+        assert found["bystack_height"][0].labels == {"role": "sidechain", "name": "trade"}
+        assert found["bystack_height"][0].value == 7
+
+    run(body)
+
+
+def test_tls_when_given_a_certificate(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=localhost"]
+    subprocess.run(
+        [*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+
+    async def body(web: Web) -> None:
+        async with httpx.AsyncClient(verify=False) as client:
+            answer = await client.get(f"https://{web.address}/health")
+            assert answer.status_code == 200
+
+    run(body, tls_certificate=str(certificate), tls_key=str(key))
+
+
+def test_cookie_and_tokens_are_private_and_stable(tmp_path: Path) -> None:
+    first, second = access.make_cookie(tmp_path), access.make_cookie(tmp_path)
+    assert first.secret != second.secret
+    assert (tmp_path / ".cookie").read_text() == f"__cookie__:{second.secret}"
+    (made,) = access.load_tokens(tmp_path, {"explorer": "read"})
+    assert access.load_tokens(tmp_path, {"explorer": "read"}) == (made,)
+    assert made.secret not in repr(made)
+    for path in (".cookie", "tokens/explorer"):
+        assert (tmp_path / path).stat().st_mode & 0o777 == 0o600
+    os.chmod(tmp_path / "tokens/explorer", 0o644)
+    with pytest.raises(access.read_private.__globals__["KeyFileLoose"]):
+        access.load_tokens(tmp_path, {"explorer": "read"})
+
+
+def test_listening_everywhere_accepts_addresses_never_names() -> None:
+    assert access.accepts_host("10.0.0.5:9736", "0.0.0.0:9736", ())
+    assert not access.accepts_host("evil.example:9736", "0.0.0.0:9736", ())
+    assert not access.accepts_host("10.0.0.5:9736", "127.0.0.1:9736", ())
+
+
+def test_nothing_but_loopback_is_bound_by_default() -> None:
+    assert Rpc().listen.startswith("127.0.0.1:")
+    assert socket.inet_aton("127.0.0.1")
