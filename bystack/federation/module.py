@@ -47,6 +47,10 @@ class QuorumMissing(Invalid):
     """The approving members weigh less than the threshold."""
 
 
+class NonceWrong(Invalid):
+    """The action does not carry the module's next nonce: it was used, or another came first."""
+
+
 class PausedTooOften(Invalid):
     """A member pauses once in 8064 blocks."""
 
@@ -78,6 +82,7 @@ class FederationConfig(Wire):
 class Pause(Wire):
     """Pause `what` (a sum of CLAIMS, BURNS, BATCHES) for 720 blocks; by any one member."""
 
+    nonce: U63
     what: U8
     reason: Annotated[str, Meta(max_length=200)]
 
@@ -85,10 +90,13 @@ class Pause(Wire):
 class Resume(Wire):
     """Lift every pause, and the automatic stops whose condition is gone; by a quorum."""
 
+    nonce: U63
+
 
 class RefundRequests(Wire):
     """Refund peg-outs that wait in the queue; by a quorum."""
 
+    nonce: U63
     ids: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=100)]
 
 
@@ -102,15 +110,17 @@ class MemberApproval(Wire):
 Approvals = Annotated[tuple[MemberApproval, ...], Meta(min_length=1, max_length=64)]
 
 
-def action_digest(chain: bytes, transaction: bytes, position: int, kind: int, body: bytes) -> bytes:
-    """What members sign. The transaction's id binds its inputs, so an approval serves once."""
-    return _digest(chain, transaction, fixed(position), fixed(kind), body)
+def action_digest(chain: bytes, kind: int, body: bytes) -> bytes:
+    """What members sign. The body begins with the module's next nonce, so it serves once."""
+    return _digest(chain, fixed(kind), body)
 
 
 class FederationModule(Quiet):
     """Members, pauses and refunds; the module named `federation`."""
 
     name = "federation"
+    # Members' actions are rare and approved, and a federation in trouble may have no coins.
+    free = frozenset((PAUSE, RESUME, REFUND))
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """Keep the configuration as the module's state."""
@@ -121,22 +131,19 @@ class FederationModule(Quiet):
         """Pause, resume or refund, if the members who must have approved."""
         config = config_of(state)
         members, checks = _approvals(config, context, kind)
-        body = context.action.body
-        match kind:
-            case _ if kind == PAUSE:
-                _pause(state, context.block, members[0], decode(Pause, body, MAX_BODY))
+        action = _decode(kind, context.action.body)
+        _use_nonce(state, action.nonce)
+        match action:
+            case Pause():
+                _pause(state, context.block, members[0], action)
                 return Outcome(Effects(checks=checks))
-            case _ if kind == RESUME:
+            case Resume():
                 _check_quorum(config, members)
-                decode(Resume, body, MAX_BODY)
                 _resume(state)
                 return Outcome(Effects(checks=checks), resume=True)
-            case _ if kind == REFUND:
+            case RefundRequests(_, ids):
                 _check_quorum(config, members)
-                ids = decode(RefundRequests, body, MAX_BODY).ids
                 return Outcome(Effects(checks=checks), refunds=ids)
-            case _:
-                raise ActionUnknown(module=self.name, kind=kind)
 
     def may_claim(self, state: PrefixedState, block: BlockContext, asset: bytes) -> None:
         """Refused while claims are paused."""
@@ -163,7 +170,8 @@ class FederationModule(Quiet):
             rows = [
                 {"name": m.name, "weight": m.weight, "key": m.key.hex()} for m in config.members
             ]
-            return {"threshold": config.threshold, "members": rows}
+            nonce = next_nonce(state)
+            return {"threshold": config.threshold, "members": rows, "nonce": nonce}
         if name == "getpauses":
             kinds = (("claims", CLAIMS), ("burns", BURNS), ("batches", BATCHES))
             return {label: _until(state, what) for label, what in kinds}
@@ -182,9 +190,7 @@ def _approvals(
     witness = context.witness
     if not isinstance(witness, Approval) or witness.signatures:
         raise ApprovalMissing(position=context.position)
-    digest = action_digest(
-        context.block.chain, context.transaction, context.position, kind, context.action.body
-    )
+    digest = action_digest(context.block.chain, kind, context.action.body)
     approvals = decode(Approvals, witness.revealed, MAX_BODY)
     members: list[int] = []
     checks: list[Check] = []
@@ -197,6 +203,30 @@ def _approvals(
         key = config.members[approval.member].key
         checks.append(SchnorrCheck(key, digest, approval.signature))
     return tuple(members), tuple(checks)
+
+
+def _decode(kind: int, body: bytes) -> Pause | Resume | RefundRequests:
+    types: dict[int, type[Pause | Resume | RefundRequests]] = {
+        PAUSE: Pause,
+        RESUME: Resume,
+        REFUND: RefundRequests,
+    }
+    if kind not in types:
+        raise ActionUnknown(module=FederationModule.name, kind=kind)
+    return decode(types[kind], body, MAX_BODY)
+
+
+def next_nonce(state: PrefixedState) -> int:
+    """The nonce that the next member action must carry."""
+    data = state.get(b"nonce")
+    return decode(U63, data, 16) if data else 0
+
+
+def _use_nonce(state: PrefixedState, nonce: int) -> None:
+    expected = next_nonce(state)
+    if nonce != expected:
+        raise NonceWrong(expected=expected, given=nonce)
+    state.put(encode(expected + 1), b"nonce")
 
 
 def _check_quorum(config: FederationConfig, members: tuple[int, ...]) -> None:

@@ -42,7 +42,7 @@ from bystack.sidechain.mirror import (
     step_back,
     terms_in_force,
 )
-from bystack.sidechain.modules.base import ActionContext
+from bystack.sidechain.modules.base import ActionContext, Modules
 from bystack.sidechain.relay import Relay, relay
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.stops import Stop, lift, stops_of
@@ -95,9 +95,12 @@ def system_transaction(action: Wire, outputs: tuple[Output, ...] = ()) -> Transa
     return Transaction(body, (NoWitness(),))
 
 
-def is_system(tx: Transaction) -> bool:
-    """True for a transaction of its own, which needs no fee."""
-    return not tx.body.inputs and all(a.kind < MODULE_KINDS for a in tx.body.actions)
+def needs_no_fee(modules: Modules, tx: Transaction) -> bool:
+    """True for a transaction of its own: relay, claim, proof, or a module's free action."""
+    if tx.body.inputs or len(tx.body.actions) != 1:
+        return False
+    kind = tx.body.actions[0].kind
+    return kind < MODULE_KINDS or modules.free(kind)
 
 
 def sidechain_effects(stage: Stage, tx: Transaction) -> Effects:

@@ -20,7 +20,7 @@ from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
 from bystack.primitives.multiset import multiset_digest, multiset_update
 from bystack.primitives.trie import Nodes, TrieUpdate, update
 from bystack.sidechain import batches
-from bystack.sidechain.actions import is_system, sidechain_effects
+from bystack.sidechain.actions import needs_no_fee, sidechain_effects
 from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.modules.base import BlockContext, Modules
 from bystack.sidechain.params import Genesis
@@ -123,7 +123,7 @@ class Execution:
         stage = self.stage.fork()
         effects = sidechain_effects(stage, tx)
         applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
-        _check_fees(self._genesis, tx, applied.fees)
+        _check_fees(stage, tx, applied.fees)
         if verified is not None and not verified(tx, applied.checks):
             raise SignatureWrong(transaction=tx.id)
         for asset, fee in applied.fees.items():
@@ -154,10 +154,10 @@ class Execution:
         )
 
 
-def _check_fees(genesis: Genesis, tx: Transaction, fees: Mapping[bytes, int]) -> None:
-    if is_system(tx):
+def _check_fees(stage: Stage, tx: Transaction, fees: Mapping[bytes, int]) -> None:
+    if needs_no_fee(stage.modules, tx):
         return
-    least = {asset.asset: asset.fee for asset in genesis.assets if asset.fee}
+    least = {asset.asset: asset.fee for asset in stage.genesis.assets if asset.fee}
     for asset in fees:
         if asset not in least:
             raise FeeAsset(asset=asset)

@@ -101,13 +101,9 @@ class VaultKeeper:
                 return self._sign(self._judge().touch(seq, tier))
             case "create", [bytes() as first, int() as index]:
                 return self._create(decode(Outpoint, first, 100), index)
-            case "approve", [
-                bytes() as transaction,
-                int() as position,
-                int() as kind,
-                bytes() as body,
-            ]:
-                return self._approve(transaction, position, kind, body)
+            case "approve", [int() as kind, bytes() as body]:
+                digest = action_digest(self._genesis().id, kind, body)
+                return schnorr.sign(self._secrets["governance"], digest, os.urandom(32))
             case _:
                 raise MethodUnknown(method=method)
 
@@ -183,8 +179,3 @@ class VaultKeeper:
             if name != "governance"
         }
         return [partials, named]
-
-    def _approve(self, transaction: bytes, position: int, kind: int, body: bytes) -> bytes:
-        """This member's governance signature over an action on its sidechain."""
-        digest = action_digest(self._genesis().id, transaction, position, kind, body)
-        return schnorr.sign(self._secrets["governance"], digest, os.urandom(32))

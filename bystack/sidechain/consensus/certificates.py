@@ -54,7 +54,7 @@ class CertificateSignature(Invalid):
 
 
 class TimeoutsHighs(Invalid):
-    """The reported views are not strictly ascending, or exceed the view given up."""
+    """The reported views are missing or not strictly ascending."""
 
 
 class TimeoutsOverlap(Invalid):
@@ -131,8 +131,8 @@ def check_best(timeouts: TimeoutCertificate) -> None:
     choose a block freely where one may already be final.
     """
     highs = [group.high for group in timeouts.signers]
-    if not highs or highs != sorted(set(highs)) or highs[-1] > timeouts.view:
-        raise TimeoutsHighs(highs=str(highs), view=timeouts.view)
+    if not highs or highs != sorted(set(highs)):
+        raise TimeoutsHighs(highs=str(highs))
     found = tuple((b.kind, b.height, b.view) for b in timeouts.best)
     wanted = ((PREPARE, timeouts.height, highs[-1]),) if highs[-1] >= 0 else ()
     if found != wanted:

@@ -58,10 +58,10 @@ class ParentCertificate(Invalid):
 def receive_proposal(m: Machine, sender: bytes, proposal: Propose) -> None:
     """Check a PROPOSE of the current height; raises why an honest leader did not send it."""
     view, leader = proposal.view, m.leader(proposal.view)
-    if sender != m.validators.validators[leader].node and m.at.asked != view:
-        raise ProposalRelayed(sender=sender, view=view)
     if view < m.round.view or m.at.proposals.get(view) == proposal:
         return
+    if sender != m.validators.validators[leader].node and m.at.asked != view:
+        raise ProposalRelayed(sender=sender, view=view)
     check_header(m, proposal)
     check_justify(m, proposal, leader)
     signed = proposal.signed_by(leader)

@@ -73,9 +73,14 @@ class PrefixedState:
 
 
 class Module(Protocol):
-    """An application module. `kinds` are its action kinds, 0–255, in its own numbering."""
+    """An application module. Its action kinds are 0–255, in its own numbering.
+
+    `free`: kinds that pay no fee when they stand alone without inputs; the module itself must make
+    sure that they cannot be repeated.
+    """
 
     name: str
+    free: frozenset[int]
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """Write the module's genesis state."""
@@ -110,6 +115,7 @@ class Quiet:
     """A module that refuses nothing and does nothing at a block's end: a base to override."""
 
     name = "quiet"
+    free: frozenset[int] = frozenset()
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """No genesis state."""
@@ -158,6 +164,11 @@ class Modules:
             raise ActionUnknown(kind=context.action.kind)
         module = self.modules[index - 1]
         return module.act(PrefixedState(state, module.name), context, kind)
+
+    def free(self, kind: int) -> bool:
+        """True if an action of this wire kind, alone without inputs, pays no fee."""
+        index, own = divmod(kind, 256)
+        return 1 <= index <= len(self.modules) and own in self.modules[index - 1].free
 
     def may_claim(self, state: SystemState, block: BlockContext, asset: bytes) -> None:
         """Ask every module; the first refusal is raised."""
