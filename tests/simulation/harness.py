@@ -133,6 +133,11 @@ class Monitor:
                 raise Violation(f"node {node} incriminates itself: {before} {statement}")
         earlier.append(statement)
 
+    def accuse(self, guilty: tuple[int, ...], what: object) -> None:
+        """Evidence was found."""
+        if self.honest & {*guilty}:
+            raise Violation(f"evidence names honest {guilty}: {what}")
+
     def inspect(self, node: Node) -> None:
         m, size = node.machine._m, len(self.keyring.validators)
         for (kind, view), certificate in m.at.certificates.items():
@@ -258,8 +263,8 @@ class Node:
             case ReportEvidence(evidence):
                 keyring = self.keyring
                 guilty = verify_evidence(evidence, keyring.validators, CHAIN, keyring.scheme)
-                if self.honest and self.monitor.honest & {*guilty}:
-                    raise Violation(f"evidence names honest {guilty}: {evidence}")
+                if self.honest:
+                    self.monitor.accuse(guilty, evidence)
                 self.monitor.evidence.append(guilty)
 
     def send(self, index: int, message: Message) -> None:
