@@ -1,0 +1,180 @@
+"""Strict configuration: every fault at once, each with place, value, expectation and cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bystack.node.config import (
+    Config,
+    ConfigErrors,
+    commented_config,
+    config_docs,
+    load_config,
+    parse_config,
+    shown_config,
+)
+
+
+def home(path: Path, text: str, **sidechains: str) -> Path:
+    (path / "sidechains").mkdir()
+    (path / "bystack.toml").write_text(text)
+    for name, content in sidechains.items():
+        (path / "sidechains" / f"{name}.toml").write_text(content)
+    return path
+
+
+PAGE = """
+network = "regtest"                      # main | test | regtest | path to a genesis file
+[mainchain]
+mode = "full"                            # full | light | off
+listen = "127.0.0.1:9735"
+peers = []
+[mining]
+threads = 0
+address = ""
+[rpc]
+listen = "127.0.0.1:9736"                # tokens with scopes: read, wallet, admin
+[[sidechain]]
+name = "trade"
+genesis = "sidechains/trade.genesis.toml"
+listen = "127.0.0.1:9737"
+validator_key = "keys/trade.key"         # omit to follow only
+[[federation]]
+name = "trade"
+listen = "127.0.0.1:9738"
+member_key = "keys/member.key"
+charter = "federations/trade.charter.toml"
+[[guard]]
+name = "trade"
+key = "keys/tower.key"
+charter = "federations/trade.charter.toml"
+"""
+
+
+def test_the_example_of_the_specification_loads(tmp_path: Path) -> None:
+    config = load_config(home(tmp_path, PAGE))
+    assert config.sidechain[0].validator_key == "keys/trade.key"
+    assert config.federation[0].member_key == "keys/member.key"
+    assert config.guard[0].key == "keys/tower.key"
+    assert config.wallet.enabled
+
+
+def test_defaults_alone_load() -> None:
+    assert parse_config('network = "main"') == Config(network="main")
+    assert Config(network="main").rpc.listen == "127.0.0.1:9736"
+
+
+def test_sidechains_in_files_of_their_own(tmp_path: Path) -> None:
+    one = 'name = "games"\ngenesis = "sidechains/games.genesis.toml"\n'
+    path = home(tmp_path, PAGE, games=one)
+    (path / "sidechains" / "trade.genesis.toml").write_text("anything = [goes")
+    assert [s.name for s in load_config(path).sidechain] == ["trade", "games"]
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    text = """
+network = "regtset"
+colour = "red"
+[mainchain]
+mode = "ful"
+listen = 3
+peers = ["a"]
+[mining]
+threads = -1
+[limits]
+memory_mb = "many"
+[wallet]
+enabled = 1
+[rpc.tokens]
+explorer = "reed"
+[[sidechain]]
+name = "trade"
+valdiator_key = "x"
+"""
+    with pytest.raises(ConfigErrors) as caught:
+        load_config(home(tmp_path, text, games="nmae = 1"))
+    said = str(caught.value).splitlines()
+    wanted = [
+        'bystack.toml: colour is "red", expected no such key or table',
+        'bystack.toml: [mainchain] mode is "ful", expected ',
+        'bystack.toml: [mainchain] listen is 3, expected an address "host:port"',
+        'bystack.toml: [mainchain] peers is ["a"], expected a list, each a peer',
+        "bystack.toml: [mining] threads is -1, expected an integer from 0 to 256",
+        'bystack.toml: [limits] memory_mb is "many", expected an integer from 256',
+        "bystack.toml: [wallet] enabled is 1, expected true or false",
+        'bystack.toml: [rpc] tokens is {"explorer":"reed"}, expected a table of',
+        'bystack.toml: [sidechain "trade"] valdiator_key is "x", expected no such key; '
+        "did you mean validator_key?",
+        'bystack.toml: [sidechain "trade"] genesis is missing, expected a file',
+        "sidechains/games.toml: nmae is 1, expected no such key or table; did you mean name?",
+        "sidechains/games.toml: name is missing, expected a name",
+        "sidechains/games.toml: genesis is missing, expected a file",
+    ]
+    for start in wanted:
+        assert any(line.startswith(start) for line in said), (start, said)
+    assert len(said) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('network = "regtset"', 'did you mean "regtest"?'),
+        ('network = "no/such.toml"', "a path to a genesis file"),
+        ('network = "main"\nmainchain = 5', "expected a table [mainchain]"),
+        ('network = "main"\nsidechain = 5', "a list of tables [[sidechain]]"),
+        ('network = "main"\n[sidechain]\nname = "a"', "a list of tables [[sidechain]]"),
+        ('network = "main"\n[[sidechain]]\nname = "A b"\ngenesis = "g"', "a name of small"),
+        ('network = "main"\n[[sidechain]]\nname = "a\\n"\ngenesis = "g"', "a name of small"),
+        ('network = "main"\n[[sidechain]]\nname = "../x"\ngenesis = "g"', "a name of small"),
+        ('network = "main"\n' + '[[sidechain]]\nname = "a"\ngenesis = "g"\n' * 2, "used once"),
+        ('network = "main"\n[rpc]\ntls_key = "k"', "certificate and key together"),
+        ('network = "main"\n[rpc]\nlisten = "127.0.0.1:99999"', "up to 65535"),
+        ('network = "main"\n[rpc]\nlisten = "127.0.0.1:9735"', "an address used once"),
+        ('network = "main"\n[rpc]\nlisten = "9735"', 'an address "host:port"'),
+        ("network = [", "readable TOML"),
+        ("", "network is missing"),
+    ],
+)
+def test_faults(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        load_config(home(tmp_path, text))
+    assert said in str(caught.value)
+    assert len(caught.value.errors) == 1
+
+
+def test_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match="bystackd init"):
+        load_config(tmp_path)
+
+
+def test_free_ports_may_repeat(tmp_path: Path) -> None:
+    text = 'network = "test"\n[mainchain]\nlisten = "127.0.0.1:0"\n[rpc]\nlisten = "127.0.0.1:0"'
+    assert load_config(home(tmp_path, text)).network == "test"
+
+
+def test_network_may_be_a_genesis_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").touch()
+    assert load_config(home(tmp_path, 'network = "mine.toml"')).network == "mine.toml"
+
+
+def test_commented_file_loads_as_the_defaults_and_names_every_key() -> None:
+    text = commented_config("test")
+    assert parse_config(text) == Config(network="test")
+    docs = config_docs()
+    for key in ("threads", "validator_key", "member_key", "memory_mb", "tokens", "level"):
+        assert f"\n# {key}: " in text
+        assert f"\n  {key} (" in docs
+
+
+def test_examples_in_the_commented_file_load_when_uncommented() -> None:
+    lines = commented_config("regtest").splitlines()
+    opened = [line[1:] if line.startswith("#") and line[1:2] != " " else line for line in lines]
+    config = parse_config("\n".join(opened))
+    assert [len(t) for t in (config.sidechain, config.federation, config.guard)] == [1, 1, 1]
+
+
+def test_shown_configuration_reads_back_as_itself() -> None:
+    config = parse_config(PAGE.replace("[rpc]", '[rpc]\ntokens = { explorer = "read" }'))
+    assert parse_config(shown_config(config)) == config
