@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -145,14 +145,16 @@ def params_from(table: Mapping[str, object]) -> Params:
 
     Every field stands in it and nothing else. Raises `ParamsInvalid`, which names what is wrong.
     """
-    fields = Params.__struct_fields__
+    fields = {field.name: field.type for field in msgspec.structs.fields(Params)}
     for key in sorted(set(table) ^ set(fields)):
         raise ParamsInvalid(key=key, reason="unknown" if key in table else "missing")
-    try:
-        magic = bytes.fromhex(str(table["magic"]))
-        row = [magic if key == "magic" else table[key] for key in fields]
-        params = msgspec.convert(row, Params)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise ParamsInvalid(reason=str(error)) from None
+    params = Params(**{key: _value(key, kind, table[key]) for key, kind in fields.items()})
     check_params(params)
     return params
+
+
+def _value(key: str, kind: Any, given: object) -> Any:
+    try:
+        return msgspec.convert(bytes.fromhex(str(given)) if key == "magic" else given, kind)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise ParamsInvalid(key=key, given=given, reason=str(error)) from None
