@@ -52,6 +52,7 @@ from bystack.primitives.errors import Invalid
 
 PATIENCE: Final = 20
 REST: Final = 60
+REMIND: Final = 30
 BAN: Final = 100
 
 
@@ -86,6 +87,7 @@ class Sync:
         self._deadline = 0
         self._asked: set[bytes] = set()
         self._own: bytes | None = None
+        self._told = 0
 
     @property
     def tip(self) -> Entry:
@@ -136,6 +138,17 @@ class Sync:
         return self._seek(now)
 
     def _tick(self, now: int) -> list[Action]:
+        return [*self._remind(now), *self._watch(now)]
+
+    def _remind(self, now: int) -> list[Action]:
+        """Say where we are now and then: a full queue may have swallowed an announcement."""
+        if now < self._told + REMIND:
+            return []
+        self._told = now
+        return [Broadcast(self._status())]
+
+    def _watch(self, now: int) -> list[Action]:
+        """Replace a source that stalls."""
         source = self._source
         if source is None or now < self._deadline or self._switching.busy:
             return self._seek(now)

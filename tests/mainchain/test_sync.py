@@ -1,0 +1,450 @@
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bystack.mainchain.assembly import build_coinbase
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.chain import HeaderTimeAhead
+from bystack.mainchain.events import (
+    Broadcast,
+    Joined,
+    KeepHeaders,
+    Left,
+    Made,
+    Penalise,
+    Received,
+    Send,
+    Serve,
+    Switch,
+    Switched,
+    Tick,
+)
+from bystack.mainchain.messages import (
+    Announce,
+    BlockMessage,
+    GetBlocks,
+    GetHeaders,
+    Headers,
+    Missing,
+    Status,
+)
+from bystack.mainchain.sync import PATIENCE, REMIND, REST, Sync
+from bystack.mainchain.transition import TransactionCount
+from bystack.mainchain.tree import HeaderTree
+from bystack.primitives.errors import Misuse
+from tests.ledger.people import ALICE, BOB, CAROL
+from tests.mainchain.builders import EASY, LATE, Chain, child, headers_after, remine
+from tests.mainchain.network import Network, SimNode
+from tests.mainchain.test_transition import recommitted
+
+A, B, C, D = b"A", b"B", b"C", b"D"
+NOW = LATE
+
+
+def pair() -> Network:
+    net = Network(A, B)
+    net.join(A, B)
+    net.run()
+    return net
+
+
+def forged(chain: Chain, reward: int) -> Block:
+    """A block with true work on the tip that pays its miner `reward`."""
+    height = chain.tip.header.height + 1
+    block = recommitted(child(chain.tip), build_coinbase(height, reward, BOB.lock))
+    return Block(remine(block.header, chain.tip), block.transactions)
+
+
+# The usual ways
+
+
+def test_a_newcomer_catches_up_and_follows() -> None:
+    net = Network(A, B)
+    net[A].mine(70, net.now)
+    net.join(A, B)
+    net.run()
+    assert net[B].chain.tip == net[A].chain.tip and net[B].sync.source is None
+    assert net[B].chain.coins == net[A].chain.coins
+    net[A].mine(1, net.now)
+    assert net.run() <= 8  # announcement, question, block, announcement, status: no chatter
+    assert len(net.tips()) == 1 and net[A].penalties == net[B].penalties == []
+
+
+def test_two_forks_meet_on_the_heavier() -> None:
+    net = Network(A, B)
+    net[A].mine(20, net.now)
+    net[B].mine(25, net.now, miner=BOB)
+    net.join(A, B)
+    net.run()
+    assert net.tips() == {net[B].chain.tip.id} and net[A].chain.tip.header.height == 25
+    assert net[A].chain.coins == net[B].chain.coins and net[A].chain.undo == net[B].chain.undo
+    (switch,) = [s for s in net[A].switches if s.disconnect]
+    assert len(switch.disconnect) == 20 and len(switch.connect) >= 21
+
+
+def test_of_equal_forks_each_keeps_its_own_until_one_grows() -> None:
+    net = Network(A, B)
+    net[A].mine(3, net.now)
+    net[B].mine(3, net.now, miner=BOB)
+    net.join(A, B)
+    net.run()
+    assert len(net.tips()) == 2
+    net[B].mine(1, net.now, miner=BOB)
+    net.run()
+    assert net.tips() == {net[B].chain.tip.id}
+
+
+def test_more_headers_than_fit_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bystack.mainchain.sync.MAX_HEADERS", 10)
+    for length in (30, 35):
+        net = Network(A, B)
+        net[A].mine(length, net.now)
+        net[B].mine(4, net.now, miner=BOB)
+        net.join(A, B)
+        net.run()
+        assert net.tips() == {net[A].chain.tip.id}
+        assert net[B].penalties == []
+
+
+def test_blocks_spread_over_a_line_of_nodes() -> None:
+    net = Network(A, B, C, D)
+    for one, other in ((A, B), (B, C), (C, D)):
+        net.join(one, other)
+    net[A].mine(3, net.now)
+    net.run()
+    net[D].mine(5, net.now, miner=CAROL)
+    net.run()
+    assert len(net.tips()) == 1 and net[A].chain.tip.header.height == 8
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([A, B, C]), st.integers(1, 6), st.booleans()),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_parted_nodes_agree_once_joined(history: list[tuple[bytes, int, bool]]) -> None:
+    net = Network(A, B, C)
+    people = {A: ALICE, B: BOB, C: CAROL}
+    for name, count, deliver in history:
+        net[name].mine(count, net.now, miner=people[name], step=1 + name[0] % 3)
+        if deliver:
+            net.join(A, B)
+            net.join(B, C)
+            net.run()
+            net.part(A, B)
+            net.part(B, C)
+    net[A].mine(40, net.now)
+    for one, other in ((A, B), (B, C), (A, C)):
+        net.join(one, other)
+    net.run()
+    assert net.tips() == {net[A].chain.tip.id}
+    for node in net.nodes.values():
+        assert node.chain.coins == net[A].chain.coins and node.chain.undo == net[A].chain.undo
+        assert node.penalties == []
+
+
+# Peers that fail us
+
+
+def test_a_stalled_peer_is_replaced() -> None:
+    net = Network(A, B, C)
+    net[A].mine(30, net.now)
+    net.join(A, C)
+    net.run()
+    assert net[C].chain.tip == net[A].chain.tip
+    net.part(A, C)
+    net.join(A, B)
+    net.join(B, C)
+    net.mute.add(A)  # A promised its work already: B asks it first and hears nothing
+    net[B].handle(Received(A, net[A].sync.handle(Joined(D), net.now)[0].message), net.now)  # type: ignore[union-attr]
+    assert net[B].sync.source == A
+    net.run()
+    net.wait(PATIENCE - 1)
+    assert net[B].sync.source == A
+    net.wait(1)
+    assert net[B].sync.source == C and (A, 5, "stalled") in net[B].penalties
+    net.run()
+    assert net[B].chain.tip == net[C].chain.tip
+
+
+def test_the_only_peer_is_asked_again_after_its_rest() -> None:
+    net = Network(A, B)
+    net[A].mine(5, net.now)
+    net.run()
+    net.join(A, B)
+    net.deliver(A, *net[A].out.popleft())
+    net.mute.add(A)
+    net.run()
+    net.wait(PATIENCE)
+    assert net[B].sync.source is None
+    net.mute.clear()
+    net.wait(REST)
+    net.run()
+    assert net[B].chain.tip == net[A].chain.tip
+
+
+def test_a_peer_that_leaves_is_replaced_at_once() -> None:
+    net = Network(A, B, C)
+    net[A].mine(30, net.now)
+    net.join(A, C)
+    net.run()
+    net.join(A, B)
+    net.deliver(A, *net[A].out.popleft())
+    assert net[B].sync.source == A
+    net.part(A, B)
+    net.join(B, C)
+    net.run()
+    assert net[B].chain.tip == net[A].chain.tip
+
+
+def test_headers_whose_blocks_nobody_gives_hold_nothing_up() -> None:
+    net = Network(A, B, C)
+    net[A].mine(10, net.now)
+    net[C].mine(8, net.now, miner=CAROL)
+    for block in list(net[A].chain.blocks):
+        del net[A].chain.blocks[block]
+    net.join(A, B)
+    net.join(B, C)
+    net.run()
+    assert net[B].chain.tip == net[C].chain.tip  # less work than the headers of A promise
+    assert net[B].sync.tree.best().header.height == 10
+    assert (A, 1, "missing") in net[B].penalties
+
+
+def test_a_boaster_is_found_out_and_left_alone() -> None:
+    node = SimNode(B)
+    node.handle(Joined(A), NOW)
+    boast = Status(10**6, b"\x01" * 32, b"\xff" * 32)
+    node.handle(Received(A, boast), NOW)
+    assert node.sync.source == A
+    node.handle(Received(A, Headers(())), NOW)
+    assert node.sync.source is None
+    assert node.penalties == [(A, 5, "claimed more work than it showed")]
+    node.handle(Received(A, boast), NOW + 1)
+    assert node.sync.source is None
+    node.handle(Tick(), NOW + REST)
+    assert node.sync.source == A
+
+
+@pytest.mark.parametrize("spoil", ["work", "orphan", "time"])
+def test_bad_headers_cost_their_sender(spoil: str) -> None:
+    node, other = SimNode(B), Chain()
+    other.grow(3)
+    headers = [block.header for block in other.blocks.values()]
+    match spoil:
+        case "work":
+            headers[2] = msgspec.structs.replace(headers[2], history_root=bytes(32))
+        case "orphan":
+            headers = headers[1:]
+        case _:
+            late = child(other.tip, time=NOW + EASY.tolerance + 1).header
+            headers.append(late)
+    node.handle(Joined(A), NOW)
+    node.handle(Received(A, Status(3, other.tip.id, b"\x00" * 31 + b"\xff")), NOW)
+    node.handle(Received(A, Headers(tuple(headers))), NOW)
+    assert node.sync.source is None and node.sync.tree.best() == node.chain.tip
+    points = 10 if spoil == "time" else 100
+    assert [(who, cost) for who, cost, _ in node.penalties] == [(A, points)]
+    assert spoil != "time" or node.penalties[0][2] == HeaderTimeAhead.__name__
+
+
+def test_a_body_that_does_not_fit_its_header_is_the_peers_fault_alone() -> None:
+    net = Network(A, B, C)
+    net[A].mine(4, net.now)
+    net.join(A, C)
+    net.run()
+    tip = net[A].chain.tip.id
+    net[A].chain.blocks[tip] = Block(net[A].chain.blocks[tip].header, ())
+    net.join(A, B)
+    net.run()
+    assert net[B].penalties[0] == (A, 100, TransactionCount.__name__)
+    assert net[B].sync.tree.entry(tip) is not None
+    net.part(A, B)
+    net.join(B, C)
+    net.run()
+    assert net[B].chain.tip.id == tip
+
+
+def test_an_invalid_block_is_refused_with_its_descendants_and_what_precedes_it_kept() -> None:
+    node, other = SimNode(B), Chain()
+    other.grow(3)
+    bad = forged(other, 10**18)
+    other.tree.add([bad.header], None)
+    after = child(other.tree.best())
+    branch = [*other.blocks.values(), bad, after]
+    node.handle(Joined(A), NOW)
+    node.handle(Received(A, Status(5, after.id, (12).to_bytes(32, "big"))), NOW)
+    node.handle(Received(A, Headers(tuple(block.header for block in branch))), NOW)
+    for block in branch[::-1]:
+        node.handle(Received(A, BlockMessage(block)), NOW)
+    assert node.chain.tip.id == branch[2].id
+    assert node.penalties == [(A, 100, "RewardExceeded")]
+    assert node.sync.tree.entry(bad.id) is None and node.sync.tree.entry(after.id) is None
+    node.handle(Received(A, Announce(after.header)), NOW + REST)
+    assert node.penalties[-1] == (A, 100, "BranchInvalid")
+    node.mine(1, NOW)
+    assert node.chain.tip.header.height == 4
+
+
+def test_a_refused_reorganisation_leaves_the_old_chain() -> None:
+    net = pair()
+    net[B].mine(2, net.now, miner=BOB)
+    net.run()
+    net.part(A, B)
+    net[A].mine(1, net.now)
+    fork = Chain()
+    for block in net[B].chain.blocks.values():
+        fork.tree.add([block.header], None)
+        fork.connect(block)
+    bad = forged(fork, 10**18)
+    fork.tree.add([bad.header], None)
+    after = child(fork.tree.best())
+    before, coins = net[A].chain.tip, net[A].chain.coins.image()
+    node = net[A]
+    node.handle(Joined(C), NOW)
+    node.handle(Received(C, Announce(bad.header)), NOW)
+    node.handle(Received(C, Announce(after.header)), NOW)
+    node.handle(Received(C, BlockMessage(bad)), NOW)
+    node.handle(Received(C, BlockMessage(after)), NOW)
+    assert node.switches[-1] == Switch((before.id,), (bad.id, after.id))
+    assert node.chain.tip == before and node.chain.coins.image() == coins
+    assert node.penalties[-1] == (C, 100, "RewardExceeded")
+
+
+# What the machine does not do
+
+
+def machine() -> tuple[Sync, Chain]:
+    chain = Chain()
+    return Sync(HeaderTree([chain.tip], EASY), chain.tip.id), chain
+
+
+def test_what_was_not_asked_for_is_not_kept() -> None:
+    sync, chain = machine()
+    block = chain.mine()
+    assert sync.handle(Received(A, Headers((block.header,))), NOW) == []  # a stranger
+    sync.handle(Joined(A), NOW)
+    assert sync.handle(Received(A, Headers((block.header,))), NOW) == []
+    assert sync.handle(Received(A, BlockMessage(block)), NOW) == []
+    assert sync.handle(Received(A, Missing((block.id,))), NOW) == []
+    assert sync.tree.entry(block.id) is None
+
+
+def test_one_switch_at_a_time() -> None:
+    sync, chain = machine()
+    first, second = chain.mine(), chain.mine()
+    out = sync.handle(Made(first), NOW)
+    assert [type(action) for action in out][-1] is Switch
+    assert not any(isinstance(a, Switch) for a in sync.handle(Made(second), NOW))
+    news, switch = sync.handle(Switched(), NOW)
+    assert news == Broadcast(Announce(first.header)) and switch == Switch((), (second.id,))
+    sync.handle(Switched(), NOW)
+    assert sync.tip.id == second.id
+    assert sync.handle(Made(second), NOW) == []
+    with pytest.raises(Misuse):
+        sync.handle(Switched(), NOW)
+
+
+def test_a_block_of_our_own_is_judged_like_any_other() -> None:
+    sync, chain = machine()
+    block = chain.mine()
+    with pytest.raises(TransactionCount):
+        sync.handle(Made(Block(block.header, ())), NOW)
+    with pytest.raises(HeaderTimeAhead):
+        sync.handle(Made(child(chain.tree.first, time=NOW + 10**6)), NOW)
+    assert sync.tree.best().header.height == 0
+
+
+def test_questions_are_answered_from_the_connected_chain_only() -> None:
+    sync, chain = machine()
+    sync.handle(Joined(A), NOW)
+    blocks = [chain.mine() for _ in range(3)]
+    sync.handle(Made(blocks[0]), NOW)
+    sync.handle(Switched(), NOW)
+    announced = sync.handle(Received(A, Announce(blocks[1].header)), NOW)
+    assert isinstance(announced[0], KeepHeaders)
+    assert announced[1:] == [Send(A, GetBlocks((blocks[1].id,)))]
+    question = GetHeaders((chain.tree.first.id,))
+    (answer,) = sync.handle(Received(A, question), NOW)
+    assert answer == Send(A, Headers((blocks[0].header,)))
+    ids = (blocks[0].id,)
+    assert sync.handle(Received(A, GetBlocks(ids)), NOW) == [Serve(A, ids)]
+
+
+def test_an_announcement_from_far_ahead_is_followed_by_a_question() -> None:
+    sync, _ = machine()
+    chain = Chain()
+    chain.grow(5)
+    sync.handle(Joined(A), NOW)
+    (question,) = sync.handle(Received(A, Announce(chain.tip.header)), NOW)
+    assert isinstance(question, Send) and isinstance(question.message, GetHeaders)
+    headers = tuple(block.header for block in chain.blocks.values())
+    _, ask = sync.handle(Received(A, Headers(headers)), NOW)
+    assert ask == Send(A, GetBlocks(tuple(chain.blocks)))
+
+
+def test_at_most_sixteen_blocks_are_on_their_way() -> None:
+    sync, _ = machine()
+    chain = Chain()
+    chain.grow(40)
+    blocks = list(chain.blocks.values())
+    sync.handle(Joined(A), NOW)
+    sync.handle(Received(A, Announce(chain.tip.header)), NOW)
+    out = sync.handle(Received(A, Headers(tuple(b.header for b in blocks))), NOW)
+    asked = [a.message.ids for a in out if isinstance(a, Send)]  # type: ignore[union-attr]
+    assert [len(ids) for ids in asked] == [16]
+    on_the_way = 16
+    for block in blocks[:20]:
+        for action in sync.handle(Received(A, BlockMessage(block)), NOW):
+            match action:
+                case Send(_, GetBlocks(ids)):
+                    on_the_way += len(ids)
+                case Switch():
+                    sync.handle(Switched(), NOW)
+        on_the_way -= 1
+        assert on_the_way <= 16
+
+
+def test_blocks_at_hand_are_not_asked_for_after_a_restart() -> None:
+    chain = Chain()
+    chain.grow(3)
+    ids = tuple(chain.blocks)
+    entries = [
+        e for height in range(4) if (e := chain.tree.entry(chain.tree.line.at(height) or b""))
+    ]
+    sync = Sync(HeaderTree(entries, EASY), ids[0], at_hand=[ids[1]])
+    sync.handle(Joined(A), NOW)
+    out = sync.handle(Received(A, Status(3, ids[2], chain.tip.work)), NOW)
+    assert out == [Switch((), (ids[1],)), Send(A, GetBlocks((ids[2],)))]
+    assert sync.handle(Left(A), NOW) == []
+    assert sync.tip.id == ids[0]
+
+
+def test_an_announcement_that_was_lost_is_made_up_for() -> None:
+    net = pair()
+    net.wait(REMIND)
+    net.mute.add(A)
+    net[A].mine(3, net.now)
+    net.run()
+    net.mute.clear()
+    net.wait(REMIND - 1)
+    assert net.run() == 0
+    net.wait(1)
+    net.run()
+    assert net.tips() == {net[A].chain.tip.id}
+
+
+def test_a_stall_is_not_called_while_we_are_busy_ourselves() -> None:
+    sync, chain = machine()
+    block = chain.mine()
+    sync.handle(Joined(A), NOW)
+    sync.handle(Received(A, Announce(block.header)), NOW)
+    out = sync.handle(Received(A, BlockMessage(block)), NOW)
+    assert out[-1] == Switch((), (block.id,))
+    later = sync.handle(Tick(), NOW + 10 * PATIENCE)
+    assert not any(isinstance(action, Penalise) for action in later)
+    assert headers_after(chain.tip, 1)
