@@ -160,6 +160,8 @@ class Connection:
 
     def deadline(self) -> float:
         """When `tick` must be called, should nothing be received before."""
+        if self._state is State.OVER:
+            return _NEVER
         if self._state is not State.OPEN:
             return self._opened + self._local.limits.handshake
         return min(self._frame_deadline(), self._life_deadline())

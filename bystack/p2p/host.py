@@ -332,8 +332,8 @@ class Host:
                 self._learn(session, given)
             case RoundTrip(seconds):
                 session.rtt = seconds
-            case Farewell(reason):
-                link.end(reason)
+            case Farewell():
+                pass  # the link has ended itself
 
     async def _admit(self, session: Session, link: Link, proved: Established) -> None:
         """Make a proved connection the one to its peer, or close it for the one there is."""

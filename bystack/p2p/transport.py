@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from bystack.p2p.addresses import Address
 from bystack.p2p.buckets import Rate, TokenBucket
 from bystack.p2p.connection import Connection, goodbye
-from bystack.p2p.events import ConnectionEvent
+from bystack.p2p.events import ConnectionEvent, Farewell
 from bystack.p2p.faults import SendLate, StreamBroken, TlsFailed
 from bystack.p2p.queues import Class, SendQueues
 from bystack.primitives.errors import Invalid
@@ -242,6 +242,8 @@ class Link:
             if event is None:
                 break
             self.flush()
+            if isinstance(event, Farewell):
+                return self.end(event.reason)
             await deliver(event)
         self.flush()
         await self._pay(len(data), self.connection.frames - frames)
@@ -268,6 +270,7 @@ class Link:
                 await self._stream.send_all(data)
             if patience.cancelled_caught:
                 self.end(SendLate.__name__, SendLate(limit=SEND_SECONDS))
+                return False  # the frame is torn: nothing may follow it
             self.bytes_out += len(data)
         elif self._ending is not None:
             return False
