@@ -1,0 +1,157 @@
+"""Assembling vault transactions: coins of the vault, a sponsor's coin, the group's signature."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from bystack.federation.purse import Purse
+from bystack.ledger.coins import Coin
+from bystack.ledger.fulfilment import items_for
+from bystack.ledger.terms import Terms
+from bystack.ledger.transactions import (
+    Approval,
+    DepositLock,
+    NoWitness,
+    Transaction,
+    TransactionBody,
+    TreasuryLock,
+    VaultLock,
+)
+from bystack.ledger.vault_approvals import Demand
+from bystack.ledger.vault_building import (
+    AnchorCoin,
+    OwnedCoin,
+    Sponsor,
+    approval,
+    assemble,
+    build_create,
+    build_order,
+    build_touch,
+    created_vault,
+)
+from bystack.ledger.vault_operations import Create, Order, Touch, extra_weight
+from bystack.ledger.vault_state import AnchorState, decode_state, order_sums
+from bystack.primitives.errors import Invalid
+
+FIRST_FEE = 60_000
+CHECK_WEIGHT = 3_200
+RATE = 2
+MAX_COINS = 100
+
+Signatures = Mapping[bytes, bytes]
+Build = Callable[[Sponsor], TransactionBody]
+
+
+class AnchorMissing(Invalid):
+    """The main chain shows no anchor of this vault."""
+
+
+class Anchor(NamedTuple):
+    """The vault's anchor on the main chain's tip, with its state."""
+
+    coin: AnchorCoin
+    stored: Coin
+    state: AnchorState
+
+
+def anchor_among(vault: bytes, coins: Sequence[OwnedCoin]) -> Anchor:
+    """The anchor among a vault's coins; raises `AnchorMissing`."""
+    for point, coin in coins:
+        if coin.lock == VaultLock(vault):
+            return Anchor(AnchorCoin(point, vault), coin, decode_state(coin.state))
+    raise AnchorMissing(vault=vault)
+
+
+def coins_for(order: Order, coins: Sequence[OwnedCoin]) -> list[OwnedCoin]:
+    """Deposit and treasury coins that cover the order, the largest first."""
+    chosen: list[OwnedCoin] = []
+    for asset, needed in sorted(order_sums(order).items()):
+        held = [
+            (point, coin)
+            for point, coin in coins
+            if coin.asset == asset and isinstance(coin.lock, DepositLock | TreasuryLock)
+        ]
+        held.sort(key=lambda pair: (-pair[1].amount, pair[0].transaction, pair[0].index))
+        while needed > 0 and held and len(chosen) < MAX_COINS:
+            point, coin = held.pop(0)
+            chosen.append((point, coin))
+            needed -= coin.amount
+    return chosen
+
+
+class Draft(NamedTuple):
+    """A vault transaction before its approval: body, all spent coins, and the sponsor's part."""
+
+    body: TransactionBody
+    coins: tuple[Coin, ...]
+    sponsor: Sponsor
+
+
+def sponsored(
+    purse: Purse, vault_coins: Sequence[Coin], build: Build, approved: Approval, extra: int
+) -> Draft:
+    """A body whose sponsor pays for its weight; raises `PurseEmpty`, and what building raises."""
+    fee = FIRST_FEE + RATE * extra
+    while True:
+        sponsor, paying = purse.sponsor(fee)
+        try:
+            body = build(sponsor)
+        except Invalid:
+            purse.release(sponsor)
+            raise
+        empty = (NoWitness(),) * len(paying)
+        weight = assemble(body, empty, approved).size + CHECK_WEIGHT + extra
+        if weight * RATE <= fee:
+            return Draft(body, (*vault_coins, *paying), sponsor)
+        purse.release(sponsor)
+        fee = weight * RATE
+
+
+def draft_order(
+    purse: Purse, anchor: Anchor, terms: Terms, order: Order, coins: list[OwnedCoin], memo: bytes
+) -> Draft:
+    """An order's body: the anchor, vault coins, the sponsor."""
+    spent = [anchor.stored, *(coin for _, coin in coins)]
+    return sponsored(
+        purse,
+        spent,
+        lambda sponsor: build_order(anchor.coin, terms, order, coins, sponsor, memo),
+        approval(terms, ()),
+        0,
+    )
+
+
+def draft_touch(purse: Purse, anchor: Anchor, terms: Terms, touch: Touch) -> Draft:
+    """A touch's body."""
+    return sponsored(
+        purse,
+        [anchor.stored],
+        lambda sponsor: build_touch(anchor.coin, touch.seq, touch.tier, sponsor),
+        approval(terms, ()),
+        0,
+    )
+
+
+def draft_create(purse: Purse, terms: Terms) -> tuple[Draft, bytes]:
+    """A creation's body and the vault's id, which the sponsor's coin names."""
+    extra = extra_weight(Create(terms)) + 20 * CHECK_WEIGHT
+    draft = sponsored(
+        purse, [], lambda sponsor: build_create(terms, sponsor), approval(None, ()), extra
+    )
+    return draft, created_vault(terms, draft.sponsor)
+
+
+def complete(
+    purse: Purse,
+    main: bytes,
+    draft: Draft,
+    revealed: Terms | None,
+    demanded: Sequence[Demand],
+    signatures: Signatures,
+) -> Transaction:
+    """The signed transaction; raises `SignaturesInsufficient`."""
+    groups = [items_for(demand.policy, signatures) for demand in demanded]
+    paying = purse.sign(main, draft.body, draft.coins, os.urandom(32))
+    return assemble(draft.body, paying, approval(revealed, groups))

@@ -1,0 +1,113 @@
+"""Founding the vault: one member sponsors the creation, every policy of the terms signs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bystack.federation.bridge import AskCreate, NamedSignature
+from bystack.ledger.terms import Terms, keys_of, policies_of, terms_hash
+from bystack.ledger.transactions import Outpoint
+from bystack.ledger.vault_approvals import create_demands
+from bystack.ledger.vault_operations import Create, operation_digest, vault_id
+from bystack.node.federation.assembling import Draft, complete, draft_create
+from bystack.primitives import keys
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
+
+if TYPE_CHECKING:
+    from bystack.node.federation.member import Member
+
+
+class NoKey(Invalid):
+    """The federation has no group key yet: run the key generation first."""
+
+
+class NothingDrafted(Invalid):
+    """No creation is being signed here: build it first."""
+
+
+class SignatureInvalid(Invalid):
+    """The signature does not verify under the key it is given for."""
+
+
+class Founding:
+    """The creation being signed, here or for another member."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._draft: Draft | None = None
+        self._signatures: dict[bytes, bytes] = {}
+        self._own: list[NamedSignature] = []
+        self.vault = b""
+        self.digest = b""
+
+    async def terms(self) -> Terms:
+        """The vault's terms; raises `NoKey`."""
+        bridge = await self._member.ensure_bridge()
+        if bridge is None:
+            raise NoKey()
+        return self._member.setting.terms(bridge.certificate.key)
+
+    async def build(self) -> bytes:
+        """Draft the creation, ask everyone to sign; the digest to be signed by the other keys."""
+        terms = await self.terms()
+        self._draft, self.vault = draft_create(self._member.purse, terms)
+        first = self._draft.body.inputs[0]
+        self._member.say(AskCreate(first, 0))
+        await self.asked(first, 0)
+        return self.digest
+
+    async def asked(self, first: Outpoint, index: int) -> None:
+        """Sign a creation under the terms compiled here (the signer compiles its own)."""
+        terms = await self.terms()
+        main = self._member.setting.main
+        self.digest = operation_digest(
+            main, vault_id(first, index, terms_hash(terms)), 0, Create(terms)
+        )
+        partials, named = await self._member.links.signer.call("create", encode(first), index)
+        await self._member.signed(self.digest, partials)
+        wanted = {key for policy in policies_of(terms) for key in keys_of(policy)}
+        for name, signature in sorted(named.items()):
+            key = bytes.fromhex(self._member.setting.file.keys.get(name, ""))
+            if key in wanted:
+                own = NamedSignature(self.digest, key, signature)
+                self._own.append(own)
+                self.named(own)
+        self.again()
+
+    def again(self) -> None:
+        """Say our named signatures again; they are few."""
+        for own in self._own:
+            self._member.say(own)
+
+    def named(self, message: NamedSignature) -> None:
+        """A charter key's signature over the creation being signed; raises `SignatureInvalid`."""
+        if message.digest != self.digest:
+            return
+        if not keys.verify(message.key, message.digest, message.signature):
+            raise SignatureInvalid(key=message.key)
+        self._signatures[message.key] = message.signature
+
+    def add(self, key: bytes, signature: bytes) -> None:
+        """A signature an operator brings (guards, recovery); raises `SignatureInvalid`."""
+        self.named(NamedSignature(self.digest, key, signature))
+
+    async def submit(self) -> tuple[bytes, bytes]:
+        """Complete and send the creation: transaction id and vault id.
+
+        Raises `NothingDrafted`, `SignaturesInsufficient`, or the main chain's refusal.
+        """
+        bridge = await self._member.ensure_bridge()
+        if self._draft is None or bridge is None:
+            raise NothingDrafted()
+        terms, main = await self.terms(), self._member.setting.main
+        signatures = dict(self._signatures)
+        group = bridge.signature(self.digest)
+        if group is not None:
+            signatures[bridge.certificate.key] = group
+        demanded = create_demands(main, self.vault, Create(terms))
+        tx = complete(self._member.purse, main, self._draft, None, demanded, signatures)
+        txid = await self._member.links.main.call("submit", encode(tx))
+        bridge.done(self.digest)
+        self._own.clear()
+        return txid, self.vault

@@ -1,0 +1,151 @@
+"""Writing the sidechain's genesis once its vault is founded (federation.md, section 6, step 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bystack.federation.module import FederationModule
+from bystack.ledger.transactions import VaultLock, decode_transaction
+from bystack.mainchain.chain import Entry
+from bystack.node import federation_files
+from bystack.node.ipc import RemoteError
+from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
+from bystack.primitives.plain import to_plain
+from bystack.sidechain.consensus.validators import Validator
+from bystack.sidechain.params import Asset, Consensus, Genesis, ModuleConfig, check_genesis
+
+if TYPE_CHECKING:
+    from bystack.node.federation.member import Member
+
+VERSION = 1
+MAX_ENTRY = 10_000
+
+Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
+
+
+class NotBuried(Invalid):
+    """The vault's creation is not K blocks deep yet."""
+
+
+class ValidatorSpec(Struct, forbid_unknown_fields=True):
+    """A validator's public parts, as its node printed them."""
+
+    key: Hex
+    proof: Hex
+    node: Hex
+    weight: int = 1
+
+
+class AssetSpec(Struct, forbid_unknown_fields=True):
+    """An accepted asset: amounts in its smallest units, K in main-chain headers."""
+
+    name: str
+    id: Hex
+    decimals: int
+    confirmations: int
+    pegin_limit: int
+    pegin_minimum: int = 1
+    pegout_minimum: int = 1
+    pegout_fee: int = 0
+    fee: int = 0
+    unit: int = 1
+    fungible: int = 1
+
+
+class GenesisSpec(Struct, forbid_unknown_fields=True):
+    """What people decide about a sidechain; times in milliseconds."""
+
+    name: str
+    hrp: str
+    creation: Hex
+    time: int
+    validators: list[ValidatorSpec]
+    assets: list[AssetSpec]
+    pegin_bp: int = 0
+    pegout_bp: int = 0
+    lag_pause: int = 48
+    lag_stop: int = 576
+    interval: int = 500
+    empty_interval: int = 5_000
+    timeout: int = 1_500
+    blocks_per_leader: int = 1
+    finality: int = 12
+
+
+async def build_genesis(member: Member, spec: GenesisSpec) -> dict[str, Any]:
+    """The genesis as plain data, and its id; raises `NotBuried`, `GenesisInvalid`."""
+    genesis = await _genesis(member, spec)
+    check_genesis(genesis)
+    return {"id": genesis.id.hex(), "genesis": to_plain(genesis)}
+
+
+async def _genesis(member: Member, spec: GenesisSpec) -> Genesis:
+    setting, terms = member.setting, await member.founding.terms()
+    assets = tuple(_asset(asset) for asset in spec.assets)
+    config = federation_files.module_config(setting.charter, setting.file)
+    return Genesis(
+        version=VERSION,
+        name=spec.name,
+        hrp=spec.hrp,
+        main=setting.params,
+        checkpoint=await _checkpoint(member, spec, max(a.confirmations for a in assets)),
+        vault=await _vault(member, spec),
+        terms=terms,
+        assets=assets,
+        pegin_bp=spec.pegin_bp,
+        pegout_bp=spec.pegout_bp,
+        lag_pause=spec.lag_pause,
+        lag_stop=spec.lag_stop,
+        time=spec.time,
+        consensus=_consensus(spec),
+        validators=tuple(_validator(validator) for validator in spec.validators),
+        modules=(ModuleConfig(FederationModule.name, encode(config)),),
+    )
+
+
+async def _checkpoint(member: Member, spec: GenesisSpec, depth: int) -> Entry:
+    """The header before the creation, which must itself lie K deep."""
+    inclusion = await member.links.inclusion(bytes.fromhex(spec.creation))
+    if inclusion is None:
+        raise RemoteError(-5, "no such transaction on the best chain", {"rule": "TxUnknown"})
+    height = inclusion.proof.height
+    tip = (await member.links.main.call("status"))["height"]
+    if tip - height < depth:
+        raise NotBuried(height=height, tip=tip, needed=depth)
+    return decode(Entry, await member.links.main.call("entry_at", height - 1), MAX_ENTRY)
+
+
+async def _vault(member: Member, spec: GenesisSpec) -> bytes:
+    inclusion = await member.links.inclusion(bytes.fromhex(spec.creation))
+    if inclusion is not None:
+        for output in decode_transaction(inclusion.proof.transaction).body.outputs:
+            if isinstance(output.lock, VaultLock):
+                return output.lock.vault
+    raise RemoteError(-8, "this transaction creates no vault", {"rule": "NotACreation"})
+
+
+def _asset(spec: AssetSpec) -> Asset:
+    fields = {**msgspec.structs.asdict(spec), "asset": bytes.fromhex(spec.id)}
+    fields.pop("id")
+    return Asset(**fields)
+
+
+def _validator(spec: ValidatorSpec) -> Validator:
+    key, proof, node = (bytes.fromhex(text) for text in (spec.key, spec.proof, spec.node))
+    return Validator(key=key, proof=proof, weight=spec.weight, node=node)
+
+
+def _consensus(spec: GenesisSpec) -> Consensus:
+    return Consensus(
+        type="bbft",
+        interval=spec.interval,
+        empty_interval=spec.empty_interval,
+        timeout=spec.timeout,
+        blocks_per_leader=spec.blocks_per_leader,
+        epoch=1200,
+        finality=spec.finality,
+    )

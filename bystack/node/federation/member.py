@@ -1,0 +1,166 @@
+"""The member: one task, one inbox. Follows both chains, carries partials, assembles orders.
+
+Nothing here decides what may be signed: every partial signature is the signer's own verdict.
+"""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from bystack.federation.bridge import (
+    AskCreate,
+    AskTouch,
+    Bridge,
+    BridgeMessage,
+    Culprit,
+    NamedSignature,
+    Partials,
+    Signature,
+)
+from bystack.federation.members import Roster
+from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
+from bystack.federation.messages import KeyCertificate, PartialSignature
+from bystack.federation.purse import Purse
+from bystack.node.federation.events import (
+    Ask,
+    Event,
+    MainConnected,
+    MainDisconnected,
+    MainRestarted,
+    PeerMessage,
+    SideFinal,
+    Tick,
+)
+from bystack.node.federation.founding import Founding
+from bystack.node.federation.keygen import Keygen
+from bystack.node.federation.links import Links
+from bystack.node.federation.orders import Orders
+from bystack.node.federation.requests import answer
+from bystack.node.federation.setting import Setting
+from bystack.node.ipc import RemoteError, Unavailable
+from bystack.p2p.host import Class, Host
+from bystack.primitives.codec import decode, decode_union, encode
+from bystack.primitives.errors import Invalid
+
+log = structlog.get_logger("federation")
+
+CEREMONY, BRIDGE = 16, 17
+MAX_BRIDGE = 100_000
+CAPS = {CEREMONY: MAX_CEREMONY, BRIDGE: MAX_BRIDGE}
+
+
+class Member:
+    """One membership. Made once; `run` owns everything in it."""
+
+    def __init__(self, setting: Setting, links: Links, host: Host, purse: Purse) -> None:
+        self.setting, self.links, self.host, self.purse = setting, links, host, purse
+        self.keygen = Keygen(self)
+        self.founding = Founding(self)
+        self.orders = Orders(self)
+        self.bridge: Bridge | None = None
+
+    @property
+    def roster(self) -> Roster:
+        """Who sits in the federation."""
+        return self.setting.roster
+
+    async def run(self, inbox: trio.MemoryReceiveChannel[Event]) -> None:
+        """Handle events for ever; what a chain or the signer refuses is logged, not fatal."""
+        async for event in inbox:
+            try:
+                await self._handle(event)
+            except (Unavailable, RemoteError, Invalid) as error:
+                log.info("put off", on=type(event).__name__, reason=str(error))
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case PeerMessage(seat, kind, payload):
+                await self._hear(seat, kind, payload)
+            case MainConnected(height, id, block):
+                self.purse.connect(id, height, block.transactions)
+                self.orders.connect(height, block)
+            case MainDisconnected(height, id):
+                self.purse.disconnect(id)
+                self.orders.disconnect(height)
+            case MainRestarted():
+                self.purse = Purse(self.setting.sponsor, self.setting.params.maturity)
+                self.orders.restart()
+            case SideFinal():
+                await self.orders.final(event)
+            case Tick():
+                await self._tick()
+            case Ask():
+                await answer(self, event)
+
+    async def _hear(self, seat: int, kind: int, payload: bytes) -> None:
+        try:
+            if kind == CEREMONY:
+                await self.keygen.hear(payload)
+            else:
+                message = decode_union(BridgeMessage, payload, MAX_BRIDGE)
+                await self._bridge(seat, message)
+        except Invalid as error:
+            self.host.penalise(self.roster.members[seat].node, 10, error.rule)
+
+    async def _bridge(self, seat: int, message: BridgeMessage) -> None:
+        bridge = await self.ensure_bridge()
+        if bridge is None:
+            return
+        match message:
+            case Partials():
+                await self.take(bridge.received(seat, message))
+            case AskCreate(first, index):
+                await self.founding.asked(first, index)
+            case AskTouch(seq, tier):
+                await self.orders.asked_touch(seq, tier)
+            case NamedSignature():
+                self.founding.named(message)
+
+    async def ensure_bridge(self) -> Bridge | None:
+        """The bridge of the certified key, once there is one."""
+        if self.bridge is None:
+            data = await self.links.signer.call("certificate")
+            if data is not None:
+                self.bridge = Bridge(decode(KeyCertificate, data, MAX_CEREMONY))
+        return self.bridge
+
+    async def signed(self, message: bytes, partials: list[bytes]) -> None:
+        """Our signer signed: count its partials and say them to all."""
+        bridge = await self.ensure_bridge()
+        assert bridge is not None, "a signer without a key signs nothing"
+        own = tuple(decode(PartialSignature, partial, 1_000) for partial in partials)
+        outputs = bridge.signed(message, own)
+        self.say(Partials(own))
+        await self.take(outputs)
+
+    async def take(self, outputs: tuple[Signature | Culprit, ...]) -> None:
+        """What the bridge found: complete signatures, and who gave a wrong partial."""
+        for output in outputs:
+            match output:
+                case Signature(message):
+                    log.info("signature complete", message=message.hex())
+                case Culprit(seat, index):
+                    name = self.roster.members[seat].name.decode()
+                    log.warning("wrong partial signature", member=name, index=index)
+
+    def say(self, message: BridgeMessage) -> None:
+        """To every other member."""
+        self.host.broadcast(BRIDGE, encode(message), Class.CONSENSUS)
+
+    def say_ceremony(self, seat: int | None, payload: bytes) -> None:
+        """A ceremony message to one seat, or to all."""
+        if seat is None:
+            self.host.broadcast(CEREMONY, payload, Class.CONSENSUS)
+        else:
+            self.host.send(self.roster.members[seat].node, CEREMONY, payload, Class.CONSENSUS)
+
+    async def _tick(self) -> None:
+        await self.keygen.tick()
+        bridge = await self.ensure_bridge()
+        if bridge is None:
+            return
+        for partials in bridge.again():
+            self.say(partials)
+        self.founding.again()
+        await self.orders.tick()

@@ -1,0 +1,169 @@
+"""The member's RPC methods; each becomes a request in its inbox."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import trio
+from msgspec import Meta
+
+from bystack.federation.module import (
+    BATCHES,
+    BURNS,
+    CLAIMS,
+    PAUSE,
+    REFUND,
+    RESUME,
+    FederationModule,
+    MemberApproval,
+    Pause,
+    RefundRequests,
+    Resume,
+)
+from bystack.ledger.transactions import VERSION, Action, Approval, Transaction, TransactionBody
+from bystack.node.federation.events import Ask, Event
+from bystack.node.federation.genesis_building import GenesisSpec
+from bystack.node.federation.links import Links
+from bystack.node.rpc import Hash, Hex, Methods
+from bystack.primitives.codec import Wire, encode
+from bystack.sidechain.params import Genesis
+
+PAUSES = {"claims": CLAIMS, "burns": BURNS, "batches": BATCHES, "all": CLAIMS | BURNS | BATCHES}
+_KINDS = {Pause: PAUSE, Resume: RESUME, RefundRequests: REFUND}
+
+What = Annotated[str, Meta(pattern="^(claims|burns|batches|all)$", description="what to pause")]
+Kind = Annotated[str, Meta(pattern="^(create|touch)$", description="create or touch")]
+Proposal = Annotated[str, Meta(pattern="^(resume|refund)$", description="resume or refund")]
+
+
+class Requests:
+    """Asks the member's task and waits for its answer."""
+
+    def __init__(self, inbox: trio.MemorySendChannel[Event]) -> None:
+        self._inbox = inbox
+
+    async def ask(self, method: str, *params: Any) -> Any:
+        """The member's answer; raises what it raised."""
+        send, receive = trio.open_memory_channel[Any](1)
+        await self._inbox.send(Ask(method, params, send))
+        result = await receive.receive()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+class Actions:
+    """Member actions on the sidechain: approved by signers, sent to the own sidechain process."""
+
+    def __init__(self, links: Links, requests: Requests, seat: int) -> None:
+        self._links, self._requests, self._seat = links, requests, seat
+
+    async def pause(self, what: What, reason: str = "") -> str:
+        """Pause claims, burns, batches or all for 720 main-chain blocks; this member's word."""
+        action = Pause(await self._nonce(), PAUSES[what], reason)
+        return await self._send(action, [await self._approve(action)])
+
+    async def propose(self, kind: Proposal, ids: list[Hash] | None = None) -> dict[str, Any]:
+        """Draft a quorum's action; each member signs it with `vote`, any one sends it with
+        `submitaction`."""
+        action = await self._drafted(kind, ids or [])
+        return {
+            "kind": kind,
+            "ids": ids or [],
+            "approval": self._shown(await self._approve(action)),
+        }
+
+    async def vote(self, kind: Proposal, ids: list[Hash] | None = None) -> list[Any]:
+        """This member's approval of a proposed action, as [seat, signature]."""
+        return self._shown(await self._approve(await self._drafted(kind, ids or [])))
+
+    async def submitaction(
+        self, kind: Proposal, ids: list[Hash], approvals: list[tuple[int, Hex]]
+    ) -> str:
+        """Send a quorum's action with its approvals; the sidechain transaction's id."""
+        action = await self._drafted(kind, ids)
+        given = [MemberApproval(seat, bytes.fromhex(text)) for seat, text in approvals]
+        return await self._send(action, given)
+
+    async def _drafted(self, kind: str, ids: list[str]) -> Wire:
+        nonce = await self._nonce()
+        if kind == "resume":
+            return Resume(nonce)
+        return RefundRequests(nonce, tuple(bytes.fromhex(id) for id in ids))
+
+    async def _nonce(self) -> int:
+        members = await self._links.side.call("module", FederationModule.name, "listmembers", [])
+        return int(members["nonce"])
+
+    async def _approve(self, action: Wire) -> MemberApproval:
+        kind = _KINDS[type(action)]
+        signature = await self._links.signer.call("approve", kind, encode(action))
+        return MemberApproval(self._seat, signature)
+
+    @staticmethod
+    def _shown(approval: MemberApproval) -> list[Any]:
+        return [approval.member, approval.signature.hex()]
+
+    async def _send(self, action: Wire, approvals: list[MemberApproval]) -> str:
+        genesis: Genesis = await self._requests.ask("genesis")
+        names = [module.name for module in genesis.modules]
+        number = 256 * (names.index(FederationModule.name) + 1)
+        kind = number + _KINDS[type(action)]
+        wire = Action(kind, encode(action))
+        body = TransactionBody(VERSION, (), (), (wire,), 0, 0, b"")
+        tx = Transaction(body, (Approval(encode(tuple(approvals)), ()),))
+        return str((await self._links.side.call("submit", encode(tx))).hex())
+
+
+def methods_of(links: Links, requests: Requests, seat: int) -> Methods:
+    """The member's methods under their names."""
+    methods, actions = Methods(), Actions(links, requests, seat)
+
+    async def getfederationinfo() -> dict[str, Any]:
+        """How the membership stands: key, vault, sponsor's purse, signer."""
+        return dict(await requests.ask("info"))
+
+    async def listpending() -> list[dict[str, Any]]:
+        """Orders and touches being signed: who has signed, who is missing."""
+        return list(await requests.ask("pending"))
+
+    async def keygen(attempt: int = 0) -> dict[str, Any]:
+        """Take part in the generation of the group key; every member's operator starts it."""
+        return dict(await requests.ask("keygen", attempt))
+
+    async def giveupkeygen() -> dict[str, Any]:
+        """End a key generation whose round lasts too long; begin again with the next attempt."""
+        return dict(await requests.ask("giveup"))
+
+    async def buildvaultoperation(operation: Kind) -> dict[str, Any]:
+        """Have all members sign the vault's creation, or a touch; the digest others sign."""
+        return dict(await requests.ask("build", operation))
+
+    async def submitvaultoperation(signatures: dict[str, Hex] | None = None) -> dict[str, Any]:
+        """Complete and send the creation; `signatures` by charter key name (guards, recovery)."""
+        return dict(await requests.ask("submit", signatures or {}))
+
+    async def buildgenesis(spec: GenesisSpec) -> dict[str, Any]:
+        """The sidechain's genesis for the founded vault, as plain data, and its id."""
+        return dict(await requests.ask("buildgenesis", spec))
+
+    async def listmembers() -> Any:
+        """Members and weights as the sidechain knows them."""
+        return await links.side.call("module", FederationModule.name, "listmembers", [])
+
+    methods.add("getfederationinfo", getfederationinfo)
+    methods.add("listpending", listpending)
+    methods.add("listmembers", listmembers)
+    for function in (keygen, giveupkeygen, buildvaultoperation, submitvaultoperation):
+        methods.add(function.__name__, function, scope="admin")
+    methods.add("createvault", submitvaultoperation, scope="admin")
+    methods.add("buildgenesis", buildgenesis)
+    for action in (actions.pause, actions.propose, actions.vote, actions.submitaction):
+        methods.add(action.__name__, action, scope="admin")
+    methods.add("getpauses", lambda: _pauses(links))
+    return methods
+
+
+async def _pauses(links: Links) -> Any:
+    """Until which main-chain height claims, burns and batches are paused."""
+    return await links.side.call("module", FederationModule.name, "getpauses", [])

@@ -1,0 +1,242 @@
+"""Peg-out orders: have recorded batches signed, then assemble and send what is signed.
+
+Any member may assemble; they take turns by seat so that they rarely race, and the main chain
+takes one order per seq whoever sent it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bystack.federation.bridge import AskTouch
+from bystack.federation.warrants import OrderRequest
+from bystack.ledger.terms import Terms
+from bystack.ledger.vault_approvals import demands
+from bystack.ledger.vault_operations import Order, Touch, operation_digest
+from bystack.mainchain.blocks import Block
+from bystack.node.federation.assembling import (
+    Anchor,
+    Draft,
+    anchor_among,
+    coins_for,
+    complete,
+    draft_order,
+    draft_touch,
+)
+from bystack.node.federation.events import SideFinal
+from bystack.node.federation.feeding import Feeding
+from bystack.node.ipc import RemoteError
+from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.blocks import Header, decode_header
+from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
+
+if TYPE_CHECKING:
+    from bystack.node.federation.member import Member
+
+log = structlog.get_logger("federation")
+
+KEPT_HEADERS = 64
+TURN_TICKS = 4
+MAX_CERTIFICATE = 65_536
+
+
+class NotFounded(Invalid):
+    """The federation's sidechain is not on this node yet."""
+
+
+@dataclass
+class Job:
+    """An order or touch being signed: what, its digest, when this member tries to send it."""
+
+    operation: Order | Touch
+    digest: bytes
+    due: int
+    sent: bytes = b""
+
+
+class Orders:
+    """The open batches, as the sidechain records them, on their way to the main chain."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._genesis: Genesis | None = None
+        self._feeding: Feeding | None = None
+        self._finals: OrderedDict[int, tuple[Header, Certificate]] = OrderedDict()
+        self._blocks: list[tuple[int, Block]] = []
+        self._ticks = 0
+        self.jobs: dict[bytes, Job] = {}
+
+    @property
+    def genesis(self) -> Genesis:
+        """The sidechain's genesis; raises `NotFounded`."""
+        if self._genesis is None:
+            self._genesis = self._member.setting.genesis()
+            if self._genesis is None:
+                raise NotFounded(name=self._member.setting.name)
+            self._feeding = Feeding(self._member.links, self._genesis)
+            for height, block in self._blocks:
+                self._feeding.connect(height, block)
+            self._blocks.clear()
+        return self._genesis
+
+    def connect(self, height: int, block: Block) -> None:
+        """A main-chain block; kept aside while it is not known which vault to look for."""
+        if self._feeding is not None:
+            self._feeding.connect(height, block)
+        elif any(tx.body.actions for tx in block.transactions[1:]):
+            self._blocks.append((height, block))
+
+    def disconnect(self, height: int) -> None:
+        """A main-chain block left the best chain."""
+        self._blocks = [pair for pair in self._blocks if pair[0] < height]
+        if self._feeding is not None:
+            self._feeding.disconnect(height)
+
+    def restart(self) -> None:
+        """The main chain is followed from its start again."""
+        self._blocks.clear()
+        if self._feeding is not None:
+            self._feeding.restart()
+
+    async def final(self, event: SideFinal) -> None:
+        """A final sidechain block: have newly recorded batches signed."""
+        header = decode_header(event.header)
+        certificate = decode(Certificate, event.certificate, MAX_CERTIFICATE)
+        self._finals[header.height] = (header, certificate)
+        while len(self._finals) > KEPT_HEADERS:
+            self._finals.popitem(last=False)
+        await self._sign_open()
+
+    async def _sign_open(self) -> None:
+        for seq in await self._member.links.state(tuple[int, ...], OPEN) or ():
+            batch = await self._member.links.state(Batch, batch_key(seq))
+            if batch is not None:
+                await self._sign_batch(batch)
+
+    async def _sign_batch(self, batch: Batch) -> None:
+        record, bridge = batch.record, await self._member.ensure_bridge()
+        order = Order(record.seq, record.tier, record.outputs)
+        digest = self._digest(record.seq, order)
+        later = self._latest()
+        ripe = later and later[0].height >= batch.height + self.genesis.consensus.finality
+        if bridge is None or later is None or not ripe or bridge.knows(digest):
+            return
+        header, certificate = await self._final_at(batch.height)
+        proof = await self._member.links.record(batch.leaf, batch.height)
+        request = OrderRequest(record, proof, header, certificate, *later)
+        partials = await self._member.links.signer.call("order", encode(request))
+        log.info("order signed", seq=record.seq, payouts=len(record.outputs))
+        self._begin(order, digest)
+        await self._member.signed(digest, partials)
+
+    def _begin(self, operation: Order | Touch, digest: bytes) -> None:
+        """This member's turn comes after those of the seats before it, counted from the seq."""
+        size = len(self._member.roster.members)
+        turn = (self._member.setting.seat - operation.seq) % size
+        self.jobs[digest] = Job(operation, digest, self._ticks + TURN_TICKS * turn)
+
+    def _digest(self, seq: int, operation: Order | Touch) -> bytes:
+        main = self._member.setting.main
+        return operation_digest(main, self.genesis.vault, seq, operation)
+
+    def _latest(self) -> tuple[Header, Certificate] | None:
+        return next(reversed(self._finals.values()), None) if self._finals else None
+
+    async def _final_at(self, height: int) -> tuple[Header, Certificate]:
+        if height in self._finals:
+            return self._finals[height]
+        header, certificate, *_ = await self._member.links.side.call("block_at", height)
+        return decode_header(header), decode(Certificate, certificate, MAX_CERTIFICATE)
+
+    async def build_touch(self, tier: int) -> bytes:
+        """Ask everyone to void the vault's present seq; the digest."""
+        anchor = await self._anchor()
+        self._member.say(AskTouch(anchor.state.seq, tier))
+        return await self.asked_touch(anchor.state.seq, tier)
+
+    async def asked_touch(self, seq: int, tier: int) -> bytes:
+        """Have a touch signed, if our signer finds that the seq stands still."""
+        touch = Touch(seq, tier)
+        digest = self._digest(seq, touch)
+        bridge = await self._member.ensure_bridge()
+        if bridge is not None and not bridge.knows(digest):
+            partials = await self._member.links.signer.call("touch", seq, tier)
+            self._begin(touch, digest)
+            await self._member.signed(digest, partials)
+        return digest
+
+    async def tick(self) -> None:
+        """Feed the signer; send what is signed and due."""
+        self._ticks += 1
+        if self._member.setting.genesis() is None:
+            return
+        _ = self.genesis
+        if self._feeding is not None:
+            while await self._feeding.step():
+                continue
+        if self._member.links.side.connected:
+            await self._sign_open()
+        if self.jobs:
+            await self._send_due(await self._anchor())
+
+    async def _anchor(self) -> Anchor:
+        vault = self.genesis.vault
+        return anchor_among(vault, await self._member.links.vault_coins(vault))
+
+    async def _send_due(self, anchor: Anchor) -> None:
+        bridge = await self._member.ensure_bridge()
+        for job in list(self.jobs.values()):
+            if job.operation.seq < anchor.state.seq:
+                self.jobs.pop(job.digest)
+                if bridge is not None:
+                    bridge.done(job.digest)
+                continue
+            signature = bridge.signature(job.digest) if bridge else None
+            ready = signature is not None and job.operation.seq == anchor.state.seq
+            if ready and self._ticks >= job.due:
+                job.due = self._ticks + TURN_TICKS * len(self._member.roster.members)
+                await self._send(job, anchor)
+
+    async def _send(self, job: Job, anchor: Anchor) -> None:
+        bridge = await self._member.ensure_bridge()
+        assert bridge is not None
+        signature = bridge.signature(job.digest) or b""
+        terms = await self._terms()
+        draft = await self._draft(job, anchor, terms)
+        main, vault = self._member.setting.main, self.genesis.vault
+        demanded = demands(main, vault, job.operation, terms)
+        group = {bridge.certificate.key: signature}
+        tx = complete(self._member.purse, main, draft, terms, demanded, group)
+        try:
+            job.sent = await self._member.links.main.call("submit", encode(tx))
+        except RemoteError as error:
+            # Another member was first, or the vault waits for its bucket: try again in turn.
+            self._member.purse.release(draft.sponsor)
+            log.info("not taken", seq=job.operation.seq, reason=str(error))
+            return
+        log.info("sent", seq=job.operation.seq, transaction=tx.id.hex())
+
+    async def _draft(self, job: Job, anchor: Anchor, terms: Terms) -> Draft:
+        purse = self._member.purse
+        match job.operation:
+            case Touch() as touch:
+                return draft_touch(purse, anchor, terms, touch)
+            case Order() as order:
+                coins = await self._member.links.vault_coins(self.genesis.vault)
+                chosen = coins_for(order, coins)
+                memo = self._member.setting.recipient
+                return draft_order(purse, anchor, terms, order, chosen, memo)
+
+    async def _terms(self) -> Terms:
+        """The terms in force, as the sidechain's mirror has proved them."""
+        mirror = await self._member.links.state(Mirror, MIRROR)
+        if mirror is None:
+            return self.genesis.terms
+        return decode(Terms, mirror.terms, 100_000)

@@ -1,0 +1,114 @@
+"""What operators ask of a member through RPC, and the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bystack.ledger.vault_operations import Order
+from bystack.node.federation.events import Ask
+from bystack.node.federation.genesis_building import GenesisSpec, build_genesis
+from bystack.node.ipc import RemoteError, Unavailable
+from bystack.primitives.addresses import Address, encode_address
+from bystack.primitives.errors import Invalid
+
+if TYPE_CHECKING:
+    from bystack.node.federation.member import Member
+
+
+async def answer(member: Member, ask: Ask) -> None:
+    """Carry out a request and send its result, or the error, back."""
+    try:
+        result: Any = await _perform(member, ask.method, *ask.params)
+    except (RemoteError, Unavailable, Invalid) as error:
+        result = error
+    async with ask.reply:
+        await ask.reply.send(result)
+
+
+async def _perform(member: Member, method: str, *params: Any) -> Any:
+    match method, params:
+        case "info", ():
+            return await info(member)
+        case "keygen", (int() as attempt,):
+            await member.keygen.begin(attempt)
+            return {"state": member.keygen.state}
+        case "giveup", ():
+            await member.keygen.give_up()
+            return {"state": member.keygen.state}
+        case "pending", ():
+            return pending(member)
+        case "build", ("create",):
+            digest = await member.founding.build()
+            return {"digest": digest.hex(), "vault": member.founding.vault.hex()}
+        case "build", ("touch",):
+            return {"digest": (await member.orders.build_touch(0)).hex()}
+        case "genesis", ():
+            return member.orders.genesis
+        case "buildgenesis", (GenesisSpec() as spec,):
+            return await build_genesis(member, spec)
+        case "submit", (dict() as signatures,):
+            return await submit(member, signatures)
+        case _:
+            raise RemoteError(-32602, f"{method} does not take {params}")
+
+
+async def submit(member: Member, signatures: dict[str, str]) -> dict[str, str]:
+    """Complete the vault's creation with the signatures operators bring, by charter key name."""
+    for name, signature in sorted(signatures.items()):
+        key = member.setting.file.keys.get(name)
+        if key is None:
+            raise RemoteError(-8, f"the roster has no key named {name}", {"rule": "KeyUnknown"})
+        member.founding.add(bytes.fromhex(key), bytes.fromhex(signature))
+    txid, vault = await member.founding.submit()
+    return {"txid": txid.hex(), "vault": vault.hex()}
+
+
+async def info(member: Member) -> dict[str, Any]:
+    """How the membership stands."""
+    setting, bridge = member.setting, await member.ensure_bridge()
+    genesis = setting.genesis()
+    own = setting.roster.members[setting.seat]
+    seen = await member.links.signer.call("seen") if genesis else None
+    return {
+        "name": setting.name,
+        "charter": setting.charter.hash.hex(),
+        "member": own.name.decode(),
+        "seat": setting.seat,
+        "weight": own.weight,
+        "threshold": setting.roster.threshold,
+        "total": setting.roster.total,
+        "keygen": member.keygen.state,
+        "blamed": member.keygen.blamed,
+        "key": bridge.certificate.key.hex() if bridge else None,
+        "peers": len(member.host.peers()),
+        "sponsor": {
+            "address": encode_address(Address(setting.params.hrp, 0, member.purse.root)),
+            "balance": member.purse.balance,
+        },
+        "sidechain": genesis.id.hex() if genesis else None,
+        "vault": genesis.vault.hex() if genesis else None,
+        "signer": {"height": seen[0], "seq": seen[2]} if seen else None,
+    }
+
+
+def pending(member: Member) -> list[dict[str, Any]]:
+    """The orders and touches being signed: whose partials are in, whose are missing."""
+    rows = []
+    for job in member.orders.jobs.values():
+        present = member.bridge.present(job.digest) if member.bridge else ()
+        owners = {member.roster.owner(index) for index in present}
+        names = [m.name.decode() for m in member.roster.members]
+        rows.append(
+            {
+                "operation": "order" if isinstance(job.operation, Order) else "touch",
+                "seq": job.operation.seq,
+                "digest": job.digest.hex(),
+                "weight": len(present),
+                "threshold": member.roster.threshold,
+                "signed": [name for seat, name in enumerate(names) if seat in owners],
+                "missing": [name for seat, name in enumerate(names) if seat not in owners],
+                "complete": bool(member.bridge and member.bridge.signature(job.digest)),
+                "sent": job.sent.hex(),
+            }
+        )
+    return rows

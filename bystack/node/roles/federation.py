@@ -1,0 +1,112 @@
+"""The member's process: its own peer network among members, lines to its node, its inbox."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import structlog
+import trio
+
+from bystack.federation.purse import Purse
+from bystack.node import federation_files
+from bystack.node.config.tables import Federation
+from bystack.node.federation.events import Event, PeerMessage
+from bystack.node.federation.following import follow_main, follow_side, tick
+from bystack.node.federation.links import Links
+from bystack.node.federation.member import CAPS, Member
+from bystack.node.federation.methods import Requests, methods_of
+from bystack.node.federation.setting import Setting
+from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
+from bystack.node.networks import params_of
+from bystack.node.role_main import RoleContext, run_role
+from bystack.node.signer import keys
+from bystack.p2p.host import Host, HostConfig, Message
+from bystack.p2p.identity import Identity
+
+log = structlog.get_logger("federation")
+
+INBOX = 256
+
+
+def _table(context: RoleContext) -> Federation:
+    return next(table for table in context.config.federation if table.name == context.name)
+
+
+def _sponsor(context: RoleContext, *, cheap: bool) -> bytes:
+    """The sponsor's secret; made on first use, it holds fees only."""
+    path = f"{context.data}/sponsor.key"
+    if not os.path.exists(path):
+        keys.save(path, keys.NAMED, secrets.token_bytes(32), cheap=cheap)
+    return keys.load(path, keys.NAMED, cheap=cheap)
+
+
+def _setting(context: RoleContext, table: Federation, identity: Identity) -> Setting:
+    params = params_of(context.config.network)
+    file = federation_files.read_roster(federation_files.roster_path(context.name))
+    roster = federation_files.roster_of(file)
+    return Setting(
+        name=context.name,
+        params=params,
+        charter=federation_files.read_charter(table.charter),
+        file=file,
+        roster=roster,
+        seat=roster.position(identity.public),
+        sponsor=_sponsor(context, cheap=params.name == "regtest"),
+    )
+
+
+async def _hear(host: Host, setting: Setting, inbox: trio.MemorySendChannel[Event]) -> None:
+    """Hand on what members send; the host admits nobody else."""
+    seats = {member.node: seat for seat, member in enumerate(setting.roster.members)}
+    async for event in host.events:
+        match event:
+            case Message(peer, kind, payload) if peer in seats:
+                await inbox.send(PeerMessage(seats[peer], kind, payload))
+            case _:
+                continue
+
+
+def _host(table: Federation, setting: Setting, identity: Identity) -> Host:
+    config = HostConfig(
+        chain=setting.charter.hash,
+        magic=setting.params.magic,
+        listen=table.listen,
+        peers=table.peers,
+        allow=frozenset(member.node for member in setting.roster.members),
+        caps=CAPS,
+    )
+    return Host(identity, config)
+
+
+async def main(context: RoleContext) -> None:
+    """Be a member until told to stop."""
+    table = _table(context)
+    cheap = params_of(context.config.network).name == "regtest"
+    identity = Identity.from_seed(keys.load(table.member_key, keys.MEMBER, cheap=cheap))
+    setting = _setting(context, table, identity)
+    links, host = Links(context.name), _host(table, setting, identity)
+    inbox, events = trio.open_memory_channel[Event](INBOX)
+    purse = Purse(setting.sponsor, setting.params.maturity)
+    member = Member(setting, links, host, purse)
+    methods = methods_of(links, Requests(inbox), setting.seat)
+
+    async def answer(method: str, params: list[object]) -> object:
+        if method != "rpc":
+            raise RemoteError(METHOD_UNKNOWN, f"there is no {method} here")
+        return await methods.answer(params)
+
+    async with trio.open_nursery() as nursery:
+        await links.run(nursery)
+        address = await nursery.start(host.run)
+        await nursery.start(serve, context.socket, answer)
+        context.announce(listen=address, node=identity.node_id.hex())
+        for task in (follow_main, follow_side):
+            nursery.start_soon(task, links, inbox)
+        nursery.start_soon(tick, inbox)
+        nursery.start_soon(_hear, host, setting, inbox)
+        await member.run(events)
+
+
+if __name__ == "__main__":
+    run_role("federation", main)
