@@ -64,6 +64,7 @@ class _Forward(logging.Handler):
     """Carries records of the standard library's logging into this one."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log one record of the standard library here."""
         logger = structlog.get_logger(record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 

@@ -79,6 +79,7 @@ class _Watched:
         self.gone = trio.Event()
 
     async def run(self) -> None:
+        """Keep the child and the connection to it until the scope is cancelled."""
         try:
             with self.scope:
                 async with trio.open_nursery() as nursery:

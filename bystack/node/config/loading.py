@@ -122,13 +122,16 @@ class _Check:
         self.errors: list[ConfigError] = []
 
     def add(self, table: str, key: str, given: Any, expected: str, hint: str = "") -> None:
+        """A fault at `key` of `table`."""
         shown = "" if given is None else _shown(given)
         self.errors.append(ConfigError(self.file, table, key, shown, expected, hint))
 
     def missing(self, table: str, key: str, kind: Any) -> None:
+        """A required key that is not there."""
         self.errors.append(ConfigError(self.file, table, key, "missing", expectation(kind)))
 
     def table(self, kind: type[Table], data: Any, path: str) -> None:
+        """Check every key of a table."""
         if not isinstance(data, dict):
             self.add("", path, data, f"a table [{path}]")
             return
@@ -144,6 +147,7 @@ class _Check:
                 self.missing(path, key, field.kind)
 
     def value(self, kind: Any, value: Any, path: str, key: str) -> None:
+        """Check one key: a leaf, a table or a list of tables."""
         inner, below = table_of(kind), f"{path}.{key}".lstrip(".")
         if inner is None:
             self.leaf(kind, value, path, key)
@@ -157,6 +161,7 @@ class _Check:
             self.add(path, key, value, f"a list of tables [[{below}]]")
 
     def leaf(self, kind: Any, value: Any, path: str, key: str) -> None:
+        """Check a value that is no table."""
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError:

@@ -43,6 +43,7 @@ class _Pending:
         self.error: Exception | None = None
 
     def settle(self, value: Any, error: Exception | None = None) -> None:
+        """The answer is here: wake the caller."""
         self.value, self.error = value, error
         self.done.set()
 

@@ -13,7 +13,7 @@ from bystack.node.announce import label_of
 from bystack.node.ipc import RemoteError, Unavailable, traced
 from bystack.node.rpc import Request
 
-CALL_SECONDS = 60.0
+CALL_SECONDS = 300.0
 MAX_WAITING = 256
 
 WALLET_METHODS = frozenset(

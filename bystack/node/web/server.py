@@ -36,7 +36,10 @@ def server_config(door: Door) -> ServerConfig:
     config.alpn_protocols = ["http/1.1"]
     config.keep_alive_max_requests = MANY
     config.keep_alive_timeout = 60
-    config.read_timeout = 60
+    # Idle connections and half-sent headers end by the keep-alive time-out, bodies by `bodies`; a
+    # read time-out would also cut a long request off while its process still works on it.
+    config.read_timeout = None
+    config.h2_max_concurrent_streams = 16
     config.h11_max_incomplete_size = 16 * 1024
     config.max_app_queue_size = 4
     config.include_server_header = False
