@@ -186,5 +186,20 @@ def version() -> None:
     click.echo(f"bystackd {installed('bystack')}")
 
 
+class _Keys(click.Group):
+    """The key commands, imported when they are used: they need the cryptography libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["new", "sign"]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        from bystack.node.keytool import key
+
+        return key.get_command(ctx, name)
+
+
+main.add_command(_Keys("key", help="Make keys, and sign with them offline."))
+
+
 if __name__ == "__main__":
     main()
