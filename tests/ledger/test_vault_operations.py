@@ -103,8 +103,10 @@ def test_digests_commit_to_all_fields() -> None:
         *((CHAIN, VAULT, counter_of(other), other) for other in ALL if other != order),
     ]
     digests = {operation_digest(*variant) for variant in variants}
-    accepts = {accept_digest(CHAIN, VAULT, terms_hash(t)) for t in (usual_terms(), new_terms())}
-    assert len(digests | accepts) == len(variants) + 2
+    old, new = terms_hash(usual_terms()), terms_hash(new_terms())
+    accepted = [(CHAIN, VAULT, old), (CHAIN, VAULT, new), (VAULT, VAULT, new), (CHAIN, CHAIN, new)]
+    accepts = {accept_digest(*one) for one in accepted}
+    assert len(digests | accepts) == len(variants) + 4
 
 
 def test_ids_commit_to_coin_place_and_terms() -> None:

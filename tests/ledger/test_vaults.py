@@ -5,11 +5,11 @@ from msgspec.structs import replace
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.checks import SignatureWrong
-from bystack.ledger.coins import CoinMissing
+from bystack.ledger.effects import BlsCheck
+from bystack.ledger.policies import Bls
 from bystack.ledger.satisfaction import PolicyUnsatisfied
-from bystack.ledger.terms import TermsInvalid
+from bystack.ledger.terms import TermsInvalid, terms_hash
 from bystack.ledger.transactions import (
-    Action,
     Approval,
     DepositLock,
     NoWitness,
@@ -20,7 +20,7 @@ from bystack.ledger.transactions import (
     TreasuryLock,
     VaultLock,
 )
-from bystack.ledger.vault_building import NO_SPONSOR, Sponsor, build_create
+from bystack.ledger.vault_building import NO_SPONSOR, Sponsor, build_create, build_order
 from bystack.ledger.vault_errors import (
     AnchorMismatch,
     ApprovalInvalid,
@@ -28,32 +28,29 @@ from bystack.ledger.vault_errors import (
     BucketExceeded,
     CreateSpendsNothing,
     ForeignVaultCoin,
-    NotAnAnchor,
-    OneOperation,
     OrderOutputInvalid,
     OrderUnit,
-    OutputsMismatch,
     PendingInOrder,
-    RemainderMismatch,
     SeqMismatch,
     SponsorInvalid,
     TermsUnknown,
     TierUnknown,
     Underfunded,
-    VaultFee,
     VaultFrozen,
 )
 from bystack.ledger.vault_operations import (
     Freeze,
     Order,
-    Touch,
     encode_operation,
     extra_weight,
     guard_hash,
+    operation_digest,
     outputs_hash,
 )
 from bystack.ledger.vault_state import first_state
-from bystack.ledger.vaults import anchor_outpoint_after, spent_anchor, vault_effects
+from bystack.ledger.vaults import anchor_outpoint_after, spent_anchor
+from bystack.primitives import bls
+from bystack.primitives.codec import encode
 from tests.ledger.vault_world import (
     CHAIN,
     EVERYBODY,
@@ -115,6 +112,15 @@ class TestCreate:
         body = replace(tx.body, inputs=())
         with pytest.raises(CreateSpendsNothing):
             world.judge(world.signed(body, NoWitness()))
+
+    def test_sponsors_have_policy_locks(self, world: World) -> None:
+        tx = world.create(usual_terms(), world.sponsor())
+        coin, _ = world.deposit(5)
+        with pytest.raises(SponsorInvalid):
+            world.judge(edited(world, tx, inputs=(*tx.body.inputs, coin)))
+        retired = Output(BTM, 1, RetireLock(b""))
+        with pytest.raises(SponsorInvalid):
+            world.judge(edited(world, tx, outputs=(*tx.body.outputs, retired)))
 
     def test_anchor_carries_the_id(self, world: World) -> None:
         tx = world.create(usual_terms(), world.sponsor())
@@ -277,73 +283,6 @@ class TestOrder:
 GOLD_OTHER = b"\x03" * 32
 
 
-class TestLayout:
-    def test_exactly_the_outputs_in_order(self, world: World) -> None:
-        tx = world.order([pay(5), pay(6, to="bob")], [world.deposit(90)])
-        anchor, first, second, rest, back = tx.body.outputs
-        for outputs, error in (
-            ((first, second, anchor, rest, back), AnchorMismatch),
-            ((), AnchorMismatch),
-            ((anchor, second, first, rest, back), OutputsMismatch),
-            ((anchor, first, rest, back), OutputsMismatch),
-            ((anchor, first, replace(second, amount=7), rest, back), OutputsMismatch),
-            ((anchor, first, second, back), VaultFee),
-            ((anchor, first, second, replace(rest, amount=78), back), VaultFee),
-            ((anchor, first, second, replace(rest, asset=GOLD), back), VaultFee),
-            ((anchor, first, second, back, rest), RemainderMismatch),
-            ((anchor, first, second, replace(rest, amount=80), back), RemainderMismatch),
-            ((anchor, first, second, rest, replace(rest, amount=1)), SponsorInvalid),
-        ):
-            with pytest.raises(error):
-                world.judge(edited(world, tx, outputs=outputs))
-
-    def test_split_remainder(self, world: World) -> None:
-        tx = world.order([pay(5)], [world.deposit(90)])
-        anchor, paid, rest, back = tx.body.outputs
-        halves = (replace(rest, amount=42), replace(rest, amount=43))
-        with pytest.raises(RemainderMismatch):
-            world.judge(edited(world, tx, outputs=(anchor, paid, *halves, back)))
-
-    def test_sponsors_have_policy_locks_after_the_vault(self, world: World) -> None:
-        tx = world.touch()
-        deposit = world.deposit(9)
-        with pytest.raises(SponsorInvalid):
-            world.judge(edited(world, tx, inputs=(*tx.body.inputs, deposit[0])))
-        with pytest.raises(SponsorInvalid):
-            world.judge(
-                edited(world, tx, outputs=(*tx.body.outputs, Output(BTM, 1, RetireLock(b""))))
-            )
-        order = world.order([pay(5)], [deposit])
-        anchor, coin, sponsor = order.body.inputs
-        late = world.deposit(9)
-        with pytest.raises(SponsorInvalid):
-            world.judge(edited(world, order, inputs=(anchor, coin, sponsor, late[0])))
-
-    def test_anchor_comes_first(self, world: World) -> None:
-        tx = world.touch()
-        with pytest.raises(NotAnAnchor):
-            world.judge(edited(world, tx, inputs=tuple(reversed(tx.body.inputs))))
-
-    def test_every_coin_exists(self, world: World) -> None:
-        tx = world.touch()
-        del world.coins[tx.body.inputs[1]]
-        with pytest.raises(CoinMissing):
-            world.judge(tx)
-
-    def test_one_operation(self, world: World) -> None:
-        tx = world.touch()
-        touch, operation = tx.witnesses[-1], Touch(0, 0)
-        assert isinstance(touch, Approval)
-        with pytest.raises(OneOperation):
-            vault_effects(world, tx, 1, operation, touch, world.height, CHAIN)
-        two = edited(world, tx, actions=tx.body.actions * 2)
-        with pytest.raises(OneOperation):
-            world.judge(two)
-        beside = edited(world, tx, actions=(*tx.body.actions, Action(2, b"")))
-        with pytest.raises(OneOperation):
-            world.judge(beside)
-
-
 class TestApproval:
     def test_reveals_the_terms_in_force(self, world: World) -> None:
         tx = world.touch()
@@ -365,6 +304,28 @@ class TestApproval:
             world.judge(approved_by(tx, replace(approved, signatures=(surplus,))))
         with pytest.raises(PolicyUnsatisfied):
             world.judge(approved_by(tx, replace(approved, signatures=((b"",),))))
+
+
+def test_a_group_key_orders() -> None:
+    """A tier of a BLS group key: one check of that key, over the order's digest."""
+    secret = bls.key_gen(b"a federation's group key of 32 B!")
+    group = Bls(bls.sk_to_pk(secret))
+    first = replace(usual_terms().tiers[0], policy=group)
+    terms = replace(usual_terms(), tiers=(first,))
+    world = World()
+    world.terms, state = terms, replace(world.state, terms=terms_hash(terms))
+    world.coins[world.anchor] = replace(world.coins[world.anchor], state=encode(state))
+    world.fill_buckets()
+    order, coin = Order(0, 0, (pay(5),)), world.deposit(9)
+    digest = operation_digest(CHAIN, world.vault, 0, order)
+    body = build_order(world.at(world.anchor), terms, order, [coin], world.sponsor())
+    signed = Approval(encode(terms), ((bls.sign(secret, digest),),))
+    tx = world.signed(body, signed)
+    checks = world.judge(tx).checks
+    assert BlsCheck(group.key, digest, signed.signatures[0][0]) in checks
+    other = Approval(encode(terms), ((bls.sign(secret, bytes(32)),),))
+    with pytest.raises(SignatureWrong):
+        world.judge(approved_by(tx, other))
 
 
 def test_anchor_before_and_after(world: World) -> None:
