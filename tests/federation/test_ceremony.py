@@ -4,18 +4,25 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
-from bystack.federation.blame import convict
+from bystack.federation.blame import Verdict, convict
 from bystack.federation.ceremony import Ceremony
 from bystack.federation.certificates import verify_key_certificate
 from bystack.federation.events import Aborted, Broadcast, Deadline, Done, Persist, Received, Retry
 from bystack.federation.members import MemberUnknown
-from bystack.federation.messages import SessionForeign, SignatureForged, Signed, Transcript
+from bystack.federation.messages import (
+    SessionForeign,
+    SignatureForged,
+    Signed,
+    Transcript,
+    sign_message,
+)
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 from .stage import SUPERS, Network, dice, secret, session
-from .villains import CATALOGUE, Villain
+from .villains import CATALOGUE, Villain, WrongPartial, WrongProof
 
 
 def expire(network):
@@ -75,7 +82,7 @@ def test_a_third_party_finds_the_same_verdict_from_the_bytes(kind):
 
 def test_evidence_convicts_for_members_that_never_saw_the_crime():
     held = session()
-    villain = CATALOGUE[[k.__name__ for k in CATALOGUE].index("WrongProof")](held, 1)
+    villain = WrongProof(held, 1)
     network = Network(held, villain)
     network.run()
     outside = Network(held, Villain(held, 1))
@@ -114,6 +121,35 @@ def test_a_lost_certification_is_made_good_by_the_certificate():
     network.handle(2, Retry())
     network.run()
     assert network.result(2).certificate == network.result(0).certificate
+
+
+def test_a_contradiction_ends_the_attempt_at_once():
+    """Whoever holds two hellos of one member waits for nobody else."""
+    held = session()
+    network, other = Network(held), Network(held)
+    hellos = [m for to, m in other.wires if to == 0 and m.sender == 1]
+    second = sign_message(
+        held, 1, replace(hellos[0].body, key=dice("other")[:-1] + b"\0"), secret(1)
+    )
+    network.wires.clear()
+    for message in (hellos[0], second):
+        network.handle(0, Received(message))
+    assert network.result(0) == Aborted((Verdict(1, "Equivocated", 0),), (), certified=False)
+    assert network.machines[0].turn is None
+
+
+def test_a_bad_certification_ends_nothing_for_those_who_certified():
+    """Another may have received a good one: then the key exists, and the certificate proves it."""
+    held = session()
+    network = Network(held, WrongPartial(held, 1))
+    network.run()
+    assert network.result(0) is None and network.machines[0].turn == 4
+    good = Villain(held, 1)
+    good.heard = network.villain.heard
+    network.handle(2, Received(good.sign(good.certify(2))))
+    assert isinstance(network.result(2), Done)
+    network.run()
+    assert network.result(0).certificate == network.result(2).certificate
 
 
 def test_deadlines_of_rounds_that_are_over_do_nothing():

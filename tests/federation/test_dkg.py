@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bystack.federation import dkg
 from bystack.federation.blame import Convicted
@@ -132,6 +133,19 @@ def test_complaints_lead_to_openings_and_never_to_a_key():
     assert [(v.member, v.rule) for v in verdicts] == [(1, "ComplaintFalse")]
 
 
+def test_a_member_that_complains_keeps_no_sum_of_bad_shares():
+    held = session()
+    greeted = greet(held)
+    dealt = deal(held, greeted)
+    body = dealt[1].message.body
+    dealing = body.dealings[0]
+    broken = tuple(replace(share, sealed=bytes(48)) for share in dealing.shares)
+    wrong = replace(body, dealings=(replace(dealing, shares=broken),))
+    sent = [dealt[0].message, sign_message(held, 1, wrong, secret(1)), dealt[2].message]
+    state = dkg.round_two(dealt[0], sent, secret(0))
+    assert state.message.body.complaints == (Complaint(1, 0, 1),) and state.shares == ()
+
+
 def test_the_guilty_stop_the_round():
     held = session()
     greeted = greet(held)
@@ -151,6 +165,9 @@ def test_a_certificate_of_another_session_is_not_accepted():
         finished[each.id] = (certified, dkg.finish(certified[0], said(certified)))
     with pytest.raises(dkg.CertificateForeign):
         dkg.accept(finished[held.id][0][1], finished[other.id][1].certificate)
+    moved = replace(finished[held.id][1].certificate, session=other)
+    with pytest.raises(dkg.CertificateForeign):
+        dkg.accept(finished[held.id][0][1], moved)
     accepted = dkg.accept(finished[held.id][0][1], finished[held.id][1].certificate)
     assert accepted.shares == finished[held.id][0][1].shares
 

@@ -404,6 +404,15 @@ class ForeignComplaint(Villain):
         return Acknowledge(self.receipts(1), (Complaint(third, 0, self.victim_index),))
 
 
+class RepeatedComplaint(Villain):
+    """The same complaint many times, to make the dealer answer as often."""
+
+    guilty = "ComplaintForeign"
+
+    def acknowledge(self, to):
+        return Acknowledge(self.receipts(1), (Complaint(self.victim, 0, self.own[0]),) * 3)
+
+
 class SelfComplaint(Villain):
     guilty = "ComplaintForeign"
 
