@@ -44,7 +44,7 @@ from bystack.p2p.reports import (
     Message,
     PeerInfo,
 )
-from bystack.p2p.roster import Roster, Session, names
+from bystack.p2p.roster import Roster, Session, name, names
 from bystack.p2p.transport import (
     Ending,
     Link,
@@ -172,15 +172,15 @@ class Host:
 
     def ban(self, target: bytes | str, seconds: float) -> None:
         """Refuse a node id (32 bytes) or an address ("host" or "host:port") for a time."""
-        name = _name(target)
-        self.book.ban(name, min(MAX_INT, int(self._wall() + seconds)))
+        banned = name(target)
+        self.book.ban(banned, min(MAX_INT, int(self._wall() + seconds)))
         for session in list(self._roster.everyone):
-            if name in session.names:
+            if banned in session.names:
                 session.link.close("Banned")
 
     def unban(self, target: bytes | str) -> None:
         """Lift a ban."""
-        self.book.unban(_name(target))
+        self.book.unban(name(target))
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """The connected peers, in order of node id."""
@@ -280,15 +280,12 @@ class Host:
             ending = await self._converse(secured, role, target, began)
         except Invalid as error:
             ending = Ending(error.rule, error)
-            self._roster.blame((target.address.host,), error, self._now())
+            self._refuse((target.address.host,), error)
         except Exception:
             ending = Ending("Crashed")
             _log.exception("peer session crashed", address=str(target.address))
         finally:
             await trio.aclose_forcefully(stream)
-        if ending.error is not None:
-            self._roster.refused[ending.reason] += 1
-            _log.info("peer refused", address=str(target.address), reason=str(ending.error))
         return ending
 
     async def _secure(self, stream: trio.abc.Stream, role: Role) -> SecureStream:
@@ -339,7 +336,7 @@ class Host:
         """Make a proved connection the one to its peer, or close it for the one there is."""
         roster, peer = self._roster, proved.peer
         if session.role is Role.DIALER:
-            roster.nodes[str(session.address)] = peer
+            roster.met(session.address, peer)
             self.book.answered(str(session.address), self._now())
         if self.book.banned(self._now(), peer.hex()):
             return link.close("Banned")
@@ -379,13 +376,17 @@ class Host:
         """Strike a session off, whatever ended it, and say so before its peer may be back."""
         self._roster.everyone.discard(session)
         if ending.error is not None:
-            self._roster.blame(session.blamed, ending.error, self._now())
+            self._refuse(session.blamed, ending.error)
         try:
             if self._roster.sessions.get(session.peer) is session:
                 del self._roster.sessions[session.peer]
                 await self._inbox.send(Lost(session.peer, ending.reason))
         finally:
             self._gone.pop(session).set()
+
+    def _refuse(self, blamed: tuple[str, ...], error: Invalid) -> None:
+        self._roster.blame(blamed, error, self._now())
+        _log.info("peer refused", peer=blamed, reason=str(error))
 
     def _now(self) -> int:
         return int(self._wall())
@@ -394,7 +395,3 @@ class Host:
         if len(payload) > self._config.caps.get(kind, -1):
             raise Misuse(f"kind {kind} carries no payload of {len(payload)} bytes")
         return message(kind, payload)
-
-
-def _name(target: bytes | str) -> str:
-    return target.hex() if isinstance(target, bytes) else target

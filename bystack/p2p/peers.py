@@ -7,6 +7,7 @@ Times are whole seconds of the wall clock, passed in. A name is a node id in hex
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from random import Random
 from typing import Annotated, Final
@@ -74,6 +75,7 @@ class PeerBook:
     def __init__(self) -> None:
         self.revision = 0
         self._known: dict[str, KnownAddress] = {}
+        self._sources: Counter[str] = Counter()
         self._scores: dict[str, Score] = {}
         self._bans: dict[str, int] = {}
 
@@ -85,6 +87,7 @@ class PeerBook:
             raise WrongFormat(format=stored.format, expected=FORMAT)
         book = cls()
         book._known = {str(parse(_text(entry.address))): entry for entry in stored.addresses}
+        book._sources = Counter(_text(entry.source) for entry in stored.addresses)
         book._scores = {_text(score.name): score for score in stored.scores}
         book._bans = {_text(ban.name): ban.until for ban in stored.bans}
         return book
@@ -118,11 +121,12 @@ class PeerBook:
         origin = _source_group(source)
         if str(address) in self._known or not is_hearsay(address, source):
             return False
-        if sum(entry.source == _bytes(origin) for entry in self._known.values()) >= MAX_PER_SOURCE:
+        if self._sources[origin] >= MAX_PER_SOURCE:
             return False
         if len(self._known) >= MAX_KNOWN and not self._drop_worst():
             return False
         self._known[str(address)] = KnownAddress(_bytes(str(address)), _bytes(origin), 0, 0, 0)
+        self._sources[origin] += 1
         self.revision += 1
         return True
 
@@ -139,7 +143,10 @@ class PeerBook:
 
     def forget(self, text: str) -> None:
         """Drop an address: it is our own, or another chain's."""
-        if self._known.pop(text, None) is not None:
+        entry = self._known.pop(text, None)
+        if entry is not None:
+            self._sources[_text(entry.source)] -= 1
+            self._sources += Counter()  # sources at zero are forgotten
             self.revision += 1
 
     def candidate(

@@ -22,6 +22,7 @@ from bystack.p2p.reports import HostConfig, PeerInfo
 from bystack.primitives.errors import Invalid
 
 NOBODY: Final = NodeId(b"")
+MAX_MET: Final = 4096
 MAX_INBOUND_PER_HOST: Final = 8
 INBOUND_RATE: Final = Rate(per_second=2, burst=40)
 YOUNG_SECONDS: Final = 10.0
@@ -68,6 +69,11 @@ class Session:
     def names(self) -> tuple[str, ...]:
         """All names this peer may be banned by."""
         return (str(self.address), *self.blamed)
+
+
+def name(target: bytes | str) -> str:
+    """The name of a node id, or of an address as it is written."""
+    return target.hex() if isinstance(target, bytes) else target
 
 
 def names(target: Target) -> tuple[str, ...]:
@@ -139,6 +145,13 @@ class Roster:
             return False
         return (new.role is Role.DIALER) == (self._node < peer)
 
+    def met(self, address: Address, peer: NodeId) -> None:
+        """Remember who answered at an address we dialled; the oldest such memory makes room."""
+        self.nodes.pop(str(address), None)
+        self.nodes[str(address)] = peer
+        if len(self.nodes) > MAX_MET:
+            del self.nodes[next(iter(self.nodes))]
+
     def drop_kept(self, peer: bytes) -> None:
         """Stop keeping the addresses of a peer."""
         for text, target in list(self.kept.items()):
@@ -154,7 +167,8 @@ class Roster:
         return False
 
     def blame(self, names: Iterable[str], error: Invalid, now: int) -> None:
-        """Charge a broken rule to those who bear it."""
+        """Count a broken rule, and charge it to those who bear it."""
+        self.refused[error.rule] += 1
         if cost := points(error):
             self.score(names, cost, now)
 

@@ -112,6 +112,10 @@ def test_one_source_cannot_fill_the_book() -> None:
     book.learn("8.200.0.1:1", "9.9.2.2")  # the same /16
     assert len(book) == MAX_PER_SOURCE
     assert book.learn("8.200.0.1:1", "7.7.7.7")
+    again = PeerBook.restore(book.encode())
+    assert not again.learn("8.201.0.1:1", "9.9.3.3")
+    again.forget("8.0.0.1:1")
+    assert again.learn("8.201.0.1:1", "9.9.3.3")
 
 
 def test_the_book_is_bounded_and_keeps_what_answered() -> None:

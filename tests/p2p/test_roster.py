@@ -11,7 +11,7 @@ from bystack.p2p.identity import NodeId
 from bystack.p2p.peers import PeerBook
 from bystack.p2p.queues import Class
 from bystack.p2p.reports import HostConfig
-from bystack.p2p.roster import MAX_INBOUND_PER_HOST, Roster, Session
+from bystack.p2p.roster import MAX_INBOUND_PER_HOST, MAX_MET, Roster, Session
 from bystack.primitives.errors import Misuse
 from tests.p2p.people import CHAIN, MAGIC
 
@@ -109,6 +109,7 @@ def test_faults_are_charged_to_host_and_node() -> None:
     state.blame(peer.blamed, WrongChain(), NOW)
     assert state.book.score(HIGH.hex(), NOW) == BREACH_POINTS
     assert state.book.score("8.8.8.8", NOW) == 2 * BREACH_POINTS
+    assert state.refused == {"TlsFailed": 1, "UnknownKind": 1, "WrongChain": 1}
     for _ in range(3):
         state.blame(peer.blamed, UnknownKind(), NOW)
     assert state.book.banned(NOW, "8.8.8.8")
@@ -139,3 +140,11 @@ def test_configurations_that_are_our_own_mistake() -> None:
     for chain, magic, caps in ((b"", MAGIC, {}), (CHAIN, b"", {}), (CHAIN, MAGIC, {15: 1})):
         with pytest.raises(Misuse):
             HostConfig(chain, magic, caps=caps)
+
+
+def test_who_answered_where_is_remembered_within_bounds() -> None:
+    state = roster()
+    for port in range(MAX_MET + 10):
+        state.met(Address("8.8.8.8", port), HIGH)
+    assert len(state.nodes) == MAX_MET
+    assert "8.8.8.8:9" not in state.nodes and "8.8.8.8:10" in state.nodes

@@ -152,6 +152,7 @@ def talk(script: Callable[[Ends], Awaitable[None]], pair: Pair = memory_stream_p
             nursery.start_soon(ends.run_alice)
             nursery.start_soon(ends.run_bob)
             await ends.open.wait()
+            await trio.testing.wait_all_tasks_blocked()  # open for Bob, too
             await script(ends)
 
     run(main)
