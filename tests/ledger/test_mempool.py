@@ -113,7 +113,13 @@ def test_known_and_cheap_ones_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("fee", "heavy", "wins"),
-    [(1_001, 100, True), (1_000, 100, False), (1_001, 101, False), (1_500, 140, True)],
+    [
+        (1_001, 100, True),
+        (1_000, 100, False),
+        (1_000, 90, False),
+        (1_100, 110, False),
+        (1_500, 140, True),
+    ],
 )
 def test_replacement_needs_a_higher_fee_and_rate(fee: int, heavy: int, wins: bool) -> None:
     pool = pool_of(FIRST)
@@ -209,6 +215,11 @@ def test_in_a_sponsors_coin_fees_decide() -> None:
     pool.admit(operation(GUARD, [ANCHOR], [A], 1_001))
 
 
+def test_precedence_holds_at_one_vault_only() -> None:
+    pool = pool_of(operation(ORDER, [ANCHOR], [A], 1_000))
+    refuse(pool, operation(GUARD, [DEPOSIT], [A], 1_000), FeeNotHigher)
+
+
 def test_sponsors_bring_confirmed_coins() -> None:
     refuse(pool_of(FIRST), operation(ORDER, [ANCHOR], [out(FIRST)], 1_000), SponsorUnconfirmed)
 
@@ -237,6 +248,14 @@ def test_eviction_takes_descendants() -> None:
     others = [waiting([outpoint(n)], 3_000) for n in range(100, 118)]
     pool = pool_of(parent, *others, child, max_weight=2_000)
     assert pool.admit(waiting([B], 4_000)) == (parent, child)
+
+
+def test_eviction_spares_a_parent_whose_child_pays() -> None:
+    parent = waiting([A], 20)
+    child = waiting([out(parent)], 50_000)
+    others = [waiting([outpoint(n)], 3_000 + n) for n in range(100, 118)]
+    pool = pool_of(parent, child, *others, max_weight=2_000)
+    assert pool.admit(waiting([B], 4_000)) == (others[0], others[1])
 
 
 def test_eviction_spares_whom_the_newcomer_builds_on() -> None:
