@@ -1,0 +1,257 @@
+"""The one task that owns the main chain: sync machine, gossip machine, pool; one inbox, no locks.
+
+Everything that changes the chain or the pool comes through the inbox: what peers send, ticks,
+transactions and blocks of our own. Readers look at the store and at `machine.line` directly; these
+change between two events only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, assert_never
+
+import structlog
+import trio
+
+from bystack.ledger.mempool import Mempool
+from bystack.ledger.transactions import Transaction
+from bystack.mainchain import events as sync
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.messages import MainMessage, decode_message, encode_message
+from bystack.mainchain.sync import Sync
+from bystack.node.chainstore import ChainStore
+from bystack.node.mainchain.admission import MainRules
+from bystack.node.mainchain.relay import Relay
+from bystack.node.mainchain.serving import Serving
+from bystack.node.mainchain.shelf import Shelf
+from bystack.node.mainchain.signals import Signal
+from bystack.node.mainchain.switching import Decision, Switcher
+from bystack.node.mainchain.wire import GOSSIP, URGENCY
+from bystack.node.pool import Pool
+from bystack.node.verifier import Verifier
+from bystack.p2p.host import Connected, Host, Lost, Message
+from bystack.primitives.errors import Invalid
+
+INBOX: Final = 64
+MALFORMED_POINTS: Final = 50
+DEEP: Final = 10
+TICK_SECONDS: Final = 1.0
+
+log = structlog.get_logger("mainchain")
+
+
+@dataclass(eq=False)
+class Request:
+    """Work handed to the task from outside, and the answer to it."""
+
+    work: Transaction | Block
+    done: trio.Event = field(default_factory=trio.Event)
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed."""
+
+
+DriverEvent = Connected | Lost | Message | Request | Tick
+
+
+class Driver:
+    """Owns the chain of one process. Start `run` in a nursery; `submit` and `hand_in` from any."""
+
+    def __init__(self, store: ChainStore, host: Host, wall: Callable[[], float]) -> None:
+        stored = store.load()
+        self.store, self.host = store, host
+        self.machine = Sync(stored.tree, stored.connected, stored.at_hand)
+        self.changed = Signal()
+        self.verifier = Verifier()
+        height = self.machine.tip.header.height + 1
+        rules = MainRules(store.params)
+        self.pool = Pool(Mempool(height), rules, store.coins.fetch, self.verifier)
+        self.relay = Relay(self.pool, host)
+        self.deepest = 0
+        self._wall = wall
+        self._shelf = Shelf(store)
+        self._switcher = Switcher(store, stored.tree, self.verifier)
+        self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
+        self._serving: Serving | None = None
+        self._refused: sync.Refused | None = None
+
+    # For others
+
+    @property
+    def syncing(self) -> bool:
+        """Whether blocks of a better chain are on their way."""
+        ahead = self.machine.tree.best().work > self.machine.tip.work
+        return ahead or self.machine.source is not None
+
+    async def submit(self, tx: Transaction) -> None:
+        """Take a transaction into the pool and relay it; raises the rule by which it is refused."""
+        await self._ask(Request(tx))
+
+    async def hand_in(self, block: Block) -> None:
+        """Connect a block of our own; raises the rule it breaks. A stale one is kept beside."""
+        await self._ask(Request(block))
+
+    async def _ask(self, request: Request) -> None:
+        await self._inbox.send(request)
+        await request.done.wait()
+        if request.error is not None:
+            raise request.error
+
+    # The task
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Handle events until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._serving = Serving(self.host, self.store, nursery)
+            nursery.start_soon(self._hear)
+            nursery.start_soon(self._tick)
+            task_status.started()
+            async for event in self._events:
+                await self._take(event)
+                await self._flush()
+
+    async def _hear(self) -> None:
+        async for event in self.host.events:
+            await self._inbox.send(event)
+
+    async def _tick(self) -> None:
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            await self._inbox.send(Tick())
+
+    async def _take(self, event: DriverEvent) -> None:
+        match event:
+            case Connected(peer):
+                await self._join(peer)
+            case Lost(peer):
+                await self._leave(peer)
+            case Message(peer, kind, payload) if kind == GOSSIP:
+                await self.relay.hear(peer, payload, trio.current_time())
+            case Message(peer, kind, payload):
+                await self._receive(peer, kind, payload)
+            case Request():
+                await self._answer(event)
+            case Tick():
+                await self._sync(sync.Tick())
+                await self.relay.tick(trio.current_time())
+            case _:
+                assert_never(event)
+
+    async def _join(self, peer: bytes) -> None:
+        if self._serving:
+            self._serving.join(peer)
+        await self._sync(sync.Joined(peer))
+        await self.relay.join(peer, trio.current_time())
+
+    async def _leave(self, peer: bytes) -> None:
+        if self._serving:
+            self._serving.leave(peer)
+        await self._sync(sync.Left(peer))
+        await self.relay.leave(peer, trio.current_time())
+
+    async def _receive(self, peer: bytes, kind: int, payload: bytes) -> None:
+        try:
+            message = decode_message(kind, payload)
+        except Invalid as error:
+            return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
+        await self._sync(sync.Received(peer, message))
+
+    async def _answer(self, request: Request) -> None:
+        """The boundary of a request: a rule it breaks is its own answer, not our end."""
+        try:
+            match request.work:
+                case Transaction() as tx:
+                    await self.relay.admit(tx, trio.current_time())
+                case Block() as block:
+                    await self._make(block)
+        except Invalid as error:
+            request.error = error
+        finally:
+            request.done.set()
+
+    async def _make(self, block: Block) -> None:
+        self._refused = None
+        await self._sync(sync.Made(block))
+        refused: sync.Refused | None = self._refused
+        if refused is not None and refused.block == block.id:
+            raise refused.reason
+
+    # What the sync machine asks for
+
+    async def _sync(self, event: sync.Event) -> None:
+        todo = deque(self.machine.handle(event, self._now()))
+        while todo:
+            match todo.popleft():
+                case sync.Switch() as switch:
+                    todo.extend(await self._switch(switch))
+                case action:
+                    self._perform(action)
+
+    def _perform(self, action: sync.Action) -> None:
+        match action:
+            case sync.Send(peer, message):
+                self._send(peer, message)
+            case sync.Broadcast(message):
+                self.host.broadcast(*encode_message(message), URGENCY[type(message)])
+            case sync.Serve(peer, ids) if self._serving:
+                self._serving.ask(peer, ids)
+            case sync.KeepHeaders(entries):
+                self._shelf.keep_headers(entries)
+            case sync.KeepBlock(block):
+                self._shelf.keep_block(block)
+            case sync.Penalise(peer, points, reason):
+                self.host.penalise(peer, points, reason)
+            case sync.Serve() | sync.Switch():
+                return  # nobody is served before the task runs; switches are made in `_sync`
+
+    def _send(self, peer: bytes, message: MainMessage) -> None:
+        kind, payload = encode_message(message)
+        self.host.send(peer, kind, payload, URGENCY[type(message)])
+
+    async def _switch(self, switch: sync.Switch) -> list[sync.Action]:
+        """Make the switch or refuse it, and hear what the machine wants next."""
+        decision = await self._switcher.judge(switch, self._shelf.blocks)
+        if isinstance(decision, sync.Refused):
+            log.warning("block refused", block=decision.block.hex(), reason=str(decision.reason))
+            self._refused = decision
+            self._shelf.keep_refusal(decision.block)
+            return self.machine.handle(decision, self._now())
+        await self.store.commit_switch({**self._shelf.take(), **decision.changes}, decision.delta)
+        actions = self.machine.handle(sync.Switched(), self._now())
+        await self._settle(decision)
+        self._report(decision)
+        self.changed.notify()
+        return actions
+
+    async def _settle(self, decision: Decision) -> None:
+        """Let the pool follow the chain."""
+        height, now = self.machine.tip.header.height + 1, trio.current_time()
+        if decision.move.leaving:
+            fresh = await self.pool.replace(decision.undone, decision.done, height)
+        else:
+            fresh = await self.pool.connect(decision.done, height)
+        await self.relay.announce(fresh, now)
+
+    def _report(self, decision: Decision) -> None:
+        tip, depth = self.machine.tip, len(decision.move.leaving)
+        self.deepest = max(self.deepest, depth)
+        facts: dict[str, Any] = {"height": tip.header.height, "id": tip.id.hex()}
+        if depth > DEEP:
+            log.error("deep reorganisation", depth=depth, **facts)
+        elif depth:
+            log.info("reorganisation", depth=depth, **facts)
+        else:
+            log.debug("connected", blocks=len(decision.move.joining), **facts)
+
+    async def _flush(self) -> None:
+        changes = self._shelf.take()
+        if changes:
+            await self.store.commit(changes)
+
+    def _now(self) -> int:
+        return int(self._wall())

@@ -1,0 +1,72 @@
+"""RPC about issued assets and vaults: what the chain itself records of them."""
+
+from __future__ import annotations
+
+from bystack.ledger.transactions import PendingLock, TreasuryLock
+from bystack.ledger.vault_state import decode_state
+from bystack.mainchain.actions import registration_of
+from bystack.node import amounts_text
+from bystack.node.ipc import RemoteError
+from bystack.node.mainchain.driver import Driver
+from bystack.node.mainchain.forms import Json, coins_form
+from bystack.node.mainchain.reading import NOT_FOUND, Reader
+from bystack.node.rpc import Hash, Methods
+from bystack.primitives.plain import to_plain
+
+
+class AssetMethods:
+    """Answers from the registrations and the index of vaults."""
+
+    def __init__(self, driver: Driver, reader: Reader) -> None:
+        self._driver, self._reader = driver, reader
+        self._store = driver.store
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        methods.add("getassetinfo", self.asset, help="An issued asset, by its id.")
+        methods.add("listvaults", self.vaults, help="The ids of all vaults.")
+        methods.add("getvault", self.vault, help="A vault: its state and every coin it holds.")
+
+    def asset(self, asset: Hash) -> Json:
+        """What was registered when the asset was issued, and how much there is of it."""
+        coin = self._reader.asset(bytes.fromhex(asset))
+        if coin is None:
+            raise RemoteError(NOT_FOUND, "No such asset was issued")
+        record = registration_of(coin)
+        definition = record.definition
+        return {
+            "asset": asset.lower(),
+            **to_plain(definition),
+            "divisible": bool(definition.divisible),
+            "fungible": bool(definition.fungible),
+            "issuance": record.issuance.hex(),
+            "issued": record.issued,
+            "issued_value": amounts_text.show(record.issued, definition.decimals),
+        }
+
+    def vaults(self) -> list[str]:
+        """Ids, ascending."""
+        return [id.hex() for id in self._store.vaults()]
+
+    def vault(self, vault: Hash) -> Json:
+        """The anchor's state, the sums per asset and the coins."""
+        id = bytes.fromhex(vault)
+        anchor = self._store.anchor(id)
+        if anchor is None:
+            raise RemoteError(NOT_FOUND, "No such vault")
+        place, coin = anchor
+        coins = list(self._store.vault_coins(id))
+        holdings: dict[str, int] = {}
+        for _, one in coins:
+            name = one.asset.hex()
+            holdings[name] = holdings.get(name, 0) + one.amount
+        others = [(p, c) for p, c in coins if p != place]
+        return {
+            "vault": id.hex(),
+            "anchor": {"txid": place.transaction.hex(), "vout": place.index, "height": coin.height},
+            "state": to_plain(decode_state(coin.state)),
+            "holdings": {name: amount for name, amount in sorted(holdings.items()) if amount},
+            "treasury": sum(isinstance(c.lock, TreasuryLock) for _, c in others),
+            "pending": sum(isinstance(c.lock, PendingLock) for _, c in others),
+            "coins": coins_form(others, self._store.params),
+        }

@@ -1,0 +1,89 @@
+"""RPC about blocks and headers: names and fields as in Bitcoin Core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bystack.mainchain.chain import Entry, median_time
+from bystack.mainchain.params import chain_id
+from bystack.node.mainchain.driver import Driver
+from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
+from bystack.node.mainchain.reading import Reader
+from bystack.node.rpc import Hash, Height, Methods
+from bystack.primitives.codec import encode
+
+IN_SYNC_SECONDS = 24 * 3600
+
+
+class ChainMethods:
+    """Answers from the header tree and the stored blocks."""
+
+    def __init__(self, driver: Driver, reader: Reader) -> None:
+        self._driver, self._reader = driver, reader
+        self._params = driver.store.params
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        methods.add("getblockchaininfo", self.info, help="What the chain's state is.")
+        methods.add("getbestblockhash", self.best_hash, help="The id of the last block.")
+        methods.add("getblockcount", self.count, help="The height of the last block.")
+        methods.add("getblockhash", self.hash_at, help="The id of the block at a height.")
+        methods.add("getblockheader", self.header, help="A header, as fields or in hex.")
+        methods.add("getblock", self.block, help="A block: hex (0), ids (1), transactions (2).")
+
+    def info(self) -> Json:
+        """The chain's state."""
+        tip, best = self._reader.tip, self._driver.machine.tree.best()
+        height, headers = tip.header.height, best.header.height
+        return {
+            "chain": self._params.name,
+            "chain_id": chain_id(self._params).hex(),
+            "blocks": height,
+            "headers": headers,
+            "bestblockhash": tip.id.hex(),
+            "difficulty": difficulty(tip.header, self._params),
+            "time": tip.header.time,
+            "mediantime": median_time(tip),
+            "verificationprogress": 1.0 if headers <= height else height / headers,
+            "initialblockdownload": self._driver.syncing,
+            "chainwork": tip.work.hex(),
+            "size_on_disk": self._driver.store.size,
+            "pruned": False,
+            "warnings": "",
+        }
+
+    def best_hash(self) -> str:
+        """The id of the last block."""
+        return self._reader.tip.id.hex()
+
+    def count(self) -> int:
+        """The height of the last block."""
+        return self._reader.tip.header.height
+
+    def hash_at(self, height: Height) -> str:
+        """The id of the block at a height."""
+        return self._reader.id_at(height).hex()
+
+    def header(self, blockhash: Hash, verbose: bool = True) -> Any:
+        """A header as fields, or its bytes in hex."""
+        entry = self._reader.entry(bytes.fromhex(blockhash))
+        return self._form(entry) if verbose else encode(entry.header).hex()
+
+    def block(self, blockhash: Hash, verbosity: int | bool = 1) -> Any:
+        """A block in hex (0), with its transactions' ids (1) or with the transactions (2)."""
+        id = bytes.fromhex(blockhash)
+        data = self._reader.block_bytes(id)
+        if not verbosity:
+            return data.hex()
+        block = self._reader.block(id)
+        params = self._params
+        listed: list[Any] = (
+            [tx.id.hex() for tx in block.transactions]
+            if verbosity == 1
+            else [transaction_form(tx, params) for tx in block.transactions]
+        )
+        return {**self._form(self._reader.entry(id)), "size": len(data), "tx": listed}
+
+    def _form(self, entry: Entry) -> Json:
+        depth, following = self._reader.confirmations(entry), self._reader.following(entry)
+        return header_form(entry, self._params, confirmations=depth, following=following)

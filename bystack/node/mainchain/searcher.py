@@ -1,0 +1,29 @@
+"""A process that searches nonces: reads jobs, one a line, and answers each with a nonce or `-`.
+
+A job is `header start count seed engine`: header and seed in hex. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bystack.mainchain.blocks import decode_header
+from bystack.mainchain.work import engine_named, search
+
+
+def answer(line: str) -> str:
+    """The nonce of a job in hex, or `-`."""
+    header, start, count, seed, engine = line.split()
+    nonce = search(
+        decode_header(bytes.fromhex(header)),
+        int(start),
+        int(count),
+        bytes.fromhex(seed),
+        engine_named(engine),
+    )
+    return "-" if nonce is None else nonce.hex()
+
+
+if __name__ == "__main__":
+    for job in sys.stdin:
+        print(answer(job), flush=True)

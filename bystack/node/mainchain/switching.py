@@ -1,0 +1,138 @@
+"""Moving the connected chain: which blocks leave and join, what that does, one batch at the end.
+
+Fetch the blocks, their undo data and every coin they look up; decide, purely, what changes and
+which signatures are to be verified. Nothing is changed here: the driver commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import trio
+
+from bystack.ledger.coins import Coin, CoinView, Delta, Overlay
+from bystack.ledger.effects import Check
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.chain import Entry
+from bystack.mainchain.events import Refused, Switch
+from bystack.mainchain.params import Params
+from bystack.mainchain.transition import Undo, block_needs, connect_block, disconnect
+from bystack.mainchain.tree import HeaderTree
+from bystack.node.chainstore import ChainStore, connect_changes, disconnect_changes
+from bystack.node.verifier import Verifier
+from bystack.primitives.errors import Invalid, Misuse
+
+
+class Leaving(NamedTuple):
+    """A block to be undone."""
+
+    block: Block
+    undo: Undo
+
+
+class Joining(NamedTuple):
+    """A block to be connected, and the entries of its header and of the one before."""
+
+    block: Block
+    entry: Entry
+    parent: Entry
+
+
+class Move(NamedTuple):
+    """Blocks to undo, tip first, then blocks to connect, oldest first."""
+
+    leaving: tuple[Leaving, ...]
+    joining: tuple[Joining, ...]
+
+
+class Decision(NamedTuple):
+    """What a move changes, and per connected block the checks that must hold."""
+
+    move: Move
+    changes: Mapping[bytes, bytes | None]
+    delta: Delta
+    checks: tuple[tuple[Check, ...], ...]
+
+    @property
+    def undone(self) -> list[Transaction]:
+        """Ordinary transactions of the blocks undone, oldest first."""
+        blocks = [one.block for one in reversed(self.move.leaving)]
+        return [tx for block in blocks for tx in block.transactions[1:]]
+
+    @property
+    def done(self) -> list[Transaction]:
+        """Transactions of the blocks connected, coinbases included."""
+        return [tx for one in self.move.joining for tx in one.block.transactions]
+
+
+def decide(coins: CoinView, move: Move, params: Params) -> Decision | Refused:
+    """What the move does on top of `coins`, or the first block that breaks a rule, and which."""
+    overlay, changes = Overlay(coins), dict[bytes, bytes | None]()
+    checks: list[tuple[Check, ...]] = []
+    for block, undo in move.leaving:
+        overlay.apply(disconnect(undo))
+        changes |= disconnect_changes(block)
+    for block, entry, parent in move.joining:
+        try:
+            done = connect_block(overlay, block, parent, params)
+        except Invalid as error:
+            return Refused(block.id, error)
+        overlay.apply(done.delta)
+        changes |= connect_changes(entry, block, done.delta)
+        checks.append(done.checks)
+    return Decision(move, changes, overlay.delta(), tuple(checks))
+
+
+def needs(move: Move) -> set[Outpoint]:
+    """Every coin that deciding about a move looks up."""
+    wanted: set[Outpoint] = set()
+    for one in move.leaving:
+        wanted.update(change.outpoint for change in one.undo.created)
+        wanted.update(change.outpoint for change in one.undo.spent)
+    return wanted.union(*(block_needs(one.block) for one in move.joining))
+
+
+class Switcher:
+    """Fetches for a switch, decides, verifies. `fresh` are blocks not in the store yet."""
+
+    def __init__(self, store: ChainStore, tree: HeaderTree, verifier: Verifier) -> None:
+        self._store, self._tree, self._verifier = store, tree, verifier
+
+    async def judge(self, switch: Switch, fresh: Mapping[bytes, Block]) -> Decision | Refused:
+        """What the switch changes, signatures verified, or why it is refused."""
+        move = await trio.to_thread.run_sync(self._fetch, switch, fresh)
+        coins: Mapping[Outpoint, Coin] = await self._store.coins.fetch(needs(move))
+        decision = await trio.to_thread.run_sync(decide, coins, move, self._store.params)
+        if isinstance(decision, Refused):
+            return decision
+        wrong = await self._wrong(move.joining, decision.checks)
+        return wrong or decision
+
+    async def _wrong(
+        self, joining: Sequence[Joining], checks: Sequence[Sequence[Check]]
+    ) -> Refused | None:
+        for one, own in zip(joining, checks, strict=True):
+            try:
+                await self._verifier.require(own)
+            except Invalid as error:
+                return Refused(one.block.id, error)
+        return None
+
+    def _fetch(self, switch: Switch, fresh: Mapping[bytes, Block]) -> Move:
+        leaving = tuple(
+            Leaving(self._store.block(id), self._store.undo(id)) for id in switch.disconnect
+        )
+        blocks = [fresh.get(id) or self._store.block(id) for id in switch.connect]
+        joining = tuple(
+            Joining(block, self._entry(block.id), self._entry(block.header.previous))
+            for block in blocks
+        )
+        return Move(leaving, joining)
+
+    def _entry(self, id: bytes) -> Entry:
+        entry = self._tree.entry(id)
+        if entry is None:
+            raise Misuse(f"header {id.hex()} is not in the tree")
+        return entry

@@ -1,0 +1,52 @@
+"""What the main chain's peers exchange on which frame kind, and how urgent each message is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from bystack.ledger.transactions import MAX_TRANSACTION
+from bystack.mainchain.messages import (
+    CAPS,
+    Announce,
+    BlockMessage,
+    GetBlocks,
+    GetHeaders,
+    Headers,
+    MainMessage,
+    Missing,
+    Status,
+)
+from bystack.mainchain.params import Params, chain_id
+from bystack.p2p.gossip import Topic, payload_cap
+from bystack.p2p.host import Class, HostConfig
+from bystack.primitives.codec import encode
+
+GOSSIP: Final = 32
+TRANSACTIONS: Final = 0
+TOPIC = Topic(TRANSACTIONS, MAX_TRANSACTION)
+BLOCK_KIND: Final = 20
+"""The frame kind of a `BlockMessage`."""
+
+URGENCY: Mapping[type[MainMessage], Class] = {
+    Status: Class.BLOCK,
+    Announce: Class.BLOCK,
+    GetHeaders: Class.SYNC,
+    Headers: Class.SYNC,
+    GetBlocks: Class.SYNC,
+    BlockMessage: Class.SYNC,
+    Missing: Class.SYNC,
+}
+
+
+def host_config(params: Params, listen: str, peers: tuple[str, ...]) -> HostConfig:
+    """The peer network of this chain."""
+    caps = {**CAPS, GOSSIP: payload_cap([TOPIC])}
+    return HostConfig(chain_id(params), params.magic, listen, peers, caps=caps)
+
+
+def block_payload(block: bytes) -> bytes:
+    """The payload of a `BlockMessage`, made of the block's own bytes."""
+    return encode((msgspec.Raw(block),))

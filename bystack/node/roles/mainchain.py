@@ -1,0 +1,139 @@
+"""The main chain's process: store, peers, the task that owns the chain, the private socket."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from importlib.metadata import version
+
+import structlog
+import trio
+
+from bystack.ledger.transactions import PolicyLock
+from bystack.node import files
+from bystack.node.announce import socket_of
+from bystack.node.chainstore import ChainStore
+from bystack.node.ipc import RemoteError, Unavailable, connect, serve
+from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
+from bystack.node.mainchain.driver import Driver
+from bystack.node.mainchain.mining import mine_on
+from bystack.node.mainchain.reading import Reader
+from bystack.node.mainchain.rpc_assets import AssetMethods
+from bystack.node.mainchain.rpc_chain import ChainMethods
+from bystack.node.mainchain.rpc_network import NetworkMethods, reward_lock
+from bystack.node.mainchain.rpc_transactions import TransactionMethods
+from bystack.node.mainchain.service import Service
+from bystack.node.mainchain.wire import host_config
+from bystack.node.networks import params_of
+from bystack.node.role_main import RoleContext, run_role
+from bystack.node.rpc import Methods
+from bystack.p2p.host import Host
+from bystack.p2p.identity import SEED_SIZE, Identity
+from bystack.p2p.peers import PeerBook
+from bystack.primitives.errors import Invalid
+
+NODE_KEY = "node"
+BOOK_SECONDS = 60.0
+ASK_SECONDS = 1.0
+
+log = structlog.get_logger("mainchain")
+
+
+class LightModeMissing(OSError):
+    """The configuration asks for a mode that this version does not have."""
+
+
+def node_identity(folder: str) -> Identity:
+    """The node key in a role's folder, made at the first start."""
+    path = f"{folder}/node.key"
+    try:
+        return Identity.from_seed(read_key(path, NODE_KEY))
+    except KeyFileMissing:
+        write_key(path, NODE_KEY, secrets.token_bytes(SEED_SIZE), None)
+        return Identity.from_seed(read_key(path, NODE_KEY))
+
+
+def stored_book(path: str) -> PeerBook:
+    """The peer book of the last run; an empty one where there is none or it is damaged."""
+    try:
+        with open(path, "rb") as file:
+            return PeerBook.restore(file.read())
+    except FileNotFoundError:
+        return PeerBook()
+    except Invalid as error:
+        log.warning("peer book dropped", error=str(error))
+        return PeerBook()
+
+
+async def keep_book(book: PeerBook, path: str) -> None:
+    """Store the peer book now and then, and at the end."""
+    try:
+        while True:
+            stored = book.revision
+            await trio.sleep(BOOK_SECONDS)
+            if book.revision != stored:
+                files.replace(path, book.encode(), durable=False)
+    finally:
+        files.replace(path, book.encode(), durable=False)
+
+
+async def reward(context: RoleContext) -> PolicyLock:
+    """Where mined coins go: the configured address, or a new one of the wallet."""
+    params = params_of(context.network)
+    address = context.config.mining.address
+    while not address:
+        try:
+            async with connect(socket_of("wallet")) as wallet:
+                address = str(await wallet.call("rpc", "getnewaddress", [], "wallet", "main"))
+        except (Unavailable, RemoteError) as error:
+            log.info("mining waits for an address", reason=str(error))
+            await trio.sleep(ASK_SECONDS)
+    return reward_lock(address, params)
+
+
+def rpc_methods(driver: Driver, reader: Reader, identity: Identity, listening: str) -> Methods:
+    """Every RPC method of the main chain."""
+    methods = Methods()
+    ChainMethods(driver, reader).register(methods)
+    TransactionMethods(driver, reader).register(methods)
+    AssetMethods(driver, reader).register(methods)
+    own = NetworkMethods(driver, identity.node_id, listening, version("bystack"))
+    own.register(methods)
+    return methods
+
+
+async def main(context: RoleContext) -> None:
+    """Run the main chain until cancelled."""
+    config = context.config.mainchain
+    if config.mode == "light":
+        text = 'bystack.toml: [mainchain] mode "light" is not in this version; choose "full"'
+        raise LightModeMissing(text)
+    params, folder = params_of(context.network), context.data
+    identity, book = node_identity(folder), stored_book(f"{folder}/peers")
+    store = ChainStore.open(f"{folder}/chain", params)
+    try:
+        host = Host(identity, host_config(params, config.listen, config.peers), book)
+        driver = Driver(store, host, time.time)
+        await live(context, driver, identity)
+    finally:
+        store.close()
+
+
+async def live(context: RoleContext, driver: Driver, identity: Identity) -> None:
+    """The tasks of the process, and its announcement once all of them run."""
+    async with trio.open_nursery() as nursery:
+        listening = await nursery.start(driver.host.run)
+        await nursery.start(driver.run)
+        reader = Reader(driver)
+        service = Service(driver, reader, rpc_methods(driver, reader, identity, listening))
+        await nursery.start(serve, context.socket, service.handle, service.streams)
+        nursery.start_soon(keep_book, driver.host.book, f"{context.data}/peers")
+        tip = driver.machine.tip
+        log.info("main chain runs", height=tip.header.height, listening=listening)
+        context.announce(listen=listening, node_id=identity.node_id.hex(), height=tip.header.height)
+        if workers := context.config.mining.threads:
+            nursery.start_soon(mine_on, driver, workers, lambda: reward(context))
+
+
+if __name__ == "__main__":
+    run_role("mainchain", main)
