@@ -70,10 +70,11 @@ class DraftsDiffer(Invalid):
 
 
 class FeeTerms(NamedTuple):
-    """What fees are paid in, and how much per million of weight."""
+    """What fees are paid in, how much per million of weight, and the least of a transaction."""
 
     asset: bytes
     rate: int
+    least: int = 0
 
 
 class PartiallySigned(Wire):
@@ -133,7 +134,7 @@ def build_payment(
         weight = signed_weight(body) + extra_weight
         if weight > MAX_WEIGHT:
             raise PaymentTooHeavy(weight=weight, limit=MAX_WEIGHT, inputs=len(chosen))
-        enough = -(-weight * fees.rate // RATE)
+        enough = max(fees.least, -(-weight * fees.rate // RATE))
         if fee >= enough:
             return _unsigned(chain_id, body, tuple(chosen.values()))
         fee = enough

@@ -84,6 +84,14 @@ def test_any_payment_balances_or_says_what_is_missing(
     assert applied.fees.get(BTM, 0) * 1_000_000 >= weight(tx, applied.checks) * rate
 
 
+def test_a_flat_fee_is_paid_where_the_chain_asks_for_one() -> None:
+    terms = FeeTerms(GOLD, 0, least=7)
+    draft = build_payment(CHAIN, purse(100, asset=GOLD), [pay(BOB, 60, GOLD)], ALICE.lock, terms)
+    assert draft.fee == {GOLD: 7}
+    with pytest.raises(InsufficientFunds):
+        build_payment(CHAIN, purse(66, asset=GOLD), [pay(BOB, 60, GOLD)], ALICE.lock, terms)
+
+
 def test_several_assets_each_with_change() -> None:
     coins = {**purse(50_000), **purse(30, 70, asset=GOLD, start=10)}
     draft = draft_of(coins, pay(BOB, 60, GOLD), pay(CAROL, 5))
