@@ -230,7 +230,7 @@ class HostileNetwork(RuleBasedStateMachine):
     """
 
     @initialize(
-        kind=st.sampled_from([None, Villain, *CATALOGUE]),
+        kind=st.one_of(st.sampled_from([None, Villain]), st.sampled_from(CATALOGUE)),
         weights=st.sampled_from([(1, 1, 1), (2, 2, 1), (1, 1, 1, 1)]),
         data=st.data(),
     )
@@ -269,7 +269,7 @@ class HostileNetwork(RuleBasedStateMachine):
     def retry(self, who):
         self.network.handle(self.member(who), Retry())
 
-    @rule(who=st.integers(0, 9), hurried=st.integers(0, 9))
+    @rule(who=st.integers(0, 9), hurried=st.integers(0, 4))
     def expire(self, who, hurried):
         turn = self.network.machines[self.member(who)].turn
         if hurried == 0 and turn is not None:

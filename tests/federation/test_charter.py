@@ -19,9 +19,14 @@ from bystack.federation.charter import (
 )
 from bystack.federation.charter_reading import CharterInvalid
 from bystack.ledger.amounts import BTM
+from bystack.ledger.buckets import levels
 from bystack.ledger.policies import All, Bls, Key, Thresh
 from bystack.ledger.policy_text import PolicyTextInvalid
 from bystack.ledger.terms import Guard, Limit, Recover, TermsInvalid, check_terms
+from bystack.ledger.transactions import Output, PolicyLock
+from bystack.ledger.vault_errors import BucketExceeded
+from bystack.ledger.vault_operations import Order
+from bystack.ledger.vault_state import first_state, replay
 
 from .charters import ASSETS, KEYS, TRADE
 from .stage import dice
@@ -208,3 +213,31 @@ def test_stand_ins_tell_names_and_kinds_apart():
     assert named_policy("key(a)") == Key(stand_in("key", "a"))
     assert len({stand_in("key", "a"), stand_in("key", "b"), stand_in("bls", "a")}) == 3
     assert named_policy(" all ( key ( a ) , bls( b ) )").subs[1] == Bls(stand_in("bls", "b"))
+
+
+@given(st.lists(st.integers(0, 700), min_size=1, max_size=12))
+def test_k03_a_stolen_quorum_drains_no_more_than_the_charter_says(waits):
+    """Every order empties the bucket; in no window leaves more than twice the limit, and one unit
+    more than the bucket holds is refused by name."""
+    terms = compile(CHARTER, KEYS, ASSETS)
+    number = [limit.asset for limit in terms.tiers[0].limits].index(BTM)
+    limit, window = terms.tiers[0].limits[number], CHARTER.tiers[0].window
+    state, height, taken = first_state(terms, 1), 1, []
+
+    def order(amount: int) -> Order:
+        return Order(state.seq, 0, (Output(BTM, amount, PolicyLock(dice("thief"))),))
+
+    for wait in waits:
+        height += wait
+        level = levels(state.buckets, terms, height)[0, BTM]
+        with pytest.raises(BucketExceeded):
+            replay(state, order(level + 1), terms, height)
+        if level:
+            state = replay(state, order(level), terms, height)
+            taken.append((height, level))
+    for start, _ in taken:
+        within = sum(amount for at, amount in taken if start <= at < start + window)
+        assert within <= 2 * limit.capacity
+    assert sum(amount for _, amount in taken) <= limit.capacity + limit.refill * (
+        height // limit.period
+    )
