@@ -117,6 +117,7 @@ class Network:
         return self.nodes[name]
 
     def join(self, one: bytes, other: bytes) -> None:
+        self.run()  # what was said before is not heard
         self.links |= {(one, other), (other, one)}
         self[one].handle(Joined(other), self.now)
         self[other].handle(Joined(one), self.now)

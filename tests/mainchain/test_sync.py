@@ -9,6 +9,7 @@ from bystack.mainchain.chain import HeaderTimeAhead
 from bystack.mainchain.events import (
     Broadcast,
     Joined,
+    KeepBlock,
     KeepHeaders,
     Left,
     Made,
@@ -158,10 +159,10 @@ def test_a_stalled_peer_is_replaced() -> None:
     assert net[C].chain.tip == net[A].chain.tip
     net.part(A, C)
     net.join(A, B)
-    net.join(B, C)
-    net.mute.add(A)  # A promised its work already: B asks it first and hears nothing
-    net[B].handle(Received(A, net[A].sync.handle(Joined(D), net.now)[0].message), net.now)  # type: ignore[union-attr]
+    net.deliver(A, *net[A].out.popleft())
+    net.mute.add(A)  # A has promised its work: B asks it first and hears nothing
     assert net[B].sync.source == A
+    net.join(B, C)
     net.run()
     net.wait(PATIENCE - 1)
     assert net[B].sync.source == A
@@ -349,6 +350,17 @@ def test_one_switch_at_a_time() -> None:
         sync.handle(Switched(), NOW)
 
 
+def test_no_second_switch_while_blocks_go_on_coming() -> None:
+    sync, chain = machine()
+    blocks = [chain.mine() for _ in range(3)]
+    sync.handle(Joined(A), NOW)
+    sync.handle(Received(A, Announce(blocks[2].header)), NOW)
+    sync.handle(Received(A, Headers(tuple(block.header for block in blocks))), NOW)
+    outs = [sync.handle(Received(A, BlockMessage(block)), NOW) for block in blocks]
+    assert [out[1:] for out in outs] == [[Switch((), (blocks[0].id,))], [], []]
+    assert sync.handle(Switched(), NOW) == [Switch((), (blocks[1].id, blocks[2].id))]
+
+
 def test_a_block_of_our_own_is_judged_like_any_other() -> None:
     sync, chain = machine()
     block = chain.mine()
@@ -397,16 +409,61 @@ def test_at_most_sixteen_blocks_are_on_their_way() -> None:
     out = sync.handle(Received(A, Headers(tuple(b.header for b in blocks))), NOW)
     asked = [a.message.ids for a in out if isinstance(a, Send)]  # type: ignore[union-attr]
     assert [len(ids) for ids in asked] == [16]
-    on_the_way = 16
-    for block in blocks[:20]:
+    on_the_way, questions = 16, 1
+    for block in blocks[:32]:
         for action in sync.handle(Received(A, BlockMessage(block)), NOW):
             match action:
                 case Send(_, GetBlocks(ids)):
                     on_the_way += len(ids)
+                    questions += 1
                 case Switch():
                     sync.handle(Switched(), NOW)
         on_the_way -= 1
         assert on_the_way <= 16
+    assert questions == 4  # several blocks a question
+
+
+def test_a_longer_branch_of_the_source_is_fetched_at_once() -> None:
+    sync, chain = machine()
+    blocks = [chain.mine() for _ in range(2)]
+    sync.handle(Joined(A), NOW)
+    sync.handle(Received(A, Announce(blocks[0].header)), NOW)
+    out = sync.handle(Received(A, Announce(blocks[1].header)), NOW)
+    assert out[-1] == Send(A, GetBlocks((blocks[1].id,)))
+
+
+def test_blocks_of_a_branch_we_left_are_not_fetched_again() -> None:
+    net = pair()
+    net[A].mine(2, net.now)
+    net.run()
+    net.part(A, B)
+    (first,) = net[A].mine(1, net.now)
+    net[B].mine(2, net.now, miner=BOB)
+    net.join(A, B)
+    net.run()
+    assert net[A].chain.tip.header.height == 4
+    longer = Chain()
+    for block in (*list(net[A].chain.blocks.values())[:2], first):
+        longer.tree.add([block.header], None)
+        longer.connect(block)
+    more = [longer.mine(miner=CAROL) for _ in range(2)]
+    net[A].handle(Joined(C), NOW)
+    for block in more:
+        net[A].handle(Received(C, Announce(block.header)), NOW)
+    asked = [m.ids for to, m in net[A].out if to == C and isinstance(m, GetBlocks)]
+    assert asked == [(more[0].id, more[1].id)]  # `first` is still at hand
+
+
+def test_a_block_without_its_parent_waits_for_it() -> None:
+    sync, chain = machine()
+    first, second = chain.mine(), chain.mine()
+    sync.handle(Joined(A), NOW)
+    sync.handle(Received(A, Announce(first.header)), NOW)
+    out = sync.handle(Made(second), NOW)
+    assert [type(action) for action in out] == [KeepHeaders, KeepBlock]
+    out = sync.handle(Received(A, BlockMessage(first)), NOW)
+    assert out == [KeepBlock(first), Switch((), (first.id,))]
+    assert sync.handle(Switched(), NOW)[-1] == Switch((), (second.id,))
 
 
 def test_blocks_at_hand_are_not_asked_for_after_a_restart() -> None:

@@ -23,7 +23,8 @@ def test_an_invalid_block_takes_its_descendants_along_for_good() -> None:
     assert delta.disconnect == tuple(header.id for header in reversed(bad))
     assert delta.connect == tuple(header.id for header in good)
     assert tree.tip() == good[-1].id and tree.entry(bad[3].id) is None
-    for refused in (bad[1:2], bad, bad[2:]):
+    grandchild = headers_after(entries_after(ROOT, bad)[-1], 1)
+    for refused in (bad[1:2], bad, bad[2:], grandchild):
         with pytest.raises(BranchInvalid):
             tree.add(refused, None)
     assert tree.entry(bad[0].id) is not None

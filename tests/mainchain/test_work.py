@@ -108,6 +108,7 @@ def test_asert_doubles_and_halves_exactly_with_the_half_life() -> None:
     assert asert(ANCHOR, -3 * DAY, DAY, LIMIT) == ANCHOR >> 3
     assert asert(ANCHOR, 10**15, DAY, LIMIT) == LIMIT
     assert asert(ANCHOR, -(10**15), DAY, LIMIT) == 1
+    assert asert(ANCHOR, 2**63, 1, LIMIT) == LIMIT  # no number of 2**63 bits on the way
 
 
 def _spacings(rates: list[float]) -> list[float]:
