@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable
 from itertools import islice, takewhile
+from typing import Final
 
 from bystack.mainchain.chain import Entry, path
 from bystack.mainchain.events import Switch
 from bystack.mainchain.line import Line
 from bystack.mainchain.tree import HeaderTree
 from bystack.primitives.errors import Misuse
+
+# Blocks of one switch, all of which the driver holds in memory at once.
+BATCH: Final = 64
 
 
 class Switching:
@@ -77,8 +81,17 @@ class Switching:
         """Switch along the plan as far as blocks are at hand."""
         if self._pending:
             return []
-        ready = tuple(takewhile(self._at_hand.__contains__, self._connect))
-        return self._ask(self._disconnect, ready)
+        ready = takewhile(self._at_hand.__contains__, self._connect)
+        return self._ask(self._disconnect, self._enough(ready))
+
+    def _enough(self, ready: Iterable[bytes]) -> tuple[bytes, ...]:
+        """As many blocks as one batch should hold, and more only until work is gained."""
+        taken: list[bytes] = []
+        for id in ready:
+            taken.append(id)
+            if len(taken) >= BATCH and self.entry(id).work > self.tip.work:
+                break
+        return tuple(taken)
 
     def adopt(self, id: bytes) -> list[Switch]:
         """Switch to a block, whatever the plan, if it gains work and all before it is at hand."""

@@ -350,6 +350,28 @@ def test_one_switch_at_a_time() -> None:
         sync.handle(Switched(), NOW)
 
 
+def test_a_switch_is_no_longer_than_memory_bears(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks at hand go in batches; a reorganisation takes what it needs to gain work."""
+    monkeypatch.setattr("bystack.mainchain.switching.BATCH", 4)
+    chain, side = Chain(), Chain()
+    chain.grow(10)
+    side.grow(6, BOB)
+    ids, tree = tuple(chain.blocks), HeaderTree([chain.tree.first], EASY)
+    tree.add([block.header for block in side.blocks.values()], None)
+    tree.add([block.header for block in chain.blocks.values()], None)
+    sync = Sync(tree, side.tip.id, at_hand=ids)
+    sync.handle(Joined(A), NOW)
+    (switch,) = sync.handle(Received(A, Status(10, ids[-1], chain.tip.work)), NOW)
+    assert switch == Switch(tuple(reversed(side.blocks)), ids[:7])
+    assert sync.handle(Switched(), NOW) == [Switch((), ids[7:])]
+    sync.handle(Switched(), NOW)
+    assert sync.tip.id == ids[-1]
+    line = Sync(tree, chain.tree.first.id, at_hand=ids)
+    line.handle(Joined(A), NOW)
+    (switch,) = line.handle(Received(A, Status(10, ids[-1], chain.tip.work)), NOW)
+    assert switch == Switch((), ids[:4])
+
+
 def test_no_second_switch_while_blocks_go_on_coming() -> None:
     sync, chain = machine()
     blocks = [chain.mine() for _ in range(3)]
