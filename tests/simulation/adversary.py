@@ -11,7 +11,6 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass
 
-from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.events import (
     BuildBlock,
     Config,
@@ -61,7 +60,7 @@ class Attack:
     crashes: bool = False
     amnesia: bool = False
     needed: int = 3
-    scenes: int = 7
+    scenes: int = 12
     forks_only: bool = False
 
 
@@ -210,6 +209,8 @@ class Arena:
             return None
         others = [i for i in known if i not in self.traitors]
         self.rng.shuffle(others)
+        if self.rng.random() < 0.6:
+            others.sort(key=lambda i: known[i].high)
         chosen = (self.traitors + others)[: self.attack.needed]
         taken = [known[i] for i in chosen]
         best = max(taken, key=lambda t: t.high)
@@ -280,14 +281,27 @@ class Arena:
         """Show one node a certificate, mostly one of its view."""
         view = self.nodes[target].machine.view
         known = [c for c in self.certificates.values() if not self.spreads(c)]
-        fresh = [c for c in known if c.view == view]
+        mine = self.nodes[target].machine._m.at.candidates
+        fresh = [
+            c for c in known if c.view == view and (self.rng.random() < 0.3 or c.block in mine)
+        ]
         if known:
             self.plant(self.traitors[0], self.rng.choice(fresh or known), [target])
 
-    def spreads(self, made: Certificate) -> bool:
-        """Whether it would tell more nodes of a decision, which spoils a fork."""
-        known = self.monitor.decided.get(HEIGHT) == made.block
-        return self.secretive and known and rounds.decides(made)
+    def spreads(self, message: Message) -> bool:
+        """Whether it would lead more nodes to what one has decided, which spoils a fork."""
+        decided = self.monitor.decided.get(HEIGHT)
+        if not self.secretive or decided is None:
+            return False
+        match message:
+            case Certificate(block=block) | Vote(block=block):
+                return block == decided
+            case Propose(header=header):
+                return header.id == decided
+            case Timeout(best=best):
+                return any(b.block == decided for b in best)
+            case _:
+                return False
 
     def vote_along(self) -> None:
         """Vote for everything anyone proposed or voted for."""
@@ -327,11 +341,9 @@ class Arena:
     def mask(self) -> frozenset[int]:
         draw = self.rng.random()
         everyone = range(self.size)
-        if draw < 0.45:
+        if draw < 0.4:
             return frozenset(everyone)
-        if draw < 0.65:
-            return frozenset([self.rng.randrange(self.size)])
-        return frozenset(i for i in everyone if self.rng.random() < 0.6)
+        return frozenset(i for i in everyone if self.rng.random() < draw)
 
     def few(self) -> frozenset[int]:
         """Mostly one: a decision nobody else hears of is what a fork starts from."""
@@ -345,8 +357,17 @@ class Arena:
         kinds = ("Propose", "PREPARE", "COMMIT", "certificate1", "certificate2", "Timeout", "TC")
         self.masks = {kind: self.mask() for kind in kinds}
         self.masks["certificate2"] = self.few()
+        if self.rng.random() < 0.5:
+            self.masks["certificate1"] = frozenset(self.some())
         self.deeds = [deed for deed in range(5) if self.rng.random() < 0.6]
-        zeal = self.rng.choice((0.05, 0.15, 0.3))
+        del self.pool[:-150]
+        if self.traitors and self.rng.random() < 0.6:
+            self.gather()
+        zeal = self.rng.choice((0.1, 0.3, 0.5))
+        if self.rng.random() < 0.4:
+            self.masks["Timeout"] = frozenset()
+        self.fire(TimerKind.PROPOSE, 1.0)
+        self.fire(TimerKind.VIEW, self.rng.choice((0, 0, 0.5)))
         self.isolated = self.rng.random() < 0.9
         self.helpful = self.rng.random() < 0.7
         patience = self.rng.choice((0.0, 0.02, 0.1))
@@ -354,18 +375,30 @@ class Arena:
             self.fire(TimerKind.PROPOSE, 1.0)
             if self.deeds and self.traitors and self.rng.random() < zeal:
                 self.betray()
-            if self.attack.crashes and self.rng.random() < 0.03:
+            if self.attack.crashes and self.rng.random() < 0.06:
                 self.crash()
             self.fire(TimerKind.VIEW, patience)
             self.fire(TimerKind.RETRY, 0.01)
             if not self.deliver_one() and not self.traitors:
                 break
+        if self.attack.crashes and self.rng.random() < 0.3:
+            self.crash()
         self.fire(TimerKind.VIEW, self.rng.choice((0.6, 1.0)))
+        if self.rng.random() < 0.5:
+            self.masks["Timeout"] = self.mask()
         for _ in range(20):
             self.deliver_one()
 
+    def gather(self) -> None:
+        """Lead all who have not decided into one view, the better to divide them there."""
+        known = [c for c in self.closings if not any(self.spreads(b) for b in c.best)]
+        if known:
+            latest = max(known, key=lambda c: c.view)
+            undecided = [i for i, n in self.nodes.items() if n.final_height < HEIGHT]
+            self.plant(self.traitors[0], latest, undecided)
+
     def allowed(self, source: int, target: int, message: Message) -> bool:
-        if isinstance(message, Certificate) and self.spreads(message):
+        if self.spreads(message):
             return False
         done = source in self.nodes and self.nodes[source].final_height >= HEIGHT
         if done and self.isolated:

@@ -162,12 +162,18 @@ def _unlawful(evidence: AnyEvidence) -> bool:
             return mine and _era(c) == _era(t) and t.view >= c.view > t.high
         case TwoCertificates(first=a, second=b):
             same = a.kind == b.kind and _place(a) == _place(b)
-            return same and (a.block, a.justify) != (b.block, b.justify)
+            shared = _bits(a.bitmap) & _bits(b.bitmap)
+            return same and shared != 0 and (a.block, a.justify) != (b.block, b.justify)
         case ForbiddenBlock(certificate=c, justify=t):
             named = c.kind == PREPARE and c.justify == t.hash
             return named and not justifies(t, c.height, c.view, c.block)
         case ForgottenCommit(commit=c, timeouts=t):
-            return c.kind == COMMIT and _era(c) == _era(t) and t.view >= c.view
+            forgot = any(_bits(g.bitmap) & _bits(c.bitmap) for g in t.signers if g.high < c.view)
+            return c.kind == COMMIT and _era(c) == _era(t) and t.view >= c.view and forgot
+
+
+def _bits(bitmap: bytes) -> int:
+    return int.from_bytes(bitmap, "little")
 
 
 def justifies(timeouts: TimeoutCertificate, height: int, view: int, block: bytes) -> bool:
