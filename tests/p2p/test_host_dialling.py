@@ -113,3 +113,44 @@ def test_an_address_that_is_ourselves_is_given_up() -> None:
         assert "SelfConnection" in alice.statistics().refused
 
     assert len(run(script).dials) == 1
+
+
+def test_a_second_connection_the_other_way_is_a_duplicate_and_disturbs_nothing() -> None:
+    async def script(world: World) -> None:
+        alice = world.hosts["10.0.0.1:1"] = world.host(ALICE)
+        bob = world.hosts["10.0.0.2:1"] = world.host(BOB)
+        for host in (alice, bob):
+            await world.nursery.start(host.run)
+        alice.connect("10.0.0.2:1")
+        await trio.sleep(60)
+        bob.connect("10.0.0.1:1")
+        await trio.sleep(600)
+        for host, inbound in ((alice, False), (bob, True)):
+            assert isinstance(host.events.receive_nowait(), Connected)
+            assert host.events.statistics().current_buffer_used == 0
+            assert [info.inbound for info in host.peers()] == [inbound]
+
+    assert [address for _, address in run(script).dials] == ["10.0.0.2:1", "10.0.0.1:1"]
+
+
+def test_of_two_made_at_once_that_of_the_smaller_node_id_stays() -> None:
+    async def script(world: World) -> None:
+        alice = world.hosts["10.0.0.1:1"] = world.host(ALICE, "10.0.0.2:1")
+        bob = world.hosts["10.0.0.2:1"] = world.host(BOB, "10.0.0.1:1")
+        for host in (alice, bob):
+            await world.nursery.start(host.run)
+        await trio.sleep(600)
+        dialler, listener = sorted((alice, bob), key=lambda host: host is bob)
+        if BOB.node_id < ALICE.node_id:
+            dialler, listener = listener, dialler
+        assert [info.inbound for info in dialler.peers()] == [False]
+        assert [info.inbound for info in listener.peers()] == [True]
+        for host in (alice, bob):  # Connected, or Connected Lost Connected: never two at once
+            kinds = [type(host.events.receive_nowait()) for _ in range(len_of(host))]
+            assert kinds in ([Connected], [Connected, Lost, Connected])
+
+    assert len(run(script).dials) == 2
+
+
+def len_of(host: Host) -> int:
+    return host.events.statistics().current_buffer_used

@@ -1,12 +1,13 @@
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import trio
 import trio.lowlevel
 from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair
 
-from bystack.p2p.connection import Connection, FrameLate
+from bystack.p2p.connection import Connection, FrameLate, Limits
 from bystack.p2p.events import ConnectionEvent, Established, Received
 from bystack.p2p.faults import SendLate, StreamBroken, TlsFailed
 from bystack.p2p.frames import UnknownKind, frame
@@ -23,6 +24,7 @@ from bystack.p2p.transport import (
 )
 from tests.p2p.people import ALICE, BOB, CERTIFICATE, local
 
+IMPATIENT_BOB = replace(local(BOB), limits=Limits(frame=10.0))
 Pair = Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]]
 
 
@@ -114,7 +116,7 @@ class Ends:
         )
         self.bob = Link(
             SecureStream(far, CERTIFICATE),
-            Connection(local(BOB), Channel(Role.LISTENER, CERTIFICATE), now),
+            Connection(IMPATIENT_BOB, Channel(Role.LISTENER, CERTIFICATE), now),
         )
         self.got: list[ConnectionEvent] = []
         self.open = trio.Event()
@@ -232,6 +234,22 @@ def test_while_the_application_is_busy_the_peer_is_not_read_nor_blamed() -> None
         ends.hear.set()
         await trio.testing.wait_all_tasks_blocked()
         assert ends.got[1:] == [Received(16, bytes([i])) for i in range(50)]
+        ends.alice.end("Closed")
+
+    talk(script)
+
+
+def test_a_frame_begun_before_we_were_busy_is_not_late() -> None:
+    async def script(ends: Ends) -> None:
+        ends.deaf, whole = True, frame(17, bytes(1000))
+        ends.alice.post(Class.SYNC, frame(16, b"x") + whole[:500])
+        await trio.sleep(15)  # longer than a frame may take, too short for Alice to ping
+        ends.deaf = False
+        ends.hear.set()
+        await trio.sleep(1)
+        ends.alice.post(Class.SYNC, whole[500:])
+        await trio.sleep(1)
+        assert ends.got[1:] == [Received(16, b"x"), Received(17, bytes(1000))]
         ends.alice.end("Closed")
 
     talk(script)
