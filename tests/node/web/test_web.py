@@ -14,15 +14,17 @@ from typing import Any
 import httpx
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
+from hypercorn.config import Config as ServerConfig
 from prometheus_client.parser import text_string_to_metric_families
 
 from bystack.node.config import Rpc
 from bystack.node.ipc import RemoteError, TimedOut, Unavailable
 from bystack.node.metrics import Reading, exposition
 from bystack.node.web import access
-from bystack.node.web.app import Door
-from bystack.node.web.server import serve
+from bystack.node.web.app import Door, Page
+from bystack.node.web.server import MAX_CONNECTIONS, _Connections, serve
 
 CREDENTIALS = (
     access.Credential("__cookie__", "c" * 64, "admin"),
@@ -101,12 +103,16 @@ class Web:
             return received
 
 
-def run(body: Callable[[Web], Awaitable[None]], **config: Any) -> None:
+def run(
+    body: Callable[[Web], Awaitable[None]], node: FakeNode | None = None, **config: Any
+) -> None:
     async def main() -> None:
         settings = Rpc(**({"listen": "127.0.0.1:0", "max_body_kb": 64} | config))
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
-                address = await nursery.start(serve, FakeNode(), Door(settings, CREDENTIALS))
+                address = await nursery.start(
+                    serve, node or FakeNode(), Door(settings, CREDENTIALS)
+                )
                 web = Web(address)
                 async with web.http:
                     await body(web)
@@ -160,6 +166,73 @@ def test_hanging_process_fills_only_its_own_room() -> None:
             nursery.cancel_scope.cancel()
 
     run(body, concurrency=2)
+
+
+def test_calls_in_flight_to_one_process_are_bounded() -> None:
+    node = FakeNode()
+
+    async def body(web: Web) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(web.post, {"method": "hang"}, "/sidechain/trade")
+            while node.processes["sidechain-trade"].calls < 2:
+                await trio.lowlevel.checkpoint()
+            assert (await web.post(WHO)).status_code == 200
+            await trio.testing.wait_all_tasks_blocked(0.2)
+            assert node.processes["sidechain-trade"].calls == 2
+            nursery.cancel_scope.cancel()
+
+    run(body, node, concurrency=2)
+
+
+def test_fault_in_one_connection_stays_there() -> None:
+    connections = _Connections(Page(FakeNode(), Door(Rpc(), CREDENTIALS)), ServerConfig())
+
+    async def fault(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise trio.BusyResourceError("two senders")
+
+    async def main() -> None:
+        connections._server = fault  # type: ignore[assignment]
+        a, b = socket.socketpair()
+        with a, b:
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(a))
+            await connections.answer(stream)
+            await connections.answer(stream)
+
+    trio.run(main)
+    assert connections._open == 0
+
+
+def test_connections_are_bounded() -> None:
+    async def body(web: Web) -> None:
+        host, _, port = web.address.rpartition(":")
+        streams = [await trio.open_tcp_stream(host, int(port)) for _ in range(MAX_CONNECTIONS)]
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        extra = await trio.open_tcp_stream(host, int(port))
+        assert await ends(extra)
+        for stream in streams:
+            await stream.aclose()
+        while not await served(web):
+            await trio.lowlevel.checkpoint()
+
+    run(body)
+
+
+async def served(web: Web) -> bool:
+    try:
+        return bool((await web.post(WHO)).status_code == 200)
+    except httpx.TransportError:
+        return False
+
+
+async def ends(stream: trio.SocketStream) -> bool:
+    async with stream:
+        try:
+            return await stream.receive_some(1) == b""
+        except trio.BrokenResourceError:
+            return True
 
 
 def test_states_and_errors_follow_bitcoin_core() -> None:
