@@ -32,6 +32,7 @@ def test_node_answers_restarts_isolates_and_ends(tmp_path: Path) -> None:
         supervisor = n.process.pid
         pids = {role: n.running(role) for role in pids}
     assert n.process.returncode == 0
+    assert "stopping" in n.log("sidechain-trade")
     assert gone(supervisor) and all(gone(pid) for pid in pids.values())
     assert not (n.home / "run/bystackd.json").exists()
     assert not (n.home / ".cookie").exists()

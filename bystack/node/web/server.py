@@ -1,8 +1,9 @@
 """Serves the page: hypercorn's protocol on sockets, limits and a fault border of our own.
 
 Left to itself hypercorn lets an error in one connection (malformed bytes suffice) end the server,
-takes any number of connections and closes each after 1,000 requests. So the listening is done here,
-and its `TCPServer` answers one connection at a time inside the border.
+takes any number of connections, keeps each for its idle time after the client has gone, and closes
+it after 1,000 requests. So the listening is done here, and its `TCPServer` answers one connection
+at a time inside the border.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import socket
 from functools import partial
+from typing import Any
 
 import structlog
 import trio
@@ -86,12 +88,32 @@ async def serve(
     await trio.serve_listeners(connections.answer, [listener])
 
 
+class _Connection(TCPServer):
+    """Hypercorn's connection, gone once its client is: as it comes it lingers until idle."""
+
+    def __init__(self, app: Any, config: ServerConfig, context: WorkerContext, *rest: Any) -> None:
+        super().__init__(app, config, context, *rest)
+        self._left = trio.Event()
+
+    async def _read_data(self) -> None:
+        try:
+            await super()._read_data()
+        finally:
+            self._left.set()
+
+    async def _idle_timeout(self) -> None:
+        with trio.move_on_after(self.config.keep_alive_timeout):
+            await self._left.wait()
+        with trio.CancelScope(shield=True):
+            await self._initiate_server_close()
+
+
 class _Connections:
     """The open connections, each inside its own fault border."""
 
     def __init__(self, page: Page, config: ServerConfig) -> None:
         app = wrap_app(page.app(), config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]
-        self._server = partial(TCPServer, app, config, WorkerContext(None), ConnectionState({}))
+        self._server = partial(_Connection, app, config, WorkerContext(None), ConnectionState({}))
         self._open = 0
 
     async def answer(self, stream: Stream) -> None:
@@ -101,7 +123,7 @@ class _Connections:
             return
         self._open += 1
         try:
-            await self._server(stream)  # type: ignore[arg-type]
+            await self._server(stream)
         # The boundary of a client: malformed bytes end its connection and nothing else.
         except* Exception as group:
             log.warning("connection ended by an error", error=repr(group.exceptions[0]))
