@@ -1,0 +1,276 @@
+"""Plays a scenario on one machine of four and writes down what it does.
+
+A transcript alternates inputs (`> ...`) and the outputs they cause; `# ...` are comments.
+Validator 0 leads (height 1, view 3), 1 leads view 0, and so on round the ring.
+Blocks are named by letters; `A` at height 1 always means the same bytes.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from bystack.sidechain.blocks import Header
+from bystack.sidechain.consensus.bbft import Bbft
+from bystack.sidechain.consensus.events import (
+    Broadcast,
+    BuildBlock,
+    Built,
+    Config,
+    Decide,
+    Execute,
+    Executed,
+    Finalized,
+    Input,
+    Output,
+    Penalise,
+    Received,
+    ReportEvidence,
+    Send,
+    SetTimer,
+    Sign,
+    Signed,
+    SignRefused,
+    Sync,
+    Timer,
+    TimerFired,
+    TimerKind,
+    WorkAvailable,
+)
+from bystack.sidechain.consensus.messages import BlockData, Message, Propose
+from bystack.sidechain.consensus.positions import JournalRecord, Position
+from bystack.sidechain.consensus.statements import (
+    COMMIT,
+    NO_HASH,
+    NO_SIGNATURE,
+    PREPARE,
+    Certificate,
+    HighSigners,
+    Step,
+    Timeout,
+    TimeoutCertificate,
+    Vote,
+)
+from bystack.sidechain.consensus.validators import bitmap_of
+from tests.simulation.harness import CHAIN, genesis, make_block
+from tests.simulation.schemes import hash_keyring, node_id
+
+RING = hash_keyring(4)
+CONFIG = Config(interval=100, empty_interval=100, tau0=300, fallback=80)
+KINDS = {"PREPARE": PREPARE, "COMMIT": COMMIT}
+
+
+class Player:
+    """One machine, the words of a scenario, and the names of things."""
+
+    def __init__(self, me: int) -> None:
+        self.me, self.now = me, 0
+        self.chain = [genesis(RING)]
+        self.names: dict[bytes, str] = {}
+        self.blocks: dict[str, tuple[Header, bytes]] = {}
+        self.closings: dict[int, TimeoutCertificate] = {}
+        self.asked: list[Sign] = []
+        self.records: list[JournalRecord] = []
+        self.wish: list[BuildBlock] = []
+        self.machine = self.start()
+
+    def start(self) -> Bbft:
+        last = self.records[-1] if self.records else None
+        final = self.chain[-1]
+        return Bbft(CONFIG, RING.validators, self.me, CHAIN, RING.scheme, final, last)
+
+    def play(self, line: str) -> list[str]:
+        """The outputs of one input line."""
+        word, *rest = line.split()
+        given = dict(item.split("=") for item in rest if "=" in item)
+        plain = [item for item in rest if "=" not in item]
+        self.now = int(given.pop("at", self.now))
+        return [self.show(o) for o in self.outputs(word, plain, given)]
+
+    def outputs(self, word: str, plain: list[str], given: dict[str, str]) -> list[Output]:
+        if word == "begin":
+            return self.keep(self.machine.begin(self.now))
+        if word == "restart":
+            self.asked, self.machine = [], self.start()
+            return self.keep(self.machine.begin(self.now))
+        if word == "signed":
+            asked, self.asked = self.asked, []
+            done = [self.signature(a) for a in asked]
+            return [o for event in done for o in self.handle(event)]
+        return self.handle(self.event(word, plain, given))
+
+    def handle(self, event: Input) -> list[Output]:
+        return self.keep(self.machine.handle(event, self.now))
+
+    def keep(self, outputs: list[Output]) -> list[Output]:
+        self.asked += [o for o in outputs if isinstance(o, Sign)]
+        self.wish += [o for o in outputs if isinstance(o, BuildBlock)]
+        for o in outputs:
+            if isinstance(o, Decide):
+                self.chain.append((o.header, o.certificate))
+        return outputs
+
+    def signature(self, asked: Sign) -> Signed:
+        signature = RING.sign(self.me, asked.digest)
+        self.records.append(JournalRecord(asked.position, asked.digest, signature, asked.high_qc))
+        return Signed(asked.position, signature, asked.digest)
+
+    def event(self, word: str, plain: list[str], given: dict[str, str]) -> Input:
+        match word:
+            case "timer":
+                kind = TimerKind[plain[0]]
+                return TimerFired(Timer(kind, self.machine.height, self.machine.view))
+            case "built":
+                wish = self.wish.pop()
+                header, body = make_block(RING, wish, plain[0].encode() * 8)
+                self.name(plain[0], header, body)
+                return Built(header, body)
+            case "executed":
+                return Executed(self.block(plain[0])[0].id, plain[1] == "valid", plain[1])
+            case "refused":
+                return SignRefused(self.asked.pop().position, "SignedBefore")
+            case "finalized":
+                return Finalized(self.machine.height)
+            case "work":
+                return WorkAvailable()
+            case _:
+                return Received(node_id(int(given["from"])), self.message(word, plain, given))
+
+    def name(self, letter: str, header: Header, body: bytes) -> None:
+        self.blocks[letter], self.names[header.id] = (header, body), letter
+
+    def block(self, letter: str, height: int = 0, view: int = 0) -> tuple[Header, bytes]:
+        """The block of a name, made on the last final one when first named."""
+        if letter not in self.blocks:
+            parent, certificate = self.chain[-1]
+            at = parent.height + 1
+            wish = BuildBlock(at, view, at * 100, parent, certificate, (at + view) % 4)
+            self.name(letter, *make_block(RING, wish, letter.encode() * 8))
+        return self.blocks[letter]
+
+    def message(self, word: str, plain: list[str], given: dict[str, str]) -> Message:
+        view, source = int(given.get("view", 0)), int(given["from"])
+        match word:
+            case "propose":
+                return self.proposal(plain[0], view)
+            case "vote":
+                header = self.block(plain[1])[0]
+                named = self.named(KINDS[plain[0]], header, view)
+                vote = Vote(*named, source, NO_SIGNATURE)
+                return replace(vote, signature=RING.sign(source, vote.digest(CHAIN)))
+            case "certificate":
+                return self.certificate(KINDS[plain[0]], plain[1], view, given["signers"])
+            case "timeout":
+                return self.timeout(source, view, given)
+            case "closed":
+                return self.closing(view, given)
+            case "block":
+                header, body = self.block(plain[0])
+                return BlockData(header, body, (self.chain[-1][1],))
+        raise ValueError(word)
+
+    def named(
+        self, kind: int, header: Header, view: int
+    ) -> tuple[int, int, int, int, bytes, bytes]:
+        parent = self.chain[-1][1].hash
+        justify = self.closings[view - 1].hash if view else parent
+        return kind, 0, header.height, view, header.id, justify if kind == PREPARE else NO_HASH
+
+    def certificate(self, kind: int, letter: str, view: int, signers: str) -> Certificate:
+        who = [int(s) for s in signers]
+        named = self.named(kind, self.block(letter)[0], view)
+        bare = Certificate(*named, bitmap_of(who, 4), NO_SIGNATURE)
+        parts = [RING.sign(i, bare.digest(CHAIN)) for i in who]
+        return replace(bare, signature=RING.scheme.aggregate(parts))
+
+    def best(self, given: dict[str, str]) -> tuple[Certificate, ...]:
+        """`best=A0` is the prepare certificate of block A in view 0."""
+        if "best" not in given:
+            return ()
+        letter, view = given["best"]
+        return (self.certificate(PREPARE, letter, int(view), "123"),)
+
+    def timeout(self, source: int, view: int, given: dict[str, str]) -> Timeout:
+        best = self.best(given)
+        high = best[0].view if best else -1
+        bare = Timeout(0, self.machine.height, view, high, best, source, NO_SIGNATURE)
+        return replace(bare, signature=RING.sign(source, bare.digest(CHAIN)))
+
+    def closing(self, view: int, given: dict[str, str]) -> TimeoutCertificate:
+        """A timeout certificate all of whose `signers` report `best`."""
+        who, best = [int(s) for s in given["signers"]], self.best(given)
+        high = best[0].view if best else -1
+        groups = (HighSigners(high, bitmap_of(who, 4)),)
+        bare = TimeoutCertificate(0, self.machine.height, view, groups, NO_SIGNATURE, best)
+        parts = [RING.sign(i, bare.digest(CHAIN, high)) for i in who]
+        self.closings[view] = replace(bare, signature=RING.scheme.aggregate(parts))
+        return self.closings[view]
+
+    def proposal(self, letter: str, view: int) -> Propose:
+        header, body = self.block(letter, view=view)
+        leader = (header.height + view) % 4
+        timeouts = (self.closings[view - 1],) if view else ()
+        parent = next(c for h, c in self.chain if h.id == header.parent)
+        bare = Propose(header, body, view, parent, timeouts, NO_SIGNATURE)
+        signature = RING.sign(leader, bare.signed_by(leader).digest(CHAIN))
+        return replace(bare, signature=signature)
+
+    # Showing
+
+    def letter(self, block: bytes) -> str:
+        return self.names.get(block, "genesis" if block == genesis(RING)[0].id else "?")
+
+    def show(self, output: Output) -> str:
+        match output:
+            case Send(node, message):
+                return f"Send {RING.validators.by_node[node]} {self.text(message)}"
+            case Broadcast(message):
+                return f"Broadcast {self.text(message)}"
+            case SetTimer(timer, at):
+                return f"SetTimer {timer.kind.name} h{timer.height} v{timer.view} at {at}"
+            case Execute(header, _):
+                return f"Execute {self.letter(header.id)}"
+            case BuildBlock():
+                parent = self.letter(output.parent.id)
+                return f"BuildBlock h{output.height} v{output.view} time {output.time} on {parent}"
+            case Sign(position):
+                return f"Sign {self.place(position)}"
+            case Decide(header, _, certificate):
+                return f"Decide {self.letter(header.id)} by {self.text(certificate)}"
+            case Sync(height, node):
+                return f"Sync from h{height} at {RING.validators.by_node[node]}"
+            case Penalise(node, reason):
+                return f"Penalise {RING.validators.by_node[node]} {reason}"
+            case ReportEvidence(evidence):
+                return f"ReportEvidence {type(evidence).__name__}"
+
+    @staticmethod
+    def place(position: Position) -> str:
+        return f"h{position.height} v{position.view} {Step(position.step).name}"
+
+    def text(self, message: object) -> str:
+        name = type(message).__name__
+        match message:
+            case Propose(header=header, view=view):
+                return f"{name} {self.letter(header.id)} h{header.height} v{view}"
+            case Vote() | Certificate():
+                kind = Step(message.kind).name
+                where = f"h{message.height} v{message.view}"
+                return f"{name} {kind} {self.letter(message.block)} {where}"
+            case Timeout() | TimeoutCertificate():
+                best = "".join(f" best {self.letter(b.block)} v{b.view}" for b in message.best)
+                return f"{name} h{message.height} v{message.view}{best}"
+            case _:
+                return name
+
+
+def play(text: str) -> str:
+    """The transcript with its outputs written anew."""
+    lines = text.splitlines()
+    me = next(int(line.split()[1]) for line in lines if line.startswith("me "))
+    player, written = Player(me), []
+    for line in lines:
+        if line.startswith(("#", "me ")) or not line.strip():
+            written.append(line)
+        elif line.startswith("> "):
+            written += [line, *("    " + shown for shown in player.play(line[2:]))]
+    return "\n".join(written) + "\n"
