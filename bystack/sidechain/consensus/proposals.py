@@ -71,8 +71,13 @@ def receive_proposal(m: Machine, sender: bytes, proposal: Propose) -> None:
     found = detect(m.at.signed.setdefault(view, signed), signed)
     if found:
         m.report(found)
-    elif _body_key(proposal.header.id, proposal.body) not in m.at.rejected:
+    elif not _rejected(m, proposal):
         m.plan(*(Closed(t) for t in proposal.timeouts), Proposed(proposal, sender))
+
+
+def _rejected(m: Machine, proposal: Propose) -> bool:
+    known = m.at.rejected
+    return bool(known) and _body_key(proposal.header.id, proposal.body) in known
 
 
 def check_header(m: Machine, proposal: Propose) -> None:

@@ -217,7 +217,12 @@ def retry(m: Machine) -> None:
 
 
 def _ask_those_ahead(m: Machine) -> None:
-    nodes = [m.ahead_node] if m.behind >= m.round.height else sorted({k[0] for k in m.later})
+    """Who showed us we are behind may have vanished: a quorum has the block, so ask them all."""
+    if m.behind >= m.round.height:
+        voters = [v.node for i, v in enumerate(m.validators.validators) if i != m.me]
+        nodes = [m.ahead_node, *voters]
+    else:
+        nodes = sorted({key[0] for key in m.later})
     if nodes:
         sync(m, nodes[m.at.retries % len(nodes)])
 
