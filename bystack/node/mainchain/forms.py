@@ -1,6 +1,6 @@
 """Headers, blocks, transactions and coins as JSON, with Bitcoin Core's field names.
 
-Ids are hex in the order of their bytes. Amounts are integers of base units under `amount`, and
+Ids are hex in the order of their bytes. Amounts are integers of base units under `units`, and
 under `value` decimal where the number of decimals is known.
 """
 
@@ -80,7 +80,7 @@ def output_form(output: Output, hrp: str) -> Json:
     """An output or coin: asset, amount, lock, and its address if it has one."""
     form: Json = {
         "asset": "BTM" if output.asset == BTM else output.asset.hex(),
-        "amount": output.amount,
+        "units": output.amount,
         "lock": to_plain(output.lock),
     }
     if output.asset == BTM:

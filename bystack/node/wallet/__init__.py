@@ -1,0 +1,1 @@
+"""The wallet process: users' keys, and a view of the main chain and each sidechain."""

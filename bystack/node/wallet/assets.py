@@ -1,0 +1,79 @@
+"""Assets by name: what a client's "GOLD" means on a chain, and how many decimals it has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bystack.ledger.amounts import BTM, BTM_DECIMALS
+from bystack.ledger.coins import Coin
+from bystack.mainchain.actions import registration_of
+from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.node.wallet.chains import Chain
+from bystack.primitives.codec import decode
+
+MAX_COIN = 64_000
+NOT_FOUND = -5
+
+_ID = re.compile("[0-9a-fA-F]{64}")
+
+
+class Named(NamedTuple):
+    """An asset as people know it."""
+
+    id: bytes
+    name: str
+    decimals: int
+
+
+BITCOIN_LIKE = Named(BTM, "BTM", BTM_DECIMALS)
+
+
+class Assets:
+    """Names of assets: sidechains' geneses know theirs, the main chain the rest."""
+
+    def __init__(self, main: Reconnecting | None) -> None:
+        self.main = main
+        self._known: dict[bytes, Named] = {BTM: BITCOIN_LIKE}
+
+    def learn(self, chain: Chain) -> None:
+        """Take in what a sidechain's genesis lists."""
+        for entry in chain.genesis.assets if chain.genesis else ():
+            self._known.setdefault(entry.asset, Named(entry.asset, entry.name, entry.decimals))
+
+    def note(self, named: Named) -> None:
+        """Take in an asset of our own issue."""
+        self._known[named.id] = named
+
+    async def of(self, asset: bytes) -> Named:
+        """An asset's name and decimals; one nobody knows goes by its id, without decimals."""
+        if asset not in self._known and self.main is not None:
+            try:
+                data = await self.main.call("asset", asset)
+            except (Unavailable, RemoteError):
+                data = None
+            if data is not None:
+                definition = registration_of(decode(Coin, data, MAX_COIN)).definition
+                self._known[asset] = Named(asset, definition.symbol, definition.decimals)
+        return self._known.get(asset) or Named(asset, asset.hex(), 0)
+
+    async def named(self, text: str, chain: Chain, held: Iterable[bytes]) -> Named:
+        """The asset a client means: by id, or by a name among those listed, held or known.
+
+        Raises `RemoteError` (-5) for a name that nothing has, or several assets have.
+        """
+        if _ID.fullmatch(text):
+            return await self.of(bytes.fromhex(text))
+        if text.upper() == "BTM":
+            return BITCOIN_LIKE
+        for entry in chain.genesis.assets if chain.genesis else ():
+            if entry.name == text:
+                return Named(entry.asset, entry.name, entry.decimals)
+        known = [await self.of(asset) for asset in sorted({*held, *self._known})]
+        found = {one.id: one for one in known if one.name == text}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        ids = ", ".join(id.hex() for id in sorted(found))
+        fault = f"several assets are named {text}: {ids}" if found else f"no asset {text} known"
+        raise RemoteError(NOT_FOUND, f"{fault}; give its id")

@@ -1,0 +1,182 @@
+"""RPC that moves value: payments on a chain, issues, and the ways between chains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from bystack.ledger.amounts import AssetDefinition, unit_of
+from bystack.ledger.transactions import DepositLock, Output, PolicyLock
+from bystack.node import amounts_text
+from bystack.node.ipc import RemoteError
+from bystack.node.mainchain.forms import Json
+from bystack.node.rpc import Hex, Methods, calling_chain
+from bystack.node.wallet.assets import Named
+from bystack.node.wallet.chains import MAIN
+from bystack.node.wallet.keeper import Keeper
+from bystack.node.wallet.opened import Opened
+from bystack.node.wallet.rpc_money import Text, bad_address, fresh, lock_at
+from bystack.primitives.addresses import split_address
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.claims import note_for
+from bystack.sidechain.params import Genesis
+
+BAD_PARAMETER: Final = -8
+NOTHING: Final = -3
+
+Decimals = Annotated[int, Meta(ge=0, le=18, description="decimals, 0 to 18")]
+Symbol = Annotated[str, Meta(min_length=1, max_length=16, pattern="^[A-Za-z][A-Za-z0-9.-]*$")]
+
+
+class SendingMethods:
+    """Payments of the loaded wallet."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("sendtoaddress", self.send, scope="wallet", help="Pay, on the chain of the address.")
+        add("issueasset", self.issue, scope="wallet", help="Issue on the main chain, to ourselves.")
+        add("pegin", self.peg_in, scope="wallet", help="Pay into a sidechain's vault.")
+        add("sendtomainchain", self.peg_out, scope="wallet", help="Burn, to be paid on main.")
+        add("sendtosidechain", self.across, scope="wallet", help="From any chain to a sidechain.")
+
+    async def send(self, address: Text, amount: amounts_text.Given, asset: Text = "BTM") -> str:
+        """The id of the payment."""
+        wallet = self._keeper.opened()
+        chain = chain_of(wallet, address)
+        lock = lock_at(address, wallet.purse(chain).chain.hrp)
+        named, units = await self._amount(wallet, chain, asset, amount)
+        tx = await wallet.spending(chain).pay([Output(named.id, units, lock)])
+        return tx.id.hex()
+
+    async def issue(
+        self,
+        symbol: Symbol,
+        amount: amounts_text.Given,
+        decimals: Decimals = 8,
+        divisible: bool = True,
+        fungible: bool = True,
+        serial: Hex = "",
+    ) -> Json:
+        """The new asset's id and the transaction's; a non-fungible asset has a serial."""
+        wallet = self._keeper.opened()
+        await fresh(wallet, MAIN)
+        parts = (symbol, "", decimals, int(divisible), int(fungible), bytes.fromhex(serial))
+        definition = AssetDefinition(*parts)
+        units = amounts_text.read(amount, decimals)
+        if not units or units % unit_of(definition):
+            raise RemoteError(NOTHING, "Invalid amount: not above 0, or not in whole units")
+        purse = wallet.purse(MAIN)
+        issuance = purse.wallet.new_lock()
+        purse.touch()
+        asset, tx = await wallet.spending(MAIN).issue(definition, units, issuance)
+        wallet.assets.note(Named(asset, symbol, decimals))
+        return {"asset": asset.hex(), "txid": tx.id.hex(), "issuance": issuance.root.hex()}
+
+    async def peg_in(
+        self, chain: Text, amount: amounts_text.Given, asset: Text = "BTM", recipient: Text = ""
+    ) -> Json:
+        """Deposit for `recipient`, an address on the sidechain, or a new one of our own."""
+        wallet = self._keeper.opened()
+        genesis = _genesis(wallet, chain or calling_chain())
+        name = chain or calling_chain()
+        root = await self._root(wallet, name, recipient)
+        lock = DepositLock(genesis.vault, note_for(genesis.id, root))
+        named, units = await self._amount(wallet, MAIN, asset, amount)
+        tx = await wallet.spending(MAIN).pay([Output(named.id, units, lock)])
+        vout = next(i for i, o in enumerate(tx.body.outputs) if o.lock == lock)
+        return {"txid": tx.id.hex(), "vout": vout, "chain": name, "recipient": root.hex()}
+
+    async def peg_out(
+        self, chain: Text, address: Text, amount: amounts_text.Given, asset: Text = "BTM"
+    ) -> Json:
+        """Burn on `chain` to be paid at a main-chain address; fees come off the amount."""
+        wallet = self._keeper.opened()
+        lock = lock_at(address, wallet.purse(MAIN).chain.hrp)
+        return await self._burn(wallet, chain or calling_chain(), lock, asset, amount)
+
+    async def across(
+        self, chain: Text, to: Text, amount: amounts_text.Given, asset: Text = "BTM"
+    ) -> Json:
+        """From `chain` to a sidechain: `to` is an address there, or a deposit address."""
+        wallet, name = self._keeper.opened(), chain or calling_chain()
+        lock = self._way_in(wallet, to)
+        if name != MAIN:
+            return await self._burn(wallet, name, lock, asset, amount)
+        named, units = await self._amount(wallet, MAIN, asset, amount)
+        tx = await wallet.spending(MAIN).pay([Output(named.id, units, lock)])
+        return {"txid": tx.id.hex(), "chain": MAIN}
+
+    async def _burn(
+        self,
+        wallet: Opened,
+        chain: str,
+        lock: PolicyLock | DepositLock,
+        asset: str,
+        amount: amounts_text.Shown,
+    ) -> Json:
+        _genesis(wallet, chain)
+        named, units = await self._amount(wallet, chain, asset, amount)
+        tx = await wallet.spending(chain).burn(named.id, units, lock)
+        return {"txid": tx.id.hex(), "chain": chain}
+
+    async def _amount(
+        self, wallet: Opened, chain: str, asset: str, amount: Any
+    ) -> tuple[Named, int]:
+        """The asset meant and its base units, once the wallet is up to date."""
+        await fresh(wallet, chain)
+        purse = wallet.purse(chain)
+        held = {coin.asset for coin in purse.wallet.coins.values()}
+        named = await wallet.assets.named(asset, purse.chain, held)
+        units = amounts_text.read(amount, named.decimals)
+        if units == 0:
+            raise RemoteError(NOTHING, "Invalid amount: nothing to send")
+        return named, units
+
+    async def _root(self, wallet: Opened, chain: str, recipient: str) -> bytes:
+        purse = wallet.purse(chain)
+        if not recipient:
+            lock: PolicyLock | DepositLock = purse.wallet.new_lock()
+            purse.touch()
+            await purse.save()
+        else:
+            lock = lock_at(recipient, purse.chain.hrp)
+        if not isinstance(lock, PolicyLock):
+            raise RemoteError(BAD_PARAMETER, "a recipient on a sidechain is a policy address")
+        return lock.root
+
+    def _way_in(self, wallet: Opened, to: str) -> DepositLock:
+        """The deposit lock that leads to an address of a sidechain known here, or to itself."""
+        chain = chain_of(wallet, to)
+        lock = lock_at(to, wallet.purse(chain).chain.hrp)
+        if isinstance(lock, DepositLock):
+            return lock
+        genesis = _genesis(wallet, chain)
+        return DepositLock(genesis.vault, note_for(genesis.id, lock.root))
+
+
+def chain_of(wallet: Opened, address: str) -> str:
+    """The chain an address belongs to; raises `RemoteError` (-5).
+
+    Where two chains share a prefix the one of the path asked goes first.
+    """
+    try:
+        given = split_address(address)
+    except Invalid as error:
+        raise bad_address(error) from None
+    named = [name for name in wallet.chains if wallet.purse(name).chain.hrp == given.hrp]
+    if not named:
+        text = f"Invalid address: no chain here has the prefix {given.hrp}"
+        raise RemoteError(-5, text, {"rule": "AddressNetwork"})
+    return calling_chain() if calling_chain() in named else named[0]
+
+
+def _genesis(wallet: Opened, chain: str) -> Genesis:
+    genesis = wallet.purse(chain).chain.genesis
+    if genesis is None:
+        raise RemoteError(BAD_PARAMETER, f"{chain} is no sidechain")
+    return genesis

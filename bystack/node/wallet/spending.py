@@ -1,0 +1,171 @@
+"""Payments of every kind: built over the purse's coins, signed, handed in; coins free on failure.
+
+Between choosing coins and setting them aside nothing else runs, so two payments never take one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from bystack.ledger.amounts import BTM, AssetDefinition, unit_of
+from bystack.ledger.effects import NO_EFFECTS, Effects
+from bystack.ledger.payments import (
+    RATE,
+    Coins,
+    FeeTerms,
+    InsufficientFunds,
+    PartiallySigned,
+    completed,
+    signed_weight,
+)
+from bystack.ledger.satisfaction import prove_branch
+from bystack.ledger.transactions import (
+    Action,
+    Approval,
+    Output,
+    PolicyLock,
+    Transaction,
+    transaction_id,
+)
+from bystack.ledger.validation import SCHNORR_WEIGHT
+from bystack.ledger.wallet import build_payment, sign_transaction
+from bystack.mainchain.actions import Issue, Revealed, issue_action, issue_digest, issued_asset
+from bystack.node.amounts_text import read
+from bystack.node.ipc import RemoteError
+from bystack.node.wallet.following import Follower
+from bystack.primitives.codec import encode
+from bystack.primitives.keys import sign
+from bystack.sidechain.actions import encode_action
+from bystack.sidechain.burns import Burn
+from bystack.sidechain.records import Destination
+
+NO_FUNDS = -6
+LEAST_RATE = 1_000_000
+APPROVAL_WEIGHT = 400
+
+
+class Spending:
+    """Pays from one chain's purse."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._purse, self._chain = follower.purse, follower.purse.chain
+
+    async def pay(self, outputs: Sequence[Output], memo: bytes = b"") -> Transaction:
+        """Pay outputs; the transaction that was taken in."""
+        fees = await self._fees(outputs)
+        return await self._send(self._draft(outputs, fees, memo=memo))
+
+    async def burn(self, asset: bytes, amount: int, destination: Destination) -> Transaction:
+        """Destroy on this sidechain what is to be paid on the main chain."""
+        refund = self._purse.wallet.change_lock().root
+        action = encode_action(Burn(destination, asset, amount, refund))
+        effects = Effects(destroyed={asset: amount})
+        fees = await self._fees((), (action,), effects)
+        return await self._send(self._draft((), fees, (action,), effects))
+
+    async def issue(
+        self, definition: AssetDefinition, amount: int, issuance: PolicyLock
+    ) -> tuple[bytes, Transaction]:
+        """Issue an asset to ourselves; its id and the transaction. `issuance` is a lock of ours."""
+        issue = Issue(issuance.root, definition, amount)
+        asset, wallet = issued_asset(issue), self._purse.wallet
+        effects = Effects(created={asset: amount}, units={asset: unit_of(definition)})
+        outputs = (Output(asset, amount, wallet.change_lock()),)
+        fees = await self._fees(outputs)
+        action = issue_action(issue)
+        draft = self._draft(outputs, fees, (action,), effects, APPROVAL_WEIGHT + SCHNORR_WEIGHT)
+        return asset, await self._send(self._approved(draft, issuance))
+
+    def _approved(self, draft: PartiallySigned, issuance: PolicyLock) -> PartiallySigned:
+        wallet = self._purse.wallet
+        place = wallet.place(issuance)
+        assert place is not None
+        policy, secret = wallet.account.policy(place), wallet.account.secret(place)
+        digest = issue_digest(draft.chain_id, transaction_id(draft.body), 0)
+        items = (sign(secret, digest, secrets.token_bytes(32)),)
+        approval = Approval(encode(Revealed(policy, prove_branch([policy], 0))), (items,))
+        return msgspec.structs.replace(draft, witnesses=(*draft.witnesses[:-1], approval))
+
+    def _draft(
+        self,
+        outputs: Sequence[Output],
+        fees: FeeTerms,
+        actions: Sequence[Action] = (),
+        effects: Effects = NO_EFFECTS,
+        extra_weight: int = 0,
+        memo: bytes = b"",
+    ) -> PartiallySigned:
+        """The payment, of confirmed coins if they suffice, else with our own change as well."""
+        wallet, maturity = self._purse.wallet, self._chain.params.maturity
+        build = partial(
+            build_payment,
+            self._chain.id,
+            outputs=outputs,
+            change=wallet.change_lock(),
+            fees=fees,
+            actions=actions,
+            effects=effects,
+            extra_weight=extra_weight,
+            memo=memo,
+        )
+        try:
+            return build(wallet.confirmed(maturity))
+        except InsufficientFunds:
+            return _explained(build, wallet.spendable(maturity))
+
+    async def _send(self, draft: PartiallySigned) -> Transaction:
+        """Set the coins aside, sign, hand in; whatever fails frees them."""
+        wallet = self._purse.wallet
+        wallet.reserve(draft)
+        try:
+            signed = sign_transaction(draft, wallet.secrets(draft), secrets.token_bytes(32))
+            tx = completed(signed)
+            await self._follower.client.call("submit", encode(tx))
+        except BaseException:
+            wallet.release(draft.body.inputs)
+            raise
+        self._purse.sent(tx)
+        await self._purse.save()
+        return tx
+
+    async def _fees(
+        self,
+        outputs: Sequence[Output],
+        actions: Sequence[Action] = (),
+        effects: Effects = NO_EFFECTS,
+    ) -> FeeTerms:
+        if self._chain.genesis is None:
+            return FeeTerms(BTM, await self._main_rate())
+        return self._sidechain_fees(outputs, actions, effects)
+
+    async def _main_rate(self) -> int:
+        """What the main chain's pool asks for, per million of weight."""
+        answer = await self._follower.client.call("rpc", "estimatesmartfee", [1], "read", "main")
+        return max(LEAST_RATE, read(answer["feerate"], 8) * RATE // 1_000)
+
+    def _sidechain_fees(
+        self, outputs: Sequence[Output], actions: Sequence[Action], effects: Effects
+    ) -> FeeTerms:
+        """A flat least fee as a rate: such that the lightest form of this payment reaches it."""
+        assert self._chain.genesis is not None
+        coins = self._purse.wallet.spendable(self._chain.params.maturity)
+        held = {coin.asset for coin in coins.values()}
+        taken = [one for one in self._chain.genesis.assets if one.fee]
+        if not taken:
+            return FeeTerms(BTM, 0)
+        chosen = next((one for one in taken if one.asset in held), taken[0])
+        free = self._draft(outputs, FeeTerms(chosen.asset, 0), actions, effects)
+        rate = -(-chosen.fee * RATE // signed_weight(free.body))
+        return FeeTerms(chosen.asset, rate)
+
+
+def _explained(build: Callable[[Coins], PartiallySigned], coins: Coins) -> PartiallySigned:
+    try:
+        return build(coins)
+    except InsufficientFunds as error:
+        raise RemoteError(NO_FUNDS, str(error), {"rule": error.rule}) from None
