@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import msgspec
+import structlog
 
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
 from bystack.node.signer import keys
@@ -70,6 +71,8 @@ MAKERS: dict[str, Maker] = {
 @click.group()
 def key() -> None:
     """Make keys, and sign with them offline."""
+    # Standard output carries the result alone.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 @key.command("new")
