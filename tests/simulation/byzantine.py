@@ -126,7 +126,7 @@ class Byzantine(Node):
         return [message]
 
     def do_stale(self, index: int, message: Message) -> list[Message]:
-        kept = self.__dict__.setdefault("kept", [])
+        kept = self.__dict__.setdefault("old", [])
         kept.append(message)
         del kept[:-200]
         return [message, self.rng.choice(kept)]

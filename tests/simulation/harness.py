@@ -23,6 +23,7 @@ from bystack.sidechain.consensus.events import (
     Executed,
     Finalized,
     Input,
+    Keep,
     Output,
     Penalise,
     Received,
@@ -36,7 +37,7 @@ from bystack.sidechain.consensus.events import (
     Timer,
 )
 from bystack.sidechain.consensus.evidence import Statement, detect, verify_evidence
-from bystack.sidechain.consensus.messages import Blocks, FinalBlock, GetBlocks, Message
+from bystack.sidechain.consensus.messages import BlockData, Blocks, FinalBlock, GetBlocks, Message
 from bystack.sidechain.consensus.positions import JournalRecord, Position, Reuse, SignRequest, judge
 from bystack.sidechain.consensus.statements import (
     PREPARE,
@@ -180,12 +181,14 @@ class Node:
         self.journal = Journal()
         self.blocks: list[FinalBlock] = []
         self.blocks_synced = 0
+        self.kept: list[BlockData] = []
         self.alive, self.life = True, 0
         self.unsaid: dict[Position, Statement] = {}
         self.machine = self._machine()
 
     def _machine(self) -> Bbft:
         start = genesis(self.keyring)
+        self.kept = [b for b in self.kept if b.header.height > self.final_height]
         if self.blocks:
             start = (self.blocks[-1].header, self.blocks[-1].certificate)
         return Bbft(
@@ -196,6 +199,7 @@ class Node:
             self.keyring.scheme,
             start,
             self.journal.last,
+            tuple(self.kept),
         )
 
     @property
@@ -247,15 +251,8 @@ class Node:
                 self.broadcast(message)
             case SetTimer(timer, at):
                 self.world.timer(self, timer, at)
-            case Execute(header, body):
-                good = is_valid(header, body, self.final)
-                self.world.answer(self, Executed(header.id, good, "" if good else "root"), "work")
-            case BuildBlock():
-                self.world.answer(self, Built(*self.build(output)), "work")
-            case Sign():
-                self.sign(output)
-            case Decide():
-                self.decide(output)
+            case Execute() | BuildBlock() | Keep() | Sign() | Decide():
+                self.duty(output)
             case Sync(height, node):
                 self.send(self.keyring.validators.by_node[node], GetBlocks(height, 8))
             case Penalise(node, reason):
@@ -266,6 +263,21 @@ class Node:
                 if self.honest:
                     self.monitor.accuse(guilty, evidence)
                 self.monitor.evidence.append(guilty)
+
+    def duty(self, output: Execute | BuildBlock | Keep | Sign | Decide) -> None:
+        """What application, disk and signer do."""
+        match output:
+            case Execute(header, body):
+                good = is_valid(header, body, self.final)
+                self.world.answer(self, Executed(header.id, good, "" if good else "root"), "work")
+            case BuildBlock():
+                self.world.answer(self, Built(*self.build(output)), "work")
+            case Keep(block):
+                self.kept.append(block)
+            case Sign():
+                self.sign(output)
+            case Decide():
+                self.decide(output)
 
     def send(self, index: int, message: Message) -> None:
         self.world.send(self.index, index, message)

@@ -34,6 +34,7 @@ class Plan:
     settle: int = 2_500
     heights: int = 3
     limit: int = 120_000
+    blackout: bool = False
 
 
 def plan_of(seed: int, heights: int = 3) -> Plan:
@@ -82,6 +83,8 @@ class Simulation:
         self.cuts = [self._cut() for _ in range(self.plan.partitions)]
         for _ in range(self.plan.crashes):
             self._plan_crash()
+        for node in self.nodes if self.plan.blackout else ():
+            self._crash_between(node, self.plan.settle - 10, self.plan.settle)
 
     def _cut(self) -> tuple[int, int, frozenset[int]]:
         start = self.rng.randrange(self.plan.settle)
@@ -92,6 +95,9 @@ class Simulation:
         node = self.rng.choice(self.nodes)
         at = self.rng.randrange(self.plan.settle)
         back = min(at + self.rng.randrange(10, 1_000), self.plan.settle)
+        self._crash_between(node, at, back)
+
+    def _crash_between(self, node: Node, at: int, back: int) -> None:
         self.push(at, node, lambda: node.alive and self._crash(node), life=-1)
         self.push(back, node, lambda: node.alive or self._restart(node), life=-1)
 

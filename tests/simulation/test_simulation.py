@@ -28,6 +28,19 @@ def test_each_byzantine_behaviour(behaviour: str) -> None:
         Simulation(hash_keyring(4), Plan(seed, behaviour=behaviour)).run()
 
 
+@pytest.mark.parametrize("batch", range(5))
+def test_everyone_restarts_at_once(batch: int) -> None:
+    """Whoever voted for a block still has it: the height can end."""
+    for seed in range(batch * 10, batch * 10 + 10):
+        plan = Plan(seed, drop=0.2, slow=60, settle=800 + 37 * seed, blackout=True)
+        Simulation(hash_keyring(4), plan).run()
+
+
+def test_the_first_worlds_that_lost_a_prepared_block() -> None:
+    for seed in (20242, 21105):
+        Simulation(hash_keyring(4 if seed % 5 < 3 else 5), plan_of(seed)).run()
+
+
 @pytest.mark.parametrize("size", [4, 7, 10])
 def test_messages_of_a_block_in_a_star(size: int) -> None:
     calm = Plan(1, drop=0, duplicate=0, slow=5, crashes=0, partitions=0, settle=1, heights=20)

@@ -37,6 +37,8 @@ def cast(m: Machine, wish: CastPrepare | CastCommit) -> None:
         return
     kind = PREPARE if isinstance(wish, CastPrepare) else COMMIT
     justify = wish.justify if isinstance(wish, CastPrepare) else NO_HASH
+    if isinstance(wish, CastPrepare):
+        m.keep(wish.block)
     height, epoch = m.round.height, m.validators.epoch
     unsigned = Vote(kind, epoch, height, wish.view, wish.block, justify, m.me, NO_SIGNATURE)
     m.request(Step(kind), wish.view, vote_payload(kind, wish.block, justify), unsigned)

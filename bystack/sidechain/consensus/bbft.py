@@ -34,6 +34,7 @@ from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.machine import (
     BlockMissing,
     BlockReady,
+    Candidate,
     Certified,
     Closed,
     CountTimeouts,
@@ -76,8 +77,8 @@ class Bbft:
     """One node's part in one sidechain's consensus.
 
     `start` is the last durable final header with its commit certificate (genesis:
-    `genesis_certificate`); `recovered` is the vote journal's last record. Call `begin` once,
-    then `handle` for each event.
+    `genesis_certificate`); `recovered` is the vote journal's last record, `kept` the blocks of
+    `Keep` not yet final. Call `begin` once, then `handle` for each event.
     """
 
     def __init__(
@@ -89,9 +90,10 @@ class Bbft:
         scheme: Scheme,
         start: tuple[Header, Certificate],
         recovered: JournalRecord | None = None,
+        kept: tuple[BlockData, ...] = (),
     ) -> None:
         self._m = Machine(config, validator_set, my_index, chain_id, scheme, start)
-        self._recovered = recovered
+        self._recovered, self._kept = recovered, kept
 
     @property
     def height(self) -> int:
@@ -124,7 +126,17 @@ class Bbft:
         m.plan(Enter(m.round.view))
         if m.round.timed_out == m.round.view:
             m.plan(CastTimeout(m.round.view, m.round.high_qc))
+        for block in self._kept:
+            self._recall(block)
         return self._settle()
+
+    def _recall(self, block: BlockData) -> None:
+        """A block we may have voted for: others may need it."""
+        m, header = self._m, block.header
+        if (header.height, header.parent) == (m.round.height, m.parent.id):
+            recalled = Candidate(header, block.body, block.parent_certificate, b"", kept=True)
+            m.add_candidate(recalled)
+            m.execute(m.at.candidates[header.id])
 
     def _recover(self, record: JournalRecord) -> None:
         """Go on in the view of the last signature; the journal itself refuses a second one.

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.evidence import AnyEvidence
-from bystack.sidechain.consensus.messages import Message
+from bystack.sidechain.consensus.messages import BlockData, Message
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.statements import Certificate
 
@@ -197,6 +197,18 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Make this block durable before going on; hand it to the next machine of its height.
+
+    It comes before our first PREPARE for the block. If everyone restarted with a prepare
+    certificate and nobody had its block, the height could never end. Drop it once its height is
+    final.
+    """
+
+    block: BlockData
+
+
+@dataclass(frozen=True)
 class Decide:
     """The block is final: store it with its certificate, answer `Finalized`. Idempotent."""
 
@@ -234,6 +246,7 @@ Output = (
     | SetTimer
     | Execute
     | BuildBlock
+    | Keep
     | Sign
     | Decide
     | Sync

@@ -24,6 +24,7 @@ from bystack.sidechain.consensus.events import (
     Broadcast,
     Config,
     Execute,
+    Keep,
     Output,
     Penalise,
     Received,
@@ -32,7 +33,7 @@ from bystack.sidechain.consensus.events import (
     Sign,
 )
 from bystack.sidechain.consensus.evidence import AnyEvidence, verify_evidence
-from bystack.sidechain.consensus.messages import FinalBlock, Message, Propose
+from bystack.sidechain.consensus.messages import BlockData, FinalBlock, Message, Propose
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.rounds import Cast, Round
 from bystack.sidechain.consensus.scheme import Scheme
@@ -155,6 +156,7 @@ class Candidate:
     source: bytes
     executing: bool = False
     valid: bool = False
+    kept: bool = False
 
 
 @dataclass
@@ -329,6 +331,14 @@ class Machine:
         asked = Sign(position, digest, epoch, payload, memory)
         self.at.pending[position] = (asked, unsigned)
         self.emit(asked)
+
+    def keep(self, block: bytes) -> None:
+        """Have a block made durable before we vote for it, once."""
+        candidate = self.at.candidates[block]
+        if not candidate.kept and not self.abstains:
+            candidate.kept = True
+            parts = (candidate.header, candidate.body, candidate.parent_certificate)
+            self.emit(Keep(BlockData(*parts)))
 
     def execute(self, candidate: Candidate) -> None:
         """Have a block validated, once at a time."""

@@ -139,7 +139,7 @@ def give_block(m: Machine, sender: bytes, asked: GetBlock) -> None:
     known = [m.at.candidates[asked.block]] if asked.block in m.at.candidates else []
     known += [c for c in m.last_block if c.header.id == asked.block]
     for candidate in known:
-        if candidate.valid and m.allowed(sender, "block"):
+        if (candidate.valid or candidate.kept) and m.allowed(sender, "block"):
             data = BlockData(candidate.header, candidate.body, candidate.parent_certificate)
             m.emit(Send(sender, data))
 

@@ -21,6 +21,7 @@ from bystack.sidechain.consensus.events import (
     Executed,
     Finalized,
     Input,
+    Keep,
     Output,
     Penalise,
     Received,
@@ -71,12 +72,14 @@ class Player:
         self.asked: list[Sign] = []
         self.records: list[JournalRecord] = []
         self.wish: list[BuildBlock] = []
+        self.kept: list[BlockData] = []
         self.machine = self.start()
 
     def start(self) -> Bbft:
         last = self.records[-1] if self.records else None
         final = self.chain[-1]
-        return Bbft(CONFIG, RING.validators, self.me, CHAIN, RING.scheme, final, last)
+        kept = tuple(self.kept)
+        return Bbft(CONFIG, RING.validators, self.me, CHAIN, RING.scheme, final, last, kept)
 
     def play(self, line: str) -> list[str]:
         """The outputs of one input line."""
@@ -104,6 +107,7 @@ class Player:
     def keep(self, outputs: list[Output]) -> list[Output]:
         self.asked += [o for o in outputs if isinstance(o, Sign)]
         self.wish += [o for o in outputs if isinstance(o, BuildBlock)]
+        self.kept += [o.block for o in outputs if isinstance(o, Keep)]
         for o in outputs:
             if isinstance(o, Decide):
                 self.chain.append((o.header, o.certificate))
@@ -232,6 +236,8 @@ class Player:
             case BuildBlock():
                 parent = self.letter(output.parent.id)
                 return f"BuildBlock h{output.height} v{output.view} time {output.time} on {parent}"
+            case Keep(block):
+                return f"Keep {self.letter(block.header.id)}"
             case Sign(position):
                 return f"Sign {self.place(position)}"
             case Decide(header, _, certificate):
