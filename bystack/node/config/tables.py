@@ -55,6 +55,9 @@ class Mainchain(Table, frozen=True, kw_only=True):
     peers: Annotated[
         tuple[Peer, ...], Meta(description="nodes to connect to, besides those learnt from others")
     ] = ()
+    cache_mb: Annotated[
+        int, Meta(ge=4, le=65536, description="memory for coins read lately, in MiB")
+    ] = 64
 
 
 class Mining(Table, frozen=True, kw_only=True):

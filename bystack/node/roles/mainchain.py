@@ -110,7 +110,7 @@ async def main(context: RoleContext) -> None:
         raise LightModeMissing(text)
     params, folder = params_of(context.network), context.data
     identity, book = node_identity(folder), stored_book(f"{folder}/peers")
-    store = ChainStore.open(f"{folder}/chain", params)
+    store = ChainStore.open(f"{folder}/chain", params, config.cache_mb)
     try:
         host = Host(identity, host_config(params, config.listen, config.peers), book)
         driver = Driver(store, host, time.time)
