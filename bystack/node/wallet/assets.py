@@ -27,7 +27,7 @@ class Named(NamedTuple):
     decimals: int
 
 
-BITCOIN_LIKE = Named(BTM, "BTM", BTM_DECIMALS)
+NATIVE = Named(BTM, "BTM", BTM_DECIMALS)
 
 
 class Assets:
@@ -35,7 +35,7 @@ class Assets:
 
     def __init__(self, main: Reconnecting | None) -> None:
         self.main = main
-        self._known: dict[bytes, Named] = {BTM: BITCOIN_LIKE}
+        self._known: dict[bytes, Named] = {BTM: NATIVE}
 
     def learn(self, chain: Chain) -> None:
         """Take in what a sidechain's genesis lists."""
@@ -66,7 +66,7 @@ class Assets:
         if _ID.fullmatch(text):
             return await self.of(bytes.fromhex(text))
         if text.upper() == "BTM":
-            return BITCOIN_LIKE
+            return NATIVE
         for entry in chain.genesis.assets if chain.genesis else ():
             if entry.name == text:
                 return Named(entry.asset, entry.name, entry.decimals)

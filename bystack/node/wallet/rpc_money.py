@@ -1,7 +1,8 @@
 """RPC about addresses, balances, coins and history: Bitcoin Core's names, per chain and asset.
 
 `chain` is left out for the chain of the path asked (`/` is the main chain, `/sidechain/NAME`).
-Amounts are decimal; `units` is the same in the asset's base units. Reads wait a moment until the wallet has seen the chain's last block.
+Amounts are decimal; `units` is the same in the asset's base units. Reads wait a moment until the
+wallet has seen the chain's last block.
 """
 
 from __future__ import annotations
