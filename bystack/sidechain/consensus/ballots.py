@@ -8,12 +8,7 @@ from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.certificates import CertificateJustify
 from bystack.sidechain.consensus.events import Decide, Signed
 from bystack.sidechain.consensus.evidence import detect
-from bystack.sidechain.consensus.machine import (
-    VIEWS_AHEAD,
-    Certified,
-    Machine,
-    NextHeight,
-)
+from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.rounds import CastCommit, CastPrepare
 from bystack.sidechain.consensus.statements import (
@@ -28,6 +23,7 @@ from bystack.sidechain.consensus.statements import (
     Vote,
     vote_payload,
 )
+from bystack.sidechain.consensus.steps import Certified, NextHeight
 from bystack.sidechain.consensus.validators import topology
 
 

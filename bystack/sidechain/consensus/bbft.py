@@ -31,20 +31,7 @@ from bystack.sidechain.consensus.events import (
     WorkAvailable,
 )
 from bystack.sidechain.consensus.evidence import AnyEvidence
-from bystack.sidechain.consensus.machine import (
-    BlockMissing,
-    BlockReady,
-    Candidate,
-    Certified,
-    Closed,
-    CountTimeouts,
-    FinalBlockFound,
-    Machine,
-    Memory,
-    NextHeight,
-    Planned,
-    Proposed,
-)
+from bystack.sidechain.consensus.machine import Candidate, Machine, Memory
 from bystack.sidechain.consensus.messages import (
     Aggregate,
     BlockData,
@@ -66,6 +53,17 @@ from bystack.sidechain.consensus.statements import (
     Timeout,
     TimeoutCertificate,
     Vote,
+)
+from bystack.sidechain.consensus.steps import (
+    BlockMissing,
+    BlockReady,
+    Certified,
+    Closed,
+    CountTimeouts,
+    FinalBlockFound,
+    NextHeight,
+    Planned,
+    Proposed,
 )
 from bystack.sidechain.consensus.validators import ValidatorSet, topology
 from bystack.sidechain.consensus.votes import check_subtree

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.events import BuildBlock, Built, SetTimer, Timer, TimerKind
-from bystack.sidechain.consensus.machine import BlockMissing, BlockReady, Candidate, Machine
+from bystack.sidechain.consensus.machine import Candidate, Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import NO_SIGNATURE, Step, proposal_payload
+from bystack.sidechain.consensus.steps import BlockMissing, BlockReady
 
 
 def due(m: Machine) -> int:

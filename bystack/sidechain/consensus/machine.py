@@ -33,9 +33,9 @@ from bystack.sidechain.consensus.events import (
     Sign,
 )
 from bystack.sidechain.consensus.evidence import AnyEvidence, verify_evidence
-from bystack.sidechain.consensus.messages import BlockData, FinalBlock, Message, Propose
+from bystack.sidechain.consensus.messages import BlockData, Message, Propose
 from bystack.sidechain.consensus.positions import Position
-from bystack.sidechain.consensus.rounds import Cast, Round
+from bystack.sidechain.consensus.rounds import Round
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import (
     Certificate,
@@ -46,6 +46,7 @@ from bystack.sidechain.consensus.statements import (
     Vote,
     signing_digest,
 )
+from bystack.sidechain.consensus.steps import FinalBlockFound, Planned
 from bystack.sidechain.consensus.validators import ValidatorSet, leader
 from bystack.sidechain.consensus.votes import Tally, Timeouts
 
@@ -75,75 +76,6 @@ class Memory(Wire):
 
     high_qc: Annotated[tuple[Certificate, ...], Meta(max_length=1)]
     entry: Annotated[tuple[TimeoutCertificate, ...], Meta(max_length=1)]
-
-
-@dataclass(frozen=True)
-class Certified:
-    """A verified certificate of the current height."""
-
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class Closed:
-    """A verified timeout certificate of the current height."""
-
-    timeouts: TimeoutCertificate
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """A justified proposal, its leader's signature checked."""
-
-    proposal: Propose
-    source: bytes
-
-
-@dataclass(frozen=True)
-class BlockReady:
-    """Blocks or proposals changed: prepare, lead and decide if possible."""
-
-
-@dataclass(frozen=True)
-class BlockMissing:
-    """We lead and must propose this block again, but do not have it."""
-
-    block: bytes
-
-
-@dataclass(frozen=True)
-class CountTimeouts:
-    """TIMEOUTs or the view changed: give up or leave the view if enough did."""
-
-
-@dataclass(frozen=True)
-class NextHeight:
-    """This block is final and durable."""
-
-    header: Header
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class FinalBlockFound:
-    """A final block of the current height arrived by sync."""
-
-    block: FinalBlock
-    source: bytes
-
-
-Planned = (
-    Cast
-    | Received
-    | Certified
-    | Closed
-    | Proposed
-    | BlockReady
-    | BlockMissing
-    | CountTimeouts
-    | NextHeight
-    | FinalBlockFound
-)
 
 
 @dataclass

@@ -7,13 +7,7 @@ from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.events import SetTimer, Timer, TimerKind
 from bystack.sidechain.consensus.evidence import AnyEvidence, detect
 from bystack.sidechain.consensus.leading import due
-from bystack.sidechain.consensus.machine import (
-    BlockReady,
-    Certified,
-    Closed,
-    CountTimeouts,
-    Machine,
-)
+from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.rounds import CastTimeout
 from bystack.sidechain.consensus.statements import (
     COMMIT,
@@ -24,6 +18,7 @@ from bystack.sidechain.consensus.statements import (
     TimeoutCertificate,
     timeout_payload,
 )
+from bystack.sidechain.consensus.steps import BlockReady, Certified, Closed, CountTimeouts
 
 
 class TimeoutReport(Invalid):

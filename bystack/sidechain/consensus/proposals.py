@@ -12,15 +12,10 @@ from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.certificates import CertificateKind
 from bystack.sidechain.consensus.events import Executed, Penalise
 from bystack.sidechain.consensus.evidence import detect, justifies
-from bystack.sidechain.consensus.machine import (
-    BlockReady,
-    Candidate,
-    Closed,
-    Machine,
-    Proposed,
-)
+from bystack.sidechain.consensus.machine import Candidate, Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
+from bystack.sidechain.consensus.steps import BlockReady, Closed, Proposed
 
 MAX_REJECTED = 8
 

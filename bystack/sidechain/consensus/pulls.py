@@ -11,16 +11,7 @@ from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.ballots import send_vote
 from bystack.sidechain.consensus.certificates import signers
 from bystack.sidechain.consensus.events import Received, Send, SetTimer, Sync, Timer, TimerKind
-from bystack.sidechain.consensus.machine import (
-    VIEWS_AHEAD,
-    BlockReady,
-    Candidate,
-    Certified,
-    FinalBlockFound,
-    Machine,
-    NextHeight,
-    WrongEpoch,
-)
+from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Candidate, Machine, WrongEpoch
 from bystack.sidechain.consensus.messages import (
     MAX_BLOCKS,
     BlockData,
@@ -37,6 +28,7 @@ from bystack.sidechain.consensus.statements import (
     TimeoutCertificate,
     Vote,
 )
+from bystack.sidechain.consensus.steps import BlockReady, Certified, FinalBlockFound, NextHeight
 from bystack.sidechain.consensus.verifier import check_names
 
 Placed = Propose | Vote | Certificate | Timeout | TimeoutCertificate
