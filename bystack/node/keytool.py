@@ -71,8 +71,6 @@ MAKERS: dict[str, Maker] = {
 @click.group()
 def key() -> None:
     """Make keys, and sign with them offline."""
-    # Standard output carries the result alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 @key.command("new")
@@ -88,6 +86,7 @@ def new(
 
     KIND is `validator` or `member` (NAMES are sidechains), or `named` (NAMES as in the charter).
     """
+    _log_apart()
     os.umask(0o077)
     os.makedirs(os.path.join(home, "keys"), mode=0o700, exist_ok=True)
     password = _password(password_file)
@@ -110,6 +109,7 @@ def sign(file: str, digest: str, password_file: str | None, cheap: bool) -> None
 
     Offline: compare the digest with what other members show before you sign.
     """
+    _log_apart()
     try:
         message = bytes.fromhex(digest)
         secret = read_key(file, keys.NAMED, _asked(file, password_file), cheap=cheap)
@@ -120,6 +120,11 @@ def sign(file: str, digest: str, password_file: str | None, cheap: bool) -> None
         click.echo(f"--digest: 32 bytes expected, {len(message)} given", err=True)
         sys.exit(2)
     click.echo(schnorr.sign(secret, message, secrets.token_bytes(32)).hex())
+
+
+def _log_apart() -> None:
+    """Standard output carries the result alone."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _password(path: str | None) -> str | None:
