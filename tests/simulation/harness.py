@@ -38,7 +38,7 @@ from bystack.sidechain.consensus.events import (
 )
 from bystack.sidechain.consensus.evidence import Statement, detect, verify_evidence
 from bystack.sidechain.consensus.messages import BlockData, Blocks, FinalBlock, GetBlocks, Message
-from bystack.sidechain.consensus.positions import JournalRecord, Position, Reuse, SignRequest, judge
+from bystack.sidechain.consensus.positions import JournalRecord, Position, Reuse, judge
 from bystack.sidechain.consensus.statements import (
     PREPARE,
     Certificate,
@@ -245,8 +245,7 @@ class Node:
     def effect(self, output: Output) -> None:
         match output:
             case Send(node, message):
-                index = self.keyring.validators.by_node[node]
-                self.send(index, message)
+                self.send_node(node, message)
             case Broadcast(message):
                 self.broadcast(message)
             case SetTimer(timer, at):
@@ -254,7 +253,7 @@ class Node:
             case Execute() | BuildBlock() | Keep() | Sign() | Decide():
                 self.duty(output)
             case Sync(height, node):
-                self.send(self.keyring.validators.by_node[node], GetBlocks(height, 8))
+                self.send_node(node, GetBlocks(height, 8))
             case Penalise(node, reason):
                 self.monitor.penalties.append((self.index, node, reason))
             case ReportEvidence(evidence):
@@ -282,6 +281,12 @@ class Node:
     def send(self, index: int, message: Message) -> None:
         self.world.send(self.index, index, message)
 
+    def send_node(self, node: bytes, message: Message) -> None:
+        """To a validator's node; a stranger's hears nothing here."""
+        index = self.keyring.validators.by_node.get(node)
+        if index is not None:
+            self.send(index, message)
+
     def broadcast(self, message: Message) -> None:
         for index in range(len(self.keyring.validators)):
             if index != self.index:
@@ -291,7 +296,7 @@ class Node:
         return make_block(self.keyring, wish, self.rng.randbytes(8))
 
     def sign(self, asked: Sign) -> None:
-        request = SignRequest(asked.position, asked.epoch, asked.payload, asked.high_qc)
+        request = asked.request
         try:
             verdict = judge(self.journal.last, request, CHAIN)
         except Invalid as refusal:
@@ -340,7 +345,7 @@ class Node:
         start = max(asked.from_height, 1) - 1
         chosen = tuple(self.blocks[start : min(start + min(asked.count, 8), self.blocks_synced)])
         if chosen:
-            self.send(self.keyring.validators.by_node[sender], Blocks(chosen))
+            self.send_node(sender, Blocks(chosen))
 
 
 def describe(message: Message) -> str:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.messages import BlockData, Message
-from bystack.sidechain.consensus.positions import Position
+from bystack.sidechain.consensus.positions import Position, SignRequest
 from bystack.sidechain.consensus.statements import Certificate
 
 
@@ -194,6 +194,11 @@ class Sign:
     epoch: int
     payload: bytes
     high_qc: bytes
+
+    @property
+    def request(self) -> SignRequest:
+        """What goes to the signer, who applies `positions.judge` to it."""
+        return SignRequest(self.position, self.epoch, self.payload, self.high_qc)
 
 
 @dataclass(frozen=True)
