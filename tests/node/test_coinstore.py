@@ -1,0 +1,95 @@
+"""Coins at rest behave as a set of coins, whatever the cache holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin, Delta
+from bystack.ledger.transactions import Outpoint
+from bystack.node.coinstore import CoinStore, coin_key, outpoint_of
+from bystack.node.storage import Store
+from tests.ledger.people import ALICE
+
+PLACES = [Outpoint(bytes([number]) * 32, number % 3) for number in range(12)]
+
+
+def coin(amount: int) -> Coin:
+    return Coin(BTM, amount, ALICE.lock, 1, 0, 1, b"s" * (amount % 5))
+
+
+def opened(path: Path) -> Store:
+    return Store.open(path, kind="coins", magic=b"test", version=1)
+
+
+@given(steps=st.lists(st.lists(st.integers(0, len(PLACES) - 1), unique=True), max_size=12))
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_follows_deltas_with_a_tiny_cache(tmp_path: Path, steps: list[list[int]]) -> None:
+    fresh = tmp_path / str(len(list(tmp_path.iterdir())))
+
+    async def main() -> None:
+        with opened(fresh) as store:
+            coins, model = CoinStore(store, cache_mb=0), dict[Outpoint, Coin]()
+            for number, flips in enumerate(steps):
+                spent = {PLACES[i]: model[PLACES[i]] for i in flips if PLACES[i] in model}
+                created = {PLACES[i]: coin(number) for i in flips if PLACES[i] not in model}
+                delta = Delta(spent, created)
+                await store.commit(coins.changes(delta))
+                coins.apply(delta)
+                model = {p: c for p, c in model.items() if p not in spent} | created
+                assert await coins.fetch(PLACES) == model
+                assert dict(coins.all()) == model
+                assert {p: coins.get(p) for p in PLACES if coins.get(p)} == model
+
+    trio.run(main)
+
+
+def test_cache_keeps_within_its_bound_and_serves_without_the_store(tmp_path: Path) -> None:
+    async def main() -> None:
+        with opened(tmp_path / "s") as store:
+            coins = CoinStore(store, cache_mb=1)
+            many = {Outpoint(n.to_bytes(32, "big"), 0): coin(n) for n in range(1, 4_000)}
+            await store.commit(coins.changes(Delta({}, many)))
+            coins.apply(Delta({}, many))
+            assert coins._cost <= 1024 * 1024
+            assert 0 < len(coins._cache) < len(many)
+            newest = Outpoint((3_999).to_bytes(32, "big"), 0)
+            await store.commit({coin_key(newest): None})
+            assert newest in await coins.fetch([newest]), "the cache was not asked"
+
+    trio.run(main)
+
+
+def test_a_coin_spent_while_it_is_read_is_not_cached(tmp_path: Path) -> None:
+    """Between reading the store and remembering, the block that spends the coin is committed."""
+    place = PLACES[0]
+
+    async def main() -> None:
+        with opened(tmp_path / "s") as store:
+            await store.commit(CoinStore(store).changes(Delta({}, {place: coin(1)})))
+            coins = CoinStore(store)
+            read = coins._read
+
+            def spent_meanwhile(places: list[Outpoint]) -> dict[Outpoint, Coin]:
+                found = read(places)
+                delta = Delta({place: coin(1)}, {})
+                store.commit_now(coins.changes(delta))
+                trio.from_thread.run_sync(coins.apply, delta)
+                return found
+
+            coins._read = spent_meanwhile  # type: ignore[method-assign]
+            await coins.fetch([place])
+            coins._read = read  # type: ignore[method-assign]
+            assert await coins.fetch([place]) == {}
+
+    trio.run(main)
+
+
+def test_keys_lead_back_to_outpoints() -> None:
+    assert [outpoint_of(coin_key(place)) for place in PLACES] == PLACES
