@@ -50,3 +50,15 @@ def test_messages_of_a_block_in_a_star(size: int) -> None:
     per_block = world.messages / world.nodes[0].final_height
     assert abs(per_block - expected) <= expected / 10
     assert not world.monitor.penalties and not world.monitor.evidence
+
+
+@pytest.mark.parametrize("behaviour", ["double_vote", "lying_timeout"])
+def test_double_signers_are_reported(behaviour: str) -> None:
+    named: set[tuple[int, ...]] = set()
+    for seed in range(40):
+        world = Simulation(hash_keyring(4), Plan(seed, behaviour=behaviour, heights=1))
+        world.run()
+        traitor = {n.index for n in world.nodes} - world.monitor.honest
+        assert all({*guilty} == traitor for guilty in world.monitor.evidence)
+        named |= {*world.monitor.evidence}
+    assert named
