@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
-from bystack.ledger.effects import Check
+from bystack.ledger.effects import Applied, Check, Effects
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import Rules, apply_transaction
 from bystack.primitives.codec import encode
@@ -98,6 +98,14 @@ class Place(NamedTuple):
     time: int
 
 
+class Trial(NamedTuple):
+    """A transaction tried out: its own stage, what its actions do, what that does to coins."""
+
+    stage: Stage
+    effects: Effects
+    applied: Applied
+
+
 class Execution:
     """A block being executed, transaction by transaction."""
 
@@ -120,10 +128,7 @@ class Execution:
 
         A proposer passes `verified` and gets `SignatureWrong` before anything is applied.
         """
-        stage = self.stage.fork()
-        effects = sidechain_effects(stage, tx)
-        applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
-        _check_fees(stage, tx, applied.fees)
+        stage, _, applied = self.trial(tx)
         if verified is not None and not verified(tx, applied.checks):
             raise SignatureWrong(transaction=tx.id)
         for asset, fee in applied.fees.items():
@@ -132,6 +137,14 @@ class Execution:
         self._coins.apply(applied.delta)
         self._checks += applied.checks
         return applied.checks
+
+    def trial(self, tx: Transaction) -> Trial:
+        """What a transaction would do at this point; raises why not. Changes nothing."""
+        stage = self.stage.fork()
+        effects = sidechain_effects(stage, tx)
+        applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
+        _check_fees(stage, tx, applied.fees)
+        return Trial(stage, effects, applied)
 
     def finish(self) -> Executed:
         """End the block: form a batch, tell the modules, compute the roots."""
