@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bystack.federation.bridge import AskCreate, NamedSignature
 from bystack.ledger.terms import Terms, keys_of, policies_of, terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_approvals import create_demands
 from bystack.ledger.vault_operations import Create, operation_digest, vault_id
 from bystack.node.federation.assembling import Draft, complete, draft_create
+from bystack.node.federation.membership import Membership
 from bystack.primitives import keys
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
-
-if TYPE_CHECKING:
-    from bystack.node.federation.member import Member
 
 
 class NoKey(Invalid):
@@ -33,7 +29,7 @@ class SignatureInvalid(Invalid):
 class Founding:
     """The creation being signed, here or for another member."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Membership) -> None:
         self._member = member
         self._draft: Draft | None = None
         self._signatures: dict[bytes, bytes] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,6 +11,8 @@ from bystack.federation.module import FederationModule
 from bystack.ledger.transactions import VaultLock, decode_transaction
 from bystack.mainchain.chain import Entry
 from bystack.node import federation_files
+from bystack.node.federation.founding import Founding
+from bystack.node.federation.membership import Membership
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -18,13 +20,16 @@ from bystack.primitives.plain import to_plain
 from bystack.sidechain.consensus.validators import Validator
 from bystack.sidechain.params import Asset, Consensus, Genesis, ModuleConfig, check_genesis
 
-if TYPE_CHECKING:
-    from bystack.node.federation.member import Member
-
 VERSION = 1
 MAX_ENTRY = 10_000
 
 Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
+
+
+class Founded(Membership, Protocol):
+    """A membership that founds a vault."""
+
+    founding: Founding
 
 
 class NotBuried(Invalid):
@@ -76,14 +81,14 @@ class GenesisSpec(Struct, forbid_unknown_fields=True):
     finality: int = 12
 
 
-async def build_genesis(member: Member, spec: GenesisSpec) -> dict[str, Any]:
+async def build_genesis(member: Founded, spec: GenesisSpec) -> dict[str, Any]:
     """The genesis as plain data, and its id; raises `NotBuried`, `GenesisInvalid`."""
     genesis = await _genesis(member, spec)
     check_genesis(genesis)
     return {"id": genesis.id.hex(), "genesis": to_plain(genesis)}
 
 
-async def _genesis(member: Member, spec: GenesisSpec) -> Genesis:
+async def _genesis(member: Founded, spec: GenesisSpec) -> Genesis:
     setting, terms = member.setting, await member.founding.terms()
     assets = tuple(_asset(asset) for asset in spec.assets)
     config = federation_files.module_config(setting.charter, setting.file)
@@ -107,7 +112,7 @@ async def _genesis(member: Member, spec: GenesisSpec) -> Genesis:
     )
 
 
-async def _checkpoint(member: Member, spec: GenesisSpec, depth: int) -> Entry:
+async def _checkpoint(member: Founded, spec: GenesisSpec, depth: int) -> Entry:
     """The header before the creation, which must itself lie K deep."""
     inclusion = await member.links.inclusion(bytes.fromhex(spec.creation))
     if inclusion is None:
@@ -119,7 +124,7 @@ async def _checkpoint(member: Member, spec: GenesisSpec, depth: int) -> Entry:
     return decode(Entry, await member.links.main.call("entry_at", height - 1), MAX_ENTRY)
 
 
-async def _vault(member: Member, spec: GenesisSpec) -> bytes:
+async def _vault(member: Founded, spec: GenesisSpec) -> bytes:
     inclusion = await member.links.inclusion(bytes.fromhex(spec.creation))
     if inclusion is not None:
         for output in decode_transaction(inclusion.proof.transaction).body.outputs:

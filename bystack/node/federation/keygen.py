@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
-if TYPE_CHECKING:
-    from bystack.node.federation.member import Member
+from bystack.node.federation.membership import Membership
 
 log = structlog.get_logger("federation")
 
@@ -17,7 +16,7 @@ RETRY_TICKS = 4
 class Keygen:
     """The ceremony's postman."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Membership) -> None:
         self._member = member
         self._ticks = 0
         self.state = "not started"

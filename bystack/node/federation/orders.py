@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -29,6 +28,7 @@ from bystack.node.federation.assembling import (
 )
 from bystack.node.federation.events import SideFinal
 from bystack.node.federation.feeding import Feeding
+from bystack.node.federation.membership import Membership
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -36,9 +36,6 @@ from bystack.sidechain.blocks import Header, decode_header
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
-
-if TYPE_CHECKING:
-    from bystack.node.federation.member import Member
 
 log = structlog.get_logger("federation")
 
@@ -64,7 +61,7 @@ class Job:
 class Orders:
     """The open batches, as the sidechain records them, on their way to the main chain."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Membership) -> None:
         self._member = member
         self._genesis: Genesis | None = None
         self._feeding: Feeding | None = None

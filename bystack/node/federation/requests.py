@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bystack.ledger.vault_operations import Order
 from bystack.node.federation.events import Ask
-from bystack.node.federation.genesis_building import GenesisSpec, build_genesis
+from bystack.node.federation.genesis_building import Founded, GenesisSpec, build_genesis
+from bystack.node.federation.keygen import Keygen
+from bystack.node.federation.orders import Orders
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.addresses import Address, encode_address
 from bystack.primitives.errors import Invalid
 
-if TYPE_CHECKING:
-    from bystack.node.federation.member import Member
+
+class Serving(Founded, Protocol):
+    """A membership with all its parts, which operators ask."""
+
+    keygen: Keygen
+    orders: Orders
 
 
-async def answer(member: Member, ask: Ask) -> None:
+async def answer(member: Serving, ask: Ask) -> None:
     """Carry out a request and send its result, or the error, back."""
     try:
         result: Any = await _perform(member, ask.method, *ask.params)
@@ -25,7 +31,7 @@ async def answer(member: Member, ask: Ask) -> None:
         await ask.reply.send(result)
 
 
-async def _perform(member: Member, method: str, *params: Any) -> Any:
+async def _perform(member: Serving, method: str, *params: Any) -> Any:
     match method, params:
         case "info", ():
             return await info(member)
@@ -52,7 +58,7 @@ async def _perform(member: Member, method: str, *params: Any) -> Any:
             raise RemoteError(-32602, f"{method} does not take {params}")
 
 
-async def submit(member: Member, signatures: dict[str, str]) -> dict[str, str]:
+async def submit(member: Serving, signatures: dict[str, str]) -> dict[str, str]:
     """Complete the vault's creation with the signatures operators bring, by charter key name."""
     for name, signature in sorted(signatures.items()):
         key = member.setting.file.keys.get(name)
@@ -63,7 +69,7 @@ async def submit(member: Member, signatures: dict[str, str]) -> dict[str, str]:
     return {"txid": txid.hex(), "vault": vault.hex()}
 
 
-async def info(member: Member) -> dict[str, Any]:
+async def info(member: Serving) -> dict[str, Any]:
     """How the membership stands."""
     setting, bridge = member.setting, await member.ensure_bridge()
     genesis = setting.genesis()
@@ -91,7 +97,7 @@ async def info(member: Member) -> dict[str, Any]:
     }
 
 
-def pending(member: Member) -> list[dict[str, Any]]:
+def pending(member: Serving) -> list[dict[str, Any]]:
     """The orders and touches being signed: whose partials are in, whose are missing."""
     rows = []
     for job in member.orders.jobs.values():

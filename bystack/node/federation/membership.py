@@ -1,0 +1,43 @@
+"""What the parts of a membership may ask of the whole: so they need not know the member itself."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bystack.federation.bridge import Bridge, BridgeMessage
+from bystack.federation.members import Roster
+from bystack.federation.purse import Purse
+from bystack.node.federation.links import Links
+from bystack.node.federation.setting import Setting
+from bystack.p2p.host import Host
+
+
+class Membership(Protocol):
+    """One member's seat: its files, lines, purse, and its voice among the others."""
+
+    setting: Setting
+    links: Links
+    host: Host
+    purse: Purse
+    bridge: Bridge | None
+
+    @property
+    def roster(self) -> Roster:
+        """Who sits in the federation."""
+        ...
+
+    async def ensure_bridge(self) -> Bridge | None:
+        """The bridge of the certified key, once there is one."""
+        ...
+
+    async def signed(self, message: bytes, partials: list[bytes]) -> None:
+        """Our signer signed: count its partials and say them to all."""
+        ...
+
+    def say(self, message: BridgeMessage) -> None:
+        """To every other member."""
+        ...
+
+    def say_ceremony(self, seat: int | None, payload: bytes) -> None:
+        """A ceremony message to one seat, or to all."""
+        ...
