@@ -17,6 +17,7 @@ from bystack.ledger.coins import Coin, CoinMissing, CoinView
 from bystack.ledger.effects import Check
 from bystack.ledger.mempool import AlreadyPooled, Mempool
 from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.ledger.validation import Immature, NotYetValid
 from bystack.node.verifier import Verifier
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
@@ -24,6 +25,9 @@ from bystack.primitives.errors import Invalid
 MAX_ORPHANS = 100
 MAX_ORPHAN = 100_000
 MAX_BEHIND = 10_000
+
+LATER = (CoinMissing, Immature, NotYetValid)
+"""Rules that a transaction breaks for now: a peer may be a block ahead of us."""
 
 Fetch = Callable[[Iterable[Outpoint]], Awaitable[CoinView]]
 
@@ -91,7 +95,7 @@ class Pool:
         return [tx, *await self._adopt([tx.id])]
 
     def hold(self, tx: Transaction) -> None:
-        """Keep a transaction whose parent may still come; the oldest of too many is forgotten."""
+        """Keep one that may stand later (`LATER`); the oldest of too many is forgotten."""
         if tx.size <= MAX_ORPHAN:
             self._orphans[tx.id] = tx
         if len(self._orphans) > MAX_ORPHANS:
@@ -105,6 +109,10 @@ class Pool:
         dropped = self.machine.connect(transactions, height, claims)
         self._tell_gone([*taken, *(one.tx.id for one in dropped)])
         return await self._adopt([tx.id for tx in transactions])
+
+    async def retry(self) -> list[Transaction]:
+        """Judge again what was kept for later; returns what came in."""
+        return [tx for tx in list(self._orphans.values()) if await self._try(tx)]
 
     async def replace(
         self, undone: Sequence[Transaction], done: Sequence[Transaction], height: int
@@ -162,10 +170,10 @@ class Pool:
             self._tell(Arrived(tx))
 
     async def _try(self, tx: Transaction, *, tell: bool = True) -> bool:
-        """Admit one whose refusal concerns nobody; one that lacks a coin goes to the orphans."""
+        """Admit one whose refusal concerns nobody; an orphan that may stand later stays one."""
         try:
             await self._admit(tx, tell=tell)
-        except CoinMissing:
+        except LATER:
             return False
         except Invalid:
             self._orphans.pop(tx.id, None)

@@ -235,6 +235,8 @@ class Driver:
             fresh = await self.pool.replace(decision.undone, decision.done, height)
         else:
             fresh = await self.pool.connect(decision.done, height)
+        if not self.syncing:
+            fresh = [*fresh, *await self.pool.retry()]
         await self.relay.announce(fresh, now)
 
     def _report(self, decision: Decision) -> None:

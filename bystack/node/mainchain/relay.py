@@ -13,12 +13,11 @@ from typing import Final, assert_never
 import structlog
 
 from bystack.ledger.checks import SignatureWrong
-from bystack.ledger.coins import CoinMissing
 from bystack.ledger.mempool import AlreadyPooled
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.validation import check_transaction
 from bystack.node.mainchain.wire import GOSSIP, TOPIC, TRANSACTIONS
-from bystack.node.pool import Pool
+from bystack.node.pool import LATER, Pool
 from bystack.p2p import gossip
 from bystack.p2p.host import Class, Host
 from bystack.primitives.codec import encode
@@ -104,8 +103,8 @@ class Relay:
             taken = await self._pool.admit(tx)
         except AlreadyPooled:
             return [gossip.Accepted(TRANSACTIONS, tx.id)]
-        except CoinMissing:
-            self._pool.hold(tx)  # should its parent come, it is announced then
+        except LATER:
+            self._pool.hold(tx)  # should it come in later, it is announced then
             return [gossip.Refused(TRANSACTIONS, tx.id), gossip.Dropped(TRANSACTIONS, tx.id)]
         except SignatureWrong as error:
             self._host.penalise(peer, BREACH_POINTS, error.rule)

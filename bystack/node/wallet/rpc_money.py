@@ -25,6 +25,7 @@ from bystack.primitives.errors import Invalid
 
 BAD_ADDRESS: Final = -5
 FRESH_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 2.0
 
 Text = Annotated[str, Meta(max_length=300)]
 Count = Annotated[int, Meta(ge=0, le=10_000)]
@@ -35,11 +36,13 @@ ZERO = Balance()
 async def fresh(wallet: Opened, chain: str) -> None:
     """Wait until the wallet has followed its chain to where that stands now, or some seconds."""
     follower = wallet.follower(chain)
-    try:
-        status: dict[str, Any] = await follower.client.call("status")
-    except (Unavailable, RemoteError):
-        return
+    with trio.move_on_after(CONNECT_SECONDS):
+        await follower.client.wait_connected()
     with trio.move_on_after(FRESH_SECONDS):
+        try:
+            status: dict[str, Any] = await follower.client.call("status")
+        except (Unavailable, RemoteError):
+            return
         await follower.reach(int(status["height"]))
 
 
