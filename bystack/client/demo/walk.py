@@ -1,0 +1,175 @@
+"""The demo's steps after launch: peg in, pay, move across, peg out, rob, audit.
+
+Every step ends when its effect stands in the store of another node than the one that caused it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from bystack.client.demo.people import ALICE, BOB, CAROL, address, balance, paid_to, wallet_of
+from bystack.client.demo.reserves import audit
+from bystack.client.demo.thief import steal
+from bystack.client.devnet import processes
+from bystack.client.devnet.founding import CONFIRMATIONS, Devnet, Reporter
+from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
+from bystack.primitives.plain import from_plain
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import pegout_id
+
+TRADE, GAMES = "trade", "games"
+STEP_SECONDS = 90
+SETTLE_BLOCKS = 60
+PAUSE_BLOCKS = 0.7
+
+PEGIN = (("100", "BTM"), ("1000", "GOLD"))
+
+
+def walk(net: Devnet, report: Reporter) -> dict[str, Any]:
+    """Run every step; the reserves found at the end."""
+    report.step("peg in to Alice", lambda: peg_in(net))
+    report.step("Alice pays Bob and Carol", lambda: pay(net))
+    report.step("Bob moves 200 GOLD to games", lambda: move_across(net))
+    report.step("a member stops", lambda: stop_member(net))
+    report.step("Carol pegs out 20 BTM", lambda: peg_out(net))
+    report.step("the member returns", lambda: return_member(net))
+    report.step("a thief is refused", lambda: steal(net, TRADE, genesis_of(net, TRADE).terms))
+    found: dict[str, Any] = report.step("reserves", lambda: audit(net))
+    return found
+
+
+def genesis_of(net: Devnet, name: str) -> Genesis:
+    """A sidechain's genesis, from the devnet's own files."""
+    plain = msgspec.json.decode((net.folder / f"genesis-{name}.json").read_bytes())["genesis"]
+    genesis: Genesis = from_plain(Genesis, plain)
+    return genesis
+
+
+def peg_in(net: Devnet) -> dict[str, Any]:
+    """The first node deposits for Alice; the sidechain mints on proof; a third node shows it."""
+    home = address(net, ALICE, TRADE)
+    deposits = [net[0].pegin(TRADE, amount, asset, home) for amount, asset in PEGIN]
+    net.mine(CONFIRMATIONS + 1)
+    for amount, asset in PEGIN:
+        until(
+            f"{asset} minted", lambda a=amount, n=asset: balance(net, ALICE, TRADE, n) >= Decimal(a)
+        )
+    for coin in wallet_of(net, ALICE).listunspent(TRADE):
+        _seen_elsewhere(net, ALICE.witness, coin)
+    return {"deposits": [deposit["txid"] for deposit in deposits]}
+
+
+def _seen_elsewhere(net: Devnet, witness: int, coin: dict[str, Any]) -> None:
+    def probe() -> Any:
+        return net[witness].side(TRADE, "gettxout", coin["txid"], coin["vout"], False)
+
+    wait_for("another node has the coin", probe)
+
+
+def pay(net: Devnet) -> dict[str, Any]:
+    """One transaction, final in one block: 300 GOLD and 5 BTM to Bob, 25 BTM to Carol."""
+    bob, carol = address(net, BOB, TRADE), address(net, CAROL, TRADE)
+    payments = [
+        {"address": bob, "amount": "300", "asset": "GOLD"},
+        {"address": bob, "amount": "5", "asset": "BTM"},
+        {"address": carol, "amount": "25", "asset": "BTM"},
+    ]
+    txid = wallet_of(net, ALICE).side(TRADE, "sendmany", payments)
+    for person, home in ((BOB, bob), (CAROL, carol)):
+        until("paid", partial(paid_to, net, person.witness, TRADE, txid, home))
+    shown = net[BOB.witness].side(TRADE, "getrawtransaction", txid, True)
+    until("Bob has it", lambda: balance(net, BOB, TRADE, "GOLD") == 300)
+    until("Carol has it", lambda: balance(net, CAROL, TRADE, "BTM") == 25)
+    return {"txid": txid, "block": shown.get("blockhash", ""), "height": shown.get("height")}
+
+
+def move_across(net: Devnet) -> dict[str, Any]:
+    """A burn on `trade`, one payout of its vault into that of `games`, a claim there."""
+    home = address(net, BOB, GAMES)
+    burned = wallet_of(net, BOB).sendtosidechain(TRADE, home, "200", "GOLD")
+    id = _pegout_id(net, burned["txid"])
+    until("settled", lambda: _settled(net, BOB.witness, id), mine=net)
+    until("minted on games", lambda: balance(net, BOB, GAMES, "GOLD") > 0, mine=net)
+    coin = wallet_of(net, BOB).listunspent(GAMES)[0]
+    wait_for(
+        "another node has the coin",
+        lambda: net[BOB.witness].side(GAMES, "gettxout", coin["txid"], coin["vout"], False),
+    )
+    return {"pegout": id, "arrived": str(balance(net, BOB, GAMES, "GOLD"))}
+
+
+def _pegout_id(net: Devnet, txid: str) -> str:
+    return pegout_id(genesis_of(net, TRADE).id, bytes.fromhex(txid), 0).hex()
+
+
+def _settled(net: Devnet, witness: int, id: str) -> bool:
+    status = net[witness].side(TRADE, "getpegoutstatus", id)
+    return bool(status["state"] == "settled")
+
+
+def stop_member(net: Devnet) -> dict[str, Any]:
+    """The last member's whole node goes down; four members of weight 6 of 7 go on."""
+    node = net.layout.federated[-1]
+    processes.stop(node)
+    return {"stopped": node.name}
+
+
+def return_member(net: Devnet) -> dict[str, Any]:
+    """It comes back and catches up."""
+    node = net.layout.federated[-1]
+    processes.start(node)
+    processes.wait_started(node)
+    rpc = net.rpcs[node.name]
+    wait_for("main chain follows", lambda: rpc.getbestblockhash() == net[0].getbestblockhash())
+    for name in net.layout.sidechains:
+        until(f"{name} follows", partial(_caught_up, net, rpc, name))
+    return {"returned": node.name}
+
+
+def _caught_up(net: Devnet, rpc: Any, name: str) -> bool:
+    ahead = int(net[0].side(name, "getblockcount"))
+    return int(rpc.side(name, "getblockcount")) >= ahead - 2
+
+
+def peg_out(net: Devnet) -> dict[str, Any]:
+    """Carol burns 20 BTM; the federation, one member down, pays her on the main chain."""
+    home = address(net, CAROL, "main")
+    burned = wallet_of(net, CAROL).sendtomainchain(TRADE, home, "20", "BTM")
+    id = _pegout_id(net, burned["txid"])
+    until("settled", lambda: _settled(net, CAROL.witness, id), mine=net)
+    until("Carol is paid", lambda: balance(net, CAROL, "main", "BTM") > 0)
+    coin = wallet_of(net, CAROL).listunspent("main")[0]
+    shown = wait_for(
+        "another node has the coin",
+        lambda: net[CAROL.witness].gettxout(coin["txid"], coin["vout"], False),
+    )
+    return {"pegout": id, "txid": coin["txid"], "paid": str(shown.get("value", ""))}
+
+
+def until(
+    what: str,
+    probe: Callable[[], Any],
+    *,
+    mine: Devnet | None = None,
+) -> Any:
+    """Wait for `probe`; with `mine`, the main chain goes on meanwhile, block by block."""
+    if mine is None:
+        return wait_for(what, probe, STEP_SECONDS)
+    for _ in range(SETTLE_BLOCKS):
+        try:
+            return wait_for(what, probe, PAUSE_BLOCKS)
+        except Waited:
+            _one_block(mine)
+    raise Waited(f"{what}: not within {SETTLE_BLOCKS} main-chain blocks")
+
+
+def _one_block(net: Devnet) -> None:
+    try:
+        net[0].generatetoaddress(1, net.miner_address())
+    except (RpcFailed, NodeDown):
+        return

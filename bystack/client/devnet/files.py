@@ -1,0 +1,134 @@
+"""The files a devnet writes into its nodes' homes: configuration, charter, roster, genesis."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+
+from bystack.client.devnet.layout import Layout, Node
+
+TOWERS = ("tower-1", "tower-2")
+RECOVERY = ("r1", "r2", "r3")
+SUPERS = ("super-1", "super-2")
+SUPER_WEIGHT = 2
+THRESHOLDS = {7: 5}
+
+CHARTER = """\
+# The charter of {name}: who may move what, how fast, and who can stop it.
+name = "{name}"
+
+[[tier]]
+name = "ordinary"
+policy = "bls(operations)"
+window = 12
+[tier.limit]
+BTM = "30"
+GOLD = "600"
+
+[guard]
+policy = "thresh(1, key(tower-1), key(tower-2))"
+freeze = 100
+
+[govern]
+policy = "all(bls(operations), thresh(1, key(super-1), key(super-2)))"
+delay = 144
+
+[recover]
+policy = "thresh(2, key(r1), key(r2), key(r3))"
+idle = 10000
+"""
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file of a home (0600), making its folder."""
+    os.makedirs(path.parent, mode=0o700, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
+    """`bystack.toml`: ports, peers (everyone dials the first node), memberships."""
+    first = layout.nodes[0]
+    table: dict[str, Any] = {
+        "network": "regtest",
+        "mainchain": {
+            "listen": f"127.0.0.1:{node.main}",
+            "peers": [] if node is first else [f"127.0.0.1:{first.main}"],
+        },
+        "rpc": {"listen": f"127.0.0.1:{node.rpc}"},
+    }
+    if federations and node in layout.federated:
+        table["federation"] = [
+            {
+                "name": name,
+                "listen": f"127.0.0.1:{node.member[name]}",
+                "peers": [
+                    f"127.0.0.1:{other.member[name]}"
+                    for other in layout.federated[: layout.federated.index(node)]
+                ],
+                "member_key": f"keys/{name}.member.key",
+                "charter": f"federations/{name}.charter.toml",
+            }
+            for name in federations
+        ]
+    text = "# Written by bystack devnet; see configs/ for commented examples.\n"
+    write(Path(node.home) / "bystack.toml", (text + tomli_w.dumps(table)).encode())
+
+
+def write_sidechain(layout: Layout, node: Node, name: str, genesis: dict[str, Any]) -> None:
+    """The genesis, then the table that makes the node run the sidechain."""
+    folder = Path(node.home) / "sidechains"
+    write(folder / f"{name}.genesis.toml", tomli_w.dumps(genesis).encode())
+    before = layout.nodes[: layout.nodes.index(node)]
+    table: dict[str, Any] = {
+        "name": name,
+        "genesis": f"sidechains/{name}.genesis.toml",
+        "listen": f"127.0.0.1:{node.side[name]}",
+        "peers": [f"127.0.0.1:{other.side[name]}" for other in before],
+    }
+    if node in layout.validating:
+        table["validator_key"] = f"keys/{name}.validator.key"
+    write(folder / f"{name}.toml", tomli_w.dumps(table).encode())
+
+
+def weights(members: int) -> list[int]:
+    """Two supers of weight 2, the rest ordinary, when there are enough members."""
+    return [SUPER_WEIGHT if i < len(SUPERS) and members >= 4 else 1 for i in range(members)]
+
+
+def threshold(total: int) -> int:
+    """5 of 7 for the standard federation; otherwise more than two thirds."""
+    return THRESHOLDS.get(total, 2 * total // 3 + 1)
+
+
+def roster(
+    layout: Layout, name: str, public: dict[str, Any], assets: dict[str, Any]
+) -> dict[str, Any]:
+    """The roster of a federation, the same for every member."""
+    shares = weights(layout.members)
+    members = [
+        {
+            "name": node.name,
+            **public[node.name]["members"][name],
+            "weight": shares[seat],
+            "recipient": public[node.name]["recipient"],
+        }
+        for seat, node in enumerate(layout.federated)
+    ]
+    return {
+        "threshold": threshold(sum(shares)),
+        "member": members,
+        "keys": public["keys"],
+        "assets": assets,
+    }
+
+
+def read_public(folder: Path) -> dict[str, Any]:
+    """The public parts of every key the devnet made."""
+    found: dict[str, Any] = msgspec.json.decode((folder / "public.json").read_bytes())
+    return found

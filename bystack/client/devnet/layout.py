@@ -1,0 +1,90 @@
+"""Where a devnet's nodes live, which ports they use, who does what; kept in `devnet.json`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+FILE = "devnet.json"
+NAMES = ("trade", "games")
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node: its home and its ports (RPC, main chain, then one per sidechain and federation)."""
+
+    name: str
+    home: str
+    rpc: int
+    main: int
+    side: dict[str, int]
+    member: dict[str, int]
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """A devnet: nodes, sidechains by name, how many validators and members each has."""
+
+    nodes: list[Node]
+    sidechains: list[str]
+    validators: int
+    members: int
+
+    @property
+    def validating(self) -> Sequence[Node]:
+        """The nodes that validate each sidechain."""
+        return self.nodes[: self.validators]
+
+    @property
+    def federated(self) -> Sequence[Node]:
+        """The nodes that are members of each federation."""
+        return self.nodes[: self.members]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now; all are held until the last is found, so they differ."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def sidechain_names(count: int) -> list[str]:
+    """`trade`, `games`, then `side-3` and so on."""
+    return [NAMES[i] if i < len(NAMES) else f"side-{i + 1}" for i in range(count)]
+
+
+def new_layout(folder: Path, sidechains: int, validators: int, members: int) -> Layout:
+    """A fresh layout under `folder`, written down."""
+    names = sidechain_names(sidechains)
+    count = max(validators, members)
+    ports = iter(free_ports(count * (2 + 2 * sidechains)))
+    nodes = [
+        Node(
+            name=f"node{number + 1}",
+            home=str(folder / f"node{number + 1}"),
+            rpc=next(ports),
+            main=next(ports),
+            side={name: next(ports) for name in names},
+            member={name: next(ports) for name in names},
+        )
+        for number in range(count)
+    ]
+    layout = Layout(nodes, names, validators, members)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(layout)))
+    return layout
+
+
+def read_layout(folder: Path) -> Layout | None:
+    """The layout of an existing devnet, or None."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Layout)
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,86 @@
+"""Bringing a devnet up, telling how it stands, taking it down."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from bystack.client.devnet import processes
+from bystack.client.devnet.founding import Devnet, Reporter, found
+from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
+from bystack.client.rpc import NodeDown, RpcFailed
+
+
+class NoDevnet(Exception):
+    """There is no devnet in this directory."""
+
+
+def up(folder: Path, sidechains: int, validators: int, members: int, report: Reporter) -> Devnet:
+    """Make the network, or start what is missing of an existing one."""
+    layout = read_layout(folder) or new_layout(folder, sidechains, validators, members)
+    net = Devnet(folder, layout)
+    found(net, report)
+    return net
+
+
+def opened(folder: Path) -> Devnet:
+    """The devnet in `folder`; raises `NoDevnet`."""
+    layout = read_layout(folder)
+    if layout is None:
+        raise NoDevnet(f"{folder}: no devnet here; make one with bystack devnet up --dir {folder}")
+    return Devnet(folder, layout)
+
+
+def down(folder: Path, *, remove: bool = False) -> list[str]:
+    """Stop every node; with `remove`, delete the directory too. The nodes that were running."""
+    net = opened(folder)
+    live = [node for node in net.layout.nodes if processes.running(node)]
+    with ThreadPoolExecutor(max_workers=max(1, len(live))) as pool:
+        list(pool.map(processes.stop, live))
+    if remove:
+        shutil.rmtree(folder)
+    return [node.name for node in live]
+
+
+def status(net: Devnet) -> dict[str, Any]:
+    """Nodes with their processes and the height and tip of each chain as each node has them."""
+    return {"nodes": [_node(net, node) for node in net.layout.nodes]}
+
+
+def _node(net: Devnet, node: Node) -> dict[str, Any]:
+    facts = processes.facts_of(node) if processes.running(node) else {}
+    rows = [{"role": "bystackd", "name": "", "pid": facts.get("pid", 0), "state": _state(facts)}]
+    for row in facts.get("processes", []):
+        rows.append({key: row.get(key) for key in ("role", "name", "pid", "state")})
+    return {
+        "name": node.name,
+        "home": node.home,
+        "rpc": facts.get("url", ""),
+        "processes": rows,
+        "chains": _chains(net, node) if facts else {},
+    }
+
+
+def _state(facts: dict[str, Any]) -> str:
+    return str(facts.get("state", "running")) if facts else "stopped"
+
+
+def _chains(net: Devnet, node: Node) -> dict[str, Any]:
+    chains = {"main": _chain(net, node, "/")}
+    for name in net.layout.sidechains:
+        chains[name] = _chain(net, node, f"/sidechain/{name}")
+    return chains
+
+
+def _chain(net: Devnet, node: Node, path: str) -> dict[str, Any]:
+    rpc = net.rpcs[node.name]
+    try:
+        height = rpc.call("getblockcount", path=path)
+        return {"height": height, "id": rpc.call("getblockhash", height, path=path)}
+    except (RpcFailed, NodeDown) as error:
+        return {"height": None, "id": None, "error": str(error)}
+
+
+__all__ = ["Devnet", "Layout", "NoDevnet", "down", "opened", "status", "up"]

@@ -1,0 +1,53 @@
+"""Showing long work step by step: a line each as it happens, or one JSON object at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+SHOWN_ID = 16
+
+
+class Steps:
+    """Runs named steps, timing each; prints them unless `quiet`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.done: list[dict[str, Any]] = []
+        self._console = Console(stderr=False, highlight=False, quiet=quiet)
+        self._started = time.monotonic()
+
+    def step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do a step; its facts are shown and kept. What it raises ends the run."""
+        begun = time.monotonic()
+        row: dict[str, Any] = {"name": name, "ok": False, "seconds": 0.0}
+        self.done.append(row)
+        try:
+            with self._console.status(f"{name} …"):
+                facts = work()
+        finally:
+            row["seconds"] = round(time.monotonic() - begun, 2)
+        row |= {"ok": True, **facts}
+        self._show(row, facts)
+        return facts
+
+    def _show(self, row: dict[str, Any], facts: dict[str, Any]) -> None:
+        clock = time.monotonic() - self._started
+        told = "  ".join(f"{name} {_short(value)}" for name, value in facts.items())
+        self._console.print(
+            f"[green]✓[/] {clock:6.1f} s  {row['seconds']:5.1f} s  [bold]{row['name']}[/]  {told}",
+            soft_wrap=True,
+        )
+
+    def failed(self, error: Exception) -> None:
+        """Say which step ended the run, and why."""
+        if self.done and not self.done[-1]["ok"]:
+            self.done[-1]["error"] = str(error)
+            self._console.print(f"[red]✗[/] {self.done[-1]['name']}: {error}", soft_wrap=True)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:SHOWN_ID] + "…" if len(text) >= 64 else text

@@ -1,0 +1,105 @@
+"""JSON-RPC to a node of this machine, found through its home: address and cookie."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+TIMEOUT = 60.0
+PAUSE = 0.1
+
+T = TypeVar("T")
+
+
+class NodeDown(Exception):
+    """The node does not answer; the message says what to do."""
+
+
+class RpcFailed(Exception):
+    """The node refused: `code`, `message`, and the rule's name where there is one."""
+
+    def __init__(self, method: str, error: dict[str, Any]) -> None:
+        data = error.get("data") or {}
+        self.code = int(error.get("code", -1))
+        self.message = str(error.get("message", ""))
+        self.rule = str(data.get("rule", "")) if isinstance(data, dict) else ""
+        super().__init__(f"{method}: {self.message}")
+
+
+class Waited(Exception):
+    """Something awaited did not happen in time."""
+
+
+class Rpc:
+    """One node's RPC; `path` is "/", "/sidechain/NAME" or "/federation/NAME"."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._client: httpx.Client | None = None
+
+    def _connect(self) -> httpx.Client:
+        try:
+            facts = msgspec.json.decode((self.home / "run" / "bystackd.json").read_bytes())
+            user, secret = (self.home / ".cookie").read_text().split(":", 1)
+        except (OSError, ValueError, msgspec.DecodeError) as error:
+            raise NodeDown(f"no node runs in {self.home}: start it with bystackd run") from error
+        return httpx.Client(base_url=facts["url"], auth=(user, secret), timeout=TIMEOUT)
+
+    def call(self, method: str, *params: Any, path: str = "/") -> Any:
+        """The result; raises `RpcFailed`, or `NodeDown` when nobody answers."""
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            reply = self._client.post(path, json=request)
+        except httpx.HTTPError as error:
+            self._client = None
+            raise NodeDown(f"the node in {self.home} does not answer ({error})") from error
+        return self._result(method, reply)
+
+    def _result(self, method: str, reply: httpx.Response) -> Any:
+        if reply.status_code == 401:
+            self._client = None
+        try:
+            body = reply.json()
+        except ValueError:
+            raise NodeDown(f"{method}: HTTP {reply.status_code} {reply.text[:200]}") from None
+        if isinstance(body, dict) and body.get("error"):
+            raise RpcFailed(method, body["error"])
+        return body["result"]
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return lambda *params, path="/": self.call(method, *params, path=path)
+
+    def side(self, chain: str, method: str, *params: Any) -> Any:
+        """A call on a sidechain's path."""
+        return self.call(method, *params, path=f"/sidechain/{chain}")
+
+    def federation(self, name: str, method: str, *params: Any) -> Any:
+        """A call on a federation member's path."""
+        return self.call(method, *params, path=f"/federation/{name}")
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 60.0) -> T:
+    """The first true answer of `probe`; asks again while it is falsy or the node refuses.
+
+    Raises `Waited` with the last refusal.
+    """
+    deadline = time.monotonic() + seconds
+    last: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            found = probe()
+            if found:
+                return found
+        except (RpcFailed, NodeDown, OSError) as error:
+            last = error
+        time.sleep(PAUSE)
+    raise Waited(f"{what}: not within {seconds:.0f} s" + (f" ({last})" if last else ""))
