@@ -63,6 +63,14 @@ class ApprovalMissing(Invalid):
     """The action carries no members' approval, or one of another shape."""
 
 
+class FederationInvalid(Invalid):
+    """The federation's genesis has a threshold nobody or everybody meets, or a member twice."""
+
+
+class PauseEmpty(Invalid):
+    """The pause names nothing, or something unknown, to be paused."""
+
+
 class ModuleMember(Wire):
     """A member as the sidechain knows it: name, weight, the Schnorr key of its governance."""
 
@@ -123,8 +131,8 @@ class FederationModule(Quiet):
     free = frozenset((PAUSE, RESUME, REFUND))
 
     def start(self, state: PrefixedState, config: bytes) -> None:
-        """Keep the configuration as the module's state."""
-        decode(FederationConfig, config, MAX_CONFIG)
+        """Keep the configuration as the module's state; raises `FederationInvalid`."""
+        _check_config(decode(FederationConfig, config, MAX_CONFIG))
         state.put(config, b"config")
 
     def act(self, state: PrefixedState, context: ActionContext, kind: int) -> Outcome:
@@ -181,6 +189,17 @@ class FederationModule(Quiet):
 def config_of(state: PrefixedState) -> FederationConfig:
     """The module's configuration."""
     return decode(FederationConfig, state.get(b"config") or b"", MAX_CONFIG)
+
+
+def _check_config(config: FederationConfig) -> None:
+    total = sum(member.weight for member in config.members)
+    # A quorum is a majority, so that no two disjoint ones exist; 0 would be anybody (P04).
+    if not config.threshold <= total < 2 * config.threshold:
+        raise FederationInvalid(threshold=config.threshold, weight=total)
+    if len({member.key for member in config.members}) < len(config.members):
+        raise FederationInvalid(reason="two members share a key")
+    if any(not member.weight or member.key == bytes(32) for member in config.members):
+        raise FederationInvalid(reason="a member without weight or key")
 
 
 def _approvals(
@@ -247,6 +266,8 @@ def paused(state: PrefixedState, what: int, height: int) -> bool:
 
 def _pause(state: PrefixedState, block: BlockContext, member: int, pause: Pause) -> None:
     """Overlapping pauses do not add: the end is the later of the two."""
+    if not 0 < pause.what <= CLAIMS | BURNS | BATCHES:
+        raise PauseEmpty(what=pause.what)
     last = state.get(b"paused", member)
     height = block.relay_height
     if last is not None and height < decode(U63, last, 16) + PAUSE_REST:

@@ -49,8 +49,15 @@ def from_plain(kind: Any, plain: Any, path: str = "") -> Any:
     """
     value = _build(kind, plain, path)
     if isinstance(value, Wire):
-        return decode(type(value), encode(value), _LIMIT)
+        return decode(type(value), _encoded(value, path), _LIMIT)
     return value
+
+
+def _encoded(value: Wire, path: str) -> bytes:
+    try:
+        return encode(value)
+    except OverflowError:
+        raise PlainInvalid(field=path, expected="integers below 2**64") from None
 
 
 def _build(kind: Any, plain: Any, path: str) -> Any:

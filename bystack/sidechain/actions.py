@@ -20,8 +20,10 @@ from bystack.ledger.transactions import (
     PolicyLock,
     Transaction,
     TransactionBody,
+    Witness,
 )
 from bystack.ledger.transactions import VERSION as TRANSACTION_VERSION
+from bystack.ledger.validation import WitnessCount
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.burns import Burn, burn, refund
@@ -39,14 +41,14 @@ from bystack.sidechain.mirror import (
     PendingSpend,
     prove_anchor,
     prove_pending,
-    step_back,
     terms_in_force,
 )
 from bystack.sidechain.modules.base import ActionContext, Modules
-from bystack.sidechain.relay import Relay, relay
+from bystack.sidechain.orphans import take_back
+from bystack.sidechain.relay import Relay, RelayView, relay
 from bystack.sidechain.stage import Stage
-from bystack.sidechain.stops import Stop, lift, stops_of
-from bystack.sidechain.sums import sums_of
+from bystack.sidechain.stops import Stop, lags, lift, stops_of
+from bystack.sidechain.sums import has_deficit, move
 
 RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
 MODULE_KINDS = 256
@@ -115,7 +117,7 @@ def _act(stage: Stage, tx: Transaction, position: int) -> Effects:
     action = tx.body.actions[position]
     if action.kind >= MODULE_KINDS:
         return _module(stage, tx, position)
-    if tx.witnesses[len(tx.body.inputs) + position] != NoWitness():
+    if _witness(tx, position) != NoWitness():
         raise ActionUnsigned(position=position)
     typed = decode_action(action)
     if isinstance(typed, Burn):
@@ -130,6 +132,14 @@ def _act(stage: Stage, tx: Transaction, position: int) -> Effects:
     return _prove(stage, typed, tx)
 
 
+def _witness(tx: Transaction, position: int) -> Witness:
+    """The witness of an action; the ledger counts them only after the actions were judged."""
+    at = len(tx.body.inputs) + position
+    if at >= len(tx.witnesses):
+        raise WitnessCount(expected=at + 1, given=len(tx.witnesses))
+    return tx.witnesses[at]
+
+
 def _claim(stage: Stage, action: Claim, tx: Transaction) -> Effects:
     asset, amount = claim(stage, action, tx.body.outputs)
     return Effects(created={asset: amount}, units={asset: stage.genesis.by_asset[asset].unit})
@@ -140,7 +150,7 @@ def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
         case Relay():
             delta = relay(stage, action)
             orphan_claims(stage, delta)
-            step_back(stage, delta)
+            take_back(stage, delta)
         case Donate():
             donate(stage, action)
         case Reprove():
@@ -171,11 +181,13 @@ def _given(stage: Stage, tx: Transaction, position: int, outputs: tuple[Output, 
 
 
 def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
-    witness = tx.witnesses[len(tx.body.inputs) + position]
-    context = ActionContext(stage.block, tx.id, position, tx.body.actions[position], witness)
+    witness, action = _witness(tx, position), tx.body.actions[position]
+    context = ActionContext(stage.block, tx.id, position, action, witness)
     outcome = stage.modules.act(stage.state, context)
     if outcome.effects.created or outcome.effects.records != NO_EFFECTS.records:
         raise ModuleMints(kind=context.action.kind)
+    for asset, amount in outcome.effects.destroyed.items():
+        move(stage.state, asset, circulating=-amount)
     if outcome.resume:
         _resume(stage)
     refunds = [refund(stage, id) for id in outcome.refunds]
@@ -188,9 +200,12 @@ class ModuleMints(Invalid):
 
 
 def _resume(stage: Stage) -> None:
-    """Lift the stops whose condition is gone: a deficit keeps those it caused."""
-    gap = any(sums_of(stage.state, asset.asset).deficit for asset in stage.genesis.assets)
-    kept = Stop.ORPHANED | Stop.UNKNOWN_SPEND if gap else Stop(0)
+    """Lift the stops whose condition is gone: a deficit or a lag keeps those it caused."""
+    kept = Stop(0)
+    if has_deficit(stage.state, stage.genesis.by_asset):
+        kept |= Stop.ORPHANED | Stop.UNKNOWN_SPEND
+    if lags(stage, RelayView(stage.state).best().header.time):
+        kept |= Stop.LAG
     lift(stage, stops_of(stage.state) & ~kept)
 
 

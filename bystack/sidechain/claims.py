@@ -124,7 +124,7 @@ def claim(stage: Stage, action: Claim, outputs: tuple[Output, ...]) -> tuple[byt
     stage.modules.may_claim(stage.state, stage.block, asset.asset)
     _check_output(stage, asset, deposit, recipient, outputs)
     _count(stage, asset, deposit.amount, view.best().header.height)
-    _record(stage, outpoint, deposit.asset, deposit.amount, included.header.id)
+    _record(stage, outpoint, deposit, included.header.id, donation=0)
     fee = fee_share(asset, deposit.amount, stage.genesis.pegin_bp)
     # The fee is the transaction's surplus; the transition adds every fee to the pool.
     move(stage.state, asset.asset, circulating=deposit.amount)
@@ -208,8 +208,11 @@ def _count(stage: Stage, asset: Asset, amount: int, tip: int) -> None:
     stage.state.write(key, log)
 
 
-def _record(stage: Stage, outpoint: Outpoint, asset: bytes, amount: int, header: bytes) -> None:
-    stage.state.write(claimed_key(outpoint), Claimed(header, asset, amount, 0))
+def _record(
+    stage: Stage, outpoint: Outpoint, deposit: Output, header: bytes, donation: int
+) -> None:
+    record = Claimed(header, deposit.asset, deposit.amount, 0, donation)
+    stage.state.write(claimed_key(outpoint), record)
     _index(stage.state, header, outpoint)
 
 
@@ -230,10 +233,9 @@ def donate(stage: Stage, action: Donate) -> None:
     gap = sums_of(stage.state, deposit.asset).deficit
     if _recipient(deposit) != DONATION or gap == 0:
         raise NotADonation(outpoint=outpoint, deficit=gap)
-    counted = min(gap, deposit.amount)
-    _record(stage, outpoint, deposit.asset, counted, included.header.id)
-    move(stage.state, deposit.asset, deficit=-counted)
-    stage.tell("donated", outpoint=outpoint, amount=counted)
+    _record(stage, outpoint, deposit, included.header.id, donation=1)
+    move(stage.state, deposit.asset, donated=deposit.amount)
+    stage.tell("donated", outpoint=outpoint, amount=deposit.amount)
 
 
 def orphan_claims(stage: Stage, delta: HeaderDelta) -> None:
@@ -255,7 +257,10 @@ def _orphan(stage: Stage, header: bytes, outpoint: Outpoint) -> None:
     if record is None or record.orphaned or record.header != header:
         return
     stage.state.write(claimed_key(outpoint), msgspec.structs.replace(record, orphaned=1))
-    move(stage.state, record.asset, deficit=record.amount)
+    if record.donation:
+        move(stage.state, record.asset, donated=-record.amount)
+    else:
+        move(stage.state, record.asset, lost=record.amount)
     stop(stage, Stop.ORPHANED)
     stage.tell("orphaned", outpoint=outpoint, asset=record.asset, amount=record.amount)
 
@@ -270,11 +275,13 @@ def reprove(stage: Stage, action: Reprove) -> None:
     if record is None or not record.orphaned:
         raise NotOrphaned(outpoint=outpoint)
     header: Bytes32 = included.header.id
-    stage.state.write(claimed_key(outpoint), Claimed(header, record.asset, record.amount, 0))
+    proved = msgspec.structs.replace(record, header=header, orphaned=0)
+    stage.state.write(claimed_key(outpoint), proved)
     _index(stage.state, header, outpoint)
-    # Donations may have covered part of the gap meanwhile; what they covered is surplus again.
-    gap = sums_of(stage.state, record.asset).deficit
-    move(stage.state, record.asset, deficit=-min(gap, record.amount))
+    if record.donation:
+        move(stage.state, record.asset, donated=record.amount)
+    else:
+        move(stage.state, record.asset, lost=-record.amount)
     stage.tell("reproved", outpoint=outpoint)
 
 

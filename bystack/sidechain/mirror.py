@@ -24,18 +24,23 @@ from bystack.ledger.vault_operations import (
     Veto,
     decode_operation,
 )
-from bystack.ledger.vault_state import AnchorState, decode_state, first_state, replay
-from bystack.mainchain.chain import HeaderDelta
+from bystack.ledger.vault_state import (
+    AnchorState,
+    decode_state,
+    first_state,
+    order_sums,
+    replay,
+)
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain import settlement
+from bystack.sidechain import losses, settlement
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.inclusion import Included, Inclusion, verify_included
+from bystack.sidechain.orphans import before_key, remember
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.records import MIRROR, Batch, Mirror
+from bystack.sidechain.records import MIRROR, Batch, Loss, Mirror, Pending, Resolved
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import Stage
-from bystack.sidechain.state import state_key
 
 
 class VaultUnproven(Invalid):
@@ -111,7 +116,7 @@ def prove_anchor(stage: Stage, action: AnchorSpend) -> tuple[Output, ...]:
     stage.state.write(MIRROR, step.mirror)
     if before is None or step.operation is None:
         return ()
-    stage.state.write(state_key("mirror/before", step.seq), before)
+    stage.state.write(before_key(step.seq), before)
     stage.tell("anchor", seq=step.seq, operation=type(step.operation).__name__.lower())
     return _settle(stage, step, step.operation, decode_terms(before.terms))
 
@@ -156,19 +161,38 @@ def _terms_after(operation: AnchorOperation, terms: Terms) -> Terms:
 def _settle(
     stage: Stage, step: Step, operation: AnchorOperation, terms: Terms
 ) -> tuple[Output, ...]:
-    seq, transaction = step.seq, step.included.transaction
-    batch = batch_of(stage.state, seq)
-    if isinstance(operation, Order) and batch is not None and _is_order_of(operation, batch):
-        if terms.tiers[operation.tier].delay:
-            settlement.set_aside(stage, seq, batch, Outpoint(transaction.id, 1))
-            return settlement.repay(stage, batch, _recipient(transaction), half=True)
+    seq, batch = step.seq, batch_of(stage.state, step.seq)
+    if not isinstance(operation, Order):
+        if batch is not None:
+            settlement.void(stage, seq, batch)
+        return ()
+    delayed = terms.tiers[operation.tier].delay > 0
+    if batch is None or not _is_order_of(operation, batch):
+        _unknown(stage, step, operation, delayed)
+        return ()
+    recipient = _recipient(step.included.transaction)
+    if not delayed:
         settlement.settle(stage, seq, batch)
-        return settlement.repay(stage, batch, _recipient(transaction), half=False)
-    if isinstance(operation, Order):
-        settlement.report_unknown(stage, operation)
+        return settlement.repay(stage, seq, batch, recipient)
+    for coin, loss in _pending_coins(step.included.transaction, operation):
+        settlement.set_aside(stage, seq, batch, coin, Pending(seq, 1, loss))
+    return settlement.repay(stage, seq, batch, recipient, half=1)
+
+
+def _unknown(stage: Stage, step: Step, order: Order, delayed: bool) -> None:
+    """An order that is no batch: what it takes is lost now, or when its coins are completed."""
+    losses.report_unknown(stage, step.seq, () if delayed else order.outputs)
+    for coin, loss in _pending_coins(step.included.transaction, order) if delayed else ():
+        stage.state.write(settlement.pending_key(coin), Pending(step.seq, 0, loss))
+    batch = batch_of(stage.state, step.seq)
     if batch is not None:
-        settlement.void(stage, seq, batch)
-    return ()
+        settlement.void(stage, step.seq, batch)
+
+
+def _pending_coins(transaction: Transaction, order: Order) -> tuple[tuple[Outpoint, Loss], ...]:
+    """The coins a delayed order sets aside: after the anchor, one per asset, ascending."""
+    sums = sorted(order_sums(order).items())
+    return tuple((Outpoint(transaction.id, 1 + i), Loss(*sum)) for i, sum in enumerate(sums))
 
 
 def _is_order_of(order: Order, batch: Batch) -> bool:
@@ -186,27 +210,27 @@ def prove_pending(stage: Stage, action: PendingSpend) -> tuple[Output, ...]:
     included = verify_included(RelayView(stage.state), action.inclusion, stage.genesis.depth)
     transaction = included.transaction
     operation = operation_in(transaction)
-    key = settlement.pending_key(transaction.body.inputs[0]) if transaction.body.inputs else b""
-    seq = stage.state.read(int, key) if key else None
-    batch = batch_of(stage.state, seq) if seq is not None else None
-    if seq is None or batch is None or not isinstance(operation, Complete | Veto):
+    if not transaction.body.inputs or not isinstance(operation, Complete | Veto):
         raise NotPending(transaction=transaction.id)
-    stage.state.put(key, None)
-    if isinstance(operation, Veto):
-        settlement.veto(stage, seq, batch)
+    coin = transaction.body.inputs[0]
+    pending = stage.state.read(Pending, settlement.pending_key(coin))
+    if pending is None:
+        raise NotPending(transaction=transaction.id)
+    vetoed = isinstance(operation, Veto)
+    stage.state.put(settlement.pending_key(coin), None)
+    remember(stage, included.header.id, Resolved(coin, pending, int(vetoed)))
+    return _resolve(stage, pending, vetoed, _recipient(transaction))
+
+
+def _resolve(
+    stage: Stage, pending: Pending, vetoed: bool, recipient: PolicyLock | None
+) -> tuple[Output, ...]:
+    batch = batch_of(stage.state, pending.seq) if pending.known else None
+    if batch is None:
+        losses.lose(stage, () if vetoed else (pending.loss,))
         return ()
-    settlement.settle(stage, seq, batch)
-    return settlement.repay(stage, batch, _recipient(transaction), half=True)
-
-
-def step_back(stage: Stage, delta: HeaderDelta) -> None:
-    """After a relayed reorganisation: un-prove anchor spends whose blocks are gone."""
-    gone = set(delta.disconnect)
-    mirror = stage.state.read(Mirror, MIRROR)
-    while mirror is not None and mirror.header in gone:
-        seq = decode_state(mirror.state).seq
-        before = stage.state.read(Mirror, state_key("mirror/before", seq - 1)) if seq else None
-        stage.state.put(MIRROR, encode(before) if before else None)
-        if seq:
-            settlement.reopen(stage, seq - 1)
-        mirror = before
+    if vetoed:
+        settlement.veto(stage, pending.seq, batch)
+        return ()
+    settlement.settle(stage, pending.seq, batch)
+    return settlement.repay(stage, pending.seq, batch, recipient, half=2)

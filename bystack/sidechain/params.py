@@ -12,9 +12,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bystack.ledger.terms import Terms
+from bystack.ledger.terms import Terms, check_terms
 from bystack.mainchain.chain import Checkpoint
-from bystack.mainchain.params import Params
+from bystack.mainchain.params import Params, check_params
 from bystack.primitives.codec import U8, U16, U32, U63, Bit, Bytes32, Wire, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
@@ -124,7 +124,11 @@ class Genesis(Wire, dict=True):
 
 
 def check_genesis(genesis: Genesis) -> None:
-    """Raise `GenesisInvalid` where a number is zero or two entries claim one name."""
+    """Raise `GenesisInvalid` where a number is zero or two entries claim one name.
+
+    Also what the vault's terms and the main chain's parameters raise. The validators' proofs of
+    possession are `consensus.validators.check_set`'s.
+    """
     names = {asset.name for asset in genesis.assets}
     if len(names) < len(genesis.assets) or len(genesis.by_asset) < len(genesis.assets):
         raise GenesisInvalid(reason="an asset is listed twice")
@@ -132,6 +136,12 @@ def check_genesis(genesis: Genesis) -> None:
         raise GenesisInvalid(reason="a module is listed twice")
     for asset in genesis.assets:
         _check_asset(asset)
+    if genesis.vault == bytes(32):
+        raise GenesisInvalid(field="vault", reason="no vault has this id")
+    check_terms(genesis.terms)
+    check_params(genesis.main)
+    if genesis.lag_stop and genesis.lag_stop < genesis.lag_pause:
+        raise GenesisInvalid(reason="pegs would stop for lag before they pause")
     if genesis.pegin_bp >= 10_000 or genesis.pegout_bp >= 10_000:
         raise GenesisInvalid(reason="a fee of 10,000 basis points or more")
 
@@ -141,3 +151,9 @@ def _check_asset(asset: Asset) -> None:
     for field in ("confirmations", "unit", "pegin_minimum", "pegin_limit", "pegout_minimum"):
         if getattr(asset, field) == 0:
             raise GenesisInvalid(asset=asset.name, field=field, reason="must not be 0")
+    # A payout that is not in whole units would be an order the main chain refuses for ever.
+    for field in ("pegout_fee", "fee"):
+        if getattr(asset, field) % asset.unit:
+            raise GenesisInvalid(asset=asset.name, field=field, reason="not in whole units")
+    if not asset.fungible and (asset.pegout_fee or asset.fee):
+        raise GenesisInvalid(asset=asset.name, reason="no fee can be split off this asset")

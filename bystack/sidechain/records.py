@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from bystack.ledger.terms import MAX_TERMS
 from bystack.ledger.transactions import DepositLock, Outpoint, Output, PolicyLock
-from bystack.primitives.codec import U8, U63, Bytes32, Wire, encode
+from bystack.primitives.codec import U8, U63, Bit, Bytes32, Wire, encode
 from bystack.primitives.hashes import fixed, tagged
 from bystack.sidechain.state import state_key
 
@@ -26,12 +26,14 @@ class Claimed(Wire):
     """A deposit that was minted (or counted as a donation); kept for ever.
 
     `header`: the main-chain block that held it. `orphaned`: 1 while that block is reorganised away.
+    `donation`: 1 where it minted nothing and was counted against a deficit.
     """
 
     header: Bytes32
     asset: Bytes32
     amount: U63
-    orphaned: U8
+    orphaned: Bit
+    donation: Bit
 
 
 class PegoutState(IntEnum):
@@ -106,15 +108,52 @@ class Mirror(Wire):
 
 
 class Sums(Wire):
-    """The sidechain's side of the reserves law, per asset."""
+    """The sidechain's side of the reserves law, per asset.
+
+    `lost`: backing that is gone (orphaned deposits, payouts nobody was owed); `donated`: donations
+    counted against it. Both are kept, not their difference, so that each can be taken back when
+    the main chain takes back what it rests on, in any order.
+    """
 
     circulating: U63
     pool: U63
     owed: U63
-    deficit: U63
+    lost: U63
+    donated: U63
+
+    @property
+    def deficit(self) -> int:
+        """What is lost and not made good."""
+        return max(0, self.lost - self.donated)
 
 
-NO_SUMS = Sums(0, 0, 0, 0)
+NO_SUMS = Sums(0, 0, 0, 0, 0)
+
+
+class Loss(Wire):
+    """What an order took that is no batch of this sidechain."""
+
+    asset: Bytes32
+    amount: U63
+
+
+class Pending(Wire):
+    """A delayed order's coin of one asset while it waits: the seq of the order, what it holds.
+
+    `known`: 1 if the order is the batch of that seq.
+    """
+
+    seq: U63
+    known: Bit
+    loss: Loss
+
+
+class Resolved(Wire):
+    """How a pending coin ended, so that it can be taken back with the block it ended in."""
+
+    coin: Outpoint
+    pending: Pending
+    vetoed: Bit
 
 
 def pegout_id(chain: bytes, transaction: bytes, index: int) -> bytes:

@@ -49,13 +49,18 @@ def lag(stage: Stage, tip_time: int) -> int:
     return max(0, stage.block.time // 1000 - tip_time) // stage.genesis.main.spacing
 
 
+def lags(stage: Stage, tip_time: int) -> bool:
+    """True while the relayed tip is older than `lag_pause` spacings."""
+    pause = stage.genesis.lag_pause
+    return pause > 0 and lag(stage, tip_time) > pause
+
+
 def check_running(stage: Stage, tip_time: int) -> None:
     """Raise `PegsPaused` while a stop is in force or the relay lags."""
     stops = stops_of(stage.state)
     if stops:
         raise PegsPaused(reason=stops.name)
-    pause = stage.genesis.lag_pause
-    if pause and lag(stage, tip_time) > pause:
+    if lags(stage, tip_time):
         raise PegsPaused(reason="LAG", spacings=lag(stage, tip_time))
 
 

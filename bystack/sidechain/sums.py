@@ -6,6 +6,8 @@ vault coins = circulating + fee pool + owed + unclaimed + surplus − deficit, p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from bystack.primitives.codec import MAX_INT
@@ -26,3 +28,8 @@ def move(state: SystemState, asset: bytes, **changes: int) -> None:
     if any(not 0 <= value <= MAX_INT for value in values.values()):
         raise Misuse(f"sums of {asset.hex()} out of range: {values}")
     state.write(sums_key(asset), msgspec.structs.replace(sums, **values))
+
+
+def has_deficit(state: SystemState, assets: Iterable[bytes]) -> bool:
+    """True if any of the assets lacks backing."""
+    return any(sums_of(state, asset).deficit for asset in assets)

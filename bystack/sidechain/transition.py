@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
 from bystack.ledger.effects import Applied, Check, Effects
-from bystack.ledger.transactions import Outpoint, Transaction
-from bystack.ledger.validation import Rules, apply_transaction
+from bystack.ledger.transactions import Outpoint, PolicyLock, RetireLock, Transaction
+from bystack.ledger.validation import LockForbidden, Rules, apply_transaction
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.merkle import merkle_root
@@ -133,6 +133,9 @@ class Execution:
             raise SignatureWrong(transaction=tx.id)
         for asset, fee in applied.fees.items():
             move(stage.state, asset, circulating=-fee, pool=fee)
+        for output in tx.body.outputs:
+            if isinstance(output.lock, RetireLock):
+                move(stage.state, output.asset, circulating=-output.amount)
         self.stage.merge(stage)
         self._coins.apply(applied.delta)
         self._checks += applied.checks
@@ -140,6 +143,7 @@ class Execution:
 
     def trial(self, tx: Transaction) -> Trial:
         """What a transaction would do at this point; raises why not. Changes nothing."""
+        _check_locks(tx)
         stage = self.stage.fork()
         effects = sidechain_effects(stage, tx)
         applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
@@ -165,6 +169,13 @@ class Execution:
             checks=tuple(self._checks),
             events=tuple(stage.events),
         )
+
+
+def _check_locks(tx: Transaction) -> None:
+    """No vault lives on a sidechain: a coin under a vault's lock could never be spent here."""
+    for index, output in enumerate(tx.body.outputs):
+        if not isinstance(output.lock, PolicyLock | RetireLock):
+            raise LockForbidden(index=index, lock=type(output.lock).__name__)
 
 
 def _check_fees(stage: Stage, tx: Transaction, fees: Mapping[bytes, int]) -> None:
