@@ -127,6 +127,8 @@ def readable(config: Config, role: str, name: str) -> tuple[str, ...]:
     if os.path.isfile(config.network):
         paths.append(config.network)
     paths += [one.genesis for one in config.sidechain if one.name == name]
+    if role == "sidechain":
+        paths.append(f"{KEYS}/{name}.node.key")
     if role == "federation":
         paths += [
             p

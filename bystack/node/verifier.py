@@ -36,6 +36,10 @@ class Verifier:
             raise SignatureWrong(index=checks.index(wrong), key=wrong.key)
         self._verified.remember(unknown)
 
+    def holds(self, checks: Sequence[Check]) -> bool:
+        """Whether every check holds, verified in this thread where it is not remembered."""
+        return failed(self._verified.unknown(checks)) is None
+
     async def _first_wrong(self, checks: Sequence[Check]) -> Check | None:
         if len(checks) <= INLINE and not any(isinstance(check, BlsCheck) for check in checks):
             return _wrong(checks)

@@ -1,0 +1,1 @@
+"""The sidechain's process, in parts (`node/roles/sidechain.py` puts them together)."""

@@ -1,0 +1,324 @@
+"""A sidechain at rest: what lies under which key, and the one synced batch of a final block.
+
+    c transaction index   coin (see `coinstore`)
+    s key                 entry of the system state
+    n hash                node of the state's trie
+    h height              header of the final block
+    b height              its body
+    f height              the commit certificate that made it final
+    e height              what the pegs did in it, for subscribers
+    o height              number of outbox leaves after it
+    m level index         node of the outbox mountain range (1 and 8 bytes)
+    i block               height of a final block
+    t transaction         height and position (4 bytes) of a final transaction
+    k block               a block kept before voting for it, until its height is final
+    v evidence            proof of misbehaviour seen
+    T                     the tip: height, trie root, coin multiset
+
+Heights are 8 bytes, big endian. Nothing of a block is written before its commit certificate is
+here; a process killed at any instruction finds the last complete block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bystack.ledger.coins import Coin
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.node.coinstore import CoinStore, coin_key, decode_coin
+from bystack.node.failpoints import failpoint
+from bystack.node.storage import Snapshot, Store, StoreCorrupt, View
+from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
+from bystack.primitives.hashes import fixed, tagged
+from bystack.primitives.mountain import EMPTY_PEAKS, MountainProof, Peaks, append, mountain_prove
+from bystack.primitives.trie import TrieProof, prove
+from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
+from bystack.sidechain.consensus.evidence import AnyEvidence
+from bystack.sidechain.consensus.messages import MAX_MESSAGE, BlockData, FinalBlock
+from bystack.sidechain.consensus.statements import Certificate, genesis_certificate
+from bystack.sidechain.modules.base import Modules
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import OUTBOX
+from bystack.sidechain.start import start
+from bystack.sidechain.state import MAX_VALUE
+from bystack.sidechain.transition import Base, Executed
+
+KIND = "sidechain"
+FORMAT = 1
+MAX_CERTIFICATE = 65_536
+
+STATE, TRIE, HEADER, BODY, FINAL, EVENTS = b"s", b"n", b"h", b"b", b"f", b"e"
+LEAVES, NODE, BLOCK, TRANSACTION, KEPT, EVIDENCE, TIP = b"o", b"m", b"i", b"t", b"k", b"v", b"T"
+
+_REBUILD = "move the directory away and let the process fetch its chain again"
+_evidence_key = tagged("sidechain/evidence")
+
+Changes = dict[bytes, bytes | None]
+Events = list[list[Any]]
+
+
+class Tip(Wire):
+    """How far the store is, and the digests that executing the next block starts from."""
+
+    height: U63
+    system_root: Bytes32
+    multiset: bytes
+
+
+class Place(NamedTuple):
+    """Where a final transaction stands."""
+
+    height: int
+    position: int
+
+
+class _Under:
+    """The entries of a store under a prefix, as a map."""
+
+    def __init__(self, view: View, prefix: bytes) -> None:
+        self._view, self._prefix = view, prefix
+
+    def get(self, key: bytes, /) -> bytes | None:
+        return self._view.get(self._prefix + key)
+
+
+class _Coins:
+    """The coins of a snapshot, one by one."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def get(self, outpoint: Outpoint, /) -> Coin | None:
+        data = self._view.get(coin_key(outpoint))
+        return None if data is None else decode_coin(data)
+
+
+class SideStore:
+    """A sidechain's directory. Made by `SideStore.open`."""
+
+    def __init__(self, store: Store, path: str, genesis: Genesis, cache_mb: int) -> None:
+        self.genesis = genesis
+        self.coins = CoinStore(store, cache_mb)
+        self.state = _Under(store, STATE)
+        self._store = store
+        self._path = path
+
+    @classmethod
+    def open(cls, path: str, genesis: Genesis, modules: Modules, cache_mb: int = 64) -> SideStore:
+        """Open or begin the chain at `path`; raises a `StoreError` that names what is wrong."""
+        store = Store.open(path, kind=KIND, magic=genesis.id[:4], version=FORMAT)
+        made = cls(store, path, genesis, cache_mb)
+        try:
+            if store.get(TIP) is None:
+                store.commit_now(_first_changes(genesis, modules))
+            made.tip, made.header, made.certificate = made._read_tip()
+        except BaseException:
+            store.close()
+            raise
+        return made
+
+    tip: Tip
+    header: Header
+    certificate: Certificate
+
+    def _read_tip(self) -> tuple[Tip, Header, Certificate]:
+        tip = decode(Tip, self._need(TIP), 1_000)
+        block = self.final(tip.height)
+        if block is None or block.header.chain != self.genesis.id:
+            raise StoreCorrupt(self._path, "the last block is missing", _REBUILD)
+        return tip, block.header, block.certificate
+
+    def _need(self, key: bytes) -> bytes:
+        data = self._store.get(key)
+        if data is None:
+            raise StoreCorrupt(self._path, f"the entry {key.hex()} is missing", _REBUILD)
+        return data
+
+    @property
+    def height(self) -> int:
+        """The height of the last final block."""
+        return self.tip.height
+
+    @property
+    def size(self) -> int:
+        """Bytes of disk, about."""
+        return self._store.size
+
+    def close(self) -> None:
+        """Release the directory."""
+        self._store.close()
+
+    # Reading
+
+    def snapshot(self) -> Snapshot:
+        """The store at this moment; close it."""
+        return self._store.snapshot()
+
+    def base(self, view: View) -> Base:
+        """What executing the next block reads, from a snapshot of this moment."""
+        tip, state, nodes = self.tip, _Under(view, STATE), _Under(view, TRIE)
+        return Base(self.header, _Coins(view), state, nodes, tip.system_root, tip.multiset)
+
+    def parts(self, height: int) -> tuple[bytes, bytes, bytes] | None:
+        """Header, commit certificate and body of a final block, in bytes."""
+        header = self._store.get(HEADER + fixed(height))
+        if header is None:
+            return None
+        return header, self._need(FINAL + fixed(height)), self._need(BODY + fixed(height))
+
+    def final(self, height: int) -> FinalBlock | None:
+        """The final block at a height."""
+        parts = self.parts(height)
+        if parts is None:
+            return None
+        header, certificate, body = parts
+        proof = decode(Certificate, certificate, MAX_CERTIFICATE)
+        return FinalBlock(decode_header(header), body, proof)
+
+    def header_at(self, height: int) -> Header | None:
+        """The header of the final block at a height."""
+        data = self._store.get(HEADER + fixed(height))
+        return None if data is None else decode_header(data)
+
+    def body_at(self, height: int) -> Body:
+        """The body of the final block at a height that there is."""
+        return decode_body(self._need(BODY + fixed(height)))
+
+    def certificate_at(self, height: int) -> Certificate | None:
+        """The commit certificate of the block at a height."""
+        data = self._store.get(FINAL + fixed(height))
+        return None if data is None else decode(Certificate, data, MAX_CERTIFICATE)
+
+    def events_at(self, height: int) -> Events:
+        """What the pegs did in a block: names with facts."""
+        data = self._store.get(EVENTS + fixed(height))
+        events: Events = [] if data is None else msgspec.msgpack.decode(data)
+        return events
+
+    def height_of(self, block: bytes) -> int | None:
+        """The height of a final block."""
+        data = self._store.get(BLOCK + block)
+        return None if data is None else int.from_bytes(data, "big")
+
+    def find(self, transaction: bytes) -> Place | None:
+        """Where a final transaction stands."""
+        data = self._store.get(TRANSACTION + transaction)
+        if data is None:
+            return None
+        return Place(int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big"))
+
+    def leaves_at(self, height: int) -> int | None:
+        """How many outbox leaves there were after a block."""
+        data = self._store.get(LEAVES + fixed(height))
+        return None if data is None else int.from_bytes(data, "big")
+
+    def record(self, leaf: int, height: int) -> MountainProof | None:
+        """The proof of an outbox leaf under the outbox root of the header at `height`.
+
+        Raises `ProofIndex` for a leaf that was not there yet.
+        """
+        count = self.leaves_at(height)
+        if count is None:
+            return None
+        return mountain_prove(self._node, count, leaf)
+
+    def _node(self, level: int, index: int) -> bytes:
+        return self._need(NODE + fixed(level, 1) + fixed(index))
+
+    def prove_state(self, key: bytes) -> TrieProof:
+        """The proof of what `key` is under the tip's trie root."""
+        return prove(_Under(self._store, TRIE), self.tip.system_root, key)
+
+    def kept(self) -> tuple[BlockData, ...]:
+        """Blocks kept before voting for them."""
+        return tuple(decode(BlockData, data, MAX_MESSAGE) for _, data in self._store.iterate(KEPT))
+
+    def evidence(self) -> Iterator[AnyEvidence]:
+        """Proof of misbehaviour seen so far."""
+        for _, data in self._store.iterate(EVIDENCE):
+            yield decode(AnyEvidence, data, MAX_MESSAGE)  # type: ignore[arg-type]
+
+    # Changes
+
+    async def keep(self, block: BlockData) -> None:
+        """Make a block durable before voting for it."""
+        await self._store.commit({KEPT + block.header.id: encode(block)})
+
+    async def keep_evidence(self, evidence: AnyEvidence) -> bool:
+        """Store proof of misbehaviour; False if it was there."""
+        data = encode(evidence)
+        key = EVIDENCE + _evidence_key(data)
+        if self._store.get(key) is not None:
+            return False
+        await self._store.commit({key: data})
+        return True
+
+    async def commit(
+        self, header: Header, body: bytes, certificate: Certificate, executed: Executed
+    ) -> bool:
+        """Make a final block durable with all it changes, in one batch; False if it was already.
+
+        The block must be the one after the tip.
+        """
+        if header.height <= self.height:
+            return False
+        tip = Tip(header.height, executed.trie.root, executed.multiset)
+        changes = {
+            **_block_changes(header, body, certificate),
+            **_state_changes(executed),
+            **self._outbox_changes(header.height, executed),
+            **self.coins.changes(executed.delta),
+            **{key: None for key, _ in self._store.iterate(KEPT)},
+            EVENTS + fixed(header.height): msgspec.msgpack.encode(_plain(executed)),
+            TIP: encode(tip),
+        }
+        failpoint("sidechain.before_commit")
+        await self._store.commit(changes)
+        failpoint("sidechain.after_commit")
+        self.coins.apply(executed.delta)
+        self.tip, self.header, self.certificate = tip, header, certificate
+        return True
+
+    def _outbox_changes(self, height: int, executed: Executed) -> Changes:
+        data = self.state.get(OUTBOX)
+        peaks = EMPTY_PEAKS if data is None else decode(Peaks, data, MAX_VALUE)
+        changes: Changes = {}
+        for leaf in executed.outbox:
+            peaks, nodes = append(peaks, leaf)
+            changes |= {NODE + fixed(n.level, 1) + fixed(n.index): n.hash for n in nodes}
+        return {**changes, LEAVES + fixed(height): fixed(peaks.count)}
+
+
+def _plain(executed: Executed) -> Events:
+    return [[event.name, event.facts] for event in executed.events]
+
+
+def _block_changes(header: Header, body: bytes, certificate: Certificate) -> Changes:
+    height = fixed(header.height)
+    transactions: tuple[Transaction, ...] = decode_body(body).transactions if body else ()
+    places: Changes = {
+        TRANSACTION + tx.id: height + fixed(at, 4) for at, tx in enumerate(transactions)
+    }
+    block: Changes = {HEADER + height: encode(header), BODY + height: body}
+    return {**places, **block, FINAL + height: encode(certificate), BLOCK + header.id: height}
+
+
+def _state_changes(executed: Executed) -> Changes:
+    state: Changes = {STATE + key: value for key, value in executed.changes.items()}
+    gone: Changes = {TRIE + hash: None for hash in executed.trie.removed}
+    return {**state, **gone, **{TRIE + hash: node for hash, node in executed.trie.added.items()}}
+
+
+def _first_changes(genesis: Genesis, modules: Modules) -> Changes:
+    begun = start(genesis, modules)
+    header, empty = begun.header, encode(Body(b"", ()))
+    return {
+        **_block_changes(header, empty, genesis_certificate(header)),
+        **{STATE + key: value for key, value in begun.changes.items()},
+        **{TRIE + hash: node for hash, node in begun.trie.added.items()},
+        LEAVES + fixed(0): fixed(0),
+        TIP: encode(Tip(0, begun.trie.root, begun.multiset)),
+    }

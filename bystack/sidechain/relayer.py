@@ -1,0 +1,310 @@
+"""What a relayer has to prove to a sidechain: deposits, spends of its vault's anchor, payouts.
+
+Fed with main-chain blocks as they join and leave the best chain, it remembers what concerns this
+sidechain. Given the sidechain's state it names what can be proved now: claims and donations whose
+deposit lies deep enough under the relayed tip, claims to be proved again after a reorganisation,
+and the vault's operations in their order. It keeps nothing that the chains do not tell again.
+Anyone may relay; nobody needs to be trusted to (federation.md, sections 1 and 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from bystack.ledger.transactions import (
+    DepositLock,
+    Outpoint,
+    Output,
+    PolicyLock,
+    Transaction,
+    VaultLock,
+)
+from bystack.ledger.vault_operations import COMPLETE, CREATE, VAULT_KINDS, VETO
+from bystack.mainchain.actions import is_coinbase
+from bystack.mainchain.blocks import Block
+from bystack.primitives.codec import Wire
+from bystack.sidechain.actions import (
+    ANCHOR,
+    CLAIM,
+    DONATE,
+    PENDING,
+    REPROVE,
+    decode_action,
+    system_transaction,
+)
+from bystack.sidechain.burns import fee_share
+from bystack.sidechain.claims import DONATION, Claim, Donate, Reprove, claimed_at, deposits_in
+from bystack.sidechain.inclusion import Inclusion
+from bystack.sidechain.mirror import AnchorSpend, PendingSpend
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import MIRROR, Mirror
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.settlement import pending_key
+from bystack.sidechain.state import SystemState
+from bystack.sidechain.sums import sums_of
+
+
+class Proof(IntEnum):
+    """What is to be proved."""
+
+    CLAIM = 0
+    DONATE = 1
+    REPROVE = 2
+    ANCHOR = 3
+    PENDING = 4
+
+
+@dataclass(frozen=True)
+class Want:
+    """A proof that the sidechain would take now: of output `index` of a main-chain transaction.
+
+    `height` is that of its block; `under` the height of the header whose history root must prove
+    that block's, or -1 while the relay still keeps the block's own header.
+    """
+
+    proof: Proof
+    transaction: bytes
+    index: int
+    height: int
+    under: int
+
+    @property
+    def outpoint(self) -> Outpoint:
+        """The output meant."""
+        return Outpoint(self.transaction, self.index)
+
+
+@dataclass(frozen=True)
+class Deposit:
+    """A deposit for this sidechain on the best chain. `depth`: headers it must lie under."""
+
+    transaction: bytes
+    index: int
+    output: Output
+    depth: int
+
+    @property
+    def outpoint(self) -> Outpoint:
+        """Where it lies."""
+        return Outpoint(self.transaction, self.index)
+
+    @property
+    def recipient(self) -> bytes:
+        """The policy root its note names; zeros for a donation."""
+        assert isinstance(self.output.lock, DepositLock)
+        return self.output.lock.note[32:]
+
+
+@dataclass
+class Found:
+    """What one main-chain block holds for this sidechain.
+
+    `anchors` maps the anchor spent to the transaction that spent it, the creation under itself.
+    """
+
+    id: bytes
+    deposits: list[Deposit] = field(default_factory=list)
+    anchors: dict[Outpoint | None, bytes] = field(default_factory=dict)
+    payouts: dict[Outpoint, bytes] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.deposits or self.anchors or self.payouts)
+
+
+class Relayer:
+    """Remembers the main chain's best chain as far as it concerns one sidechain.
+
+    A want is named once; `failed` says that it did not reach the chain, and it is named again when
+    the relay's tip is another one.
+    """
+
+    def __init__(self, genesis: Genesis) -> None:
+        self._genesis = genesis
+        self._found: dict[int, Found] = {}
+        self._named: set[tuple[Proof, Outpoint]] = set()
+        self._failed: dict[tuple[Proof, Outpoint], bytes] = {}
+
+    # The main chain
+
+    def connect(self, height: int, block: Block) -> None:
+        """A block joined the best chain at a height."""
+        self.disconnect(height)
+        found = Found(block.id)
+        for tx in block.transactions:
+            self._read(found, tx)
+        if found:
+            self._found[height] = found
+
+    def disconnect(self, height: int) -> None:
+        """The blocks from a height on left the best chain."""
+        for gone in [at for at in self._found if at >= height]:
+            del self._found[gone]
+
+    def _read(self, found: Found, tx: Transaction) -> None:
+        genesis = self._genesis
+        for index in deposits_in(tx, genesis.vault, genesis.id):
+            output = tx.body.outputs[index]
+            asset = genesis.by_asset.get(output.asset)
+            if asset is not None:
+                age = genesis.main.maturity if is_coinbase(tx) else 0
+                depth = max(asset.confirmations, age)
+                found.deposits.append(Deposit(tx.id, index, output, depth))
+        self._read_operation(found, tx)
+
+    def _read_operation(self, found: Found, tx: Transaction) -> None:
+        kinds = {action.kind for action in tx.body.actions} & VAULT_KINDS
+        spent = tx.body.inputs[0] if tx.body.inputs else None
+        if kinds & {COMPLETE, VETO} and spent is not None:
+            found.payouts[spent] = tx.id
+        if not any(output.lock == VaultLock(self._genesis.vault) for output in tx.body.outputs):
+            return
+        if kinds:
+            found.anchors[None if CREATE in kinds else spent] = tx.id
+
+    # The sidechain
+
+    def wanted(self, state: SystemState, most: int = 32) -> tuple[Want, ...]:
+        """At most `most` proofs that the chain with this state would take, none named before.
+
+        The vault's operations come first, since claims do not depend on one another.
+        """
+        tip = RelayView(state).tip()
+        fresh: list[Want] = []
+        for want in self._all(state):
+            key = (want.proof, want.outpoint)
+            if key in self._named or self._failed.get(key) == tip:
+                continue
+            fresh.append(want)
+            self._named.add(key)
+            if len(fresh) == most:
+                break
+        return tuple(fresh)
+
+    def failed(self, want: Want, state: SystemState) -> None:
+        """The proof was refused or lost on its way."""
+        key = (want.proof, want.outpoint)
+        self._named.discard(key)
+        self._failed[key] = RelayView(state).tip()
+
+    def settle(self, state: SystemState, waiting: Collection[Outpoint]) -> None:
+        """After a final block: forget what is proved, and what neither waits nor is proved.
+
+        `waiting` holds the outpoints whose proofs are in the pool.
+        """
+        open = {(want.proof, want.outpoint) for want in self._all(state)}
+        lost = {key for key in self._named & open if key[1] not in waiting}
+        tip = RelayView(state).tip()
+        self._named &= open
+        self._named -= lost
+        self._failed = {key: at for key, at in self._failed.items() if key in open and at == tip}
+        self._failed |= dict.fromkeys(lost, tip)
+
+    def _all(self, state: SystemState) -> Iterator[Want]:
+        view = RelayView(state)
+        yield from self._anchor(state, view)
+        for height, found in sorted(self._found.items()):
+            if not self._relayed(view, height, found):
+                return
+            yield from self._payouts(state, view, height, found)
+            yield from self._deposits(state, view, height, found)
+
+    def _relayed(self, view: RelayView, height: int, found: Found) -> bool:
+        """The relay stands above this block and, as far as it knows, on its branch."""
+        if height > view.best().header.height:
+            return False
+        return not view.holds(height) or view.at(height).id == found.id
+
+    def _anchor(self, state: SystemState, view: RelayView) -> Iterator[Want]:
+        """The creation of the vault, or the spend of the anchor proved last: one at a time."""
+        mirror = state.read(Mirror, MIRROR)
+        at = None if mirror is None else mirror.anchor
+        for height, found in self._found.items():
+            if at in found.anchors and self._relayed(view, height, found):
+                want = self._deep(view, Proof.ANCHOR, found.anchors[at], 0, height)
+                yield from want
+
+    def _payouts(
+        self, state: SystemState, view: RelayView, height: int, found: Found
+    ) -> Iterator[Want]:
+        for pending, transaction in found.payouts.items():
+            if state.get(pending_key(pending)) is not None:
+                yield from self._deep(view, Proof.PENDING, transaction, 0, height)
+
+    def _deposits(
+        self, state: SystemState, view: RelayView, height: int, found: Found
+    ) -> Iterator[Want]:
+        for deposit in found.deposits:
+            proof = self._use(state, deposit)
+            if proof is not None:
+                place = (deposit.transaction, deposit.index, height, deposit.depth)
+                yield from self._deep(view, proof, *place)
+
+    def _use(self, state: SystemState, deposit: Deposit) -> Proof | None:
+        """What proving a deposit would do now, if anything."""
+        record = claimed_at(state, deposit.outpoint)
+        if record is not None:
+            return Proof.REPROVE if record.orphaned else None
+        if deposit.recipient == DONATION:
+            gap = sums_of(state, deposit.output.asset).deficit
+            return Proof.DONATE if gap else None
+        asset = self._genesis.by_asset[deposit.output.asset]
+        amount = deposit.output.amount
+        claimable = amount >= asset.pegin_minimum and amount % asset.unit == 0
+        return Proof.CLAIM if claimable else None
+
+    def _deep(
+        self, view: RelayView, proof: Proof, transaction: bytes, index: int, height: int,
+        depth: int = 0,
+    ) -> Iterator[Want]:  # fmt: skip
+        """The want, if its block lies deep enough under the relay's tip."""
+        depth = depth or self._genesis.depth
+        tip = view.best().header.height
+        if tip - height >= depth:
+            under = -1 if view.holds(height) else tip - depth
+            yield Want(proof, transaction, index, height, under)
+
+    # Transactions
+
+    def transaction(self, want: Want, inclusion: Inclusion) -> Transaction | None:
+        """The sidechain transaction that proves it; None if its block has left meanwhile."""
+        match want.proof:
+            case Proof.CLAIM:
+                return self._claim(want, inclusion)
+            case Proof.ANCHOR:
+                return system_transaction(AnchorSpend(inclusion))
+            case Proof.PENDING:
+                return system_transaction(PendingSpend(inclusion))
+            case Proof.DONATE:
+                return system_transaction(Donate(inclusion, want.index))
+            case Proof.REPROVE:
+                return system_transaction(Reprove(inclusion, want.index))
+
+    def _claim(self, want: Want, inclusion: Inclusion) -> Transaction | None:
+        found = self._found.get(want.height)
+        for deposit in found.deposits if found else ():
+            if deposit.outpoint == want.outpoint:
+                output = minted(self._genesis, deposit.output, deposit.recipient)
+                action: Wire = Claim(inclusion, want.index)
+                return system_transaction(action, (output,))
+        return None
+
+
+def proved_by(tx: Transaction) -> Outpoint | None:
+    """The main-chain output that a claim or proof is about: at most one in the pool may be.
+
+    None for other transactions; raises the codec's errors.
+    """
+    for action in tx.body.actions:
+        if action.kind in (CLAIM, DONATE, REPROVE, ANCHOR, PENDING):
+            typed = decode_action(action)
+            proved = decode_transaction(typed.inclusion.proof.transaction)
+            return Outpoint(proved.id, getattr(typed, "index", 0))
+    return None
+
+
+def minted(genesis: Genesis, deposit: Output, recipient: bytes) -> Output:
+    """What claiming a deposit gives: its amount less the peg-in fee, to its recipient."""
+    fee = fee_share(genesis.by_asset[deposit.asset], deposit.amount, genesis.pegin_bp)
+    return Output(deposit.asset, deposit.amount - fee, PolicyLock(recipient))
