@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bystack.client.devnet.founding import Devnet
@@ -15,7 +16,7 @@ class LawBroken(Exception):
 def audit(net: Devnet) -> dict[str, Any]:
     """Per sidechain and asset: what the vault holds and what it stands for, equal on two nodes."""
     return {
-        name: wait_for(f"reserves of {name}", lambda n=name: _audit(net, n))
+        name: wait_for(f"reserves of {name}", partial(_audit, net, name))
         for name in net.layout.sidechains
     }
 

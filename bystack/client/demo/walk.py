@@ -56,12 +56,14 @@ def peg_in(net: Devnet) -> dict[str, Any]:
     deposits = [net[0].pegin(TRADE, amount, asset, home) for amount, asset in PEGIN]
     net.mine(CONFIRMATIONS + 1)
     for amount, asset in PEGIN:
-        until(
-            f"{asset} minted", lambda a=amount, n=asset: balance(net, ALICE, TRADE, n) >= Decimal(a)
-        )
+        until(f"{asset} minted", partial(_holds, net, asset, Decimal(amount)))
     for coin in wallet_of(net, ALICE).listunspent(TRADE):
         _seen_elsewhere(net, ALICE.witness, coin)
     return {"deposits": [deposit["txid"] for deposit in deposits]}
+
+
+def _holds(net: Devnet, asset: str, amount: Decimal) -> bool:
+    return balance(net, ALICE, TRADE, asset) >= amount
 
 
 def _seen_elsewhere(net: Devnet, witness: int, coin: dict[str, Any]) -> None:

@@ -1,0 +1,82 @@
+"""What every command shares: the home option, tables or JSON, errors as one sentence."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+import msgspec
+
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed, Waited
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+home_option = click.option(
+    "--home",
+    default="~/.bystack",
+    envvar="BYSTACK_HOME",
+    show_default=True,
+    show_envvar=True,
+    help="Home of the node to talk to.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def node(home: str) -> Rpc:
+    """The node whose home this is."""
+    return Rpc(Path(home).expanduser())
+
+
+def guarded(command: F) -> F:
+    """Errors as one sentence and exit code 1."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except RpcFailed as error:
+            rule = f" [{error.rule}]" if error.rule else ""
+            click.echo(f"{error}{rule}", err=True)
+        except (NodeDown, Waited) as error:
+            click.echo(str(error), err=True)
+        sys.exit(1)
+
+    return cast(F, run)
+
+
+def show(value: Any, *, as_json: bool) -> None:
+    """A result: JSON, a table for lists of objects, lines for an object, else as it is."""
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+        return
+    match value:
+        case [dict(), *_]:
+            _table(value)
+        case dict():
+            for name, one in value.items():
+                click.echo(f"{name}: {one if not isinstance(one, dict | list) else _plain(one)}")
+        case list():
+            for one in value:
+                click.echo(str(one))
+        case _:
+            click.echo(str(value))
+
+
+def _plain(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(v) if isinstance(v, dict | list) else str(v) for v in row.values()))
+    Console(highlight=False).print(table)

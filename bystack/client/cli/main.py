@@ -1,0 +1,32 @@
+"""`bystack`: the client. Everything goes through the RPC of a running node."""
+
+from __future__ import annotations
+
+import click
+
+from bystack.client.cli.chain import rpc, status
+from bystack.client.cli.federation import federation, vault
+from bystack.client.cli.network import demo, devnet
+from bystack.client.cli.wallet import pegin, pegout, send, transfer, wallet
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Bystack: one main chain and many side chains.
+
+    \b
+    First steps:
+      bystack demo                          the whole system on this machine, in two minutes
+      bystack devnet up --dir mynet         the same network, left running
+      bystack status --home mynet/node1     how a node stands
+    """
+
+
+for command in (
+    status, rpc, wallet, send, pegin, pegout, transfer, federation, vault, devnet, demo
+):  # fmt: skip
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Whole networks on this machine: `bystack devnet` and `bystack demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bystack.client.cli.common import guarded, json_option, show
+
+if TYPE_CHECKING:
+    from bystack.client.devnet.founding import Devnet
+
+dir_option = click.option(
+    "--dir", "folder", required=True, type=click.Path(file_okay=False), help="Where it lives."
+)
+
+
+@click.group()
+def devnet() -> None:
+    """A whole network of real processes on loopback."""
+
+
+@devnet.command("up")
+@dir_option
+@click.option("--sidechains", default=2, show_default=True, type=click.IntRange(1, 8))
+@click.option("--validators", default=4, show_default=True, type=click.IntRange(1, 16))
+@click.option("--members", default=5, show_default=True, type=click.IntRange(3, 16))
+@json_option
+def up(folder: str, sidechains: int, validators: int, members: int, as_json: bool) -> None:
+    """Make a network, or start what is missing of an existing one."""
+    from bystack.client.devnet import network
+    from bystack.client.report import Steps
+
+    steps = Steps(quiet=as_json)
+    try:
+        net = network.up(Path(folder).resolve(), sidechains, validators, members, steps)
+    # The boundary of the command: the step that failed and its reason, whatever it was.
+    except Exception as error:
+        steps.failed(error)
+        click.echo(
+            f"{error}; look into {folder}/node*/logs, then run the same command again", err=True
+        )
+        sys.exit(1)
+    if as_json:
+        show({"ok": True, "steps": steps.done, **network.status(net)}, as_json=True)
+    else:
+        click.echo(f"Running. Next: bystack devnet status --dir {folder}")
+
+
+@devnet.command("status")
+@dir_option
+@json_option
+@guarded
+def status(folder: str, as_json: bool) -> None:
+    """Nodes, their processes, and the height of each chain as each node has it."""
+    from bystack.client.devnet import network
+
+    found = network.status(_opened(folder))
+    if as_json:
+        show(found, as_json=True)
+        return
+    for one in found["nodes"]:
+        click.echo(f"{one['name']}  {one['rpc']}  {one['home']}")
+        show(one["processes"], as_json=False)
+        rows = [{"chain": name, **tip} for name, tip in one["chains"].items()]
+        if rows:
+            show(rows, as_json=False)
+
+
+def _opened(folder: str) -> Devnet:
+    from bystack.client.devnet import network
+
+    try:
+        return network.opened(Path(folder).resolve())
+    except network.NoDevnet as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@devnet.command("down")
+@dir_option
+@click.option("--remove", is_flag=True, help="Delete the directory as well: keys, coins, all.")
+def down(folder: str, remove: bool) -> None:
+    """Stop every node; `up` on the same directory starts them again."""
+    from bystack.client.devnet import network
+
+    _opened(folder)
+    for name in network.down(Path(folder).resolve(), remove=remove):
+        click.echo(f"{name} stopped")
+
+
+@click.command()
+@json_option
+@click.option("--keep", is_flag=True, help="Keep the network's files for a look at the logs.")
+def demo(as_json: bool, keep: bool) -> None:
+    """The whole system on this machine: five nodes, two sidechains, pegs both ways, a thief.
+
+    Everything is removed at the end. Exit code 0 only if every step's effect was read from another
+    node than the one that caused it.
+    """
+    from bystack.client.demo.run import run_demo
+    from bystack.client.report import Steps
+
+    result = run_demo(Steps(quiet=as_json), keep=keep)
+    if as_json:
+        show(result, as_json=True)
+    elif result["ok"]:
+        click.echo("All steps done; reserves of both sidechains recomputed and equal.")
+    sys.exit(0 if result["ok"] else 1)
