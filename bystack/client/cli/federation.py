@@ -72,7 +72,7 @@ def vault() -> None:
 def create(name: str, home: str, as_json: bool) -> None:
     """Draft the vault's creation and have every member sign it; prints the digest.
 
-    Next: guards and recovery sign the digest offline (bystackd key sign), then: bystack vault submit.
+    Next: guards and recovery sign it offline (bystackd key sign), then: bystack vault submit.
     """
     built = node(home).federation(name, "buildvaultoperation", "create")
     show(built, as_json=as_json)
