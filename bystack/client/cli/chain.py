@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from bystack.client.cli.common import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
 

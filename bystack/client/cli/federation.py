@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.common import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 
 name_argument = click.argument("name")
 

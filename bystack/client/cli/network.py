@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bystack.client.cli.common import guarded, json_option, show
+from bystack.client.cli.conventions import guarded, json_option, show
 
 if TYPE_CHECKING:
     from bystack.client.devnet.founding import Devnet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.common import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 
 asset_option = click.option("--asset", default="BTM", show_default=True, help="Name or id.")
 chain_option = click.option(
