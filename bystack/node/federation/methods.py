@@ -118,7 +118,14 @@ class Actions:
 def methods_of(links: Links, requests: Requests, seat: int) -> Methods:
     """The member's methods under their names."""
     methods, actions = Methods(), Actions(links, requests, seat)
+    _add_reads(methods, links, requests)
+    _add_launch(methods, requests)
+    for action in (actions.pause, actions.propose, actions.vote, actions.submitaction):
+        methods.add(action.__name__, action, scope="admin")
+    return methods
 
+
+def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
     async def getfederationinfo() -> dict[str, Any]:
         """How the membership stands: key, vault, sponsor's purse, signer."""
         return dict(await requests.ask("info"))
@@ -127,6 +134,19 @@ def methods_of(links: Links, requests: Requests, seat: int) -> Methods:
         """Orders and touches being signed: who has signed, who is missing."""
         return list(await requests.ask("pending"))
 
+    async def listmembers() -> Any:
+        """Members and weights as the sidechain knows them."""
+        return await links.side.call("module", FederationModule.name, "listmembers", [])
+
+    async def getpauses() -> Any:
+        """Until which main-chain height claims, burns and batches are paused."""
+        return await links.side.call("module", FederationModule.name, "getpauses", [])
+
+    for function in (getfederationinfo, listpending, listmembers, getpauses):
+        methods.add(function.__name__, function)
+
+
+def _add_launch(methods: Methods, requests: Requests) -> None:
     async def keygen(attempt: int = 0) -> dict[str, Any]:
         """Take part in the generation of the group key; every member's operator starts it."""
         return dict(await requests.ask("keygen", attempt))
@@ -147,23 +167,7 @@ def methods_of(links: Links, requests: Requests, seat: int) -> Methods:
         """The sidechain's genesis for the founded vault, as plain data, and its id."""
         return dict(await requests.ask("buildgenesis", spec))
 
-    async def listmembers() -> Any:
-        """Members and weights as the sidechain knows them."""
-        return await links.side.call("module", FederationModule.name, "listmembers", [])
-
-    methods.add("getfederationinfo", getfederationinfo)
-    methods.add("listpending", listpending)
-    methods.add("listmembers", listmembers)
     for function in (keygen, giveupkeygen, buildvaultoperation, submitvaultoperation):
         methods.add(function.__name__, function, scope="admin")
     methods.add("createvault", submitvaultoperation, scope="admin")
     methods.add("buildgenesis", buildgenesis)
-    for action in (actions.pause, actions.propose, actions.vote, actions.submitaction):
-        methods.add(action.__name__, action, scope="admin")
-    methods.add("getpauses", lambda: _pauses(links))
-    return methods
-
-
-async def _pauses(links: Links) -> Any:
-    """Until which main-chain height claims, burns and batches are paused."""
-    return await links.side.call("module", FederationModule.name, "getpauses", [])
