@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from bystack.ledger.amounts import BTM, AssetDefinition, unit_of
+from bystack.ledger.amounts import BTM, BTM_DECIMALS, AssetDefinition, unit_of
 from bystack.ledger.effects import NO_EFFECTS, Effects
 from bystack.ledger.payments import (
     RATE,
@@ -20,7 +20,6 @@ from bystack.ledger.payments import (
     InsufficientFunds,
     PartiallySigned,
     completed,
-    signed_weight,
 )
 from bystack.ledger.satisfaction import prove_branch
 from bystack.ledger.transactions import (
@@ -57,7 +56,7 @@ class Spending:
 
     async def pay(self, outputs: Sequence[Output], memo: bytes = b"") -> Transaction:
         """Pay outputs; the transaction that was taken in."""
-        fees = await self._fees(outputs)
+        fees = await self._fees()
         return await self._send(self._draft(outputs, fees, memo=memo))
 
     async def burn(self, asset: bytes, amount: int, destination: Destination) -> Transaction:
@@ -65,7 +64,7 @@ class Spending:
         refund = self._purse.wallet.change_lock().root
         action = encode_action(Burn(destination, asset, amount, refund))
         effects = Effects(destroyed={asset: amount})
-        fees = await self._fees((), (action,), effects)
+        fees = await self._fees()
         return await self._send(self._draft((), fees, (action,), effects))
 
     async def issue(
@@ -76,7 +75,7 @@ class Spending:
         asset, wallet = issued_asset(issue), self._purse.wallet
         effects = Effects(created={asset: amount}, units={asset: unit_of(definition)})
         outputs = (Output(asset, amount, wallet.change_lock()),)
-        fees = await self._fees(outputs)
+        fees = await self._fees()
         action = issue_action(issue)
         draft = self._draft(outputs, fees, (action,), effects, APPROVAL_WEIGHT + SCHNORR_WEIGHT)
         return asset, await self._send(self._approved(draft, issuance))
@@ -133,35 +132,21 @@ class Spending:
         await self._purse.save()
         return tx
 
-    async def _fees(
-        self,
-        outputs: Sequence[Output],
-        actions: Sequence[Action] = (),
-        effects: Effects = NO_EFFECTS,
-    ) -> FeeTerms:
+    async def _fees(self) -> FeeTerms:
+        """What the chain asks for: a rate on the main chain, a flat least fee on a sidechain."""
         if self._chain.genesis is None:
             return FeeTerms(BTM, await self._main_rate())
-        return self._sidechain_fees(outputs, actions, effects)
-
-    async def _main_rate(self) -> int:
-        """What the main chain's pool asks for, per million of weight."""
-        answer = await self._follower.client.call("rpc", "estimatesmartfee", [1], "read", "main")
-        return max(LEAST_RATE, read(answer["feerate"], 8) * RATE // 1_000)
-
-    def _sidechain_fees(
-        self, outputs: Sequence[Output], actions: Sequence[Action], effects: Effects
-    ) -> FeeTerms:
-        """A flat least fee as a rate: such that the lightest form of this payment reaches it."""
-        assert self._chain.genesis is not None
-        coins = self._purse.wallet.spendable(self._chain.params.maturity)
-        held = {coin.asset for coin in coins.values()}
+        held = {coin.asset for coin in self._purse.wallet.coins.values()}
         taken = [one for one in self._chain.genesis.assets if one.fee]
         if not taken:
             return FeeTerms(BTM, 0)
         chosen = next((one for one in taken if one.asset in held), taken[0])
-        free = self._draft(outputs, FeeTerms(chosen.asset, 0), actions, effects)
-        rate = -(-chosen.fee * RATE // signed_weight(free.body))
-        return FeeTerms(chosen.asset, rate)
+        return FeeTerms(chosen.asset, 0, chosen.fee)
+
+    async def _main_rate(self) -> int:
+        """What the main chain's pool asks for, per million of weight."""
+        answer = await self._follower.client.call("rpc", "estimatesmartfee", [1], "read", "main")
+        return max(LEAST_RATE, read(answer["feerate"], BTM_DECIMALS) * RATE // 1_000)
 
 
 def _explained(build: Callable[[Coins], PartiallySigned], coins: Coins) -> PartiallySigned:
