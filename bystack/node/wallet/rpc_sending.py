@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from bystack.ledger.amounts import AssetDefinition, unit_of
 from bystack.ledger.transactions import DepositLock, Output, PolicyLock
@@ -29,6 +29,17 @@ Decimals = Annotated[int, Meta(ge=0, le=18, description="decimals, 0 to 18")]
 Symbol = Annotated[str, Meta(min_length=1, max_length=16, pattern="^[A-Za-z][A-Za-z0-9.-]*$")]
 
 
+class Payment(Struct, forbid_unknown_fields=True):
+    """One of several payments."""
+
+    address: Text
+    amount: amounts_text.Given
+    asset: Text = "BTM"
+
+
+Payments = Annotated[list[Payment], Meta(min_length=1, max_length=500)]
+
+
 class SendingMethods:
     """Payments of the loaded wallet."""
 
@@ -39,6 +50,7 @@ class SendingMethods:
         """Add every method of this file."""
         add = methods.add
         add("sendtoaddress", self.send, scope="wallet", help="Pay, on the chain of the address.")
+        add("sendmany", self.send_many, scope="wallet", help="Several payments at once, one chain.")
         add("issueasset", self.issue, scope="wallet", help="Issue on the main chain, to ourselves.")
         add("pegin", self.peg_in, scope="wallet", help="Pay into a sidechain's vault.")
         add("sendtomainchain", self.peg_out, scope="wallet", help="Burn, to be paid on main.")
@@ -52,6 +64,21 @@ class SendingMethods:
         named, units = await self._amount(wallet, chain, asset, amount)
         tx = await wallet.spending(chain).pay([Output(named.id, units, lock)])
         return tx.id.hex()
+
+    async def send_many(self, payments: Payments) -> str:
+        """The id of one transaction that makes every payment; all addresses are of one chain."""
+        wallet = self._keeper.opened()
+        chains = {chain_of(wallet, payment.address) for payment in payments}
+        if len(chains) != 1:
+            raise RemoteError(
+                BAD_PARAMETER, f"the addresses are of {sorted(chains)}, not one chain"
+            )
+        chain, outputs = chains.pop(), []
+        for payment in payments:
+            lock = lock_at(payment.address, wallet.purse(chain).chain.hrp)
+            named, units = await self._amount(wallet, chain, payment.asset, payment.amount)
+            outputs.append(Output(named.id, units, lock))
+        return (await wallet.spending(chain).pay(outputs)).id.hex()
 
     async def issue(
         self,
