@@ -163,6 +163,9 @@ class Purse:
     def _settle(self, transactions: Sequence[Transaction]) -> None:
         """Payments that the block holds, or makes impossible, are no longer open."""
         spent = {place for tx in transactions for place in tx.body.inputs}
+        for place in spent:  # change made and spent within the block is in no delta
+            self.wallet.pending.pop(place, None)
+            self.wallet.reserved.discard(place)
         for tx in list(self.open.values()):
             if not spent.isdisjoint(tx.body.inputs):
                 del self.open[tx.id]
