@@ -81,10 +81,14 @@ class Pool:
         """Judge a transaction as for admission, signatures included, and change nothing."""
         if tx.id in self.machine:
             raise AlreadyPooled(transaction=tx.id)
-        coins = await self._fetch(self._rules.needs(tx))
-        judged = self._rules.judge(self.machine.view(coins), tx, self.machine.height)
+        coins = await self.coins_for(tx)
+        judged = self._rules.judge(coins, tx, self.machine.height)
         await self._verifier.require(judged.checks)
         return judged.candidate
+
+    async def coins_for(self, tx: Transaction) -> CoinView:
+        """The coins that judging a transaction looks up: the chain's and those created here."""
+        return self.machine.view(await self._fetch(self._rules.needs(tx)))
 
     async def admit(self, tx: Transaction) -> list[Transaction]:
         """Take a transaction in; returns it and the orphans that waited for it.

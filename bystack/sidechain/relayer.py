@@ -20,6 +20,7 @@ from bystack.ledger.transactions import (
     PolicyLock,
     Transaction,
     VaultLock,
+    decode_transaction,
 )
 from bystack.ledger.vault_operations import COMPLETE, CREATE, VAULT_KINDS, VETO
 from bystack.mainchain.actions import is_coinbase

@@ -158,9 +158,11 @@ class SideStore:
         return self._store.snapshot()
 
     def base(self, view: View) -> Base:
-        """What executing the next block reads, from a snapshot of this moment."""
-        tip, state, nodes = self.tip, _Under(view, STATE), _Under(view, TRIE)
-        return Base(self.header, _Coins(view), state, nodes, tip.system_root, tip.multiset)
+        """What executing the block after a snapshot's tip reads."""
+        tip = decode(Tip, view.get(TIP) or b"", 1_000)
+        header = decode_header(view.get(HEADER + fixed(tip.height)) or b"")
+        state, nodes = _Under(view, STATE), _Under(view, TRIE)
+        return Base(header, _Coins(view), state, nodes, tip.system_root, tip.multiset)
 
     def parts(self, height: int) -> tuple[bytes, bytes, bytes] | None:
         """Header, commit certificate and body of a final block, in bytes."""

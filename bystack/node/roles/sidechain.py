@@ -1,0 +1,175 @@
+"""A sidechain's process: store, peers, consensus, pool, relay, the private socket."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import structlog
+import trio
+
+from bystack.mainchain.params import chain_id
+from bystack.node import files
+from bystack.node.config.tables import Sidechain
+from bystack.node.genesis_files import GenesisFileError, read_genesis
+from bystack.node.ipc import serve
+from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
+from bystack.node.mainchain.wire import GOSSIP, TOPIC
+from bystack.node.networks import params_of
+from bystack.node.role_main import RoleContext, run_role
+from bystack.node.rpc import Methods
+from bystack.node.sidechain.admission import SideRules
+from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.modules import modules_of
+from bystack.node.sidechain.pooling import Pooling
+from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.relaying import Relaying
+from bystack.node.sidechain.rpc_chain import ChainMethods
+from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
+from bystack.node.sidechain.service import Service
+from bystack.node.sidechain.signing import SignerLine
+from bystack.node.sidechain.store import SideStore
+from bystack.node.verifier import Verifier
+from bystack.p2p.gossip import payload_cap
+from bystack.p2p.host import Host, HostConfig
+from bystack.p2p.identity import SEED_SIZE, Identity
+from bystack.p2p.peers import PeerBook
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.messages import CAPS
+from bystack.sidechain.modules.base import Modules
+from bystack.sidechain.params import Genesis
+
+NODE_KEY = "node"
+BOOK_SECONDS = 60.0
+
+log = structlog.get_logger("sidechain")
+
+
+class SidechainUnknown(OSError):
+    """The configuration names no such sidechain, or its genesis is for another network."""
+
+
+def node_identity(name: str, folder: str) -> Identity:
+    """The node key a validator is known by, or one in the role's folder, made at the first start.
+
+    A validator's node id stands in the genesis, so its key is made before the sidechain.
+    """
+    own = f"{folder}/node.key"
+    for path in (f"keys/{name}.node.key", own):
+        try:
+            return Identity.from_seed(read_key(path, NODE_KEY))
+        except KeyFileMissing:
+            continue
+    write_key(own, NODE_KEY, secrets.token_bytes(SEED_SIZE), None)
+    return Identity.from_seed(read_key(own, NODE_KEY))
+
+
+def stored_book(path: str) -> PeerBook:
+    """The peer book of the last run; an empty one where there is none or it is damaged."""
+    try:
+        with open(path, "rb") as file:
+            return PeerBook.restore(file.read())
+    except FileNotFoundError:
+        return PeerBook()
+    except Invalid as error:
+        log.warning("peer book dropped", error=str(error))
+        return PeerBook()
+
+
+async def keep_book(book: PeerBook, path: str) -> None:
+    """Store the peer book now and then, and at the end."""
+    try:
+        while True:
+            stored = book.revision
+            await trio.sleep(BOOK_SECONDS)
+            if book.revision != stored:
+                files.replace(path, book.encode(), durable=False)
+    finally:
+        files.replace(path, book.encode(), durable=False)
+
+
+def table_of(context: RoleContext) -> Sidechain:
+    """The configuration of this sidechain; raises `SidechainUnknown`."""
+    for table in context.config.sidechain:
+        if table.name == context.name:
+            return table
+    raise SidechainUnknown(f"bystack.toml: there is no sidechain {context.name}; add its table")
+
+
+def genesis_of(context: RoleContext, table: Sidechain) -> Genesis:
+    """The sidechain's genesis; raises `SidechainUnknown` for one of another main chain."""
+    try:
+        genesis = read_genesis(table.genesis)
+    except GenesisFileError as error:
+        raise SidechainUnknown(str(error)) from None
+    if chain_id(genesis.main) != chain_id(params_of(context.network)):
+        text = f"{table.genesis}: a sidechain of {genesis.main.name}, not of {context.network}"
+        raise SidechainUnknown(f"{text}; choose another network or another genesis")
+    return genesis
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970, which block times count."""
+    return time.time_ns() // 1_000_000
+
+
+def host_of(table: Sidechain, genesis: Genesis, identity: Identity, book: PeerBook) -> Host:
+    """The peer network of this sidechain."""
+    caps = {**CAPS, GOSSIP: payload_cap([TOPIC])}
+    magic = genesis.main.magic
+    return Host(identity, HostConfig(genesis.id, magic, table.listen, table.peers, caps=caps), book)
+
+
+def rpc_methods(driver: Driver, reader: Reader, node_id: bytes) -> Methods:
+    """Every RPC method of a sidechain."""
+    methods = Methods()
+    ChainMethods(driver, reader).register(methods)
+    ValidatorMethods(driver, reader, node_id).register(methods)
+    ModuleMethods(reader, tuple(m.name for m in driver.genesis.modules)).register(methods)
+    return methods
+
+
+async def main(context: RoleContext) -> None:
+    """Run the sidechain until cancelled."""
+    table, folder = table_of(context), context.data
+    genesis = genesis_of(context, table)
+    modules = modules_of(genesis)
+    store = SideStore.open(f"{folder}/chain", genesis, modules)
+    try:
+        await live(context, table, store, modules)
+    finally:
+        store.close()
+
+
+async def live(context: RoleContext, table: Sidechain, store: SideStore, modules: Modules) -> None:
+    """The tasks of the process, and its announcement once all of them run."""
+    identity, book = node_identity(table.name, context.data), stored_book(f"{context.data}/peers")
+    host, verifier, main_line = (
+        host_of(table, store.genesis, identity, book),
+        Verifier(),
+        MainLine(),
+    )
+    pooling = Pooling(store, SideRules(store, modules, wall_ms), host, verifier)
+    signer = SignerLine(table.name, store) if table.validator_key else None
+    application = Application(store, modules, verifier)
+    driver = Driver(application, pooling, host, main_line, wall_ms, signer)
+    relaying = Relaying(store, pooling, main_line, driver.changed)
+    async with trio.open_nursery() as nursery:
+        listening = await nursery.start(host.run)
+        await nursery.start(pooling.run)
+        await nursery.start(driver.run)
+        nursery.start_soon(relaying.run)
+        reader = Reader(driver, modules)
+        methods = rpc_methods(driver, reader, identity.node_id)
+        service = Service(driver, reader, methods)
+        await nursery.start(serve, context.socket, service.handle, service.streams)
+        nursery.start_soon(keep_book, book, f"{context.data}/peers")
+        log.info("sidechain runs", height=store.height, listening=listening)
+        node = identity.node_id.hex()
+        context.announce(listen=listening, node_id=node, height=store.height)
+
+
+if __name__ == "__main__":
+    run_role("sidechain", main)

@@ -1,0 +1,313 @@
+"""The one task that owns the consensus of a sidechain: one engine, one inbox, no locks.
+
+Events come from peers, timers, the application, the signer; the engine's outputs are performed in
+order. What takes long (executing, building, signing) runs beside it and comes back as an event.
+A node without a validator's key, or whose signer is away, runs the same engine and signs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import structlog
+import trio
+
+from bystack.node.mainchain.signals import Signal
+from bystack.node.mainchain.wire import GOSSIP
+from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling, Useless
+from bystack.node.sidechain.serving import Serving
+from bystack.node.sidechain.signing import Admitted, SignerLine
+from bystack.node.sidechain.timers import Timers
+from bystack.p2p.host import Class, Connected, Host, Lost, Message
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.actions import system_transaction
+from bystack.sidechain.blocks import Header
+from bystack.sidechain.consensus import events as engine
+from bystack.sidechain.consensus.bbft import Bbft
+from bystack.sidechain.consensus.evidence import AnyEvidence
+from bystack.sidechain.consensus.messages import (
+    MAX_BLOCKS,
+    BlockData,
+    Blocks,
+    EvidenceFound,
+    GetBlocks,
+)
+from bystack.sidechain.consensus.messages import Message as Said
+from bystack.sidechain.consensus.positions import JournalRecord
+from bystack.sidechain.consensus.scheme import BlsScheme
+from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.messages import read_message, write_message
+from bystack.sidechain.params import Genesis
+
+INBOX: Final = 256
+MALFORMED_POINTS: Final = 50
+BREACH_POINTS: Final = 20
+SLOW: Final = (Blocks, GetBlocks)
+LARGE: Final = (BlockData,)
+
+log = structlog.get_logger("consensus")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Evidence handed in from outside, verified."""
+
+    evidence: AnyEvidence
+
+
+DriverEvent = Connected | Lost | Message | Admitted | Found | engine.Input
+
+
+def config_of(genesis: Genesis) -> engine.Config:
+    """The engine's numbers. Before epoch 1 no earlier epoch seeds the order: it starts at 0."""
+    numbers = genesis.consensus
+    return engine.Config(
+        interval=numbers.interval,
+        empty_interval=numbers.empty_interval,
+        tau0=numbers.timeout,
+        blocks_per_leader=numbers.blocks_per_leader,
+    )
+
+
+def urgency(message: Said) -> Class:
+    """How urgent a message to a peer is."""
+    if isinstance(message, SLOW):
+        return Class.SYNC
+    return Class.BLOCK if isinstance(message, LARGE) else Class.CONSENSUS
+
+
+class Driver:
+    """Owns the consensus of one process. Start `run` in a nursery."""
+
+    def __init__(
+        self,
+        application: Application,
+        pooling: Pooling,
+        host: Host,
+        main: MainLine,
+        now: Callable[[], int],
+        signer: SignerLine | None = None,
+    ) -> None:
+        self.application, self.pooling, self.host, self.main = application, pooling, host, main
+        self.store = application.store
+        self.genesis = self.store.genesis
+        self.changed = Signal()
+        self.index: int | None = None
+        self.now = now
+        self.machine = self._machine(None)
+        self._signer = signer
+        self._timers = Timers(now)
+        self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
+        self._validators = {one.node for one in self.genesis.validators}
+        self._turn = 0
+
+    def _machine(self, recovered: JournalRecord | None) -> Bbft:
+        genesis, store = self.genesis, self.store
+        return Bbft(
+            config_of(genesis),
+            genesis.validator_set,
+            self.index,
+            genesis.id,
+            BlsScheme(),
+            (store.header, store.certificate),
+            recovered,
+            store.kept(),
+        )
+
+    # For others
+
+    async def report(self, evidence: AnyEvidence) -> None:
+        """Keep and spread evidence that is verified."""
+        await self._inbox.send(Found(evidence))
+
+    # The task
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Handle events until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._serving = Serving(self.host, self.store, nursery)
+            nursery.start_soon(self._hear)
+            nursery.start_soon(self._watch_pool)
+            nursery.start_soon(self._timers.run, self._fire)
+            if self._signer is not None:
+                nursery.start_soon(self._signer.run, self._inbox.send, self._inbox.send)
+            task_status.started()
+            await self._perform_all(self.machine.begin(self.now()))
+            async for event in self._events:
+                await self._take(event)
+
+    async def _hear(self) -> None:
+        async for event in self.host.events:
+            await self._inbox.send(event)
+
+    async def _watch_pool(self) -> None:
+        while True:
+            await self.pooling.waiting.wait()
+            await self._inbox.send(engine.WorkAvailable())
+
+    async def _fire(self, timer: engine.Timer) -> None:
+        await self._inbox.send(engine.TimerFired(timer))
+
+    async def _take(self, event: DriverEvent) -> None:
+        match event:
+            case Connected(peer):
+                await self._join(peer)
+            case Lost(peer):
+                self._serving.leave(peer)
+                await self.pooling.tell(Left(peer))
+            case Message(peer, kind, payload) if kind == GOSSIP:
+                self.pooling.hear(peer, payload)
+            case Message(peer, kind, payload):
+                await self._receive(peer, kind, payload)
+            case Admitted():
+                await self._become(event)
+            case Found(evidence):
+                await self._found(evidence)
+            case _:
+                await self._handle(event)
+
+    async def _join(self, peer: bytes) -> None:
+        self._serving.join(peer)
+        await self.pooling.tell(Joined(peer))
+        self._send(peer, self.machine.status)
+
+    async def _receive(self, peer: bytes, kind: int, payload: bytes) -> None:
+        try:
+            message = read_message(kind, payload)
+        except Invalid as error:
+            return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
+        if isinstance(message, GetBlocks):
+            return self._serving.ask(peer, message)
+        await self._handle(engine.Received(peer, message))
+
+    async def _become(self, admitted: Admitted) -> None:
+        """From following to voting: a new engine, where the journal says we were."""
+        node = self.genesis.validators[admitted.index].node
+        log.info("voting", validator=admitted.index, node=node.hex())
+        self.index = admitted.index
+        self._timers.clear()
+        self.machine = self._machine(admitted.last)
+        await self._perform_all(self.machine.begin(self.now()))
+        await self._say_work()
+
+    async def _found(self, evidence: AnyEvidence) -> None:
+        if await self.store.keep_evidence(evidence):
+            log.error("misbehaviour proved", kind=type(evidence).__name__)
+            self._broadcast(EvidenceFound(evidence))
+
+    # What the engine asks for
+
+    async def _handle(self, event: engine.Input) -> None:
+        await self._perform_all(self.machine.handle(event, self.now()))
+
+    async def _perform_all(self, outputs: Sequence[engine.Output]) -> None:
+        todo = deque(outputs)
+        while todo:
+            match todo.popleft():
+                case engine.Decide() as decided:
+                    todo.extend(await self._decide(decided))
+                case engine.Keep(block):
+                    await self.store.keep(block)
+                case engine.ReportEvidence(evidence):
+                    await self._found(evidence)
+                case output:
+                    self._perform(output)
+
+    def _perform(self, output: engine.Output) -> None:
+        match output:
+            case engine.Send(node, message):
+                self._send(node, message)
+            case engine.Broadcast(message):
+                self._broadcast(message)
+            case engine.SetTimer(timer, at_ms):
+                self._timers.set(timer, at_ms)
+            case engine.Execute(header, body):
+                self._nursery.start_soon(self._execute, header, body)
+            case engine.BuildBlock():
+                self._nursery.start_soon(self._build, output)
+            case engine.Sign() if self._signer is not None:
+                self._signer.ask(output)
+            case engine.Sync(from_height, node):
+                self._ask_blocks(node, from_height)
+            case engine.Penalise(node, reason):
+                self._penalise(node, reason)
+            case engine.Sign() | engine.Keep() | engine.Decide() | engine.ReportEvidence():
+                return  # nothing is signed without a signer; the rest is done in `_perform_all`
+            case _:
+                assert_never(output)
+
+    def _send(self, node: bytes, message: Said) -> None:
+        self.host.send(node, *write_message(message), urgency(message))
+
+    def _broadcast(self, message: Said) -> None:
+        self.host.broadcast(*write_message(message), urgency(message))
+
+    def _penalise(self, node: bytes, reason: str) -> None:
+        """A validator is never put out for its words: it may be honest and merely behind."""
+        log.info("refused", node=node.hex(), reason=reason)
+        if node not in self._validators:
+            self.host.penalise(node, BREACH_POINTS, reason)
+
+    def _ask_blocks(self, node: bytes, height: int) -> None:
+        """Ask the node named, or in turn another one that is connected."""
+        peers = [peer.node_id for peer in self.host.peers()]
+        if node not in peers and peers:
+            self._turn += 1
+            node = peers[self._turn % len(peers)]
+        self._send(node, GetBlocks(height, MAX_BLOCKS))
+
+    async def _execute(self, header: Header, body: bytes) -> None:
+        try:
+            await self.application.execute(header, body)
+        except Invalid as error:
+            log.warning("block refused", height=header.height, rule=error.rule, reason=str(error))
+            await self._inbox.send(engine.Executed(header.id, False, error.rule))
+        else:
+            await self._inbox.send(engine.Executed(header.id, True))
+
+    async def _build(self, wish: engine.BuildBlock) -> None:
+        latest = wish.time // 1000 + self.genesis.main.tolerance
+        with self.store.snapshot() as snapshot:
+            relay = await self.main.relay(self.store.base(snapshot).state, latest)
+        first = [] if relay is None else [system_transaction(relay)]
+        built = await self.application.build(wish, [*first, *self.pooling.candidates()])
+        for tx, reason in built.refused:
+            log.info("left out", transaction=tx.id.hex(), rule=reason.rule)
+        if built.refused:
+            await self.pooling.tell(Useless(tuple(tx.id for tx, _ in built.refused)))
+        await self._inbox.send(engine.Built(built.header, encode(built.body)))
+
+    async def _decide(self, decided: engine.Decide) -> Sequence[engine.Output]:
+        """Make a block durable, let the pool and the subscribers follow, go on."""
+        header = decided.header
+        finished = await self.application.finish(decided)
+        outputs = self.machine.handle(engine.Finalized(header.height), self.now())
+        if finished is None:
+            return outputs
+        _, body = finished
+        log.debug("final", height=header.height, id=header.id.hex(), view=decided.certificate.view)
+        await self.pooling.tell(BlockFinal(body.transactions, header.height + 1))
+        self._tell_followers(decided.certificate)
+        self.changed.notify()
+        return [*outputs, *self._more_work()]
+
+    def _more_work(self) -> list[engine.Output]:
+        if not len(self.pooling) and self.main.relayed(self.store.header.relay_tip):
+            return []
+        return self.machine.handle(engine.WorkAvailable(), self.now())
+
+    async def _say_work(self) -> None:
+        await self._perform_all(self._more_work())
+
+    def _tell_followers(self, certificate: Certificate) -> None:
+        """Those who do not vote hear of final blocks from whomever they are connected to."""
+        for peer in self.host.peers():
+            if peer.node_id not in self._validators:
+                self._send(peer.node_id, certificate)

@@ -1,0 +1,94 @@
+"""The line to this node's own main chain: headers for the relay, proofs for claims.
+
+A node without a main chain, or one whose main chain is down, takes part in consensus all the same:
+it only relays nothing (a block's verdict never depends on another process).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import structlog
+
+from bystack.mainchain.blocks import Header, decode_header
+from bystack.mainchain.proofs import HistoryProof, TransactionProof
+from bystack.node.announce import socket_of
+from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.primitives.codec import decode
+from bystack.sidechain.inclusion import Inclusion
+from bystack.sidechain.relay import Relay, RelayView
+from bystack.sidechain.relayer import Want
+from bystack.sidechain.state import StateView, SystemState
+
+HEADERS: Final = 400
+HEADERS_SECONDS: Final = 0.5
+PROOF_SECONDS: Final = 10.0
+MAX_PROOF: Final = 3_000_000
+
+log = structlog.get_logger("relay")
+
+
+class MainLine:
+    """Asks the main chain of this node."""
+
+    def __init__(self) -> None:
+        self.client = Reconnecting(socket_of("mainchain"))
+        self.tip = b""
+
+    def relayed(self, tip: bytes) -> bool:
+        """Whether a relay with this tip has all we know of the main chain."""
+        return self.tip in (b"", tip)
+
+    async def relay(self, state: StateView, latest: int) -> Relay | None:
+        """Headers the relay in `state` does not have yet, stamped `latest` (seconds) at most.
+
+        None if there are none. Whether they are better is the relay's own judgement.
+        """
+        locator = list(_locator(RelayView(SystemState(state))))
+        try:
+            found: list[bytes] = await self.client.call(
+                "headers", locator, HEADERS, timeout=HEADERS_SECONDS
+            )
+        except (Unavailable, RemoteError) as error:
+            log.debug("nothing to relay", reason=str(error))
+            return None
+        headers = _in_time([decode_header(data) for data in found], latest)
+        return Relay(tuple(headers)) if headers else None
+
+    async def inclusion(self, want: Want) -> Inclusion | None:
+        """The proof of a transaction on the best chain; None while it has none.
+
+        Raises `Unavailable`, `RemoteError`.
+        """
+        data = await self.client.call("inclusion", want.transaction, timeout=PROOF_SECONDS)
+        if data is None:
+            return None
+        proof = decode(TransactionProof, data, MAX_PROOF)
+        if want.under < 0:
+            return Inclusion(proof, ())
+        data = await self.client.call("history", want.height, want.under, timeout=PROOF_SECONDS)
+        return Inclusion(proof, (decode(HistoryProof, data, MAX_PROOF),))
+
+
+def _locator(view: RelayView) -> Iterator[bytes]:
+    """Relayed ids from the tip back, the steps doubling, the oldest kept one at last."""
+    height, step = view.best().header.height, 1
+    while height >= 0 and view.holds(height):
+        yield view.at(height).id
+        height -= step
+        step *= 2
+    low = height
+    while not view.holds(low):
+        low += 1
+    yield view.at(low).id
+
+
+def _in_time(headers: Sequence[Header], latest: int) -> list[Header]:
+    """Those before the first that the relay would find too far in the future."""
+    taken: list[Header] = []
+    for header in headers:
+        if header.time > latest:
+            break
+        taken.append(header)
+    return taken

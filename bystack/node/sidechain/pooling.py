@@ -1,0 +1,203 @@
+"""The one task that owns the memory pool and its gossip, beside consensus so that it never waits.
+
+Peers' gossip that finds the inbox full is dropped: it is announced again. What the engine's task
+says (peers come and go, blocks are final) is always heard, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+import structlog
+import trio
+
+from bystack.ledger.coins import Coin, CoinView
+from bystack.ledger.mempool import Mempool
+from bystack.ledger.template import select
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.node.mainchain.relay import Relay
+from bystack.node.mainchain.signals import Signal
+from bystack.node.pool import Pool
+from bystack.node.sidechain.admission import SideRules, claims_of
+from bystack.node.sidechain.store import SideStore
+from bystack.node.verifier import Verifier
+from bystack.p2p.host import Host
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.transition import MAX_BLOCK_BYTES
+
+INBOX: Final = 1024
+ROOM: Final = 256
+TICK_SECONDS: Final = 1.0
+NOTHING: CoinView = dict[Outpoint, Coin]()
+
+log = structlog.get_logger("pool")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A peer is connected."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True)
+class Left:
+    """A peer is gone."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A peer sent gossip."""
+
+    peer: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class BlockFinal:
+    """A block with these transactions is durable; `height` is that of the next one."""
+
+    transactions: tuple[Transaction, ...]
+    height: int
+
+
+@dataclass(frozen=True)
+class Useless:
+    """These do not apply any more."""
+
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(eq=False)
+class Request:
+    """A transaction handed in from outside, and the answer to it."""
+
+    tx: Transaction
+    done: trio.Event = field(default_factory=trio.Event)
+    error: Invalid | None = None
+
+
+PoolEvent = Joined | Left | Heard | BlockFinal | Useless | Tick | Request
+
+
+class Pooling:
+    """Owns the pool of one sidechain; `waiting` wakes whoever would make blocks."""
+
+    def __init__(self, store: SideStore, rules: SideRules, host: Host, verifier: Verifier) -> None:
+        mempool = Mempool(store.height + 1, min_rate=0)
+        self.pool = Pool(mempool, rules, store.coins.fetch, verifier)
+        self.waiting = Signal()
+        self._rules = rules
+        self._relay = Relay(self.pool, host)
+        self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
+
+    # For others
+
+    async def submit(self, tx: Transaction) -> None:
+        """Take a transaction in and relay it; raises the rule by which it is refused."""
+        request = Request(tx)
+        await self._inbox.send(request)
+        await request.done.wait()
+        if request.error is not None:
+            raise request.error
+
+    async def tell(self, event: Joined | Left | BlockFinal | Useless) -> None:
+        """What must be heard."""
+        await self._inbox.send(event)
+
+    def hear(self, peer: bytes, payload: bytes) -> None:
+        """Gossip of a peer; dropped while too much waits."""
+        if self._inbox.statistics().current_buffer_used < INBOX - ROOM:
+            self._inbox.send_nowait(Heard(peer, payload))
+
+    def candidates(self) -> tuple[Transaction, ...]:
+        """What the next block should hold, in a valid order."""
+        return tuple(one.tx for one in select(self.pool.machine, MAX_BLOCK_BYTES))
+
+    def proving(self) -> frozenset[Outpoint]:
+        """The main-chain outputs that waiting transactions prove."""
+        extra = (claim for one in self.pool.machine for claim in one.extra)
+        return frozenset(claim[1] for claim in extra if isinstance(claim, tuple))
+
+    def __len__(self) -> int:
+        return len(self.pool.machine)
+
+    # The task
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Handle events until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tick)
+            task_status.started()
+            async for event in self._events:
+                before = len(self)
+                await self._take(event)
+                if len(self) > before:
+                    self.waiting.notify()
+
+    async def _tick(self) -> None:
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            await self._inbox.send(Tick())
+
+    async def _take(self, event: PoolEvent) -> None:
+        now = trio.current_time()
+        match event:
+            case Joined(peer):
+                await self._relay.join(peer, now)
+            case Left(peer):
+                await self._relay.leave(peer, now)
+            case Heard(peer, payload):
+                await self._relay.hear(peer, payload, now)
+            case Tick():
+                await self._relay.tick(now)
+            case BlockFinal(transactions, height):
+                await self._settle(transactions, height)
+            case Useless(ids):
+                self._drop(ids)
+            case Request():
+                await self._answer(event)
+            case _:
+                assert_never(event)
+
+    def _drop(self, ids: Sequence[bytes]) -> None:
+        for id in ids:
+            self.pool.drop(id)
+
+    async def _answer(self, request: Request) -> None:
+        """The boundary of a request: a rule it breaks is its own answer, not our end."""
+        try:
+            await self._relay.admit(request.tx, trio.current_time())
+        except Invalid as error:
+            request.error = error
+        finally:
+            request.done.set()
+
+    async def _settle(self, transactions: tuple[Transaction, ...], height: int) -> None:
+        """Let the pool follow a final block, and put out what no longer applies on it."""
+        claims = [claim for tx in transactions for claim in claims_of(tx)]
+        fresh = await self.pool.connect(transactions, height, claims)
+        await self._relay.announce(fresh, trio.current_time())
+        await self._judge_again()
+
+    async def _judge_again(self) -> None:
+        """What acts on the state (claims, burns, modules) may have become impossible."""
+        for one in [one for one in self.pool.machine if one.tx.body.actions]:
+            if one.tx.id not in self.pool.machine:
+                continue
+            # Its own outputs are in the pool's view: what mints must not find them there.
+            coins = await self.pool.coins_for(one.tx) if one.tx.body.inputs else NOTHING
+            try:
+                self._rules.judge(coins, one.tx, self.pool.machine.height)
+            except Invalid as error:
+                log.debug("no longer applies", id=one.tx.id.hex(), reason=error.rule)
+                self.pool.drop(one.tx.id)

@@ -1,0 +1,132 @@
+"""Looking things up for RPC and other processes: nothing here changes anything.
+
+What reads several entries that belong together reads them from a snapshot of one moment. Errors
+carry Bitcoin Core's codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple, TypeVar
+
+from bystack.ledger.transactions import Transaction
+from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
+from bystack.node.sidechain.driver import Driver
+from bystack.primitives.codec import encode
+from bystack.primitives.multiset import multiset_digest
+from bystack.sidechain.blocks import Body, Header, decode_body
+from bystack.sidechain.consensus.messages import FinalBlock
+from bystack.sidechain.modules.base import Modules, read_only
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.state import SystemState
+
+NOT_FOUND: Final = -5
+BAD_PARAMETER: Final = -8
+
+T = TypeVar("T")
+
+
+class Found(NamedTuple):
+    """A transaction and the header of its block; no header for one that waits in the pool."""
+
+    tx: Transaction
+    header: Header | None
+
+
+class Reader:
+    """Reads beside the sidechain's task."""
+
+    def __init__(self, driver: Driver, modules: Modules) -> None:
+        self._driver, self._modules = driver, modules
+        self._store = driver.store
+
+    @contextmanager
+    def state(self) -> Iterator[SystemState]:
+        """The state after the last final block, of one moment."""
+        with self._store.snapshot() as snapshot:
+            yield SystemState(self._store.base(snapshot).state)
+
+    def look(self, read: Callable[[SystemState], T]) -> T:
+        """What `read` finds in the state of one moment."""
+        with self.state() as state:
+            return read(state)
+
+    def status(self) -> dict[str, Any]:
+        """Where the chain stands."""
+        driver, header = self._driver, self._store.header
+        relayed = self.look(lambda state: RelayView(state).best())
+        return {
+            "height": header.height,
+            "id": header.id,
+            "chain": driver.genesis.id,
+            "time": header.time,
+            "relay_height": relayed.header.height,
+            "relay_tip": relayed.id,
+            "validator": -1 if driver.index is None else driver.index,
+            "peers": len(driver.host.peers()),
+        }
+
+    def prove_state(self, key: bytes) -> dict[str, Any]:
+        """The value at a key of the state, its proof, and what the header's root is made of."""
+        tip = self._store.tip
+        return {
+            "height": tip.height,
+            "value": self._store.state.get(key),
+            "proof": encode(self._store.prove_state(key)),
+            "system_root": tip.system_root,
+            "coin_digest": multiset_digest(tip.multiset),
+        }
+
+    def record(self, leaf: int, height: int) -> bytes:
+        """The proof of an outbox leaf under the header at a height; raises -8."""
+        proof = self._store.record(leaf, height)
+        if proof is None:
+            raise RemoteError(BAD_PARAMETER, "Block height out of range")
+        return encode(proof)
+
+    def query(self, name: str, query: str, params: list[Any]) -> Any:
+        """A module's answer; raises -32601 when it has no such query."""
+        module = next((one for one in self._modules.modules if one.name == name), None)
+        if module is not None:
+            with self.state() as state:
+                answer = module.query(read_only(state, name), query, params)
+            if answer is not None:
+                return answer
+        raise RemoteError(METHOD_UNKNOWN, f"module {name} has no query {query}")
+
+    def header(self, block: bytes) -> Header:
+        """A final block's header; raises -5."""
+        height = self._store.height_of(block)
+        header = None if height is None else self._store.header_at(height)
+        if header is None:
+            raise RemoteError(NOT_FOUND, "Block not found")
+        return header
+
+    def header_at(self, height: int) -> Header:
+        """The header at a height; raises -8."""
+        header = self._store.header_at(height)
+        if header is None:
+            raise RemoteError(BAD_PARAMETER, "Block height out of range")
+        return header
+
+    def final(self, block: bytes) -> tuple[FinalBlock, Body]:
+        """A final block; raises -5."""
+        found = self._store.final(self.header(block).height)
+        assert found is not None
+        return found, decode_body(found.body)
+
+    def confirmations(self, header: Header) -> int:
+        """1 for the last block: final all the same."""
+        return self._store.height - header.height + 1
+
+    def transaction(self, id: bytes) -> Found:
+        """A transaction of the pool or the chain; raises -5."""
+        waiting = self._driver.pooling.pool.get(id)
+        if waiting is not None:
+            return Found(waiting, None)
+        place = self._store.find(id)
+        if place is None:
+            raise RemoteError(NOT_FOUND, "No such mempool or blockchain transaction")
+        header = self.header_at(place.height)
+        return Found(self._store.body_at(place.height).transactions[place.position], header)

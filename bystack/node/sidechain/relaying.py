@@ -1,0 +1,117 @@
+"""Relaying by this node: follows its main chain, and proves to the sidechain what it lacks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+import trio
+
+from bystack.ledger.candidates import FeeNotHigher
+from bystack.ledger.mempool import AlreadyPooled
+from bystack.mainchain.blocks import decode_block
+from bystack.node.ipc import RemoteError, Unavailable
+from bystack.node.mainchain.signals import Signal
+from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.pooling import Pooling
+from bystack.node.sidechain.store import SideStore
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.relayer import Relayer, Want
+from bystack.sidechain.state import SystemState
+
+PAUSE: Final = 0.5
+REMEMBERED: Final = 200
+
+log = structlog.get_logger("relay")
+
+
+class Relaying:
+    """Runs one `Relayer`; `changed` wakes it after final blocks."""
+
+    def __init__(self, store: SideStore, pooling: Pooling, main: MainLine, changed: Signal) -> None:
+        self._store, self._pooling, self._main, self._changed = store, pooling, main, changed
+        self._relayer = Relayer(store.genesis)
+        self._moved = Signal()
+        self._known: list[tuple[int, bytes]] = []
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._main.client.run)
+            nursery.start_soon(self._follow)
+            nursery.start_soon(self._watch)
+            await self._prove()
+
+    # The main chain
+
+    async def _follow(self) -> None:
+        while True:
+            await self._main.client.wait_connected()
+            try:
+                await self._read()
+            except (Unavailable, RemoteError) as error:
+                log.info("main chain lost", reason=str(error))
+            await trio.sleep(PAUSE)
+
+    async def _read(self) -> None:
+        checkpoint = self._store.genesis.checkpoint
+        first = (checkpoint.header.height, checkpoint.id)
+        locator = [list(place) for place in (*reversed(self._known), first)]
+        async with self._main.client.stream("blocks", locator) as items:
+            async for item in items:
+                self._take(item)
+
+    def _take(self, item: list[Any]) -> None:
+        match item:
+            case ["connect", int(height), bytes(id), bytes(data)]:
+                self._forget(height)
+                self._relayer.connect(height, decode_block(data))
+                self._known = [*self._known[-REMEMBERED:], (height, id)]
+            case ["disconnect", int(height), _]:
+                self._forget(height)
+                self._relayer.disconnect(height)
+            case ["tip", _, bytes(id)]:
+                self._main.tip = id
+                self._moved.notify()
+                self._pooling.waiting.notify()
+
+    def _forget(self, height: int) -> None:
+        self._known = [place for place in self._known if place[0] < height]
+
+    # The sidechain
+
+    async def _watch(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._moved.notify()
+
+    async def _prove(self) -> None:
+        while True:
+            await self._round()
+            await self._moved.wait()
+
+    async def _round(self) -> None:
+        """Everything that can be proved on the present state."""
+        waiting = self._pooling.proving()
+        with self._store.snapshot() as snapshot:
+            state = SystemState(self._store.base(snapshot).state)
+            self._relayer.settle(state, waiting)
+            wanted = self._relayer.wanted(state)
+            for want in wanted:
+                if not await self._submit(want):
+                    self._relayer.failed(want, state)
+
+    async def _submit(self, want: Want) -> bool:
+        try:
+            inclusion = await self._main.inclusion(want)
+            tx = None if inclusion is None else self._relayer.transaction(want, inclusion)
+            if tx is not None:
+                await self._pooling.submit(tx)
+        except (AlreadyPooled, FeeNotHigher):
+            return True  # somebody else's proof of the same waits
+        except (Unavailable, RemoteError, Invalid) as error:
+            log.info("not proved", proof=want.proof.name, reason=str(error))
+            return False
+        if tx is not None:
+            log.info("proof sent", proof=want.proof.name, transaction=tx.id.hex())
+        return tx is not None

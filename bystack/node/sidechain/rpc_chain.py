@@ -1,0 +1,123 @@
+"""RPC about a sidechain's blocks, transactions and pool: names and fields as in Bitcoin Core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bystack.ledger.transactions import Outpoint, decode_transaction
+from bystack.node.mainchain.rpc_transactions import decoded
+from bystack.node.rpc import Hash, Height, Hex, Methods
+from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.forms import Forms, Json
+from bystack.node.sidechain.reading import Reader
+from bystack.primitives.codec import U32, encode
+
+
+class ChainMethods:
+    """Answers from the store and the pool."""
+
+    def __init__(self, driver: Driver, reader: Reader) -> None:
+        self._driver, self._reader = driver, reader
+        self._store, self._pooling = driver.store, driver.pooling
+        self._forms = Forms(driver.genesis)
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("getblockcount", self.count, help="The height of the last final block.")
+        add("getbestblockhash", self.best, help="The id of the last final block.")
+        add("getblockhash", self.hash_at, help="The id of the block at a height.")
+        add("getblockheader", self.header, help="A header, as fields or in hex.")
+        add("getblock", self.block, help="A block: hex (0), ids (1), transactions (2).")
+        add("getrawtransaction", self.raw, help="A transaction, in hex or as fields.")
+        add("decoderawtransaction", self.decode, help="The fields of a transaction in hex.")
+        add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
+        add("gettxout", self.coin, help="An unspent output, or null.")
+        add("getrawmempool", self.pool_ids, help="What waits, as ids or with facts.")
+        add("getmempoolinfo", self.pool_info, help="How much waits.")
+
+    def count(self) -> int:
+        """The height of the last final block."""
+        return self._store.height
+
+    def best(self) -> str:
+        """The id of the last final block."""
+        return self._store.header.id.hex()
+
+    def hash_at(self, height: Height) -> str:
+        """The id of the block at a height."""
+        return self._reader.header_at(height).id.hex()
+
+    def header(self, blockhash: Hash, verbose: bool = True) -> Any:
+        """A header."""
+        header = self._reader.header(bytes.fromhex(blockhash))
+        if not verbose:
+            return encode(header).hex()
+        return self._forms.header(header, self._reader.confirmations(header), self._after(header))
+
+    def _after(self, header: Any) -> bytes | None:
+        following = self._store.header_at(header.height + 1)
+        return None if following is None else following.id
+
+    def block(self, blockhash: Hash, verbosity: int | bool = 1) -> Any:
+        """A block."""
+        found, body = self._reader.final(bytes.fromhex(blockhash))
+        if not verbosity:
+            return found.body.hex()
+        header = found.header
+        form = self._forms.header(header, self._reader.confirmations(header), self._after(header))
+        whole = int(verbosity) > 1
+        listed = [self._forms.transaction(tx) if whole else tx.id.hex() for tx in body.transactions]
+        return {**form, "size": len(found.body), "tx": listed}
+
+    def raw(self, txid: Hash, verbose: int | bool = 0) -> Any:
+        """A transaction of the pool or the chain."""
+        tx, header = self._reader.transaction(bytes.fromhex(txid))
+        if not verbose:
+            return encode(tx).hex()
+        form = self._forms.transaction(tx)
+        if header is None:
+            return form
+        place = {"blockhash": header.id.hex(), "height": header.height, "time": header.time}
+        return {**form, **place, "confirmations": self._reader.confirmations(header)}
+
+    def decode(self, hexstring: Hex) -> Json:
+        """A transaction's fields."""
+        return self._forms.transaction(decoded(hexstring, decode_transaction, "TX"))
+
+    async def send(self, hexstring: Hex) -> str:
+        """The id of a transaction that was taken in; one that waits already is taken as sent."""
+        tx = decoded(hexstring, decode_transaction, "TX")
+        if tx.id not in self._pooling.pool.machine:
+            await self._pooling.submit(tx)
+        return tx.id.hex()
+
+    def coin(self, txid: Hash, n: U32, include_mempool: bool = True) -> Json | None:
+        """An unspent output; with the pool, its coins count and those it spends do not."""
+        place, pool = Outpoint(bytes.fromhex(txid), n), self._pooling.pool
+        found = self._store.coins.get(place)
+        if include_mempool:
+            found = None if pool.machine.taker(place) else found or pool.coin(place)
+        if found is None:
+            return None
+        return self._forms.coin(found, self._store.header)
+
+    def pool_ids(self, verbose: bool = False) -> Any:
+        """Ids in order of arrival, or facts by id."""
+        machine = self._pooling.pool.machine
+        if not verbose:
+            return [one.tx.id.hex() for one in machine]
+        return {
+            one.tx.id.hex(): {
+                "weight": one.weight,
+                "depends": sorted(id.hex() for id in machine.ancestors(one.tx.id)),
+                "wtxid": one.tx.witness_id.hex(),
+            }
+            for one in machine
+        }
+
+    def pool_info(self) -> Json:
+        """Figures of the pool."""
+        machine = self._pooling.pool.machine
+        size = sum(one.tx.size for one in machine)
+        return {"loaded": True, "size": len(machine), "bytes": size, "weight": machine.weight}

@@ -1,0 +1,203 @@
+"""RPC about a sidechain itself: its validators, certificates, evidence, peers, modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from bystack.node.ipc import RemoteError
+from bystack.node.mainchain.rpc_transactions import decoded
+from bystack.node.rpc import Height, Hex, Methods
+from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.forms import Json
+from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.primitives.codec import decode_union, encode
+from bystack.primitives.plain import to_plain
+from bystack.sidechain.batches import open_seqs
+from bystack.sidechain.consensus.evidence import AnyEvidence, guilty, verify_evidence
+from bystack.sidechain.consensus.messages import MAX_MESSAGE
+from bystack.sidechain.consensus.scheme import BlsScheme
+from bystack.sidechain.consensus.validators import indexes_of, quorum
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.state import SystemState
+from bystack.sidechain.stops import stops_of
+
+
+class ValidatorMethods:
+    """Answers from the genesis, the engine and the store."""
+
+    def __init__(self, driver: Driver, reader: Reader, node_id: bytes) -> None:
+        self._driver, self._reader, self._node_id = driver, reader, node_id
+        self._genesis, self._store = driver.genesis, driver.store
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("getsidechaininfo", self.info, help="What the sidechain is and where it stands.")
+        add("getvalidators", self.validators, help="Who votes, with what weight.")
+        add("getcommit", self.commit, help="The certificate that made a block final.")
+        add("getepoch", self.epoch, help="The epoch: validators, quorum, who leads.")
+        add("getpeerinfo", self.peers, help="The connected peers.")
+        add("getconnectioncount", self.count, help="How many peers are connected.")
+        add("submitevidence", self.evidence, help="Proof that validators broke the rules.")
+        add("listevidence", self.known_evidence, help="Misbehaviour proved to this node.")
+
+    def info(self) -> Json:
+        """The sidechain, its relay, its pegs."""
+        genesis, header, driver = self._genesis, self._store.header, self._driver
+        relayed, stops, open = self._reader.look(_relay_and_pegs)
+        return {
+            "name": genesis.name,
+            "chain_id": genesis.id.hex(),
+            "hrp": genesis.hrp,
+            "mainchain": genesis.main.name,
+            "vault": genesis.vault.hex(),
+            "blocks": header.height,
+            "bestblockhash": header.id.hex(),
+            "time": header.time // 1000,
+            "epoch": header.epoch,
+            "view": driver.machine.view,
+            "validator": -1 if driver.index is None else driver.index,
+            "relay": {"height": relayed.header.height, "tip": relayed.id.hex()},
+            "stops": stops,
+            "open_batches": open,
+            "assets": [to_plain(asset) for asset in genesis.assets],
+            "modules": [module.name for module in genesis.modules],
+            "depth": genesis.depth,
+            "pegin_bp": genesis.pegin_bp,
+            "pegout_bp": genesis.pegout_bp,
+            "size_on_disk": self._store.size,
+        }
+
+    def validators(self) -> list[Json]:
+        """One object per validator, in order of index."""
+        connected = {peer.node_id for peer in self._driver.host.peers()} | {self._node_id}
+        return [
+            {
+                "index": index,
+                "key": one.key.hex(),
+                "node": one.node.hex(),
+                "weight": one.weight,
+                "connected": one.node in connected,
+                "self": index == self._driver.index,
+            }
+            for index, one in enumerate(self._genesis.validators)
+        ]
+
+    def commit(self, height: Height) -> Json:
+        """The commit certificate of the block at a height."""
+        header = self._reader.header_at(height)
+        certificate = self._store.certificate_at(height)
+        assert certificate is not None
+        signers = indexes_of(certificate.bitmap, len(self._genesis.validators)) if height else ()
+        return {
+            "height": height,
+            "blockhash": header.id.hex(),
+            "epoch": certificate.epoch,
+            "view": certificate.view,
+            "signers": list(signers),
+            "signature": certificate.signature.hex(),
+            "hash": certificate.hash.hex(),
+            "hex": encode(certificate).hex(),
+            "header": encode(header).hex(),
+        }
+
+    def epoch(self) -> Json:
+        """The current epoch; these validators are fixed by the genesis."""
+        validators, machine = self._genesis.validator_set, self._driver.machine
+        return {
+            "epoch": validators.epoch,
+            "validators": len(validators),
+            "weight": validators.total,
+            "quorum": quorum(validators.total),
+            "validators_hash": validators.hash.hex(),
+            "election": "fixed",
+            "height": machine.height,
+            "view": machine.view,
+            "leader": machine.leader_index,
+        }
+
+    def peers(self) -> list[Json]:
+        """One object per peer."""
+        indexes = self._genesis.validator_set.by_node
+        return [
+            {
+                "id": number,
+                "nodeid": one.node_id.hex(),
+                "validator": indexes.get(one.node_id, -1),
+                "addr": one.address,
+                "inbound": one.inbound,
+                "conntime": int(one.since),
+                "bytessent": one.bytes_out,
+                "bytesrecv": one.bytes_in,
+                "pingtime": one.rtt,
+                "banscore": one.score,
+                "dropped": one.dropped,
+            }
+            for number, one in enumerate(self._driver.host.peers())
+        ]
+
+    def count(self) -> int:
+        """How many peers are connected."""
+        return len(self._driver.host.peers())
+
+    async def evidence(self, hexstring: Hex) -> Json:
+        """Verify evidence, keep it, spread it; whom it convicts."""
+        found = decoded(hexstring, _read_evidence, "Evidence")
+        genesis = self._genesis
+        indexes = await trio.to_thread.run_sync(
+            verify_evidence, found, genesis.validator_set, genesis.id, BlsScheme()
+        )
+        await self._driver.report(found)
+        return {"kind": type(found).__name__, "guilty": list(indexes)}
+
+    def known_evidence(self) -> list[Json]:
+        """Kind, guilty validators and bytes of each."""
+        validators = self._genesis.validator_set
+        return [
+            {
+                "kind": type(one).__name__,
+                "guilty": list(guilty(one, validators)),
+                "hex": encode(one).hex(),
+            }
+            for one in self._store.evidence()
+        ]
+
+
+class ModuleMethods:
+    """Every query of the modules that anyone may ask: `query MODULE NAME [PARAMS]`, and by name."""
+
+    def __init__(self, reader: Reader, names: tuple[str, ...]) -> None:
+        self._reader, self._names = reader, names
+
+    def register(self, methods: Methods) -> None:
+        """Add `query`, and the built-in modules' queries under their own names."""
+        methods.add("query", self.query, help="Ask a module.")
+        if "federation" in self._names:
+            methods.add("listmembers", self.members, help="The federation's members.")
+            methods.add("getpauses", self.pauses, help="Until when the pegs are paused.")
+
+    def query(self, module: str, name: str, params: list[Any] | None = None) -> Any:
+        """The module's answer."""
+        if module not in self._names:
+            raise RemoteError(BAD_PARAMETER, f"this sidechain has no module {module}")
+        return self._reader.query(module, name, params or [])
+
+    def members(self) -> Any:
+        """Names, weights, keys."""
+        return self._reader.query("federation", "listmembers", [])
+
+    def pauses(self) -> Any:
+        """Main-chain heights until which each thing is paused; 0 for not paused."""
+        return self._reader.query("federation", "getpauses", [])
+
+
+def _relay_and_pegs(state: SystemState) -> tuple[Any, list[str], list[int]]:
+    stops = [stop.name or "" for stop in stops_of(state)]
+    return RelayView(state).best(), stops, list(open_seqs(state))
+
+
+def _read_evidence(data: bytes) -> AnyEvidence:
+    found: AnyEvidence = decode_union(AnyEvidence, data, MAX_MESSAGE)
+    return found

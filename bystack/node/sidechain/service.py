@@ -1,0 +1,100 @@
+"""What a sidechain answers other processes of this node: calls and streams of its socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from bystack.ledger.transactions import Outpoint, decode_transaction
+from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
+from bystack.node.pool import as_items
+from bystack.node.rpc import Methods
+from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.following import follow
+from bystack.node.sidechain.reading import Reader
+from bystack.primitives.codec import decode, encode
+
+MAX_OUTPOINT = 64
+
+
+class Service:
+    """Handler of calls and streams; ids and wire values are raw bytes (contract of the roles)."""
+
+    def __init__(self, driver: Driver, reader: Reader, methods: Methods) -> None:
+        self._driver, self._reader, self._methods = driver, reader, methods
+        self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
+            "blocks": self.blocks,
+            "pool": self.pool,
+        }
+
+    async def handle(self, method: str, params: list[Any]) -> Any:
+        """The answer to a call; raises `RemoteError` for one that is none of ours."""
+        match method, params:
+            case "rpc", _:
+                return await self._methods.answer(params)
+            case "submit", [bytes(data)]:
+                return await self.submit(data)
+            case _:
+                return self._read(method, params)
+
+    def _read(self, method: str, params: list[Any]) -> Any:
+        reader, store = self._reader, self._driver.store
+        match method, params:
+            case "status", []:
+                return reader.status()
+            case "metrics", []:
+                return self.metrics()
+            case "coins", [list(places)]:
+                found = (decode(Outpoint, place, MAX_OUTPOINT) for place in places)
+                return [_bytes(store.coins.get(place)) for place in found]
+            case "block_at", [int(height)]:
+                parts = store.parts(height) if height >= 0 else None
+                return None if parts is None else list(parts)
+            case "state", [bytes(key)]:
+                return store.state.get(key)
+            case "prove_state", [bytes(key)]:
+                return reader.prove_state(key)
+            case "record", [int(leaf), int(height)]:
+                return reader.record(leaf, height)
+            case "module", [str(name), str(query), list(given)]:
+                return reader.query(name, query, given)
+            case _:
+                text = f"a sidechain knows no call {method} with {len(params)} such parameters"
+                raise RemoteError(METHOD_UNKNOWN, text)
+
+    async def submit(self, data: bytes) -> bytes:
+        """Take a transaction into the pool; its id. One that waits already is taken as sent."""
+        tx = decode_transaction(data)
+        if tx.id not in self._driver.pooling.pool.machine:
+            await self._driver.pooling.submit(tx)
+        return tx.id
+
+    def metrics(self) -> dict[str, int]:
+        """Figures for `/metrics`."""
+        driver = self._driver
+        return {
+            "height": driver.store.height,
+            "view": driver.machine.view,
+            "peers": len(driver.host.peers()),
+            "mempool_transactions": len(driver.pooling),
+            "mempool_weight": driver.pooling.pool.machine.weight,
+            "store_bytes": driver.store.size,
+        }
+
+    async def blocks(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `blocks` stream (see `following`)."""
+        match params:
+            case [int(height)]:
+                async for item in follow(self._driver, height):
+                    yield item
+            case _:
+                raise RemoteError(METHOD_UNKNOWN, "blocks takes a height")
+
+    async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `pool` stream: what waits, then every change."""
+        async for event in self._driver.pooling.pool.listen():
+            yield as_items(event)
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else encode(value)

@@ -1,0 +1,112 @@
+"""The line to the signer: who we are among the validators, and signatures in order.
+
+The key is another process's. While it is away nothing is signed and the engine asks again; a
+refusal is told to the engine, which abstains there (bbft.md, section 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import trio
+
+from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.node.sidechain.store import SideStore
+from bystack.primitives.codec import decode, encode
+from bystack.sidechain.consensus.events import Sign, Signed, SignRefused
+from bystack.sidechain.consensus.positions import JournalRecord, SignRequest
+from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.consensus.validators import indexes_of
+
+MAX_RECORD: Final = 100_000
+WAITING: Final = 64
+PAUSE: Final = 0.5
+
+log = structlog.get_logger("consensus")
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The signer serves the key of validator `index`; `last` is the last record of its journal."""
+
+    index: int
+    last: JournalRecord | None
+
+
+Answer = Callable[[Signed | SignRefused], Awaitable[None]]
+
+
+class SignerLine:
+    """Asks the signer of one sidechain's validator key."""
+
+    def __init__(self, name: str, store: SideStore) -> None:
+        self._client = Reconnecting(f"run/signer-validator-{name}.sock")
+        self._store = store
+        self._asked, self._requests = trio.open_memory_channel[Sign](WAITING)
+
+    def ask(self, request: Sign) -> None:
+        """Have this signed; dropped while too much waits, for the engine asks again."""
+        try:
+            self._asked.send_nowait(request)
+        except trio.WouldBlock:
+            log.warning("the signer is slow", height=request.position.height)
+
+    async def run(self, admitted: Callable[[Admitted], Awaitable[None]], answer: Answer) -> None:
+        """Find out who we are, then pass requests on until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._client.run)
+            found = await self._admission()
+            if found is not None:
+                await admitted(found)
+            async for request in self._requests:
+                await self._sign(request, answer)
+
+    async def _admission(self) -> Admitted | None:
+        """Who we are, once the signer is there; None if its key must not vote here."""
+        while True:
+            await self._client.wait_connected()
+            try:
+                return await self._introduce()
+            except Unavailable as error:
+                log.info("waiting for the signer", reason=str(error))
+                await trio.sleep(PAUSE)
+            except RemoteError as error:
+                log.error("not voting: the signer refuses", reason=str(error), rule=error.rule)
+                return None
+
+    async def _introduce(self) -> Admitted | None:
+        key: bytes = await self._client.call("key")
+        validators = self._store.genesis.validators
+        index = next((i for i, one in enumerate(validators) if one.key == key), None)
+        if index is None:
+            log.error("not voting: the genesis names no validator with this key", key=key.hex())
+            return None
+        newest = await trio.to_thread.run_sync(self._newest_with, index)
+        if newest is not None:
+            await self._client.call("ready", encode(newest))
+        last = await self._client.call("last")
+        return Admitted(index, None if last is None else decode(JournalRecord, last, MAX_RECORD))
+
+    def _newest_with(self, index: int) -> Certificate | None:
+        """The newest stored commit certificate that this validator signed."""
+        size = len(self._store.genesis.validators)
+        for height in range(self._store.height, 0, -1):
+            certificate = self._store.certificate_at(height)
+            if certificate and index in indexes_of(certificate.bitmap, size):
+                return certificate
+        return None
+
+    async def _sign(self, asked: Sign, answer: Answer) -> None:
+        request = SignRequest(asked.position, asked.epoch, asked.payload, asked.high_qc)
+        try:
+            _, signature, digest = await self._client.call("sign", encode(request))
+        except Unavailable as error:
+            log.warning("not signed: the signer is away", reason=str(error))
+        except RemoteError as error:
+            log.warning("not signed", rule=error.rule, reason=str(error))
+            await answer(SignRefused(asked.position, error.rule))
+        else:
+            await answer(Signed(asked.position, signature, digest))
