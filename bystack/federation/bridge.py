@@ -19,6 +19,8 @@ from bystack.federation.signing import (
     Combination,
     Combined,
     InvalidPartial,
+    PartialKeyForeign,
+    PartialMessageForeign,
     check_owner,
     message_digest,
 )
@@ -99,14 +101,25 @@ class Bridge:
         return self._add(job, [*partials, *early.values()])
 
     def received(self, seat: int, message: Partials) -> tuple[Output, ...]:
-        """Partials of another member; raises `InvalidPartial` for another's index."""
+        """Partials of another member, all of one message.
+
+        Raises `InvalidPartial` for another's index, another key or several messages.
+        """
+        digest = message.partials[0].digest
         for partial in message.partials:
-            check_owner(self.certificate.session.roster, seat, partial)
-        job = self._jobs.get(message.partials[0].digest)
+            self._check(seat, partial, digest)
+        job = self._jobs.get(digest)
         if job is None:
             self._keep(message.partials)
             return ()
         return self._add(job, message.partials)
+
+    def _check(self, seat: int, partial: PartialSignature, digest: bytes) -> None:
+        check_owner(self.certificate.session.roster, seat, partial)
+        if partial.key != self.certificate.key_id:
+            raise PartialKeyForeign(expected=self.certificate.key_id, given=partial.key)
+        if partial.digest != digest:
+            raise PartialMessageForeign(index=partial.index, given=partial.digest)
 
     def _keep(self, partials: Sequence[PartialSignature]) -> None:
         """Early partials wait, bounded, the oldest message going first."""

@@ -139,7 +139,7 @@ class FederationModule(Quiet):
         """Pause, resume or refund, if the members who must have approved."""
         config = config_of(state)
         members, checks = _approvals(config, context, kind)
-        action = _decode(kind, context.action.body)
+        action = decode_action(kind, context.action.body)
         _use_nonce(state, action.nonce)
         match action:
             case Pause():
@@ -224,7 +224,8 @@ def _approvals(
     return tuple(members), tuple(checks)
 
 
-def _decode(kind: int, body: bytes) -> Pause | Resume | RefundRequests:
+def decode_action(kind: int, body: bytes) -> Pause | Resume | RefundRequests:
+    """The member action of a kind; raises `ActionUnknown` and the codec's errors."""
     types: dict[int, type[Pause | Resume | RefundRequests]] = {
         PAUSE: Pause,
         RESUME: Resume,

@@ -79,9 +79,10 @@ class Purse:
         if not self._undo or self._undo[-1].block != block:
             return False
         undo = self._undo.pop()
+        # In this order: a coin may have been made and spent in the one block.
+        self._coins.update(undo.spent)
         for point in undo.created:
             self._coins.pop(point, None)
-        self._coins.update(undo.spent)
         self.height -= 1
         return True
 

@@ -16,6 +16,7 @@ from bystack.federation.watch import Watch
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_operations import Create, Order, Touch, operation_digest, vault_id
+from bystack.ledger.vault_state import tier_of
 from bystack.mainchain.params import chain_id
 from bystack.primitives.codec import U8, U63, Bytes32, Wire
 from bystack.primitives.errors import Invalid
@@ -24,9 +25,10 @@ from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.consensus.verifier import verify_final
+from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MAX_BATCH, BatchRecord, record_leaf
 
-TOUCH, ORDER, CREATE = 0, 1, 2
+TOUCH, ORDER, CREATE, SERVE = 0, 1, 2, 3
 TOUCH_AFTER = 144
 
 
@@ -55,7 +57,11 @@ class NotStuck(Invalid):
 
 
 class VaultTaken(Invalid):
-    """This key already signed the creation of another vault."""
+    """This key serves a vault already; it founds no other."""
+
+
+class SidechainSecond(Invalid):
+    """This key serves another sidechain or vault already."""
 
 
 class OrderRequest(Wire):
@@ -71,7 +77,10 @@ class OrderRequest(Wire):
 
 
 class Warrant(Wire):
-    """A line of the signer's journal: what was signed under which seq, for which requests."""
+    """A line of the signer's journal: what was signed under which seq, for which requests.
+
+    A line of kind SERVE holds the sidechain's id as `digest` and its vault as the only request.
+    """
 
     kind: U8
     seq: U63
@@ -141,28 +150,41 @@ class Warrants:
                 raise RequestPaid(request=id, seq=other)
 
     def touch(self, seq: int, tier: int) -> Warrant:
-        """The warrant to void a seq that nobody spends; raises `NotStuck`."""
+        """The warrant to void a seq that nobody spends; raises `NotStuck`, `TierUnknown`."""
         vault, height = self._watch.vault, self._watch.tip.header.height
         if vault is None or vault.seq != seq:
             raise NotStuck(seq=seq, present=vault.seq if vault else None)
         if height - vault.touched < TOUCH_AFTER:
             raise NotStuck(seq=seq, touched=vault.touched, height=height, after=TOUCH_AFTER)
+        tier_of(self._watch.terms, tier)
         main, name = chain_id(self._watch.genesis.main), self._watch.genesis.vault
         digest = operation_digest(main, name, seq, Touch(seq, tier))
         return Warrant(TOUCH, seq, digest, ())
 
 
+def serve_warrant(genesis: Genesis, records: Iterable[Warrant]) -> Warrant:
+    """The line that binds this key to one sidechain, written before the first order or touch.
+
+    Two sidechains over one vault would both mint its coins. Raises `SidechainSecond`.
+    """
+    warrant = Warrant(SERVE, 0, genesis.id, (genesis.vault,))
+    for record in records:
+        if record.kind == SERVE and record != warrant:
+            raise SidechainSecond(serves=record.digest, asked=genesis.id)
+    return warrant
+
+
 def create_warrant(
     main: bytes, terms: Terms, first: Outpoint, index: int, records: Iterable[Warrant]
 ) -> Warrant:
-    """The warrant to found a vault under terms this signer compiled itself; one vault per key.
+    """The warrant to found a vault under terms this signer compiled itself.
 
     `main` is the main chain's id; `first` the first outpoint the creation spends, `index` the
-    anchor's output. Raises `VaultTaken`.
+    anchor's output. Several drafts may be signed, since a draft can fail and any member may ask;
+    none once the key serves a vault. Raises `VaultTaken`.
     """
-    vault = vault_id(first, index, terms_hash(terms))
-    digest = operation_digest(main, vault, 0, Create(terms))
     for record in records:
-        if record.kind == CREATE and record.digest != digest:
-            raise VaultTaken(signed=record.digest, asked=digest)
-    return Warrant(CREATE, 0, digest, ())
+        if record.kind == SERVE:
+            raise VaultTaken(sidechain=record.digest)
+    vault = vault_id(first, index, terms_hash(terms))
+    return Warrant(CREATE, 0, operation_digest(main, vault, 0, Create(terms)), ())

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bystack.federation.charter import Charter, ListedAsset, compile, parse_charter
-from bystack.federation.members import Roster, Seat, seat
+from bystack.federation.members import MemberRepeated, Roster, Seat, seat
 from bystack.federation.module import FederationConfig, ModuleMember
 from bystack.federation.session import Kind, Session
 from bystack.ledger.terms import Terms
@@ -24,7 +24,7 @@ from bystack.primitives.errors import Invalid
 
 MAX_FILE = 1_000_000
 
-Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class FederationFileError(Exception):
@@ -96,7 +96,14 @@ def read_roster(path: files.Path) -> RosterFile:
 
 
 def roster_of(file: RosterFile) -> Roster:
-    """Members with share indices; raises `InvalidRoster`."""
+    """Members with share indices; raises `InvalidRoster`.
+
+    Governance keys differ too: one person's signature must not count as two members'.
+    """
+    keys = [entry.governance for entry in file.member]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise MemberRepeated(field="governance", value=bytes.fromhex(key))
     seats = [
         Seat(
             entry.name.encode(),

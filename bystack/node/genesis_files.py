@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import tomli_w
@@ -14,6 +15,8 @@ import tomli_w
 from bystack.node import files
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import from_plain, to_plain
+from bystack.sidechain.consensus.scheme import BlsScheme
+from bystack.sidechain.consensus.validators import ValidatorSet, check_set
 from bystack.sidechain.params import MAX_GENESIS, Genesis, check_genesis
 
 
@@ -34,11 +37,18 @@ def read_genesis(path: files.Path) -> Genesis:
         table = tomllib.loads(Path(path).read_text())
         genesis: Genesis = from_plain(Genesis, table)
         check_genesis(genesis)
+        _check_possession(genesis.validator_set)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, Invalid) as error:
         raise GenesisFileError(
             f"{path}: {error}; get the file again from another member and compare its hash"
         ) from None
     return genesis
+
+
+@cache
+def _check_possession(validators: ValidatorSet) -> None:
+    """Keys are added up to verify certificates, so each must be proved to be held (bbft.md, 9)."""
+    check_set(validators, BlsScheme())
 
 
 def write_genesis(path: files.Path, genesis: Genesis) -> None:

@@ -25,7 +25,7 @@ FORMAT = 1
 STRONG = (2**16, 8, 1)
 CHEAP = (2**4, 8, 1)
 LEAST_COST = 2**14
-MAX_FILE = 64 * 1024
+MAX_FILE = 40 * 1024 * 1024  # a large federation's key generation in hex; a key is far smaller
 
 log = structlog.get_logger("keyfiles")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bystack.federation.bridge import AskCreate, NamedSignature
-from bystack.ledger.terms import Terms, keys_of, policies_of, terms_hash
+from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_approvals import create_demands
 from bystack.ledger.vault_operations import Create, operation_digest, vault_id
@@ -12,6 +12,9 @@ from bystack.node.federation.membership import Membership
 from bystack.primitives import keys
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
+
+KEY, SIGNATURE = 32, 64
+MAX_OWN = 32
 
 
 class NoKey(Invalid):
@@ -27,13 +30,14 @@ class SignatureInvalid(Invalid):
 
 
 class Founding:
-    """The creation being signed, here or for another member."""
+    """The creation drafted here, and what this node signed of others' drafts."""
 
     def __init__(self, member: Membership) -> None:
         self._member = member
         self._draft: Draft | None = None
+        self._sent = False
         self._signatures: dict[bytes, bytes] = {}
-        self._own: list[NamedSignature] = []
+        self._own: dict[tuple[bytes, bytes], NamedSignature] = {}
         self.vault = b""
         self.digest = b""
 
@@ -48,36 +52,50 @@ class Founding:
         """Draft the creation, ask everyone to sign; the digest to be signed by the other keys."""
         terms = await self.terms()
         self._draft, self.vault = draft_create(self._member.purse, terms)
-        first = self._draft.body.inputs[0]
-        self._member.say(AskCreate(first, 0))
-        await self.asked(first, 0)
+        self._signatures, self._sent = {}, False
+        self.digest = operation_digest(self._member.setting.main, self.vault, 0, Create(terms))
+        self._ask()
+        await self.asked(self._draft.body.inputs[0], 0)
         return self.digest
+
+    def _ask(self) -> None:
+        if self._draft is not None and not self._sent:
+            self._member.say(AskCreate(self._draft.body.inputs[0], 0))
 
     async def asked(self, first: Outpoint, index: int) -> None:
         """Sign a creation under the terms compiled here (the signer compiles its own)."""
         terms = await self.terms()
-        main = self._member.setting.main
-        self.digest = operation_digest(
-            main, vault_id(first, index, terms_hash(terms)), 0, Create(terms)
-        )
+        vault = vault_id(first, index, terms_hash(terms))
+        digest = operation_digest(self._member.setting.main, vault, 0, Create(terms))
+        bridge = await self._member.ensure_bridge()
+        if bridge is None or bridge.knows(digest):
+            return
         partials, named = await self._member.links.signer.call("create", encode(first), index)
-        await self._member.signed(self.digest, partials)
-        wanted = {key for policy in policies_of(terms) for key in keys_of(policy)}
+        await self._member.signed(digest, partials)
         for name, signature in sorted(named.items()):
             key = bytes.fromhex(self._member.setting.file.keys.get(name, ""))
-            if key in wanted:
-                own = NamedSignature(self.digest, key, signature)
-                self._own.append(own)
-                self.named(own)
-        self.again()
+            if len(key) == KEY:
+                self._keep(NamedSignature(digest, key, signature))
+        self._say_own()
+
+    def _keep(self, own: NamedSignature) -> None:
+        """Remember a signature of ours to say it again, the oldest going first."""
+        self._own[own.digest, own.key] = own
+        while len(self._own) > MAX_OWN:
+            self._own.pop(next(iter(self._own)))
+        self.named(own)
 
     def again(self) -> None:
-        """Say our named signatures again; they are few."""
-        for own in self._own:
+        """Ask again and say our named signatures again; they are few."""
+        self._ask()
+        self._say_own()
+
+    def _say_own(self) -> None:
+        for own in self._own.values():
             self._member.say(own)
 
     def named(self, message: NamedSignature) -> None:
-        """A charter key's signature over the creation being signed; raises `SignatureInvalid`."""
+        """A charter key's signature over the creation drafted here; raises `SignatureInvalid`."""
         if message.digest != self.digest:
             return
         if not keys.verify(message.key, message.digest, message.signature):
@@ -85,7 +103,11 @@ class Founding:
         self._signatures[message.key] = message.signature
 
     def add(self, key: bytes, signature: bytes) -> None:
-        """A signature an operator brings (guards, recovery); raises `SignatureInvalid`."""
+        """A signature an operator brings (guards, recovery); raises what is wrong with it."""
+        if self._draft is None:
+            raise NothingDrafted()
+        if len(signature) != SIGNATURE:
+            raise SignatureInvalid(key=key)
         self.named(NamedSignature(self.digest, key, signature))
 
     async def submit(self) -> tuple[bytes, bytes]:
@@ -97,13 +119,13 @@ class Founding:
         if self._draft is None or bridge is None:
             raise NothingDrafted()
         terms, main = await self.terms(), self._member.setting.main
-        signatures = dict(self._signatures)
         group = bridge.signature(self.digest)
         if group is not None:
-            signatures[bridge.certificate.key] = group
+            self._signatures[bridge.certificate.key] = group
         demanded = create_demands(main, self.vault, Create(terms))
-        tx = complete(self._member.purse, main, self._draft, None, demanded, signatures)
+        tx = complete(self._member.purse, main, self._draft, None, demanded, self._signatures)
         txid = await self._member.links.main.call("submit", encode(tx))
         bridge.done(self.digest)
+        self._sent = True
         self._own.clear()
         return txid, self.vault

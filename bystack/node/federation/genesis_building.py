@@ -23,7 +23,7 @@ from bystack.sidechain.params import Asset, Consensus, Genesis, ModuleConfig, ch
 VERSION = 1
 MAX_ENTRY = 10_000
 
-Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
+Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*\Z")]
 
 
 class Founded(Membership, Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from bystack.node.federation.membership import Membership
+from bystack.node.ipc import RemoteError
 
 log = structlog.get_logger("federation")
 
@@ -19,6 +20,8 @@ class Keygen:
     def __init__(self, member: Membership) -> None:
         self._member = member
         self._ticks = 0
+        self._asked = False
+        self._attempt: int | None = None
         self.state = "not started"
         self.blamed: list[Any] = []
 
@@ -28,24 +31,46 @@ class Keygen:
         return self.state == "running"
 
     async def begin(self, attempt: int) -> None:
-        """Start this member's part; raises what the signer refuses."""
-        self.state = "running"
-        await self._send(await self._member.links.signer.call("begin", attempt))
+        """Start this member's part, or go on with it; raises what the signer refuses."""
+        outputs = await self._member.links.signer.call("begin", attempt)
+        self.state, self._attempt, self.blamed = "running", attempt, []
+        await self._send(outputs)
 
     async def hear(self, payload: bytes) -> None:
         """A message from another member; ignored before our operator has started."""
         if self.state != "not started":
-            await self._send(await self._member.links.signer.call("hear", payload))
+            await self._step("hear", payload)
 
     async def tick(self) -> None:
         """Say again, now and then, what others may have missed."""
         self._ticks += 1
+        if not self._asked:
+            await self._take_up()
         if self.running and self._ticks % RETRY_TICKS == 0:
-            await self._send(await self._member.links.signer.call("retry"))
+            await self._step("retry")
+
+    async def _take_up(self) -> None:
+        """This process starts in the midst of a key generation that its signer goes on with."""
+        info = await self._member.links.signer.call("info")
+        self._asked = True
+        if info["attempt"] is not None and self.state == "not started":
+            self.state, self._attempt = "running", info["attempt"]
+        elif info["key"] is not None:
+            self.state = "done"
 
     async def give_up(self) -> None:
         """End the attempt: the round has lasted too long."""
-        await self._send(await self._member.links.signer.call("give_up"))
+        await self._step("give_up")
+
+    async def _step(self, method: str, *params: bytes) -> None:
+        try:
+            outputs = await self._member.links.signer.call(method, *params)
+        except RemoteError as error:
+            if error.rule != "NoCeremony" or self._attempt is None or not self.running:
+                raise
+            # The signer started anew before anything of this attempt was durable.
+            return await self.begin(self._attempt)
+        await self._send(outputs)
 
     async def _send(self, outputs: list[list[Any]]) -> None:
         for output in outputs:

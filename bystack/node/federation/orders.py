@@ -7,6 +7,7 @@ takes one order per seq whoever sent it.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -68,6 +69,7 @@ class Orders:
         self._finals: OrderedDict[int, tuple[Header, Certificate]] = OrderedDict()
         self._blocks: list[tuple[int, Block]] = []
         self._ticks = 0
+        self._passed = 0
         self.jobs: dict[bytes, Job] = {}
 
     @property
@@ -112,10 +114,18 @@ class Orders:
         await self._sign_open()
 
     async def _sign_open(self) -> None:
+        """Have each open batch signed whose seq the main chain has not spent yet."""
         for seq in await self._member.links.state(tuple[int, ...], OPEN) or ():
             batch = await self._member.links.state(Batch, batch_key(seq))
-            if batch is not None:
-                await self._sign_batch(batch)
+            if batch is not None and seq >= self._passed:
+                await self._sign_or_tell(batch)
+
+    async def _sign_or_tell(self, batch: Batch) -> None:
+        """One batch that the signer refuses (for now) keeps no other from being signed."""
+        try:
+            await self._sign_batch(batch)
+        except RemoteError as error:
+            log.info("order not signed", seq=batch.record.seq, reason=str(error))
 
     async def _sign_batch(self, batch: Batch) -> None:
         record, bridge = batch.record, await self._member.ensure_bridge()
@@ -172,16 +182,23 @@ class Orders:
     async def tick(self) -> None:
         """Feed the signer; send what is signed and due."""
         self._ticks += 1
-        if self._member.setting.genesis() is None:
+        if self._genesis is None and self._member.setting.genesis() is None:
             return
-        _ = self.genesis
-        if self._feeding is not None:
-            while await self._feeding.step():
-                continue
+        await self._feed(self.genesis)
         if self._member.links.side.connected:
             await self._sign_open()
-        if self.jobs:
-            await self._send_due(await self._anchor())
+        anchor = await self._anchor()
+        self._passed = anchor.state.seq
+        await self._send_due(anchor)
+
+    async def _feed(self, genesis: Genesis) -> None:
+        """Bring the signer up to the tip; what it refuses does not keep back what is signed."""
+        assert self._feeding is not None, f"{genesis.name} is known, so its vault is followed"
+        try:
+            while await self._feeding.step():
+                continue
+        except (RemoteError, Invalid) as error:
+            log.warning("signer not fed", reason=str(error))
 
     async def _anchor(self) -> Anchor:
         vault = self.genesis.vault
@@ -189,36 +206,37 @@ class Orders:
 
     async def _send_due(self, anchor: Anchor) -> None:
         bridge = await self._member.ensure_bridge()
+        assert bridge is not None, "jobs are signed by a key"
         for job in list(self.jobs.values()):
             if job.operation.seq < anchor.state.seq:
                 self.jobs.pop(job.digest)
-                if bridge is not None:
-                    bridge.done(job.digest)
-                continue
-            signature = bridge.signature(job.digest) if bridge else None
-            ready = signature is not None and job.operation.seq == anchor.state.seq
-            if ready and self._ticks >= job.due:
-                job.due = self._ticks + TURN_TICKS * len(self._member.roster.members)
-                await self._send(job, anchor)
+                bridge.done(job.digest)
+            elif job.operation.seq == anchor.state.seq and self._ticks >= job.due:
+                signature = bridge.signature(job.digest)
+                if signature is not None:
+                    await self._send(job, anchor, {bridge.certificate.key: signature})
 
-    async def _send(self, job: Job, anchor: Anchor) -> None:
-        bridge = await self._member.ensure_bridge()
-        assert bridge is not None
-        signature = bridge.signature(job.digest) or b""
-        terms = await self._terms()
-        draft = await self._draft(job, anchor, terms)
-        main, vault = self._member.setting.main, self.genesis.vault
-        demanded = demands(main, vault, job.operation, terms)
-        group = {bridge.certificate.key: signature}
-        tx = complete(self._member.purse, main, draft, terms, demanded, group)
+    async def _send(self, job: Job, anchor: Anchor, group: Mapping[bytes, bytes]) -> None:
+        """Send one; a refusal, or an empty purse, waits for this member's next turn."""
+        job.due = self._ticks + TURN_TICKS * len(self._member.roster.members)
         try:
-            job.sent = await self._member.links.main.call("submit", encode(tx))
-        except RemoteError as error:
-            # Another member was first, or the vault waits for its bucket: try again in turn.
-            self._member.purse.release(draft.sponsor)
+            job.sent = await self._submit(job, anchor, group)
+        except (RemoteError, Invalid) as error:
+            # Another member was first, or the vault waits for its bucket.
             log.info("not taken", seq=job.operation.seq, reason=str(error))
             return
-        log.info("sent", seq=job.operation.seq, transaction=tx.id.hex())
+        log.info("sent", seq=job.operation.seq, transaction=job.sent.hex())
+
+    async def _submit(self, job: Job, anchor: Anchor, group: Mapping[bytes, bytes]) -> bytes:
+        main, vault, terms = self._member.setting.main, self.genesis.vault, await self._terms()
+        draft = await self._draft(job, anchor, terms)
+        try:
+            demanded = demands(main, vault, job.operation, terms)
+            tx = complete(self._member.purse, main, draft, terms, demanded, group)
+            return bytes(await self._member.links.main.call("submit", encode(tx)))
+        except (RemoteError, Invalid):
+            self._member.purse.release(draft.sponsor)
+            raise
 
     async def _draft(self, job: Job, anchor: Anchor, terms: Terms) -> Draft:
         purse = self._member.purse

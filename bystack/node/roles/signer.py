@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from functools import partial
 
 import structlog
 import trio
@@ -11,14 +14,19 @@ from bystack.mainchain.params import chain_id
 from bystack.node import genesis_files
 from bystack.node.config import Config, ConfigErrors, load_config
 from bystack.node.config.tables import Federation, Sidechain
+from bystack.node.federation_files import FederationFileError
+from bystack.node.genesis_files import GenesisFileError
 from bystack.node.ipc import serve
-from bystack.node.journal import Journal
+from bystack.node.journal import Journal, JournalError
+from bystack.node.keyfiles import KeyFileError
 from bystack.node.networks import params_of
 from bystack.node.role_main import RoleContext, run_role
 from bystack.node.signer import keys
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.vault import VaultKeeper
 from bystack.node.signer.votes import Voter
+from bystack.primitives import bls
+from bystack.primitives.errors import Invalid
 
 log = structlog.get_logger("signer")
 
@@ -39,6 +47,14 @@ def _ready(sidechain: Sidechain) -> bool:
     return bool(sidechain.validator_key) and os.path.exists(sidechain.genesis)
 
 
+class KeyTwice(Exception):
+    """Two tables of the configuration would vote with one key on one chain, from two journals."""
+
+
+FAULTS = (KeyFileError, JournalError, GenesisFileError, FederationFileError, KeyTwice, Invalid)
+"""Why one key cannot be served; each text is a sentence and a next step."""
+
+
 class Keepers:
     """The keys this node's configuration names; new ones are served as they appear."""
 
@@ -47,38 +63,60 @@ class Keepers:
         self._params = params_of(context.config.network)
         self._cheap = self._params.name == "regtest"
         self._served: set[str] = set()
+        self._voting: set[tuple[bytes, bytes]] = set()
+        self._faults: dict[str, str] = {}
 
     async def serve_all(self, config: Config) -> None:
         """Serve every key of the configuration that is not served yet."""
         for sidechain in config.sidechain:
-            if _ready(sidechain) and validator_socket(sidechain.name) not in self._served:
-                await self._serve_validator(sidechain)
+            if _ready(sidechain):
+                serve_it = partial(self._serve_validator, sidechain)
+                await self._try(validator_socket(sidechain.name), serve_it)
         for federation in config.federation:
-            if federation_socket(federation.name) not in self._served:
-                await self._serve_federation(federation)
+            serve_it = partial(self._serve_federation, federation)
+            await self._try(federation_socket(federation.name), serve_it)
 
-    async def _serve_validator(self, table: Sidechain) -> None:
-        path = validator_socket(table.name)
+    async def _try(self, path: str, serve_it: Callable[[str], Awaitable[None]]) -> None:
+        """A key that cannot be used is named once and tried again; the others are served."""
+        if path in self._served:
+            return
+        try:
+            await serve_it(path)
+        except FAULTS as error:
+            if self._faults.get(path) != str(error):
+                log.error("key not served", socket=path, error=str(error))
+            self._faults[path] = str(error)
+            return
         self._served.add(path)
+        log.info("key served", socket=path)
+
+    async def _serve_validator(self, table: Sidechain, path: str) -> None:
         secret = keys.load(table.validator_key, keys.VALIDATOR, cheap=self._cheap)
         genesis = genesis_files.read_genesis(table.genesis)
-        journal = self._journal(f"votes-{table.name}", "votes")
-        await self._nursery.start(serve, path, Voter(secret, genesis, journal).handle)
-        log.info("serving a validator key", sidechain=table.name)
+        voting = (bls.sk_to_pk(secret), genesis.id)
+        if voting in self._voting:
+            raise KeyTwice(f"{table.name}: this key votes already on this chain; drop one table")
+        with ExitStack() as stack:
+            journal = stack.enter_context(self._journal(f"votes-{table.name}", "votes"))
+            await self._nursery.start(serve, path, Voter(secret, genesis, journal).handle)
+            stack.pop_all()
+        self._voting.add(voting)
 
-    async def _serve_federation(self, table: Federation) -> None:
-        path = federation_socket(table.name)
-        self._served.add(path)
+    async def _serve_federation(self, table: Federation, path: str) -> None:
+        with ExitStack() as stack:
+            # First of all the lock: a second signer must not even go on with a key generation.
+            journal = stack.enter_context(self._journal(f"warrants-{table.name}", "warrants"))
+            await self._nursery.start(serve, path, self._vault_keeper(table, journal).handle)
+            stack.pop_all()
+
+    def _vault_keeper(self, table: Federation, journal: Journal) -> VaultKeeper:
         identity = keys.load(table.member_key, keys.MEMBER, cheap=self._cheap)
+        own = f"keys/{table.name}.governance.key"
+        governance = keys.load(own, keys.GOVERNANCE, cheap=self._cheap)
+        named = dict(keys.named_keys(cheap=self._cheap))
         ceremonies = Ceremonies(table.name, identity, self._context.data, cheap=self._cheap)
-        secrets = dict(keys.named_keys(cheap=self._cheap))
-        governance = f"keys/{table.name}.governance.key"
-        secrets["governance"] = keys.load(governance, keys.GOVERNANCE, cheap=self._cheap)
-        journal = self._journal(f"warrants-{table.name}", "warrants")
         main = chain_id(self._params)
-        keeper = VaultKeeper(table.name, main, ceremonies, journal, secrets)
-        await self._nursery.start(serve, path, keeper.handle)
-        log.info("serving federation shares", federation=table.name)
+        return VaultKeeper(table.name, main, ceremonies, journal, named, governance)
 
     def _journal(self, name: str, kind: str) -> Journal:
         path = f"{self._context.data}/{name}.journal"

@@ -22,6 +22,7 @@ from bystack.federation.events import (
     Retry,
     Send,
 )
+from bystack.federation.identity import identity_public
 from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate, decode_message
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
@@ -42,15 +43,24 @@ class KeyExists(Invalid):
     """This federation has its group key already."""
 
 
+class ShareMissing(Invalid):
+    """A share of this member lies not in its key files: restore it from the backup."""
+
+
 class Ceremonies:
-    """The key generation of one federation, its shares and its certificate, at rest and running."""
+    """The key generation of one federation, its shares and its certificate, at rest and running.
+
+    Each session has a file of its own, so that no session is ever dealt twice, in whatever order
+    attempts are made. The newest goes on by itself when the process starts again.
+    """
 
     def __init__(self, name: str, identity: bytes, folder: str, *, cheap: bool) -> None:
         self._name, self._identity, self._cheap = name, identity, cheap
-        self._state = f"{folder}/ceremony-{name}.key"
+        self._folder = folder
         self._certificate = f"{folder}/certificate-{name}.bin"
         self._running: Ceremony | None = None
         self.certificate: KeyCertificate | None = self._load_certificate()
+        self._go_on()
 
     def _load_certificate(self) -> KeyCertificate | None:
         if not os.path.exists(self._certificate):
@@ -59,28 +69,50 @@ class Ceremonies:
         verify_key_certificate(certificate)
         return certificate
 
+    def _state_of(self, session: Session) -> str:
+        return f"{self._folder}/ceremony-{self._name}-{session.id.hex()[:16]}.key"
+
+    def _go_on(self) -> None:
+        """Take up the certified session, or else the newest; what to send, `retry` says again."""
+        if self.certificate is not None:
+            paths = [self._state_of(self.certificate.session)]
+        else:
+            found = Path(self._folder).glob(f"ceremony-{self._name}-{'[0-9a-f]' * 16}.key")
+            paths = sorted(map(str, found), key=os.path.getmtime)
+        if paths and os.path.exists(paths[-1]):
+            self._resume(paths[-1])
+
+    def _resume(self, path: str) -> list[Sent]:
+        data = keys.load(path, keys.CEREMONY, cheap=self._cheap)
+        return self._perform(*Ceremony.resume(data, self._identity))
+
+    @property
+    def attempt(self) -> int | None:
+        """The number of the attempt that is under way; None when there is none."""
+        running = self._running
+        return running.session.attempt if running and running.turn is not None else None
+
     def shares(self) -> tuple[KeyShare, ...]:
-        """This signer's shares of the certified key."""
+        """This signer's shares of the certified key; raises `NoCeremony`, `ShareMissing`."""
         if self.certificate is None:
             raise NoCeremony(federation=self._name)
-        session = self.certificate.session
-        found = []
-        for index in session.roster.indices:
-            path = keys.share_path(self._name, session.epoch, index)
-            if os.path.exists(path):
-                secret = keys.load(path, keys.SHARE, cheap=self._cheap)
-                found.append(KeyShare(self.certificate.key_id, index, secret))
-        return tuple(found)
+        roster = self.certificate.session.roster
+        member = roster.members[roster.position(identity_public(self._identity))]
+        return tuple(self._share(self.certificate, index) for index in member.indices)
+
+    def _share(self, certificate: KeyCertificate, index: int) -> KeyShare:
+        path = keys.share_path(self._name, certificate.session.epoch, index)
+        if not os.path.exists(path):
+            raise ShareMissing(index=index)
+        return KeyShare(certificate.key_id, index, keys.load(path, keys.SHARE, cheap=self._cheap))
 
     def begin(self, session: Session) -> list[Sent]:
         """Start, or go on with, the key generation of this session; what to send."""
         if self.certificate is not None:
             raise KeyExists(key=self.certificate.key)
-        if os.path.exists(self._state):
-            data = keys.load(self._state, keys.CEREMONY, cheap=self._cheap)
-            ceremony, outputs = Ceremony.resume(data, self._identity)
-            if ceremony.session == session:
-                return self._perform(ceremony, outputs)
+        path = self._state_of(session)
+        if os.path.exists(path):
+            return self._resume(path)
         return self._perform(*Ceremony.begin(session, self._identity, secrets.token_bytes(32)))
 
     def hear(self, data: bytes) -> list[Sent]:
@@ -110,7 +142,9 @@ class Ceremonies:
         match output:
             case Persist(state):
                 failpoint("ceremony.before_persist")
-                keys.save(self._state, keys.CEREMONY, encode(state), cheap=self._cheap)
+                path = self._state_of(state.step.session)
+                keys.save(path, keys.CEREMONY, encode(state), cheap=self._cheap)
+                failpoint("ceremony.after_persist")
                 return []
             case Send(seat, message):
                 return [["send", seat, encode(message)]]
@@ -124,7 +158,9 @@ class Ceremonies:
                 return [["aborted", reasons, list(silent), int(certified)]]
 
     def _keep(self, shares: tuple[KeyShare, ...], certificate: KeyCertificate) -> None:
-        """Shares first, then the certificate that makes them count."""
+        """Shares first, then the certificate that makes them count; once."""
+        if self.certificate is not None:
+            return
         for share in shares:
             path = keys.share_path(self._name, certificate.session.epoch, share.index)
             keys.save(path, keys.SHARE, share.secret, cheap=self._cheap)

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import trio
 
-from bystack.federation.module import action_digest
+from bystack.federation.module import action_digest, decode_action
 from bystack.federation.session import Session
 from bystack.federation.signing import sign_partial
-from bystack.federation.warrants import OrderRequest, Warrant, Warrants, create_warrant
+from bystack.federation.warrants import (
+    OrderRequest,
+    Warrant,
+    Warrants,
+    create_warrant,
+    serve_warrant,
+)
 from bystack.federation.watch import Watch
+from bystack.ledger.terms import keys_of, policies_of
 from bystack.ledger.transactions import Outpoint
 from bystack.mainchain.blocks import decode_header
 from bystack.node import federation_files, genesis_files
@@ -26,13 +34,17 @@ from bystack.node.journal import Journal
 from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
 from bystack.node.signer.votes import MethodUnknown
 from bystack.primitives import keys as schnorr
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import U8, U32, U63, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
 
 MAX_REQUEST = 3_000_000
+
+
+class ParameterInvalid(Invalid):
+    """A parameter of the call is of another type or out of range."""
 
 
 class NoSidechain(Invalid):
@@ -44,7 +56,11 @@ class GenesisForeign(Invalid):
 
 
 class VaultKeeper:
-    """One federation's keys. Calls enter one at a time."""
+    """One federation's keys. Calls enter one at a time.
+
+    `named`: the node's Schnorr keys by their charter names; `governance`: the member's own key for
+    actions on the sidechain.
+    """
 
     def __init__(
         self,
@@ -52,10 +68,11 @@ class VaultKeeper:
         main: bytes,
         ceremonies: Ceremonies,
         journal: Journal,
-        secrets: dict[str, bytes],
+        named: Mapping[str, bytes],
+        governance: bytes,
     ) -> None:
         self._name, self._main, self._ceremonies = name, main, ceremonies
-        self._journal, self._secrets = journal, secrets
+        self._journal, self._named, self._governance = journal, dict(named), governance
         self._records = [decode(Warrant, line, MAX_REQUEST) for line in journal.records()]
         self._watch: Watch | None = None
         self._warrants: Warrants | None = None
@@ -70,8 +87,8 @@ class VaultKeeper:
         match method, params:
             case "info", []:
                 return self._info()
-            case "begin", [int() as attempt]:
-                return self._ceremonies.begin(self._session(attempt))
+            case "begin", [attempt]:
+                return self._ceremonies.begin(self._session(_taken(U32, attempt)))
             case "hear", [bytes() as data]:
                 return self._ceremonies.hear(data)
             case "retry", []:
@@ -86,8 +103,8 @@ class VaultKeeper:
 
     def _work(self, method: str, params: list[Any]) -> Any:
         match method, params:
-            case "headers", [list() as headers]:
-                decoded = [decode_header(header) for header in headers]
+            case "headers", [headers]:
+                decoded = [decode_header(header) for header in _taken(list[bytes], headers)]
                 self._watching().headers(decoded, int(time.time()))
                 return self._seen()
             case "anchor", [bytes() as inclusion]:
@@ -96,14 +113,13 @@ class VaultKeeper:
             case "seen", []:
                 return self._seen()
             case "order", [bytes() as request]:
-                return self._sign(self._judge().order(decode(OrderRequest, request, MAX_REQUEST)))
-            case "touch", [int() as seq, int() as tier]:
-                return self._sign(self._judge().touch(seq, tier))
-            case "create", [bytes() as first, int() as index]:
-                return self._create(decode(Outpoint, first, 100), index)
-            case "approve", [int() as kind, bytes() as body]:
-                digest = action_digest(self._genesis().id, kind, body)
-                return schnorr.sign(self._secrets["governance"], digest, os.urandom(32))
+                return self._spend(self._judge().order(decode(OrderRequest, request, MAX_REQUEST)))
+            case "touch", [seq, tier]:
+                return self._spend(self._judge().touch(_taken(U63, seq), _taken(U8, tier)))
+            case "create", [bytes() as first, index]:
+                return self._create(decode(Outpoint, first, 100), _taken(U32, index))
+            case "approve", [kind, bytes() as body]:
+                return self._approve(_taken(U8, kind), body)
             case _:
                 raise MethodUnknown(method=method)
 
@@ -112,9 +128,16 @@ class VaultKeeper:
         return {
             "key": certificate.key if certificate else None,
             "shares": len(self._ceremonies.shares()) if certificate else 0,
-            "named": sorted(name for name in self._secrets if name != "governance"),
-            "governance": schnorr.public_key(self._secrets["governance"]),
+            "attempt": self._ceremonies.attempt,
+            "named": sorted(self._named),
+            "governance": schnorr.public_key(self._governance),
         }
+
+    def _approve(self, kind: int, body: bytes) -> bytes:
+        """The member's signature of its own action; raises `ActionUnknown` and codec errors."""
+        decode_action(kind, body)
+        digest = action_digest(self._genesis().id, kind, body)
+        return schnorr.sign(self._governance, digest, os.urandom(32))
 
     def _session(self, attempt: int) -> Session:
         charter = federation_files.read_charter(federation_files.charter_path(self._name))
@@ -129,6 +152,7 @@ class VaultKeeper:
         genesis = genesis_files.read_genesis(path)
         if genesis.terms != self._terms():
             raise GenesisForeign(sidechain=genesis.id)
+        serve_warrant(genesis, self._records)
         return genesis
 
     def _terms(self) -> Any:
@@ -155,27 +179,48 @@ class VaultKeeper:
         seq = watch.vault.seq if watch.vault else -1
         return [watch.tip.header.height, watch.tip.id, seq]
 
+    def _spend(self, warrant: Warrant) -> list[bytes]:
+        """Partials for a spend of the anchor; the first binds this key to its sidechain."""
+        self._record(serve_warrant(self._watching().genesis, self._records))
+        return self._sign(warrant)
+
     def _sign(self, warrant: Warrant) -> list[bytes]:
         """Journal the warrant, then release this signer's partial signatures."""
+        shares = self._ceremonies.shares()
         failpoint("signer.before_warrant")
-        if warrant not in self._records:
-            self._journal.append(encode(warrant))
-            self._records.append(warrant)
-            if self._warrants is not None:
-                self._warrants.remember(warrant)
+        self._record(warrant)
         failpoint("signer.after_warrant")
-        partials = sign_partial(self._ceremonies.shares(), warrant.digest)
+        partials = sign_partial(shares, warrant.digest)
         failpoint("signer.before_partials")
         return [encode(partial) for partial in partials]
+
+    def _record(self, warrant: Warrant) -> None:
+        """Make a line durable, once."""
+        if warrant in self._records:
+            return
+        self._journal.append(encode(warrant))
+        self._records.append(warrant)
+        if self._warrants is not None:
+            self._warrants.remember(warrant)
 
     def _create(self, first: Outpoint, index: int) -> list[Any]:
         """Partials for the creation, and signatures of the named keys the terms ask for."""
         terms = self._terms()
         warrant = create_warrant(self._main, terms, first, index, self._records)
-        partials = self._sign(warrant)
+        # Nothing later depends on which drafts were signed, and any member may ask for many.
+        partials = sign_partial(self._ceremonies.shares(), warrant.digest)
+        wanted = {key for policy in policies_of(terms) for key in keys_of(policy)}
         named = {
             name: schnorr.sign(secret, warrant.digest, os.urandom(32))
-            for name, secret in self._secrets.items()
-            if name != "governance"
+            for name, secret in self._named.items()
+            if schnorr.public_key(secret) in wanted
         }
-        return [partials, named]
+        return [[encode(partial) for partial in partials], named]
+
+
+def _taken(kind: Any, value: object) -> Any:
+    """A parameter of a call, of its type; raises `ParameterInvalid`."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ParameterInvalid(reason=str(error)) from None

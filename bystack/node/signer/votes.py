@@ -13,7 +13,13 @@ from bystack.primitives import bls
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.certificates import verify_certificate
-from bystack.sidechain.consensus.positions import JournalRecord, Reuse, SignRequest, judge
+from bystack.sidechain.consensus.positions import (
+    JournalRecord,
+    Position,
+    Reuse,
+    SignRequest,
+    judge,
+)
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.consensus.validators import indexes_of
@@ -26,7 +32,7 @@ MAX_CERTIFICATE = 65_536
 class JournalOld(Invalid):
     """The vote journal is older than the chain: this key signed a block the journal lacks.
 
-    A copy was restored, or the file was lost. Abstain until the next epoch, then accept it.
+    A copy was restored, or the file was lost: this signer votes no more on this chain.
     """
 
 
@@ -41,6 +47,7 @@ class Voter:
         self._secret, self._genesis, self._journal = secret, genesis, journal
         self._key = bls.sk_to_pk(secret)
         self._last = self._read_last()
+        self._older: Position | None = None
         self._order = trio.Lock()
 
     def _read_last(self) -> JournalRecord | None:
@@ -63,18 +70,25 @@ class Voter:
                 raise MethodUnknown(method=method)
 
     def _ready(self, certificate: Certificate) -> bool:
-        """Refuse when a certificate shows that this key committed beyond its journal."""
+        """Refuse, from now on, when a certificate shows a vote of this key beyond its journal."""
         validators = self._genesis.validator_set
         verify_certificate(certificate, validators, self._genesis.id, BlsScheme())
-        mine = [i for i, v in enumerate(validators.validators) if v.key == self._key]
-        signers = indexes_of(certificate.bitmap, len(validators))
-        signed = bool(set(mine) & set(signers))
-        last = self._last.position.height if self._last else -1
-        if signed and certificate.height > last:
-            raise JournalOld(signed=certificate.height, journal=last)
+        mine = {i for i, v in enumerate(validators.validators) if v.key == self._key}
+        voted = Position(certificate.height, certificate.view, certificate.kind)
+        beyond = self._last is None or voted > self._last.position
+        if beyond and mine & set(indexes_of(certificate.bitmap, len(validators))):
+            self._older = voted
+        self._check_journal()
         return True
 
+    def _check_journal(self) -> None:
+        """The vote the journal lacks may not be the only one: nothing is signed after it."""
+        if self._older is not None:
+            last = self._last.position if self._last else None
+            raise JournalOld(signed=self._older, journal=last)
+
     async def _sign(self, request: SignRequest) -> list[bytes]:
+        self._check_journal()
         judged = judge(self._last, request, self._genesis.id)
         if isinstance(judged, Reuse):
             return [encode(request.position), judged.signature, request.digest(self._genesis.id)]
