@@ -59,7 +59,7 @@ class Assets:
         return self._known.get(asset) or Named(asset, asset.hex(), 0)
 
     async def named(self, text: str, chain: Chain, held: Iterable[bytes]) -> Named:
-        """The asset a client means: by id, or by a name among those listed, held or known.
+        """The asset a client means: by id, or by a name among those listed, else held, else known.
 
         Raises `RemoteError` (-5) for a name that nothing has, or several assets have.
         """
@@ -70,10 +70,13 @@ class Assets:
         for entry in chain.genesis.assets if chain.genesis else ():
             if entry.name == text:
                 return Named(entry.asset, entry.name, entry.decimals)
-        known = [await self.of(asset) for asset in sorted({*held, *self._known})]
-        found = {one.id: one for one in known if one.name == text}
+        found = await self._named(text, held) or await self._named(text, self._known)
         if len(found) == 1:
             return next(iter(found.values()))
         ids = ", ".join(id.hex() for id in sorted(found))
         fault = f"several assets are named {text}: {ids}" if found else f"no asset {text} known"
         raise RemoteError(NOT_FOUND, f"{fault}; give its id")
+
+    async def _named(self, text: str, assets: Iterable[bytes]) -> dict[bytes, Named]:
+        every = [await self.of(asset) for asset in sorted(assets)]
+        return {one.id: one for one in every if one.name == text}

@@ -1,0 +1,220 @@
+"""Following a sidechain that comes, goes and gives out coins; what fails there frees coins."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
+from bystack.ledger.transactions import (
+    Action,
+    NoWitness,
+    Outpoint,
+    Output,
+    PolicyLock,
+    Transaction,
+    TransactionBody,
+)
+from bystack.node.ipc import RemoteError, Unavailable, serve
+from bystack.node.storage import Store
+from bystack.node.wallet.following import Follower
+from bystack.node.wallet.purse import FORMAT, KIND, Purse
+from bystack.node.wallet.spending import Spending
+from bystack.primitives.codec import decode
+from bystack.sidechain.actions import BURN, MODULE_KINDS, SYSTEM_OUTPUTS
+from bystack.sidechain.burns import Burn
+from tests.ledger.people import BOB
+from tests.mainchain.builders import EASY
+from tests.node.wallet.people import KEY
+from tests.node.wallet.sides import FakeSide, me, trade
+
+SECONDS = 20.0
+
+
+def mint(amount: int, number: int = 0) -> Transaction:
+    """A transaction that leaves us a coin (as a claim does)."""
+    outputs = (Output(BTM, amount, me().lock),)
+    body = TransactionBody(1, (), outputs, (Action(2, bytes([number])),), 0, 0, b"")
+    return Transaction(body, (NoWitness(),))
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():  # noqa: ASYNC110 (many kinds of conditions, one deadline)
+        await trio.sleep(0.002)
+
+
+@asynccontextmanager
+async def following(path: Path) -> AsyncIterator[tuple[Follower, trio.Nursery]]:
+    store = Store.open(path, kind=KIND, magic=EASY.magic, version=FORMAT)
+    follower = Follower(Purse(trade(), KEY, store))
+    try:
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(follower.run)
+                yield follower, nursery
+                nursery.cancel_scope.cancel()
+    finally:
+        store.close()
+
+
+async def serving(side: FakeSide, nursery: trio.Nursery) -> trio.CancelScope:
+    """Serve the sidechain's socket until the scope returned is cancelled."""
+    scope = trio.CancelScope()
+
+    async def run(task_status: trio.TaskStatus[None]) -> None:
+        with scope:
+            path = trade().socket
+            await serve(path, side.handle, side.streams, task_status=_Quiet(task_status))
+
+    await nursery.start(run)
+    return scope
+
+
+class _Quiet:
+    """Passes `started` on without the path."""
+
+    def __init__(self, inner: trio.TaskStatus[None]) -> None:
+        self._inner = inner
+
+    def started(self, value: object = None) -> None:
+        self._inner.started()
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def coins(follower: Follower) -> dict[Outpoint, int]:
+    return {place: coin.amount for place, coin in follower.purse.wallet.coins.items()}
+
+
+def test_a_sidechain_that_goes_and_comes_back_is_followed_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            side.block(mint(10_000))
+            scope = await serving(side, nursery)
+            await follower.reach(1)
+            assert list(coins(follower).values()) == [10_000]
+            scope.cancel()
+            await until(lambda: not follower.client.connected)
+            side.block(mint(20_000, 1))
+            side.block()
+            await serving(side, nursery)
+            await follower.reach(3)
+            assert sorted(coins(follower).values()) == [10_000, 20_000]
+        async with following(tmp_path / "w") as (again, nursery):
+            assert again.purse.wallet.height == 3
+            await serving(side, nursery)
+            side.block(mint(5, 2))
+            await again.reach(4)
+            assert sorted(coins(again).values()) == [5, 10_000, 20_000]
+
+    trio.run(main)
+
+
+def test_coins_that_the_chain_itself_gives_out_are_found(tmp_path: Path) -> None:
+    """A refund stands beyond the outputs of the transaction that caused it."""
+    body = TransactionBody(1, (), (), (Action(MODULE_KINDS, b"x"),), 0, 0, b"")
+    cause = Transaction(body, (NoWitness(),))
+    place = Outpoint(cause.id, SYSTEM_OUTPUTS + 1)
+
+    async def main() -> None:
+        side = FakeSide()
+        side.coins = {place: Coin(BTM, 777, me().lock, 1, 0, 1, b"")}
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(cause)
+            await follower.reach(1)
+            assert coins(follower) == {place: 777}
+
+    trio.run(main)
+
+
+def test_payments_side_by_side_take_different_coins_and_pay_the_flat_fee(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(*(mint(10_000, number) for number in range(4)))
+            await follower.reach(1)
+            async with trio.open_nursery() as payers:
+                for _ in range(4):
+                    payers.start_soon(Spending(follower).pay, [Output(BTM, 6_000, BOB.lock)])
+            taken = [place for tx in side.pool for place in tx.body.inputs]
+            assert len(taken) == len(set(taken)) == 4
+            assert [sum(o.amount for o in tx.body.outputs) for tx in side.pool] == [9_999] * 4
+            side.block(*side.pool)
+            await follower.reach(2)
+            assert sorted(coins(follower).values()) == [3_999] * 4
+            assert not follower.purse.open
+            assert not follower.purse.wallet.reserved
+
+    trio.run(main)
+
+
+def test_a_burn_names_where_to_pay_and_where_to_refund(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(mint(10_000))
+            await follower.reach(1)
+            tx = await Spending(follower).burn(BTM, 4_000, BOB.lock)
+            (action,) = tx.body.actions
+            assert action.kind == BURN
+            burn = decode(Burn, action.body, 9_999)
+            assert (burn.destination, burn.asset, burn.amount) == (BOB.lock, BTM, 4_000)
+            assert follower.purse.wallet.place(PolicyLock(burn.refund)) is not None
+            assert sum(output.amount for output in tx.body.outputs) == 10_000 - 4_000 - 1
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("fault", ["refused", "gone"])
+def test_whatever_fails_frees_the_coins(tmp_path: Path, fault: str) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            scope = await serving(side, nursery)
+            side.block(mint(10_000))
+            await follower.reach(1)
+            side.refuse = "FeeTooLow"
+            if fault == "gone":
+                scope.cancel()
+                await until(lambda: not follower.client.connected)
+            with pytest.raises((RemoteError, Unavailable)):
+                await Spending(follower).pay([Output(BTM, 6_000, BOB.lock)])
+            assert follower.purse.wallet.balances(2)[BTM].confirmed == 10_000
+            assert not follower.purse.open
+            with pytest.raises(RemoteError) as poor:
+                await Spending(follower).pay([Output(BTM, 10_000, BOB.lock)])
+            assert (poor.value.code, poor.value.rule) == (-6, "InsufficientFunds")
+
+    trio.run(main)
+
+
+def test_a_payment_the_pool_lost_is_handed_in_again_or_given_up(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(mint(10_000))
+            await follower.reach(1)
+            tx = await Spending(follower).pay([Output(BTM, 6_000, BOB.lock)])
+            side.pool.clear()
+            side.block()
+            await until(lambda: side.pool == [tx])
+            side.refuse = "CoinMissing"
+            side.block()
+            await until(lambda: not follower.purse.open)
+            assert follower.purse.wallet.balances(2)[BTM].confirmed == 10_000
+
+    trio.run(main)
