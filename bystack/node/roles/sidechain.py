@@ -146,11 +146,8 @@ async def main(context: RoleContext) -> None:
 async def live(context: RoleContext, table: Sidechain, store: SideStore, modules: Modules) -> None:
     """The tasks of the process, and its announcement once all of them run."""
     identity, book = node_identity(table.name, context.data), stored_book(f"{context.data}/peers")
-    host, verifier, main_line = (
-        host_of(table, store.genesis, identity, book),
-        Verifier(),
-        MainLine(),
-    )
+    host, verifier = host_of(table, store.genesis, identity, book), Verifier()
+    main_line = MainLine(store.genesis)
     pooling = Pooling(store, SideRules(store, modules, wall_ms), host, verifier)
     signer = SignerLine(table.name, store) if table.validator_key else None
     application = Application(store, modules, verifier)

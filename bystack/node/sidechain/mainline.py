@@ -17,6 +17,7 @@ from bystack.node.announce import socket_of
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.primitives.codec import decode
 from bystack.sidechain.inclusion import Inclusion
+from bystack.sidechain.params import Genesis
 from bystack.sidechain.relay import Relay, RelayView
 from bystack.sidechain.relayer import Want
 from bystack.sidechain.state import StateView, SystemState
@@ -32,7 +33,8 @@ log = structlog.get_logger("relay")
 class MainLine:
     """Asks the main chain of this node."""
 
-    def __init__(self) -> None:
+    def __init__(self, genesis: Genesis) -> None:
+        self._genesis = genesis
         self.client = Reconnecting(socket_of("mainchain"))
         self.tip = b""
 
@@ -45,7 +47,7 @@ class MainLine:
 
         None if there are none. Whether they are better is the relay's own judgement.
         """
-        locator = list(_locator(RelayView(SystemState(state))))
+        locator = list(_locator(RelayView(SystemState(state)), self._genesis))
         try:
             found: list[bytes] = await self.client.call(
                 "headers", locator, HEADERS, timeout=HEADERS_SECONDS
@@ -71,17 +73,16 @@ class MainLine:
         return Inclusion(proof, (decode(HistoryProof, data, MAX_PROOF),))
 
 
-def _locator(view: RelayView) -> Iterator[bytes]:
+def _locator(view: RelayView, genesis: Genesis) -> Iterator[bytes]:
     """Relayed ids from the tip back, the steps doubling, the oldest kept one at last."""
-    height, step = view.best().header.height, 1
-    while height >= 0 and view.holds(height):
+    tip = view.best().header.height
+    oldest = max(genesis.checkpoint.header.height, tip - genesis.window + 1)
+    height, step = tip, 1
+    while height > oldest:
         yield view.at(height).id
         height -= step
         step *= 2
-    low = height
-    while not view.holds(low):
-        low += 1
-    yield view.at(low).id
+    yield view.at(oldest).id
 
 
 def _in_time(headers: Sequence[Header], latest: int) -> list[Header]:
