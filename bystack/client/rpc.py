@@ -12,6 +12,8 @@ import msgspec
 
 TIMEOUT = 60.0
 PAUSE = 0.1
+# No method, bad parameters, wrong type: asking again will not help.
+OUR_MISTAKES = (-32601, -32602, -3)
 
 T = TypeVar("T")
 
@@ -100,6 +102,8 @@ def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 60.0) ->
             if found:
                 return found
         except (RpcFailed, NodeDown, OSError) as error:
+            if isinstance(error, RpcFailed) and error.code in OUR_MISTAKES:
+                raise
             last = error
         time.sleep(PAUSE)
     raise Waited(f"{what}: not within {seconds:.0f} s" + (f" ({last})" if last else ""))

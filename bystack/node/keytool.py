@@ -74,29 +74,37 @@ def key() -> None:
 
 
 @key.command("new")
-@click.argument("kind", type=click.Choice(sorted(MAKERS)))
-@click.argument("names", nargs=-1, required=True)
+@click.argument("keys_wanted", metavar="KIND:NAME...", nargs=-1, required=True)
 @click.option("--home", required=True, type=click.Path(file_okay=False), help="The node's home.")
 @click.option("--password-file", type=click.Path(exists=True), help="Seal the keys with this.")
 @click.option("--cheap", is_flag=True, help="Cheap sealing, which only regtest accepts.")
-def new(
-    kind: str, names: tuple[str, ...], home: str, password_file: str | None, cheap: bool
-) -> None:
-    """Make key files under HOME/keys; print their public parts as JSON, by name.
+def new(keys_wanted: tuple[str, ...], home: str, password_file: str | None, cheap: bool) -> None:
+    """Make key files under HOME/keys; print their public parts as JSON, by kind and name.
 
-    KIND is `validator` or `member` (NAMES are sidechains), or `named` (NAMES as in the charter).
+    KIND is `validator` or `member` (NAME is the sidechain's), or `named` (NAME as in the charter).
+    Example: bystackd key new validator:trade member:trade named:super-1 --home ~/.bystack
     """
     _log_apart()
+    wanted = [_split(one) for one in keys_wanted]
     os.umask(0o077)
     os.makedirs(os.path.join(home, "keys"), mode=0o700, exist_ok=True)
     password = _password(password_file)
     os.chdir(home)
+    public: dict[str, dict[str, Public]] = {}
     try:
-        public = {name: MAKERS[kind](name, password, cheap) for name in names}
+        for kind, name in wanted:
+            public.setdefault(kind, {})[name] = MAKERS[kind](name, password, cheap)
     except KeyFileError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     click.echo(msgspec.json.encode(public))
+
+
+def _split(text: str) -> tuple[str, str]:
+    kind, _, name = text.partition(":")
+    if kind not in MAKERS or not name.replace("-", "").isalnum():
+        raise click.UsageError(f"{text}: expected KIND:NAME with KIND of {', '.join(MAKERS)}")
+    return kind, name
 
 
 @key.command("sign")

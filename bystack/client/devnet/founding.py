@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,6 +22,7 @@ BTM = "ff" * 32
 MATURE_BLOCKS = 120
 SPONSOR_COINS = 3
 CONFIRMATIONS = 6
+WORKERS = 4
 GOLD_SUPPLY = "1000000"
 
 T = TypeVar("T")
@@ -88,40 +90,49 @@ def found(net: Devnet, report: Reporter) -> None:
         report.step(f"vault {name}", partial(found_vault, net, name))
     for name in net.layout.sidechains:
         report.step(f"genesis {name}", partial(write_genesis, net, name))
-    for name in net.layout.sidechains:
-        report.step(f"start {name}", partial(start_sidechain, net, name))
+    report.step("sidechains", lambda: start_sidechains(net))
 
 
 def make_homes(net: Devnet) -> dict[str, Any]:
     """Homes, keys of validators, members, supers; guards and recovery keys elsewhere."""
     if (net.folder / "public.json").exists():
         return {"nodes": len(net.layout.nodes)}
+    named = dict(zip((node.name for node in net.layout.federated), files.SUPERS, strict=False))
+    makers = [
+        partial(_make_home, net.layout, node, named.get(node.name)) for node in net.layout.nodes
+    ]
+    makers += [
+        partial(_make_keys, net.folder / "towers", _wanted("named", files.TOWERS)),
+        partial(_make_keys, net.folder / "recovery", _wanted("named", files.RECOVERY)),
+    ]
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        made = list(pool.map(lambda make: make(), makers))
     public: dict[str, Any] = {"keys": {}}
-    for node in net.layout.nodes:
-        public[node.name] = _make_home(net.layout, node)
-    for name, seat in zip(files.SUPERS, net.layout.federated, strict=False):
-        public["keys"] |= _named(Path(seat.home), (name,))
-    public["keys"] |= _named(net.folder / "towers", files.TOWERS)
-    public["keys"] |= _named(net.folder / "recovery", files.RECOVERY)
+    for node, parts in zip(net.layout.nodes, made, strict=False):
+        public[node.name] = {"validators": parts["validator"], "members": parts["member"]}
+    for parts in made:
+        public["keys"] |= {name: one["key"] for name, one in parts.get("named", {}).items()}
     for node in net.layout.nodes:
         files.write_config(net.layout, node, [])
     files.write(net.folder / "public.json", msgspec.json.encode(public))
     return {"nodes": len(net.layout.nodes)}
 
 
-def _make_home(layout: Layout, node: Node) -> dict[str, Any]:
+def _wanted(kind: str, names: Iterable[str]) -> list[str]:
+    return [f"{kind}:{name}" for name in names]
+
+
+def _make_home(layout: Layout, node: Node, named: str | None) -> dict[str, Any]:
     bystackd("init", "--home", node.home, "--network", "regtest")
-    parts: dict[str, Any] = {}
-    for kind in ("validator", "member"):
-        output = bystackd("key", "new", kind, *layout.sidechains, "--home", node.home, "--cheap")
-        parts[f"{kind}s"] = msgspec.json.decode(output)
-    return parts
+    wanted = [*_wanted("validator", layout.sidechains), *_wanted("member", layout.sidechains)]
+    return _make_keys(Path(node.home), wanted + _wanted("named", [named] if named else []))
 
 
-def _named(home: Path, names: tuple[str, ...]) -> dict[str, str]:
+def _make_keys(home: Path, wanted: list[str]) -> dict[str, Any]:
     os.makedirs(home, mode=0o700, exist_ok=True)
-    output = bystackd("key", "new", "named", *names, "--home", str(home), "--cheap")
-    return {name: parts["key"] for name, parts in msgspec.json.decode(output).items()}
+    output = bystackd("key", "new", *wanted, "--home", str(home), "--cheap")
+    parts: dict[str, Any] = msgspec.json.decode(output)
+    return parts
 
 
 def start_main(net: Devnet) -> dict[str, Any]:
@@ -301,11 +312,23 @@ def genesis_spec(net: Devnet, name: str, creation: str) -> dict[str, Any]:
     }
 
 
-def start_sidechain(net: Devnet, name: str) -> dict[str, Any]:
-    """Add the sidechain to every running node; wait until all have final blocks."""
-    genesis = msgspec.json.decode((net.folder / f"genesis-{name}.json").read_bytes())
+def start_sidechains(net: Devnet) -> dict[str, Any]:
+    """Add the sidechains to every running node; wait until all have final blocks."""
+    geneses = {name: _genesis_facts(net, name) for name in net.layout.sidechains}
     for node in net.layout.nodes:
-        files.write_sidechain(net.layout, node, name, genesis["genesis"])
+        for name, facts in geneses.items():
+            files.write_sidechain(net.layout, node, name, facts["genesis"])
         processes.reload(node)
-    heights = net.each(f"{name} starts", lambda rpc: rpc.side(name, "getblockcount"), 120)
-    return {"sidechain": genesis["id"], "height": min(heights)}
+    heights = {}
+    for name in geneses:
+        heights[name] = min(net.each(f"{name} starts", partial(_height, name), 120))
+    return heights
+
+
+def _genesis_facts(net: Devnet, name: str) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.json.decode((net.folder / f"genesis-{name}.json").read_bytes())
+    return facts
+
+
+def _height(name: str, rpc: Rpc) -> int:
+    return int(rpc.side(name, "getblockcount"))
