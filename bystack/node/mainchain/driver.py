@@ -164,15 +164,17 @@ class Driver:
     async def _answer(self, request: Request) -> None:
         """The boundary of a request: a rule it breaks is its own answer, not our end."""
         try:
-            match request.work:
-                case Transaction() as tx:
-                    await self.relay.admit(tx, trio.current_time())
-                case Block() as block:
-                    await self._make(block)
+            await self._work(request.work)
         except Invalid as error:
             request.error = error
-        finally:
-            request.done.set()
+        request.done.set()  # not in a `finally`: one that ends this process gets no answer
+
+    async def _work(self, work: Transaction | Block) -> None:
+        match work:
+            case Transaction():
+                await self.relay.admit(work, trio.current_time())
+            case Block():
+                await self._make(work)
 
     async def _make(self, block: Block) -> None:
         self._refused = None

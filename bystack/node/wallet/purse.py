@@ -26,6 +26,8 @@ from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
 FORMAT = 1
 KIND = "wallet"
 KEPT_BLOCKS = 1_000
+UNSAVED_BLOCKS = 50
+"""So many blocks without anything of ours may have to be read again after a restart."""
 MAX_STATE = 1_000_000_000
 
 STATE, RECENT, OPEN = b"s", b"r", b"p"
@@ -112,7 +114,7 @@ class Purse:
         mine = {p: coin for p, coin in delta.created.items() if self.wallet.place(coin.lock)}
         self._recent.append(Block(height, id, undo_of(Delta(delta.spent, mine))))
         self._settle(transactions)
-        self._dirty = True
+        self._dirty |= bool(delta.spent or mine) or height % UNSAVED_BLOCKS == 0
 
     def disconnect(self, height: int, id: bytes) -> bool:
         """Follow a block back; False when its change is not kept: read the chain again."""
