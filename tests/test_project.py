@@ -117,6 +117,7 @@ WORDS = {"bystack.sidechain.consensus": {"bbft", "evidence"}, "bystack.federatio
 
 IRREGULAR = {
     "bystack.federation.messages.Signed": "federation_dkg_hello",
+    "bystack.federation.states.CeremonyState": "federation_greeted",
     "bystack.ledger.transactions.Approval": "witness_approval",
     "bystack.ledger.transactions.NoWitness": "witness_none",
     "bystack.ledger.transactions.Spend": "witness_spend",
