@@ -162,7 +162,9 @@ def issue_gold(net: Devnet) -> dict[str, Any]:
         asset = net[0].issueasset("GOLD", GOLD_SUPPLY, 2)["asset"]
         files.write(path, str(asset).encode())
         net.mine(1)
-    return {"asset": path.read_text()}
+    asset = path.read_text()
+    shown = wait_for("GOLD on another node", lambda: net[1].getassetinfo(asset))
+    return {"asset": asset, "issued": str(shown["issued_value"])}
 
 
 def assets_of(net: Devnet) -> dict[str, dict[str, Any]]:
@@ -238,7 +240,8 @@ def found_vault(net: Devnet, name: str) -> dict[str, Any]:
         files.write(path, msgspec.json.encode(made))
         net.mine(CONFIRMATIONS + 1)
     facts: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    return facts
+    shown = wait_for("the vault on another node", lambda: net[1].getvault(facts["vault"]))
+    return {**facts, "seq": shown["state"]["seq"]}
 
 
 def _fund_sponsors(net: Devnet, name: str) -> None:
