@@ -183,6 +183,14 @@ class Relayer:
                 break
         return tuple(fresh)
 
+    def proved_up_to(self, state: SystemState) -> int:
+        """The greatest height that lies deep enough below which every vault operation is proved."""
+        view = RelayView(state)
+        height = view.best().header.height - self._genesis.depth
+        open = {Proof.ANCHOR, Proof.PENDING}
+        behind = (want.height - 1 for want in self._all(state) if want.proof in open)
+        return min(behind, default=height)
+
     def failed(self, want: Want, state: SystemState) -> None:
         """The proof was refused or lost on its way."""
         key = (want.proof, want.outpoint)

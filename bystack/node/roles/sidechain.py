@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import partial
 
 import structlog
 import trio
 
 from bystack.mainchain.params import chain_id
 from bystack.node import files
+from bystack.node.announce import socket_of
 from bystack.node.config.tables import Sidechain
 from bystack.node.genesis_files import GenesisFileError, read_genesis
-from bystack.node.ipc import serve
+from bystack.node.ipc import connect, serve
 from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
 from bystack.node.mainchain.wire import GOSSIP, TOPIC
 from bystack.node.networks import params_of
@@ -27,6 +29,7 @@ from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc_chain import ChainMethods
+from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine
@@ -122,9 +125,19 @@ def host_of(table: Sidechain, genesis: Genesis, identity: Identity, book: PeerBo
     return Host(identity, HostConfig(genesis.id, magic, table.listen, table.peers, caps=caps), book)
 
 
-def rpc_methods(driver: Driver, reader: Reader, node_id: bytes) -> Methods:
+async def new_address(name: str) -> str:
+    """A new address of the wallet on this sidechain; raises `RemoteError`, `Unavailable`."""
+    async with connect(socket_of("wallet")) as wallet:
+        return str(await wallet.call("rpc", "getnewaddress", [], "wallet", name))
+
+
+def rpc_methods(
+    driver: Driver, reader: Reader, relaying: Relaying, name: str, node_id: bytes
+) -> Methods:
     """Every RPC method of a sidechain."""
     methods = Methods()
+    fresh = partial(new_address, name)
+    PegMethods(driver, reader, relaying, driver.main, fresh).register(methods)
     ChainMethods(driver, reader).register(methods)
     ValidatorMethods(driver, reader, node_id).register(methods)
     ModuleMethods(reader, tuple(m.name for m in driver.genesis.modules)).register(methods)
@@ -159,7 +172,7 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         await nursery.start(driver.run)
         nursery.start_soon(relaying.run)
         reader = Reader(driver, modules)
-        methods = rpc_methods(driver, reader, identity.node_id)
+        methods = rpc_methods(driver, reader, relaying, table.name, identity.node_id)
         service = Service(driver, reader, methods)
         await nursery.start(serve, context.socket, service.handle, service.streams)
         nursery.start_soon(keep_book, book, f"{context.data}/peers")

@@ -58,15 +58,19 @@ class MainLine:
         headers = _in_time([decode_header(data) for data in found], latest)
         return Relay(tuple(headers)) if headers else None
 
+    async def proof(self, transaction: bytes) -> TransactionProof | None:
+        """The Merkle proof of a transaction on the best chain. Raises as `inclusion`."""
+        data = await self.client.call("inclusion", transaction, timeout=PROOF_SECONDS)
+        return None if data is None else decode(TransactionProof, data, MAX_PROOF)
+
     async def inclusion(self, want: Want) -> Inclusion | None:
         """The proof of a transaction on the best chain; None while it has none.
 
         Raises `Unavailable`, `RemoteError`.
         """
-        data = await self.client.call("inclusion", want.transaction, timeout=PROOF_SECONDS)
-        if data is None:
+        proof = await self.proof(want.transaction)
+        if proof is None:
             return None
-        proof = decode(TransactionProof, data, MAX_PROOF)
         if want.under < 0:
             return Inclusion(proof, ())
         data = await self.client.call("history", want.height, want.under, timeout=PROOF_SECONDS)

@@ -9,13 +9,15 @@ import trio
 
 from bystack.ledger.candidates import FeeNotHigher
 from bystack.ledger.mempool import AlreadyPooled
-from bystack.mainchain.blocks import decode_block
+from bystack.mainchain.blocks import Block, decode_block
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.mainchain.signals import Signal
+from bystack.node.rpc import IN_WARMUP
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.store import SideStore
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.holdings import Holdings, Row
 from bystack.sidechain.relayer import Relayer, Want
 from bystack.sidechain.state import SystemState
 
@@ -31,6 +33,8 @@ class Relaying:
     def __init__(self, store: SideStore, pooling: Pooling, main: MainLine, changed: Signal) -> None:
         self._store, self._pooling, self._main, self._changed = store, pooling, main, changed
         self._relayer = Relayer(store.genesis)
+        self._holdings = Holdings(store.genesis)
+        self._caught_up = False
         self._moved = Signal()
         self._known: list[tuple[int, bytes]] = []
 
@@ -41,6 +45,18 @@ class Relaying:
             nursery.start_soon(self._follow)
             nursery.start_soon(self._watch)
             await self._prove()
+
+    # For others
+
+    def reserves(self, state: SystemState) -> tuple[int, dict[bytes, Row]]:
+        """The main-chain height that the law is checked at, and its terms by asset.
+
+        Raises `RemoteError` (-28) while this node's main chain does not reach that far.
+        """
+        height = self._relayer.proved_up_to(state)
+        if not self._caught_up or height > self._holdings.height:
+            raise RemoteError(IN_WARMUP, "this node's main chain is not that far yet; wait")
+        return height, self._holdings.reserves(state, height)
 
     # The main chain
 
@@ -64,16 +80,21 @@ class Relaying:
     def _take(self, item: list[Any]) -> None:
         match item:
             case ["connect", int(height), bytes(id), bytes(data)]:
-                self._forget(height)
-                self._relayer.connect(height, decode_block(data))
+                self._connect(height, decode_block(data))
                 self._known = [*self._known[-REMEMBERED:], (height, id)]
             case ["disconnect", int(height), _]:
                 self._forget(height)
                 self._relayer.disconnect(height)
+                self._holdings.disconnect(height)
             case ["tip", _, bytes(id)]:
-                self._main.tip = id
+                self._main.tip, self._caught_up = id, True
                 self._moved.notify()
                 self._pooling.waiting.notify()
+
+    def _connect(self, height: int, block: Block) -> None:
+        self._forget(height)
+        self._relayer.connect(height, block)
+        self._holdings.connect(height, block)
 
     def _forget(self, height: int) -> None:
         self._known = [place for place in self._known if place[0] < height]

@@ -1,0 +1,247 @@
+"""RPC about the pegs: addresses to deposit at, claims, where a deposit or a peg-out stands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta
+
+from bystack.ledger.transactions import (
+    DepositLock,
+    Outpoint,
+    Output,
+    Transaction,
+    decode_transaction,
+)
+from bystack.mainchain.actions import is_coinbase
+from bystack.mainchain.proofs import TransactionProof
+from bystack.node.ipc import RemoteError
+from bystack.node.rpc import Hash, Methods
+from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.forms import Forms, Json
+from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
+from bystack.node.sidechain.relaying import Relaying
+from bystack.node.sidechain.standing import pegout_state, pegout_wait, position, request_at
+from bystack.primitives.addresses import DEPOSIT, POLICY, Address, decode_address, encode_address
+from bystack.primitives.codec import U32
+from bystack.primitives.errors import Invalid
+from bystack.primitives.plain import to_plain
+from bystack.sidechain.actions import system_transaction
+from bystack.sidechain.batches import batch_of
+from bystack.sidechain.claims import DONATION, Claim, Reprove, claimed_at, deposits_in, note_for
+from bystack.sidechain.records import PegoutState, Request
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.relayer import Proof, Want, minted
+from bystack.sidechain.state import SystemState
+
+Text = Annotated[str, Meta(max_length=300)]
+NewAddress = Callable[[], Awaitable[str]]
+
+
+class Found(NamedTuple):
+    """A deposit on the main chain's best chain."""
+
+    proof: TransactionProof
+    tx: Transaction
+    place: Outpoint
+    output: Output
+
+    @property
+    def recipient(self) -> bytes:
+        """The policy root its note names; zeros for a donation."""
+        assert isinstance(self.output.lock, DepositLock)
+        return self.output.lock.note[32:]
+
+
+class PegMethods:
+    """Answers from the state, and for deposits from this node's main chain."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        reader: Reader,
+        relaying: Relaying,
+        main: MainLine,
+        new_address: NewAddress,
+    ) -> None:
+        self._driver, self._reader, self._relaying = driver, reader, relaying
+        self._genesis, self._main = driver.genesis, main
+        self._forms = Forms(driver.genesis)
+        self._new_address = new_address
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("getpeginaddress", self.address, help="Where to deposit on the main chain.")
+        add("claimpegin", self.claim, scope="wallet", help="Prove a deposit; anyone may.")
+        add("getpeginstatus", self.pegin, help="Where a deposit stands.")
+        add("getpegoutstatus", self.pegout, help="Where a peg-out stands.")
+        add("getreserves", self.reserves, help="The vault against what it stands for.")
+
+    async def address(self, recipient: Text = "") -> Json:
+        """The deposit address for a recipient here (an address; a new one of the wallet)."""
+        genesis, home = self._genesis, recipient or await self._new_address()
+        try:
+            given = decode_address(home, genesis.hrp)
+        except Invalid as error:
+            facts = {"rule": error.rule}
+            raise RemoteError(NOT_FOUND, f"Invalid address: {error}", facts) from None
+        if given.version != POLICY or given.payload == DONATION:
+            raise RemoteError(NOT_FOUND, "Invalid address: recipients are policy addresses")
+        note = note_for(genesis.id, given.payload)
+        deposit = Address(genesis.main.hrp, DEPOSIT, genesis.vault + note)
+        return {
+            "mainchain_address": encode_address(deposit),
+            "recipient": home,
+            "vault": genesis.vault.hex(),
+            "note": note.hex(),
+            "assets": [
+                {
+                    "name": asset.name,
+                    "asset": asset.asset.hex(),
+                    "minimum": asset.pegin_minimum,
+                    "confirmations": asset.confirmations,
+                }
+                for asset in genesis.assets
+            ],
+        }
+
+    # Deposits
+
+    async def _deposit(self, txid: str, vout: int | None) -> Found:
+        """The deposit meant; raises -5 where there is none on the best chain."""
+        proof = await self._main.proof(bytes.fromhex(txid))
+        if proof is None:
+            raise RemoteError(NOT_FOUND, "No such transaction on this node's main chain")
+        tx = decode_transaction(proof.transaction)
+        indexes = deposits_in(tx, self._genesis.vault, self._genesis.id)
+        if vout is None and indexes:
+            vout = indexes[0]
+        if vout is None or vout not in indexes:
+            raise RemoteError(NOT_FOUND, "This is no deposit for this sidechain")
+        return Found(proof, tx, Outpoint(tx.id, vout), tx.body.outputs[vout])
+
+    async def claim(self, txid: Hash, vout: U32 | None = None) -> str:
+        """Send the claim of a deposit (or its proof again, once orphaned); its transaction id."""
+        found = await self._deposit(txid, vout)
+        record, under = self._reader.look(lambda state: self._ground(state, found))
+        again = record is not None and bool(record.orphaned)
+        want = Want(
+            Proof.REPROVE if again else Proof.CLAIM,
+            found.place.transaction,
+            found.place.index,
+            found.proof.height,
+            under,
+        )
+        inclusion = await self._main.inclusion(want)
+        if inclusion is None:
+            raise RemoteError(NOT_FOUND, "The deposit has just left the main chain")
+        if again:
+            tx = system_transaction(Reprove(inclusion, found.place.index))
+        else:
+            output = minted(self._genesis, found.output, found.recipient)
+            tx = system_transaction(Claim(inclusion, found.place.index), (output,))
+        if tx.id not in self._driver.pooling.pool.machine:
+            await self._driver.pooling.submit(tx)
+        return tx.id.hex()
+
+    def _ground(self, state: SystemState, found: Found) -> tuple[Any, int]:
+        """Its record if claimed, and the height whose history must prove it (-1: none)."""
+        view, asset = RelayView(state), self._genesis.by_asset.get(found.output.asset)
+        if asset is None:
+            raise RemoteError(BAD_PARAMETER, "This sidechain does not take the asset")
+        height = found.proof.height
+        tip = view.best().header.height
+        older = height <= tip and not view.holds(height)
+        return claimed_at(state, found.place), tip - asset.confirmations if older else -1
+
+    async def pegin(self, txid: Hash, vout: U32 | None = None) -> Json:
+        """A deposit's state: waiting, claimable, claimed, orphaned, donation or unclaimable."""
+        found = await self._deposit(txid, vout)
+        state, wait = self._reader.look(lambda state: self._pegin_state(state, found))
+        waiting = self._driver.pooling.pool.machine.taker(("proof", found.place))
+        return {
+            "txid": txid.lower(),
+            "vout": found.place.index,
+            **self._forms.asset(found.output.asset, found.output.amount),
+            "recipient": found.recipient.hex(),
+            "state": state,
+            "height": found.proof.height,
+            "blocks_left": wait,
+            "waits_for": f"{wait} relayed headers" if wait else "",
+            "about_seconds": wait * self._genesis.main.spacing,
+            "claim": None if waiting is None else waiting.hex(),
+        }
+
+    def _pegin_state(self, state: SystemState, found: Found) -> tuple[str, int]:
+        record = claimed_at(state, found.place)
+        if record is not None:
+            return ("orphaned" if record.orphaned else "claimed"), 0
+        asset = self._genesis.by_asset.get(found.output.asset)
+        if asset is None or found.output.amount < asset.pegin_minimum:
+            return "unclaimable", 0
+        if found.recipient == DONATION:
+            return "donation", 0
+        age = self._genesis.main.maturity if is_coinbase(found.tx) else 0
+        due = found.proof.height + max(asset.confirmations, age)
+        left = max(0, due - RelayView(state).best().header.height)
+        return ("waiting" if left else "claimable"), left
+
+    # Peg-outs
+
+    def pegout(self, id: Hash) -> Json:
+        """A peg-out's state, what it waits for and about how long."""
+        key = bytes.fromhex(id)
+        return self._reader.look(lambda state: self._pegout(state, key))
+
+    def _pegout(self, state: SystemState, id: bytes) -> Json:
+        request = request_at(state, id)
+        if request is None:
+            raise RemoteError(NOT_FOUND, "No such peg-out")
+        wait = pegout_wait(self._genesis, state, request, id)
+        seconds = wait.blocks * self._genesis.main.spacing
+        return {
+            "id": id.hex(),
+            "state": pegout_state(state, request),
+            "number": request.number,
+            "destination": self._forms.address(request.destination),
+            "lock": to_plain(request.destination),
+            "burned": self._forms.asset(request.asset, request.burned),
+            "payout": self._forms.asset(request.asset, request.payout),
+            "tier": request.tier,
+            "vetoes": request.vetoes,
+            **self._place(state, request, id),
+            "waits_for": wait.reason,
+            "about_blocks": wait.blocks,
+            "about_seconds": seconds,
+        }
+
+    def _place(self, state: SystemState, request: Request, id: bytes) -> Json:
+        """In the queue, or in which batch."""
+        if request.state == PegoutState.REQUESTED:
+            return {"before": position(state, request, id), "seq": None, "batch_height": None}
+        batch = batch_of(state, request.seq)
+        height = None if batch is None else batch.height
+        return {"before": 0, "seq": request.seq, "batch_height": height}
+
+    def reserves(self) -> Json:
+        """Per asset the law's terms, in smallest units: the difference is 0."""
+        with self._reader.state() as state:
+            height, rows = self._relaying.reserves(state)
+            side = self._driver.store.height
+        names = {asset.asset: asset.name for asset in self._genesis.assets}
+        return {
+            "height": height,
+            "sidechain_height": side,
+            "holds": all(row.difference == 0 for row in rows.values()),
+            "assets": {
+                names[asset]: {
+                    **row._asdict(),
+                    "difference": row.difference,
+                    "asset": asset.hex(),
+                }
+                for asset, row in rows.items()
+            },
+        }

@@ -1,0 +1,150 @@
+"""The reserves law from public data: what the vault held at a height, and what that stands for.
+
+vault coins = circulating + pool + owed + unclaimed + surplus - deficit, per asset, over main-chain
+data at the relay's depth (federation.md, section 5). Fed with main-chain blocks from the
+checkpoint on, since the vault is created after it; the sidechain's own terms come from its state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bystack.ledger.transactions import (
+    DepositLock,
+    Lock,
+    Outpoint,
+    Output,
+    PendingLock,
+    Transaction,
+    TreasuryLock,
+)
+from bystack.mainchain.blocks import Block
+from bystack.sidechain.claims import DONATION, claimed_at
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.state import SystemState
+from bystack.sidechain.sums import sums_of
+
+NEVER = 2**63
+
+
+@dataclass
+class Held:
+    """A coin of the vault: what it is, when it came and when it went."""
+
+    output: Output
+    created: int
+    spent: int = NEVER
+
+
+class Row(NamedTuple):
+    """The law's terms for one asset."""
+
+    vault: int
+    circulating: int
+    pool: int
+    owed: int
+    unclaimed: int
+    surplus: int
+    deficit: int
+
+    @property
+    def difference(self) -> int:
+        """What the vault holds beyond what the terms explain: 0 by the law."""
+        stands_for = self.circulating + self.pool + self.owed + self.unclaimed + self.surplus
+        return self.vault - stands_for + self.deficit
+
+
+class Holdings:
+    """Every coin the vault ever held on the main chain's best chain, by the blocks seen."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self._genesis = genesis
+        self._coins: dict[Outpoint, Held] = {}
+        self.height = genesis.checkpoint.header.height
+
+    def connect(self, height: int, block: Block) -> None:
+        """A block joined the best chain."""
+        self.disconnect(height)
+        for tx in block.transactions:
+            self._spend(height, tx)
+            for index, output in enumerate(tx.body.outputs):
+                if _vault_of(output.lock) == self._genesis.vault:
+                    self._coins[Outpoint(tx.id, index)] = Held(output, height)
+        self.height = height
+
+    def _spend(self, height: int, tx: Transaction) -> None:
+        for place in tx.body.inputs:
+            if place in self._coins:
+                self._coins[place].spent = height
+
+    def disconnect(self, height: int) -> None:
+        """The blocks from a height on left the best chain."""
+        if height > self.height:
+            return
+        self._coins = {p: held for p, held in self._coins.items() if held.created < height}
+        for held in self._coins.values():
+            held.spent = NEVER if held.spent >= height else held.spent
+        self.height = height - 1
+
+    def deposits(self) -> Iterator[tuple[Outpoint, Held]]:
+        """Every deposit ever made into the vault, whoever is named, spent since or not."""
+        for place, held in self._coins.items():
+            if isinstance(held.output.lock, DepositLock):
+                yield place, held
+
+    def reserves(self, state: SystemState, height: int) -> dict[bytes, Row]:
+        """The law's terms by asset, with the vault as of a height.
+
+        `state` must have proved every vault operation up to `height`. A deposit that is counted
+        already though it lies above `height` is counted on the vault's side too.
+        """
+        vault, unclaimed, given = Counter[bytes](), Counter[bytes](), Counter[bytes]()
+        for held in self._coins.values():
+            if held.created <= height < held.spent:
+                vault[held.output.asset] += held.output.amount
+        for place, held in self.deposits():
+            asset, amount = held.output.asset, held.output.amount
+            record = claimed_at(state, place)
+            counted = record is not None and not record.orphaned
+            if held.created > height and not counted:
+                continue
+            if held.created > height:
+                vault[asset] += amount
+            if not self._claimable(held.output):
+                given[asset] += amount
+            elif not counted:
+                unclaimed[asset] += amount
+        return {
+            asset.asset: self._row(state, asset.asset, vault, unclaimed, given)
+            for asset in self._genesis.assets
+        }
+
+    def _row(
+        self, state: SystemState, asset: bytes, vault: Counter[bytes], unclaimed: Counter[bytes],
+        given: Counter[bytes],
+    ) -> Row:  # fmt: skip
+        sums = sums_of(state, asset)
+        surplus = given[asset] - min(sums.donated, sums.lost)
+        terms = (sums.circulating, sums.pool, sums.owed, unclaimed[asset], surplus, sums.deficit)
+        return Row(vault[asset], *terms)
+
+    def _claimable(self, output: Output) -> bool:
+        """Whether somebody can claim it: for this sidechain, somebody's, of a known asset."""
+        assert isinstance(output.lock, DepositLock)
+        chain, recipient = output.lock.note[:32], output.lock.note[32:]
+        asset = self._genesis.by_asset.get(output.asset)
+        if asset is None or chain != self._genesis.id or recipient == DONATION:
+            return False
+        return output.amount >= asset.pegin_minimum and output.amount % asset.unit == 0
+
+
+def _vault_of(lock: Lock) -> bytes:
+    """The vault a coin belongs to; the anchor holds nothing and does not count."""
+    match lock:
+        case DepositLock(vault) | TreasuryLock(vault) | PendingLock(vault):
+            return vault
+        case _:
+            return b""
