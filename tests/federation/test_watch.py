@@ -1,0 +1,107 @@
+"""What a signer verifies by itself: headers, and its vault's anchor spends in order."""
+
+import pytest
+
+from bystack.federation.watch import OTHERWISE
+from bystack.ledger.vault_operations import Order, operation_digest
+from bystack.mainchain.params import chain_id
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.inclusion import NotDeepEnough
+from bystack.sidechain.mirror import NotTheAnchor, NotTheCreation
+from bystack.sidechain.relay import RelayDetached, RelayNotBetter
+from tests.ledger.people import ALICE
+from tests.sidechain.world import K
+
+from .peg import LATE, Peg, pays
+
+
+@pytest.fixture
+def peg() -> Peg:
+    return Peg()
+
+
+def paid(peg: Peg, amount: int = 20):
+    """An order mined in the next block, with coins to pay it."""
+    peg.main.send(peg.main.deposit(ALICE, 5_000, pays(1).asset, b"\x01" * 64))
+    peg.main.grow(20)
+    return peg.main.send(peg.main.order([pays(amount)]))
+
+
+def test_it_starts_at_the_checkpoint_and_knows_nothing(peg: Peg) -> None:
+    assert peg.watch.tip.id == peg.genesis.checkpoint.id
+    assert peg.watch.vault is None and peg.watch.mirror is None and peg.watch.spent == {}
+    assert peg.watch.terms == peg.genesis.terms
+
+
+def test_headers_are_judged_here(peg: Peg) -> None:
+    peg.main.grow(3)
+    headers = [e.header for e in peg.main.entries[peg.genesis.checkpoint.header.height + 1 :]]
+    for bad in ([headers[1]], headers[2:]):
+        with pytest.raises(RelayDetached):
+            peg.watch.headers(bad, LATE)
+    with pytest.raises(Invalid):  # from the future, as this process's own clock says
+        peg.watch.headers(headers, headers[0].time - peg.genesis.main.tolerance - 1)
+    assert peg.watch.tip.id == peg.genesis.checkpoint.id
+    peg.watch.headers(headers, LATE)
+    assert peg.watch.tip.id == peg.main.tip.id
+    with pytest.raises(RelayNotBetter):
+        peg.watch.headers(headers[-1:], LATE)
+
+
+def test_the_creation_and_each_spend_in_order_and_only_when_buried(peg: Peg) -> None:
+    order = paid(peg)
+    peg.feed()
+    with pytest.raises(NotTheCreation):
+        peg.main.grow(K)
+        peg.feed()
+        peg.watch.anchor(peg.main.inclusion(order))
+    peg.watch.anchor(peg.main.inclusion(peg.main.created))
+    assert peg.watch.vault is not None and peg.watch.vault.seq == 0 and peg.watch.spent == {}
+    touch = peg.main.send(peg.main.touch())
+    peg.feed()
+    with pytest.raises(NotDeepEnough):
+        peg.watch.anchor(peg.main.inclusion(touch))
+    peg.main.grow(K)
+    peg.feed()
+    with pytest.raises(NotTheAnchor):
+        peg.watch.anchor(peg.main.inclusion(touch))  # out of order
+    peg.watch.anchor(peg.main.inclusion(order))
+    digest = operation_digest(
+        chain_id(peg.genesis.main), peg.genesis.vault, 0, Order(0, 0, (pays(20),))
+    )
+    assert peg.watch.spent == {0: digest}
+    peg.watch.anchor(peg.main.inclusion(touch))
+    assert peg.watch.spent == {0: digest, 1: OTHERWISE}
+    assert peg.watch.vault.seq == 2
+
+
+def test_a_reorganisation_takes_back_what_it_proved(peg: Peg) -> None:
+    peg.created()
+    peg.prove(peg.main.send(peg.main.touch()))
+    assert peg.watch.spent == {0: OTHERWISE}
+    peg.main.reorganise(K + 1)
+    peg.feed()
+    assert peg.watch.spent == {} and peg.watch.vault is not None and peg.watch.vault.seq == 0
+    peg.main.reorganise(peg.main.height - peg.genesis.checkpoint.header.height)
+    peg.feed()
+    assert peg.watch.vault is None and peg.watch.mirror is None
+
+
+def test_a_refused_branch_changes_nothing(peg: Peg) -> None:
+    peg.created()
+    before = (peg.watch.tip.id, peg.watch.mirror, dict(peg.watch.spent))
+    fork = peg.main.copy()
+    fork.reorganise(3, more=0)
+    with pytest.raises(RelayNotBetter):
+        peg.watch.headers([e.header for e in fork.entries[-3:]], LATE)
+    assert (peg.watch.tip.id, peg.watch.mirror, peg.watch.spent) == before
+
+
+def test_the_window_stays_bounded(peg: Peg) -> None:
+    small = Peg()
+    small.main.grow(2 * small.genesis.window + 50)
+    headers = [e.header for e in small.main.entries[small.genesis.checkpoint.header.height + 1 :]]
+    for start in range(0, len(headers), 400):
+        small.watch.headers(headers[start : start + 400], LATE)
+    # An entry, its height, and the tip.
+    assert len(small.watch._window._entries) <= 2 * small.genesis.window + 3
