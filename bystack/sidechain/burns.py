@@ -100,10 +100,12 @@ def tier_for(terms: Terms, asset: bytes, payout: int) -> int:
 
 
 def check_destination(genesis: Genesis, destination: Destination) -> None:
-    """Raise `DestinationInvalid` for nobody's policy and for the sidechain's own vault."""
+    """Raise `DestinationInvalid` for nobody's policy or vault and for the sidechain's own vault."""
     match destination:
         case PolicyLock(root) if root == bytes(32):
             raise DestinationInvalid(reason="no policy has the root of 32 zero bytes")
+        case DepositLock(vault, _) if vault == bytes(32):
+            raise DestinationInvalid(reason="no vault has the id of 32 zero bytes")
         case DepositLock(vault, _) if vault == genesis.vault:
             raise DestinationInvalid(reason="this is the sidechain's own vault")
 

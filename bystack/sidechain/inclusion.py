@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from bystack.ledger.transactions import Transaction
+from bystack.ledger.validation import check_transaction
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.proofs import (
@@ -58,7 +59,10 @@ class Included(NamedTuple):
 def verify_included(view: RelayView, inclusion: Inclusion, depth: int) -> Included:
     """The transaction, its block's header; raises why the proof does not hold."""
     header = _buried(view, inclusion, depth)
-    return Included(check_transaction_proof(header, inclusion.proof), header)
+    transaction = check_transaction_proof(header, inclusion.proof)
+    # Headers alone do not show that a block is valid: what its bytes show is judged here (P21).
+    check_transaction(transaction)
+    return Included(transaction, header)
 
 
 def _buried(view: RelayView, inclusion: Inclusion, depth: int) -> Header:

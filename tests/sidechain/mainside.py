@@ -51,7 +51,7 @@ from bystack.mainchain.actions import Issue, issued_asset
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry, genesis_entry
 from bystack.mainchain.history import history_nodes, prove_history
-from bystack.mainchain.params import chain_id
+from bystack.mainchain.params import Params, chain_id
 from bystack.mainchain.proofs import prove_transaction
 from bystack.mainchain.transition import decode_undo, disconnect
 from bystack.primitives import bls
@@ -109,10 +109,10 @@ def groups(demanded: Sequence[Demand]) -> tuple[Items, ...]:
 class Main(Chain):
     """The chain; who mines and sponsors is Alice, who owns GOLD is Bob."""
 
-    def __init__(self) -> None:
-        super().__init__(EASY)
+    def __init__(self, params: Params = EASY) -> None:
+        super().__init__(params)
         self.line: list[Block] = []
-        self.entries: list[Entry] = [genesis_entry(EASY)]
+        self.entries: list[Entry] = [genesis_entry(params)]
         self.nodes: dict[tuple[int, int], bytes] = {}
         self.where: dict[bytes, tuple[int, int]] = {}
         self.waiting: list[Transaction] = []
