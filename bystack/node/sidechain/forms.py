@@ -62,13 +62,17 @@ class Forms:
 
     def address(self, lock: Lock) -> str | None:
         """The address here that pays to a lock."""
+        if isinstance(lock, PolicyLock):
+            return encode_address(Address(self._genesis.hrp, POLICY, lock.root))
+        return None
+
+    def main_address(self, lock: PolicyLock | DepositLock) -> str:
+        """The main-chain address of a peg-out's destination."""
         match lock:
             case PolicyLock(root):
-                return encode_address(Address(self._genesis.hrp, POLICY, root))
+                return encode_address(Address(self._genesis.main.hrp, POLICY, root))
             case DepositLock(vault, note):
                 return encode_address(Address(self._genesis.main.hrp, DEPOSIT, vault + note))
-            case _:
-                return None
 
     def asset(self, asset: bytes, units: int) -> Json:
         """An amount of an asset."""

@@ -206,7 +206,7 @@ class PegMethods:
             "id": id.hex(),
             "state": pegout_state(state, request),
             "number": request.number,
-            "destination": self._forms.address(request.destination),
+            "destination": self._forms.main_address(request.destination),
             "lock": to_plain(request.destination),
             "burned": self._forms.asset(request.asset, request.burned),
             "payout": self._forms.asset(request.asset, request.payout),
