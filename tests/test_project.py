@@ -4,6 +4,7 @@ import ast
 import importlib
 import pkgutil
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,25 @@ def test_everything_caught_at_once_is_caught_at_a_border() -> None:
 @pytest.mark.parametrize("script", ["check", "demo", "environment", "test"])
 def test_scripts_are_sound_bash(script: str) -> None:
     subprocess.run(["bash", "-n", str(ROOT / "scripts" / script)], check=True)
+
+
+def test_without_a_fitting_python_the_scripts_say_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "dirname").symlink_to(shutil.which("dirname") or "/usr/bin/dirname")
+    script = shutil.copy(ROOT / "scripts" / "environment", tmp_path / "scripts")
+    old = tmp_path / "bin" / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        [shutil.which("bash") or "/bin/bash", "-c", f"set -e; . {script}; echo on it goes"],
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and not done.stdout
+    assert "needs Python 3.11, 3.12 or 3.13" in done.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 # --- every wire type has its bytes in a golden file -------------------------------------------
