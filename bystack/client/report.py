@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 SHOWN_ID = 16
+LONG_ID = 64
 
 
 class Steps:
@@ -35,11 +36,22 @@ class Steps:
 
     def _show(self, row: dict[str, Any], facts: dict[str, Any]) -> None:
         clock = time.monotonic() - self._started
-        told = "  ".join(f"{name} {_short(value)}" for name, value in facts.items())
+        short = {name: value for name, value in facts.items() if not isinstance(value, dict)}
+        told = "  ".join(f"{name} {_short(value)}" for name, value in short.items())
         self._console.print(
             f"[green]✓[/] {clock:6.1f} s  {row['seconds']:5.1f} s  [bold]{row['name']}[/]  {told}",
             soft_wrap=True,
         )
+        for name, value in facts.items():
+            if isinstance(value, dict):
+                self._nested(name, value)
+
+    def _nested(self, name: str, facts: dict[str, Any]) -> None:
+        """A fact with parts of its own: a line for each part."""
+        for part, value in facts.items():
+            rows = value.items() if isinstance(value, dict) else ()
+            told = "  ".join(f"{key} {_short(one)}" for key, one in rows) or _short(value)
+            self._console.print(f"{'':21}{name} {part}: {told}", soft_wrap=True)
 
     def failed(self, error: Exception) -> None:
         """Say which step ended the run, and why."""
@@ -49,5 +61,8 @@ class Steps:
 
 
 def _short(value: Any) -> str:
+    """Ids by their first digits; lists by their parts."""
+    if isinstance(value, list):
+        return " ".join(_short(one) for one in value)
     text = str(value)
-    return text[:SHOWN_ID] + "…" if len(text) >= 64 else text
+    return text[:SHOWN_ID] + "…" if len(text) >= LONG_ID else text
