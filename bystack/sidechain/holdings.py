@@ -8,7 +8,7 @@ checkpoint on, since the vault is created after it; the sidechain's own terms co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,13 +95,17 @@ class Holdings:
             if isinstance(held.output.lock, DepositLock):
                 yield place, held
 
-    def reserves(self, state: SystemState, height: int) -> dict[bytes, Row]:
+    def reserves(
+        self, state: SystemState, height: int, retired: Callable[[bytes], int]
+    ) -> dict[bytes, Row]:
         """The law's terms by asset, with the vault as of a height.
 
+        `retired` tells what was paid to nobody on the sidechain: nobody can ask for its backing.
         `state` must have proved every vault operation up to `height`. A deposit that is counted
         already though it lies above `height` is counted on the vault's side too.
         """
-        vault, unclaimed, given = Counter[bytes](), Counter[bytes](), Counter[bytes]()
+        vault, unclaimed = Counter[bytes](), Counter[bytes]()
+        given = Counter({asset: retired(asset) for asset in self._genesis.by_asset})
         for held in self._coins.values():
             if held.created <= height < held.spent:
                 vault[held.output.asset] += held.output.amount

@@ -83,14 +83,15 @@ class Application:
             lambda _, checks: verified(checks),
         )
 
-    async def finish(self, decided: Decide) -> tuple[Executed, Body] | None:
-        """Make a decided block durable; None when it was already."""
-        if decided.header.height <= self.store.height:
+    async def finish(self, decided: Decide) -> Body | None:
+        """Make a decided block durable; its body, None when it was durable already."""
+        header, body, certificate = decided.header, decided.body, decided.certificate
+        if header.height <= self.store.height:
             return None
-        executed = await self.execute(decided.header, decided.body)
-        await self.store.commit(decided.header, decided.body, decided.certificate, executed)
+        executed = await self.execute(header, body)
+        read = await self.store.commit(header, body, certificate, executed)
         self._executed.clear()
-        return executed, decode_body(decided.body)
+        return read
 
     async def _on_snapshot(self, work: Callable[[Base], T]) -> T:
         with self.store.snapshot() as snapshot:

@@ -44,6 +44,8 @@ from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.messages import read_message, write_message
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.state import SystemState
 
 INBOX: Final = 256
 MALFORMED_POINTS: Final = 50
@@ -287,11 +289,10 @@ class Driver:
     async def _decide(self, decided: engine.Decide) -> Sequence[engine.Output]:
         """Make a block durable, let the pool and the subscribers follow, go on."""
         header = decided.header
-        finished = await self.application.finish(decided)
+        body = await self.application.finish(decided)
         outputs = self.machine.handle(engine.Finalized(header.height), self.now())
-        if finished is None:
+        if body is None:
             return outputs
-        _, body = finished
         log.debug("final", height=header.height, id=header.id.hex(), view=decided.certificate.view)
         await self.pooling.tell(BlockFinal(body.transactions, header.height + 1))
         self._tell_followers(decided.certificate)
@@ -299,9 +300,15 @@ class Driver:
         return [*outputs, *self._more_work()]
 
     def _more_work(self) -> list[engine.Output]:
-        if not len(self.pooling) and self.main.relayed(self.store.header.relay_tip):
+        if not len(self.pooling) and not self._behind_main():
             return []
         return self.machine.handle(engine.WorkAvailable(), self.now())
+
+    def _behind_main(self) -> bool:
+        """Whether our main chain has more work than the relay."""
+        with self.store.snapshot() as snapshot:
+            state = SystemState(self.store.base(snapshot).state)
+            return self.main.work > RelayView(state).best().work
 
     async def _say_work(self) -> None:
         await self._perform_all(self._more_work())

@@ -36,11 +36,8 @@ class MainLine:
     def __init__(self, genesis: Genesis) -> None:
         self._genesis = genesis
         self.client = Reconnecting(socket_of("mainchain"))
-        self.tip = b""
-
-    def relayed(self, tip: bytes) -> bool:
-        """Whether a relay with this tip has all we know of the main chain."""
-        return self.tip in (b"", tip)
+        self.work = b""
+        """The work of its best chain when last heard of, 32 bytes; empty before."""
 
     async def relay(self, state: StateView, latest: int) -> Relay | None:
         """Headers the relay in `state` does not have yet, stamped `latest` (seconds) at most.

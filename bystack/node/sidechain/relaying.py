@@ -16,6 +16,7 @@ from bystack.node.rpc import IN_WARMUP
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.store import SideStore
+from bystack.node.storage import View
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.holdings import Holdings, Row
 from bystack.sidechain.relayer import Relayer, Want
@@ -48,15 +49,18 @@ class Relaying:
 
     # For others
 
-    def reserves(self, state: SystemState) -> tuple[int, dict[bytes, Row]]:
+    def reserves(self, snapshot: View) -> tuple[int, dict[bytes, Row]]:
         """The main-chain height that the law is checked at, and its terms by asset.
 
-        Raises `RemoteError` (-28) while this node's main chain does not reach that far.
+        `snapshot` is one of the store. Raises `RemoteError` (-28) while this node's main chain does not reach that far.
         """
+        state = SystemState(self._store.base(snapshot).state)
         height = self._relayer.proved_up_to(state)
         if not self._caught_up or height > self._holdings.height:
             raise RemoteError(IN_WARMUP, "this node's main chain is not that far yet; wait")
-        return height, self._holdings.reserves(state, height)
+        return height, self._holdings.reserves(
+            state, height, lambda asset: self._store.retired(asset, snapshot)
+        )
 
     # The main chain
 
@@ -75,9 +79,9 @@ class Relaying:
         locator = [list(place) for place in (*reversed(self._known), first)]
         async with self._main.client.stream("blocks", locator) as items:
             async for item in items:
-                self._take(item)
+                await self._take(item)
 
-    def _take(self, item: list[Any]) -> None:
+    async def _take(self, item: list[Any]) -> None:
         match item:
             case ["connect", int(height), bytes(id), bytes(data)]:
                 self._connect(height, decode_block(data))
@@ -86,8 +90,9 @@ class Relaying:
                 self._forget(height)
                 self._relayer.disconnect(height)
                 self._holdings.disconnect(height)
-            case ["tip", _, bytes(id)]:
-                self._main.tip, self._caught_up = id, True
+            case ["tip", *_]:
+                self._main.work = (await self._main.client.call("status"))["work"]
+                self._caught_up = True
                 self._moved.notify()
                 self._pooling.waiting.notify()
 

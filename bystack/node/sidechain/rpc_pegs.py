@@ -228,9 +228,10 @@ class PegMethods:
 
     def reserves(self) -> Json:
         """Per asset the law's terms, in smallest units: the difference is 0."""
-        with self._reader.state() as state:
-            height, rows = self._relaying.reserves(state)
-            side = self._driver.store.height
+        store = self._driver.store
+        with store.snapshot() as snapshot:
+            height, rows = self._relaying.reserves(snapshot)
+            side = store.base(snapshot).parent.height
         names = {asset.asset: asset.name for asset in self._genesis.assets}
         return {
             "height": height,
