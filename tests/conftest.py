@@ -1,8 +1,16 @@
 """How properties are searched: `ci` repeats the same examples, `dev` looks for new ones."""
 
-import os
+from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from bystack.client.devnet.network import Devnet
 
 # No deadlines: two cores shared with other tests say nothing about speed.
 settings.register_profile("dev", deadline=None)
@@ -14,3 +22,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    """The network of real processes that the process tests share; started at its first use."""
+    from tests.processes.network import running
+
+    with running(tmp_path_factory.mktemp("network")) as net:
+        yield net

@@ -1,0 +1,171 @@
+"""One whole network of real processes that several files of tests share, and looking into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bystack.client.devnet import processes
+from bystack.client.devnet.layout import Node, read_layout
+from bystack.client.devnet.network import Devnet, down, opened
+from bystack.client.rpc import NodeDown, RpcFailed, wait_for
+
+SECONDS = 240
+CHILDREN = 60.0
+
+
+class Process(NamedTuple):
+    """A running process of a node."""
+
+    role: str
+    name: str
+    pid: int
+    state: str
+
+
+def bystack(*arguments: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
+    """Run the client's command line to its end."""
+    command = [sys.executable, "-m", "bystack.client.cli.main", *arguments]
+    environment = {**os.environ, "BYSTACK_TESTING": "1"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, env=environment, check=False
+    )
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Devnet]:
+    """A network of two sidechains, brought up by the command, gone at the end whatever happens."""
+    sizes = ("--sidechains", "2", "--validators", "4", "--members", "5")
+    try:
+        done = bystack("devnet", "up", "--dir", str(folder), *sizes)
+        assert done.returncode == 0, done.stderr + done.stdout
+        yield opened(folder)
+    finally:
+        end(folder)
+
+
+def end(folder: Path) -> None:
+    """Stop every process of the network, by order and, if need be, by force."""
+    if (layout := read_layout(folder)) is None:
+        return
+    pids = [one.pid for node in layout.nodes for one in processes_of(node)]
+    try:
+        down(folder)
+    finally:
+        for pid in pids:
+            if processes.alive(pid) and str(folder) in command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def command_line(pid: int) -> str:
+    """How a process was started; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def pids_of(folder: Path) -> set[int]:
+    """Every living process whose command line names the directory."""
+    found = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {pid for pid in found if str(folder) in command_line(pid) and processes.alive(pid)}
+
+
+def processes_of(node: Node) -> list[Process]:
+    """The node's supervisor and its children, as the supervisor last said."""
+    facts = processes.facts_of(node)
+    if not processes.running(node):
+        return []
+    rows = [
+        Process(row["role"], row["name"], row["pid"], row["state"]) for row in facts["processes"]
+    ]
+    return [Process("bystackd", "", facts["pid"], "running"), *rows]
+
+
+def find(node: Node, role: str, name: str = "") -> Process | None:
+    """A process of a node that runs now."""
+    for one in processes_of(node):
+        if (one.role, one.name) == (role, name):
+            return one if one.state == "running" and processes.alive(one.pid) else None
+    return None
+
+
+def whole(node: Node) -> bool:
+    """Every process that the node is to have runs."""
+    every = processes_of(node)
+    return bool(every) and all(one.state == "running" and processes.alive(one.pid) for one in every)
+
+
+def back(node: Node, role: str, name: str, old: int) -> Process:
+    """The successor of a process that was killed, once it runs."""
+
+    def successor() -> Process | None:
+        found = find(node, role, name)
+        return found if found is not None and found.pid != old else None
+
+    return wait_for(f"{role} {name} of {node.name} comes back", successor, CHILDREN)
+
+
+def gone(pid: int) -> None:
+    """Wait until a process is no more."""
+    wait_for(f"process {pid} ends", lambda: not processes.alive(pid))
+
+
+def main_height(net: Devnet, node: Node) -> int:
+    """How far a node's main chain is."""
+    return int(net.rpcs[node.name].getblockcount())
+
+
+def side_height(net: Devnet, node: Node, chain: str) -> int:
+    """How far a node's copy of a sidechain is."""
+    return int(net.rpcs[node.name].side(chain, "getblockcount"))
+
+
+def heights(net: Devnet, node: Node) -> dict[str, int]:
+    """How far each chain of a node is; -1 where it does not answer."""
+    found = {"main": -1, **dict.fromkeys(net.layout.sidechains, -1)}
+    for chain in found:
+        path = "/" if chain == "main" else f"/sidechain/{chain}"
+        try:
+            found[chain] = int(net.rpcs[node.name].call("getblockcount", path=path))
+        except (RpcFailed, NodeDown):
+            continue
+    return found
+
+
+def best(net: Devnet) -> dict[str, int]:
+    """The greatest height of each chain on any node."""
+    every = [heights(net, node) for node in net.layout.nodes]
+    return {chain: max(one[chain] for one in every) for chain in every[0]}
+
+
+def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 90) -> None:
+    """Wait until a node's chains are at least at these heights."""
+
+    def there() -> bool:
+        now = heights(net, node)
+        return all(now[chain] >= height for chain, height in wanted.items())
+
+    wait_for(f"{node.name} reaches {wanted}", there, seconds)
+
+
+def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 90) -> None:
+    """Wait until these chains have a new block on each of these nodes."""
+    for node in nodes:
+        now = heights(net, node)
+        reach(net, node, {chain: now[chain] + 1 for chain in chains}, seconds)
+
+
+def status(net: Devnet) -> dict[str, Any]:
+    """`bystack devnet status --json`."""
+    done = bystack("devnet", "status", "--dir", str(net.folder), "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
