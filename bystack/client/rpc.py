@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 
 TIMEOUT = 60.0
 PAUSE = 0.1
+FIRST_BREATH = 1.0
 # No method, bad parameters, wrong type: asking again will not help.
 OUR_MISTAKES = (-32601, -32602, -3)
 
@@ -37,11 +39,18 @@ class Waited(Exception):
     """Something awaited did not happen in time."""
 
 
-class Rpc:
-    """One node's RPC; `path` is "/", "/sidechain/NAME" or "/federation/NAME"."""
+class NotReady(RpcFailed):
+    """The process that answers this path is not up now."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+
+class Rpc:
+    """One node's RPC; `path` is "/", "/sidechain/NAME" or "/federation/NAME".
+
+    `patience`: seconds to wait for a daemon that is just starting, as people at a shell do.
+    """
+
+    def __init__(self, home: Path, patience: float = 0) -> None:
+        self.home, self._patience = home, patience
         self._client: httpx.Client | None = None
 
     def _connect(self) -> httpx.Client:
@@ -54,6 +63,28 @@ class Rpc:
 
     def call(self, method: str, *params: Any, path: str = "/") -> Any:
         """The result; raises `RpcFailed`, or `NodeDown` when nobody answers."""
+        begun = time.monotonic()
+        while True:
+            try:
+                return self._once(method, params, path)
+            except (NodeDown, NotReady):
+                waited = time.monotonic() - begun
+                if waited > self._patience or (waited > FIRST_BREATH and not self._daemon()):
+                    raise
+                time.sleep(PAUSE)
+
+    def _daemon(self) -> bool:
+        """True if a daemon holds the home's lock."""
+        try:
+            with open(self.home / ".lock") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _once(self, method: str, params: tuple[Any, ...], path: str) -> Any:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
         try:
             if self._client is None:
@@ -72,7 +103,8 @@ class Rpc:
         except ValueError:
             raise NodeDown(f"{method}: HTTP {reply.status_code} {reply.text[:200]}") from None
         if isinstance(body, dict) and body.get("error"):
-            raise RpcFailed(method, body["error"])
+            refused = NotReady if reply.status_code == 503 else RpcFailed
+            raise refused(method, body["error"])
         return body["result"]
 
     def __getattr__(self, method: str) -> Callable[..., Any]:

@@ -13,6 +13,8 @@ import msgspec
 
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed, Waited
 
+PATIENCE = 15.0
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 home_option = click.option(
@@ -28,7 +30,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 def node(home: str) -> Rpc:
     """The node whose home this is."""
-    return Rpc(Path(home).expanduser())
+    return Rpc(Path(home).expanduser(), PATIENCE)
 
 
 def guarded(command: F) -> F:
