@@ -1,0 +1,215 @@
+"""Blocks: a validator gets from a proposer's block what the proposer got; any other is refused."""
+
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.transactions import (
+    DepositLock,
+    NoWitness,
+    Output,
+    RetireLock,
+    Transaction,
+)
+from bystack.ledger.validation import LockForbidden
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
+from bystack.primitives.merkle import merkle_root
+from bystack.primitives.multiset import EMPTY, multiset_digest, multiset_update
+from bystack.primitives.trie import EMPTY_ROOT, update
+from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
+from bystack.sidechain.state import state_root
+from bystack.sidechain.transition import (
+    BlockTooLarge,
+    FeeAsset,
+    FeeTooLow,
+    HeaderWrong,
+    apply_block,
+    coin_elements,
+)
+from tests.ledger.people import ALICE, BOB, CAROL
+from tests.sidechain.histories import History
+from tests.sidechain.mainside import GOLD, vault_chain
+from tests.sidechain.world import ASSETS, K, Side, World, asset, funded, genesis_for
+
+
+def full_block(world: World) -> list[Transaction]:
+    """A relay, a claim, a burn and a payment."""
+    paid = world.deposit(1_000)
+    world.relay(K)
+    world.main.grow(2)
+    relay = world.relay_tx()
+    assert relay is not None
+    pay = world.transact(CAROL, (Output(GOLD, 10, BOB.lock),), asset=GOLD)
+    return [relay, world.claim_tx(paid), world.burn_tx(300), pay]
+
+
+def test_proposer_and_validator_agree() -> None:
+    world = funded()
+    built = world.side.build(full_block(world), world.now)
+    assert not built.refused and built.executed.events
+    validated = world.copy().side.validate(built)
+    assert validated == built.executed
+
+
+def test_every_block_of_a_random_history_is_validated_to_the_same() -> None:
+    """The whole of a history again, on a node that only validates."""
+    for seed in range(4):
+        history = History(seed, deep=True)
+        history.run(60)
+        side = history.world.side
+        fresh = Side.begin(side.genesis, side.modules)
+        for built in side.blocks:
+            done = fresh.validate(built)
+            assert done == built.executed
+            fresh.commit(built)
+        assert (fresh.root, fresh.coins, fresh.state) == (side.root, side.coins, side.state)
+
+
+def test_the_state_root_is_that_of_state_and_coins_whatever_their_history() -> None:
+    history = History(3, deep=True)
+    history.run(60)
+    side = history.world.side
+    items = list(side.state.items())
+    Random(1).shuffle(items)
+    trie = update({}, EMPTY_ROOT, dict(items))
+    coins = list(side.coins.items())
+    Random(2).shuffle(coins)
+    digest = multiset_digest(multiset_update(EMPTY, coin_elements(dict(coins)), ()))
+    assert trie.root == side.root
+    assert side.header.state_root == state_root(trie.root, digest)
+
+
+OTHER: dict[str, Any] = {"demotions": b"\x01"}
+
+
+@pytest.mark.parametrize("field", Header.__struct_fields__)
+def test_each_field_of_the_header_is_checked_or_left_to_the_engine(field: str) -> None:
+    world = funded()
+    built = world.side.build(full_block(world), world.now)
+    value = getattr(built.header, field)
+    other = OTHER.get(field, b"\x55" * 32 if isinstance(value, bytes) else value + 1)
+    header = msgspec.structs.replace(built.header, **{field: other})
+    wrong = built._replace(header=header)
+    if field in ("proposer", "parent_certificate", "time"):
+        # Who may propose, on which certificate, at what time: the engine's and the clock's.
+        world.side.validate(wrong)
+        return
+    with pytest.raises(HeaderWrong) as caught:
+        world.side.validate(wrong)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("late", [0, -1, -500])
+def test_time_moves_on(late: int) -> None:
+    world = funded()
+    built = world.side.build([], world.now)
+    header = msgspec.structs.replace(built.header, time=world.side.header.time + late)
+    with pytest.raises(HeaderWrong) as caught:
+        world.side.validate(built._replace(header=header))
+    assert caught.value.field == "time"
+    # A proposer whose clock stands still goes on by a millisecond.
+    again = world.side.build([], world.side.header.time - 10_000)
+    assert again.header.time == world.side.header.time + 1
+
+
+def test_the_body_is_the_headers() -> None:
+    world = funded()
+    built = world.side.build(full_block(world), world.now)
+    txs = built.body.transactions
+    for other in (txs[:-1], (*txs[:2], txs[3], txs[2]), (*txs, txs[-1])):
+        with pytest.raises(Invalid):
+            world.side.validate(built._replace(body=Body(built.body.certificate, other)))
+    signed = txs[-1]
+    forged = Transaction(signed.body, (NoWitness(),) * len(signed.witnesses))
+    with pytest.raises(Invalid):
+        world.side.validate(built._replace(body=Body(b"", (*txs[:-1], forged))))
+    assert decode_header(encode(built.header)) == built.header
+    assert decode_body(encode(built.body)) == built.body
+    assert merkle_root([tx.id for tx in txs]) == built.header.transaction_root
+
+
+def test_one_bad_transaction_spoils_the_block() -> None:
+    world = funded()
+    burn = world.burn_tx(300)
+    built = world.side.build([burn], world.now)
+    before = dict(world.side.state)
+    with pytest.raises(Invalid) as caught:
+        world.side.validate(built._replace(body=Body(b"", (burn, burn))))
+    assert caught.value.rule == "CoinMissing" and world.side.state == before
+
+
+def test_a_block_has_its_size() -> None:
+    world = funded()
+    built = world.side.build([], world.now)
+    memo = world.transact(CAROL)
+    big = msgspec.structs.replace(memo, witnesses=memo.witnesses)
+    big.__dict__["size"] = 6_000_001
+    with pytest.raises(BlockTooLarge):
+        apply_block(
+            world.genesis, world.side.modules, world.side.base, built.header, Body(b"", (big,))
+        )
+    # A proposer leaves it out.
+    assert not world.side.build([big], world.now).body.transactions
+
+
+def test_fees() -> None:
+    world = funded()
+    pay = (Output(BTM, 10, BOB.lock),)
+    with pytest.raises(FeeTooLow):
+        world.block(world.transact(CAROL, pay, fee=0))
+    pool = world.sums().pool
+    world.block(world.transact(CAROL, pay, fee=7))
+    assert world.sums().pool == pool + 7 and world.sums().circulating == world.supply(BTM)
+
+
+def test_fees_are_taken_in_the_assets_the_genesis_lists() -> None:
+    main = vault_chain()
+    world = World(main, genesis_for(main, assets=(ASSETS[0], asset("GOLD", GOLD, fee=0))))
+    world.relay(K)
+    world.block(world.anchor_tx(main.created))
+    world.pegged(1_000, GOLD)
+    pay = (Output(GOLD, 10, BOB.lock),)
+    with pytest.raises(FeeAsset):
+        world.block(world.transact(CAROL, pay, asset=GOLD, fee=1))
+    with pytest.raises(FeeTooLow):
+        world.block(world.transact(CAROL, pay, asset=GOLD, fee=0))
+
+
+def test_no_vaults_lock_on_a_sidechain() -> None:
+    world = funded()
+    lock = DepositLock(world.main.vault, world.note(CAROL))
+    with pytest.raises(LockForbidden):
+        world.block(world.transact(CAROL, (Output(BTM, 10, lock),)))
+
+
+def test_what_is_retired_circulates_no_more() -> None:
+    world = funded()
+    before = world.sums().circulating
+    world.block(world.transact(CAROL, (Output(BTM, 10, RetireLock(b"bye")),)))
+    assert world.sums().circulating == before - 11 == world.supply(BTM)
+
+
+def test_duplicates_of_system_transactions_are_refused() -> None:
+    world = funded()
+    paid, lost = world.deposit(1_000), world.deposit(500)
+    world.relay(K)
+    world.block(world.claim_tx(lost))
+    world.burn(300)
+    order = world.main.send(world.order_of(0))
+    world.relay(K)
+    world.main.grow(1)
+    relay = world.relay_tx()
+    assert relay is not None
+    once = [relay, world.claim_tx(paid), world.anchor_tx(order)]
+    built = world.side.build([tx for tx in once for _ in (1, 2)], world.now)
+    refused = [error.rule for _, error in built.refused]
+    assert refused == ["RelayNotBetter", "AlreadyClaimed", "NotTheAnchor"]
+    world.side.commit(built)
+    for tx in once:
+        with pytest.raises(Invalid):
+            world.block(tx)
+    assert world.balance(ALICE) == 0
