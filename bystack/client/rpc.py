@@ -12,7 +12,7 @@ import msgspec
 
 TIMEOUT = 60.0
 PAUSE = 0.1
-FIRST_BREATH = 1.0
+FIRST_BREATH = 3.0
 # No method, bad parameters, wrong type: asking again will not help.
 OUR_MISTAKES = (-32601, -32602, -3)
 

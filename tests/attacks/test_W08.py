@@ -1,5 +1,5 @@
-"""W08 malicious proposer: swaps a destination, changes amounts, drops or reorders a request, adds an
-output of its own, pays itself as change, inflates the fee.
+"""W08 malicious proposer: swaps a destination, changes amounts, drops or reorders a request, adds
+an output of its own, pays itself as change, inflates the fee.
 
 A signer signs nothing an assembler builds: only the record that a final block of the sidechain
 holds, from which it computes the order itself. And an assembler that has the group's signature can
@@ -70,7 +70,7 @@ def ordering(true: Transaction, outputs: tuple[Output, ...]) -> TransactionBody:
 
 def test_w08_the_groups_signature_fits_no_other_order(peg: Peg) -> None:
     true = peg.main.order(USUAL[0])
-    anchor, first, second, *_ = true.body.outputs
+    _, first, second, *_ = true.body.outputs
     assert (first, second) == tuple(USUAL[0])
     for outputs in (
         (pays(20, ALICE), second),

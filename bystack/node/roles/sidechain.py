@@ -14,7 +14,7 @@ from bystack.node import files
 from bystack.node.announce import socket_of
 from bystack.node.config.tables import Sidechain
 from bystack.node.genesis_files import GenesisFileError, read_genesis
-from bystack.node.ipc import connect, serve
+from bystack.node.ipc import Reconnecting, connect, serve
 from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
 from bystack.node.mainchain.wire import GOSSIP, TOPIC
 from bystack.node.networks import params_of
@@ -32,7 +32,7 @@ from bystack.node.sidechain.rpc_chain import ChainMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
 from bystack.node.sidechain.service import Service
-from bystack.node.sidechain.signing import SignerLine
+from bystack.node.sidechain.signing import SignerLine, validator_socket
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifier import Verifier
 from bystack.p2p.gossip import payload_cap
@@ -160,9 +160,11 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
     """The tasks of the process, and its announcement once all of them run."""
     identity, book = node_identity(table.name, context.data), stored_book(f"{context.data}/peers")
     host, verifier = host_of(table, store.genesis, identity, book), Verifier()
-    main_line = MainLine(store.genesis)
+    main_line = MainLine(Reconnecting(socket_of("mainchain")), store.genesis)
     pooling = Pooling(store, SideRules(store, modules, wall_ms), host, verifier)
-    signer = SignerLine(table.name, store) if table.validator_key else None
+    signer = None
+    if table.validator_key:
+        signer = SignerLine(Reconnecting(validator_socket(table.name)), store)
     application = Application(store, modules, verifier)
     driver = Driver(application, pooling, host, main_line, wall_ms, signer)
     relaying = Relaying(store, pooling, main_line, driver.changed)

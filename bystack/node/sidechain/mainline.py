@@ -13,7 +13,6 @@ import structlog
 
 from bystack.mainchain.blocks import Header, decode_header
 from bystack.mainchain.proofs import HistoryProof, TransactionProof
-from bystack.node.announce import socket_of
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.primitives.codec import decode
 from bystack.sidechain.inclusion import Inclusion
@@ -31,11 +30,10 @@ log = structlog.get_logger("relay")
 
 
 class MainLine:
-    """Asks the main chain of this node."""
+    """Asks the main chain of this node, over a client of its socket."""
 
-    def __init__(self, genesis: Genesis) -> None:
-        self._genesis = genesis
-        self.client = Reconnecting(socket_of("mainchain"))
+    def __init__(self, client: Reconnecting, genesis: Genesis) -> None:
+        self.client, self._genesis = client, genesis
         self.work = b""
         """The work of its best chain when last heard of, 32 bytes; empty before."""
 

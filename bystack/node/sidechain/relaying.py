@@ -52,7 +52,8 @@ class Relaying:
     def reserves(self, snapshot: View) -> tuple[int, dict[bytes, Row]]:
         """The main-chain height that the law is checked at, and its terms by asset.
 
-        `snapshot` is one of the store. Raises `RemoteError` (-28) while this node's main chain does not reach that far.
+        `snapshot` is one of the store. Raises `RemoteError` (-28) while this node's main chain does
+        not reach that far.
         """
         state = SystemState(self._store.base(snapshot).state)
         height = self._relayer.proved_up_to(state)

@@ -39,12 +39,16 @@ class Admitted:
 Answer = Callable[[Signed | SignRefused], Awaitable[None]]
 
 
-class SignerLine:
-    """Asks the signer of one sidechain's validator key."""
+def validator_socket(name: str) -> str:
+    """The signer's socket for the validator key of a sidechain."""
+    return f"run/signer-validator-{name}.sock"
 
-    def __init__(self, name: str, store: SideStore) -> None:
-        self._client = Reconnecting(f"run/signer-validator-{name}.sock")
-        self._store = store
+
+class SignerLine:
+    """Asks the signer of one sidechain's validator key, over a client of its socket."""
+
+    def __init__(self, client: Reconnecting, store: SideStore) -> None:
+        self._client, self._store = client, store
         self._asked, self._requests = trio.open_memory_channel[Sign](WAITING)
 
     def ask(self, request: Sign) -> None:

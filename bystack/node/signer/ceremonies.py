@@ -134,9 +134,14 @@ class Ceremonies:
         return self._perform(*self._running.handle(event(), secrets.token_bytes(32)))
 
     def _perform(self, ceremony: Ceremony, outputs: Iterable[Output]) -> list[Sent]:
-        """Do what must be durable in order; hand the rest to the member's process."""
+        """Do what must be durable in order; hand the rest to the member's process.
+
+        Should the disk refuse, nothing runs any more: what was not durable must not be said later.
+        """
+        self._running = None
+        sent = [each for output in outputs for each in self._one(output)]
         self._running = ceremony
-        return [sent for output in outputs for sent in self._one(output)]
+        return sent
 
     def _one(self, output: Output) -> list[Sent]:
         match output:
