@@ -1,0 +1,101 @@
+"""What a node asks its signer for: recorded orders, and votes, over the homes' genesis."""
+
+from __future__ import annotations
+
+from bystack.federation.messages import PartialSignature
+from bystack.federation.shares import KeyShare
+from bystack.federation.signing import sign_partial
+from bystack.federation.warrants import OrderRequest, Warrant
+from bystack.ledger.vault_operations import Order, operation_digest
+from bystack.mainchain.params import REGTEST, chain_id
+from bystack.node.genesis_files import read_genesis
+from bystack.node.journal import Journal
+from bystack.primitives import bls
+from bystack.primitives.codec import decode, encode
+from bystack.sidechain.consensus.positions import JournalRecord, Position, SignRequest
+from bystack.sidechain.consensus.statements import COMMIT, Certificate, Step, Vote
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import BatchRecord
+from tests.federation.peg import Outbox, certified, header_of, pays, request_id
+from tests.node.signer.homes import FEDERATION, VALIDATOR, Signer
+from tests.simulation.schemes import bls_keyring
+
+ALL_BUT_OURS = (1, 2, 3)
+
+
+def genesis_of(signer: Signer) -> Genesis:
+    return read_genesis(signer.home / "sidechains/trade.genesis.toml")
+
+
+def record(genesis: Genesis, seq: int, amount: int = 20, *requests: int) -> BatchRecord:
+    ids = tuple(request_id(number) for number in requests or (seq,))
+    return BatchRecord(genesis.vault, seq, 0, (pays(amount),), ids)
+
+
+def order(genesis: Genesis, batch: BatchRecord) -> bytes:
+    """The request of a recorded order: its block and the next are final."""
+    outbox = Outbox()
+    index = outbox.add(batch)
+    header, later = header_of(genesis, 7, outbox.root), header_of(genesis, 8)
+    proofs = (certified(header, ALL_BUT_OURS), certified(later, ALL_BUT_OURS))
+    return encode(OrderRequest(batch, outbox.prove(index), header, proofs[0], later, proofs[1]))
+
+
+def sign_order(signer: Signer, batch: BatchRecord) -> list[PartialSignature]:
+    answer = signer.call(FEDERATION, "order", order(genesis_of(signer), batch))
+    return [decode(PartialSignature, partial, 1_000) for partial in answer]
+
+
+def expected(signer: Signer, batch: BatchRecord) -> list[PartialSignature]:
+    """What seat 0's two shares sign of a batch."""
+    main = chain_id(REGTEST)
+    digest = operation_digest(main, batch.vault, batch.seq, Order(batch.seq, 0, batch.outputs))
+    files = [(n, f"trade-epoch-0-share-{n}.key") for n in (1, 2)]
+    key = sign_certificate(signer).key_id
+    shares = [KeyShare(key, n, signer.key(file, "federation-share")) for n, file in files]
+    return list(sign_partial(shares, digest))
+
+
+def sign_certificate(signer: Signer):
+    from bystack.federation.messages import KeyCertificate
+
+    data = (signer.home / "data/signer/certificate-trade.bin").read_bytes()
+    return decode(KeyCertificate, data, 1 << 22)
+
+
+def warrants(signer: Signer) -> list[Warrant]:
+    """The journal as it lies on the disk; the signer must be down."""
+    with Journal.open(
+        signer.home / "data/signer/warrants-trade.journal", kind="warrants", magic=REGTEST.magic
+    ) as journal:
+        return [decode(Warrant, line, 100_000) for line in journal.records()]
+
+
+def votes(signer: Signer) -> list[JournalRecord]:
+    with Journal.open(
+        signer.home / "data/signer/votes-trade.journal", kind="votes", magic=REGTEST.magic
+    ) as journal:
+        return [decode(JournalRecord, line, 100_000) for line in journal.records()]
+
+
+def vote(height: int, step: Step = Step.COMMIT, block: bytes = b"\x0b" * 32, view: int = 0):
+    payload = block if step == Step.COMMIT else block + b"\x0d" * 32
+    return SignRequest(Position(height, view, int(step)), 0, payload, b"memory")
+
+
+def cast(signer: Signer, request: SignRequest) -> bytes:
+    """The signature of a vote, verified under the home's validator key."""
+    _, signature, digest = signer.call(VALIDATOR, "sign", encode(request))
+    genesis = genesis_of(signer)
+    assert digest == request.digest(genesis.id)
+    assert bls.verify(genesis.validators[0].key, digest, signature)
+    return bytes(signature)
+
+
+def commit_with_ours(genesis: Genesis, secret: bytes, height: int, view: int = 0) -> Certificate:
+    """A commit certificate that this home's validator signed too."""
+    header = header_of(genesis, height)
+    ring, said = bls_keyring(4), Vote(COMMIT, 0, height, view, header.id, bytes(32), 0, bytes(96))
+    digest = said.digest(genesis.id)
+    parts = [bls.sign(secret, digest), ring.sign(1, digest), ring.sign(2, digest)]
+    return Certificate(COMMIT, 0, height, view, header.id, bytes(32), b"\x07", bls.aggregate(parts))
