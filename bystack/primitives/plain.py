@@ -69,7 +69,8 @@ def _build(kind: Any, plain: Any, path: str) -> Any:
     if origin in (Union, UnionType):
         return _union(get_args(kind), plain, path)
     if isinstance(kind, type) and issubclass(kind, Wire):
-        return _wire(kind, plain, path)
+        tagged = kind.__struct_config__.tag is not None
+        return _union((kind,), plain, path) if tagged else _wire(kind, plain, path)
     return _scalar(kind, plain, path)
 
 
