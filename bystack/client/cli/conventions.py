@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,6 +15,7 @@ import msgspec
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed, Waited
 
 PATIENCE = 15.0
+WIDE = 400
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,16 +62,24 @@ def show(value: Any, *, as_json: bool) -> None:
             _table(value)
         case dict():
             for name, one in value.items():
-                click.echo(f"{name}: {one if not isinstance(one, dict | list) else _plain(one)}")
+                click.echo(f"{name}: {_plain(one)}")
         case list():
             for one in value:
-                click.echo(str(one))
+                click.echo(_plain(one))
         case _:
-            click.echo(str(value))
+            click.echo(_plain(value))
 
 
 def _plain(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    match value:
+        case float():
+            return format(Decimal(repr(value)), "f")
+        case dict():
+            return "  ".join(f"{name} {_plain(one)}" for name, one in value.items())
+        case list():
+            return " ".join(_plain(one) for one in value)
+        case _:
+            return str(value)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -80,5 +90,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
     for name in rows[0]:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(_plain(v) if isinstance(v, dict | list) else str(v) for v in row.values()))
-    Console(highlight=False).print(table)
+        table.add_row(*(_plain(value) for value in row.values()))
+    # Ids stay whole where nobody looks: a pipe has no width.
+    width = None if sys.stdout.isatty() else WIDE
+    Console(highlight=False, width=width).print(table)

@@ -246,8 +246,18 @@ def _across(
     rpc = data.get("rpc", {})
     if bool(rpc.get("tls_certificate")) != bool(rpc.get("tls_key")):
         yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
+    yield from _unbuilt(data)
     yield from _doubled_names(data, extra)
     yield from _listening(data, extra)
+
+
+def _unbuilt(data: dict[str, Any]) -> Iterator[ConfigError]:
+    """What the format has and this version does not: said at once, not by a process that fails."""
+    if data.get("mainchain", {}).get("mode") == "light":
+        yield ConfigError(FILE, "mainchain", "mode", '"light"', '"full" or "off" in this version')
+    for guard in data.get("guard", []):
+        wanted = "no guard in this version; guards sign offline with bystackd key sign"
+        yield ConfigError(FILE, "guard", "name", _shown(guard["name"]), wanted)
 
 
 def _doubled_names(

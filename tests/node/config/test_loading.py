@@ -53,12 +53,25 @@ charter = "federations/trade.charter.toml"
 """
 
 
-def test_the_example_of_the_specification_loads(tmp_path: Path) -> None:
-    config = load_config(home(tmp_path, PAGE))
+def test_the_example_of_the_specification_loads() -> None:
+    config = parse_config(PAGE)
     assert config.sidechain[0].validator_key == "keys/trade.key"
     assert config.federation[0].member_key == "keys/member.key"
     assert config.guard[0].key == "keys/tower.key"
     assert config.wallet.enabled
+
+
+UNGUARDED = PAGE[: PAGE.index("[[guard]]")]
+
+
+def test_what_this_version_cannot_do_is_refused_at_once(tmp_path: Path) -> None:
+    text = PAGE.replace('mode = "full" ', 'mode = "light"')
+    with pytest.raises(ConfigErrors) as refused:
+        load_config(home(tmp_path, text))
+    assert [(one.table, one.key) for one in refused.value.errors] == [
+        ("mainchain", "mode"),
+        ("guard", "name"),
+    ]
 
 
 def test_defaults_alone_load() -> None:
@@ -68,7 +81,7 @@ def test_defaults_alone_load() -> None:
 
 def test_sidechains_in_files_of_their_own(tmp_path: Path) -> None:
     one = 'name = "games"\ngenesis = "sidechains/games.genesis.toml"\n'
-    path = home(tmp_path, PAGE, games=one)
+    path = home(tmp_path, UNGUARDED, games=one)
     (path / "sidechains" / "trade.genesis.toml").write_text("anything = [goes")
     assert [s.name for s in load_config(path).sidechain] == ["trade", "games"]
 
