@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bystack.federation.messages import PartialSignature
+from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.shares import KeyShare
 from bystack.federation.signing import sign_partial
 from bystack.federation.warrants import OrderRequest, Warrant
@@ -50,15 +50,16 @@ def expected(signer: Signer, batch: BatchRecord) -> list[PartialSignature]:
     """What seat 0's two shares sign of a batch."""
     main = chain_id(REGTEST)
     digest = operation_digest(main, batch.vault, batch.seq, Order(batch.seq, 0, batch.outputs))
+    return list(sign_partial(shares_of(signer), digest))
+
+
+def shares_of(signer: Signer) -> list[KeyShare]:
+    key = certificate_of(signer).key_id
     files = [(n, f"trade-epoch-0-share-{n}.key") for n in (1, 2)]
-    key = sign_certificate(signer).key_id
-    shares = [KeyShare(key, n, signer.key(file, "federation-share")) for n, file in files]
-    return list(sign_partial(shares, digest))
+    return [KeyShare(key, n, signer.key(file, "federation-share")) for n, file in files]
 
 
-def sign_certificate(signer: Signer):
-    from bystack.federation.messages import KeyCertificate
-
+def certificate_of(signer: Signer) -> KeyCertificate:
     data = (signer.home / "data/signer/certificate-trade.bin").read_bytes()
     return decode(KeyCertificate, data, 1 << 22)
 

@@ -142,12 +142,16 @@ class Signer:
         except* RemoteError as group:
             raise group.exceptions[0] from None
         except* Exception:
-            with trio.move_on_after(2):
-                while self.process.poll() is None:
-                    await trio.sleep(0.01)
-            if self.process.poll() is None:
-                raise
-            raise dead from None
+            if await trio.to_thread.run_sync(self._dead):
+                raise dead from None
+            raise
+
+    def _dead(self) -> bool:
+        assert self.process is not None
+        try:
+            return self.process.wait(2) != 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def key(self, file: str, kind: str) -> bytes:
         return read_key(self.home / "keys" / file, kind, cheap=True)
@@ -201,7 +205,7 @@ def _roster(made: dict[str, Any]) -> dict[str, Any]:
 
 
 class Others:
-    """Seats 1 to 4: their ceremonies, and the bytes on their way."""
+    """The other seats: their ceremonies, and the bytes on their way."""
 
     def __init__(self, session: Session) -> None:
         self.machines: dict[int, Ceremony] = {}
@@ -211,7 +215,7 @@ class Others:
         self.heard: dict[int, set[bytes]] = {}
         """What seat 0 said in each round, by digest: one each, or it equivocated."""
         self.rolls = 0
-        for seat in range(1, 5):
+        for seat in range(1, session.size):
             self._take(seat, Ceremony.begin(session, secret(seat), self._roll()))
 
     def _roll(self) -> bytes:

@@ -1,0 +1,193 @@
+"""The vote journal's owner: what is signed is on disk first; a journal that lost votes is no more."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import trio
+
+from bystack.mainchain.params import REGTEST
+from bystack.node.journal import Journal, JournalBroken, JournalLocked
+from bystack.node.signer.votes import JournalOld, MethodUnknown, Voter
+from bystack.primitives import bls
+from bystack.primitives.codec import Malformed, decode, encode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.consensus.positions import (
+    GoingBack,
+    JournalRecord,
+    SignedBefore,
+    SignRequest,
+)
+from bystack.sidechain.consensus.statements import PREPARE, Step
+from bystack.sidechain.params import Genesis
+from tests.federation.peg import certified, header_of
+from tests.node.signer.asked import commit_with_ours, vote
+from tests.sidechain.world import genesis_for, vault_chain
+from tests.simulation.schemes import bls_keyring
+
+SECRET = bls.key_gen(b"simulated validator %d" % 0 + bytes(32))
+
+
+@pytest.fixture(scope="module")
+def genesis() -> Genesis:
+    return genesis_for(vault_chain(), validators=bls_keyring(4).validators.validators)
+
+
+class Desk:
+    """A voter over a journal on disk."""
+
+    def __init__(self, folder: Path, genesis: Genesis) -> None:
+        self.path, self.genesis = folder / "votes.journal", genesis
+        self.open()
+
+    def open(self) -> None:
+        self.journal = Journal.open(self.path, kind="votes", magic=REGTEST.magic)
+        self.voter = Voter(SECRET, self.genesis, self.journal)
+
+    def reopen(self) -> None:
+        self.journal.close()
+        self.open()
+
+    def ask(self, method: str, *params: object) -> object:
+        return trio.run(self.voter.handle, method, params)
+
+    def sign(self, request: SignRequest) -> bytes:
+        _, signature, digest = self.ask("sign", encode(request))  # type: ignore[misc]
+        assert bls.verify(bls.sk_to_pk(SECRET), digest, signature)
+        return bytes(signature)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, genesis: Genesis):
+    desk = Desk(tmp_path, genesis)
+    yield desk
+    desk.journal.close()
+
+
+def test_positions_only_grow_and_a_repetition_gives_the_same_bytes(desk: Desk) -> None:
+    assert desk.ask("last") is None and desk.ask("key") == bls.sk_to_pk(SECRET)
+    prepare, commit = vote(5, Step.PREPARE), vote(5)
+    for request in (prepare, commit):
+        first = desk.sign(request)
+        assert desk.sign(request) == first
+        desk.reopen()
+        assert desk.sign(request) == first
+    with pytest.raises(GoingBack):
+        desk.sign(prepare)
+    with pytest.raises(SignedBefore):
+        desk.sign(vote(5, block=b"\x0c" * 32))
+    assert decode(JournalRecord, desk.ask("last"), 1_000).position == commit.position
+    assert len(desk.journal) == 2
+
+
+def test_the_memory_of_the_machine_is_found_again(desk: Desk) -> None:
+    desk.sign(vote(5))
+    desk.reopen()
+    assert decode(JournalRecord, desk.ask("last"), 1_000).high_qc == b"memory"
+
+
+def test_a_refusing_disk_releases_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bystack.node.files.write_all", full)
+        with pytest.raises(JournalBroken):
+            desk.sign(vote(5))
+    with pytest.raises(JournalBroken):
+        desk.sign(vote(6))
+    assert desk.ask("last") is None
+    desk.reopen()
+    desk.sign(vote(5, block=b"\x0c" * 32))
+
+
+@pytest.mark.parametrize("lost", ["deleted", "restored"])
+def test_a_journal_older_than_the_chain_is_refused(desk: Desk, lost: str) -> None:
+    desk.sign(vote(3))
+    copy = desk.path.with_suffix(".backup")
+    shutil.copy(desk.path, copy)
+    desk.sign(vote(4))
+    desk.journal.close()
+    desk.path.unlink()
+    if lost == "restored":
+        shutil.copy(copy, desk.path)
+    desk.open()
+    shown = encode(commit_with_ours(desk.genesis, SECRET, 4))
+    with pytest.raises(JournalOld) as refused:
+        desk.ask("ready", shown)
+    assert refused.value.rule == "JournalOld"
+    # And it stays refused: the vote shown need not be the only one that was lost.
+    for request in (vote(4, block=b"\x0c" * 32), vote(5), vote(900)):
+        with pytest.raises(JournalOld):
+            desk.sign(request)
+    with pytest.raises(JournalOld):
+        desk.ask("ready", encode(commit_with_ours(desk.genesis, SECRET, 3)))
+    assert len(desk.journal) == (1 if lost == "restored" else 0)
+
+
+def test_a_lost_vote_of_a_later_view_of_the_same_height_counts(desk: Desk) -> None:
+    desk.sign(vote(4, Step.PREPARE, view=1))
+    with pytest.raises(JournalOld):
+        desk.ask("ready", encode(commit_with_ours(desk.genesis, SECRET, 4, view=1)))
+
+
+def test_what_the_journal_holds_or_others_signed_is_no_reason(desk: Desk) -> None:
+    desk.sign(vote(4, view=2))
+    for height, view in ((4, 2), (4, 1), (3, 9)):
+        shown = encode(commit_with_ours(desk.genesis, SECRET, height, view))
+        assert desk.ask("ready", shown) is True
+    others = encode(certified(header_of(desk.genesis, 90), (1, 2, 3)))
+    assert desk.ask("ready", others) is True
+    desk.sign(vote(5))
+
+
+@pytest.mark.parametrize("signers", [(0, 1), (0, 0, 1, 1)])
+def test_an_unverified_certificate_stops_nobody(desk: Desk, signers: tuple[int, ...]) -> None:
+    """Otherwise the node, or whoever feeds it, could silence the key."""
+    for kind in (PREPARE, 2):
+        with pytest.raises(Invalid, match="CertificateQuorum"):
+            desk.ask("ready", encode(certified(header_of(desk.genesis, 9), signers, kind=kind)))
+    desk.sign(vote(1))
+
+
+def test_two_signers_on_one_journal_are_refused(desk: Desk, genesis: Genesis) -> None:
+    with pytest.raises(JournalLocked):
+        Desk(desk.path.parent, genesis)
+    desk.sign(vote(1))
+
+
+def test_calls_are_answered_one_at_a_time(desk: Desk) -> None:
+    """Two tasks of the node race for one position: one block is signed, the other refused."""
+    found: list[object] = []
+
+    async def ask(request: SignRequest) -> None:
+        try:
+            found.append((await desk.voter.handle("sign", [encode(request)]))[2])
+        except SignedBefore as error:
+            found.append(error.rule)
+
+    async def race() -> None:
+        async with trio.open_nursery() as nursery:
+            for n in range(6):
+                nursery.start_soon(ask, vote(5, block=bytes([n]) * 32))
+
+    trio.run(race)
+    assert found.count("SignedBefore") == 5 and len(desk.journal) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "rule"),
+    [
+        ("sign", [b""], Malformed),
+        ("sign", [b"\xff" * 50], Malformed),
+        ("sign", [], MethodUnknown),
+        ("sign", [1], MethodUnknown),
+        ("ready", [b"\x90"], Malformed),
+        ("export", [], MethodUnknown),
+    ],
+)
+def test_what_is_no_call_is_refused(desk: Desk, method: str, params: list, rule: type) -> None:
+    with pytest.raises(rule):
+        desk.ask(method, *params)
