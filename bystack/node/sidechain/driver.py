@@ -290,6 +290,7 @@ class Driver:
         """Make a block durable, let the pool and the subscribers follow, go on."""
         header = decided.header
         body = await self.application.finish(decided)
+        self._timers.passed(header.height)
         outputs = self.machine.handle(engine.Finalized(header.height), self.now())
         if body is None:
             return outputs

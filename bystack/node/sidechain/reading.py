@@ -117,16 +117,16 @@ class Reader:
         return found, decode_body(found.body)
 
     def confirmations(self, header: Header) -> int:
-        """1 for the last block: final all the same."""
-        return self._store.height - header.height + 1
+        """1 for the last block, final all the same; also while its commit is just returning."""
+        return max(1, self._store.height - header.height + 1)
 
     def transaction(self, id: bytes) -> Found:
         """A transaction of the pool or the chain; raises -5."""
-        waiting = self._driver.pooling.pool.get(id)
-        if waiting is not None:
-            return Found(waiting, None)
         place = self._store.find(id)
-        if place is None:
+        if place is not None:  # the pool hears of a final block only after the store
+            header = self.header_at(place.height)
+            return Found(self._store.body_at(place.height).transactions[place.position], header)
+        waiting = self._driver.pooling.pool.get(id)
+        if waiting is None:
             raise RemoteError(NOT_FOUND, "No such mempool or blockchain transaction")
-        header = self.header_at(place.height)
-        return Found(self._store.body_at(place.height).transactions[place.position], header)
+        return Found(waiting, None)

@@ -26,6 +26,10 @@ class Timers:
         """Forget all of them."""
         self._due.clear()
 
+    def passed(self, height: int) -> None:
+        """A height is final: its timers mean nothing any more."""
+        self._due = {timer: at for timer, at in self._due.items() if timer.height > height}
+
     async def run(self, fire: Callable[[Timer], Awaitable[None]]) -> None:
         """Call `fire` for each timer as it is due, until cancelled."""
         while True:

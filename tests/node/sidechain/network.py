@@ -33,7 +33,7 @@ from bystack.node.sidechain.signing import SignerLine
 from bystack.node.sidechain.store import SideStore
 from bystack.node.signer.votes import Voter
 from bystack.node.verifier import Verifier
-from bystack.p2p.host import Class, Host
+from bystack.p2p.host import Host
 from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid

@@ -1,0 +1,212 @@
+"""A coin's way through four nodes: deposit, claim, payment, burn, batch, order, settlement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.signing import Signing
+from bystack.ledger.transactions import (
+    Action,
+    DepositLock,
+    NoWitness,
+    Output,
+    RetireLock,
+    Transaction,
+    TransactionBody,
+)
+from bystack.node.ipc import RemoteError
+from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
+from bystack.primitives.codec import encode
+from bystack.sidechain.actions import encode_action
+from bystack.sidechain.batches import batch_of
+from bystack.sidechain.claims import note_for
+from bystack.sidechain.records import pegout_id
+from bystack.sidechain.state import SystemState
+from tests.ledger.people import ALICE, BOB, CAROL, Person
+from tests.node.sidechain.network import Network, Node, running, until
+from tests.sidechain.world import K, burn_action
+
+
+def coins(node: Node, owner: Person) -> list[Any]:
+    return [(p, c) for p, c in node.store.coins.all() if c.lock == owner.lock]
+
+
+def balance(node: Node, owner: Person) -> int:
+    return sum(coin.amount for _, coin in coins(node, owner))
+
+
+def transact(
+    node: Node, owner: Person, outputs: tuple[Output, ...] = (), actions: tuple[Action, ...] = (),
+    destroyed: int = 0, fee: int = 1,
+) -> Transaction:  # fmt: skip
+    owned = coins(node, owner)
+    rest = sum(c.amount for _, c in owned) - sum(o.amount for o in outputs) - destroyed - fee
+    change = (Output(BTM, rest, owner.lock),) if rest else ()
+    inputs = tuple(place for place, _ in owned)
+    body = TransactionBody(1, inputs, (*outputs, *change), actions, 0, 0, b"")
+    signing = Signing(node.driver.genesis.id, body, owned)
+    spends = tuple(owner.spend(signing, index) for index in range(len(owned)))
+    return Transaction(body, spends + (NoWitness(),) * len(actions))
+
+
+def deposit(net: Network, amount: int, to: Person) -> Transaction:
+    note = note_for(net.genesis.id, to.lock.root)
+    paid = net.main.chain.send(net.main.chain.deposit(ALICE, amount, BTM, note))
+    net.main.moved.notify()
+    return paid
+
+
+async def pegged(net: Network, amount: int, to: Person = CAROL) -> Transaction:
+    """A deposit that the nodes' own relaying has claimed."""
+    paid = deposit(net, amount, to)
+    net.grow(K)
+    await until(lambda: all(coins(node, to) for node in net.nodes.values()))
+    return paid
+
+
+async def holds(net: Network) -> dict[str, Any]:
+    """The reserves as every node reckons them."""
+    found = [(await node.rpc("getreserves")) for node in net.nodes.values()]
+    assert all(one["holds"] for one in found)
+    row: dict[str, Any] = found[0]["assets"]["BTM"]
+    return row
+
+
+def test_a_coins_way_in_and_out(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            await in_and_out(net)
+
+    trio.run(main)
+
+
+async def in_and_out(net: Network) -> None:
+    one, other = net.nodes[0], net.nodes[3]
+    paid = await pegged(net, 1000)
+    assert balance(other, CAROL) == 990  # 100 basis points
+    status = await one.rpc("getpeginstatus", paid.id.hex())
+    assert (status["state"], status["blocks_left"]) == ("claimed", 0)
+    row = await holds(net)
+    assert (row["vault"], row["circulating"], row["pool"], row["unclaimed"]) == (1000, 990, 10, 0)
+
+    payment = transact(one, CAROL, (Output(BTM, 300, BOB.lock),))
+    await one.service.submit(encode(payment))
+    await until(lambda: balance(other, BOB) == 300)
+    shown = await other.rpc("getrawtransaction", payment.id.hex(), True)
+    assert shown["confirmations"] >= 1 and shown["vout"][0]["units"] == 300
+
+    burn = encode_action(burn_action(200, BTM, BOB.lock, CAROL.lock.root))
+    tx = transact(other, CAROL, (), (burn,), destroyed=200)
+    assert await other.rpc("sendrawtransaction", encode(tx).hex()) == tx.id.hex()
+    id = pegout_id(net.genesis.id, tx.id, 0)
+    net.grow(6)  # the bucket fills
+    await until(lambda: state_of(net, id) == {"batched"})
+    (seq,) = (await one.rpc("getsidechaininfo"))["open_batches"]
+    with one.store.snapshot() as snapshot:
+        batch = batch_of(SystemState(one.store.base(snapshot).state), seq)
+    assert batch is not None
+    proof = one.service._read("record", [batch.leaf, batch.height])
+    assert proof and one.store.leaves_at(batch.height) == batch.leaf + 1
+    net.main.chain.send(net.main.chain.order(batch.record.outputs, batch.record.tier))
+    await holds(net)
+    net.grow(K)
+    await until(lambda: state_of(net, id) == {"settled"})
+    row = await holds(net)
+    payout = batch.record.outputs[0].amount
+    assert (row["vault"], row["owed"]) == (1000 - payout, 0)
+
+
+def state_of(net: Network, id: bytes) -> set[str]:
+    try:
+        found = [node.methods._methods["getpegoutstatus"].function for node in net.nodes.values()]
+        return {status(id.hex())["state"] for status in found}
+    except RemoteError:
+        return set()
+
+
+def test_what_a_deposit_waits_for_and_who_may_claim(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, nodes=4) as net:
+            node = net.nodes[0]
+            with pytest.raises(RemoteError):
+                await node.rpc("getpeginstatus", "00" * 32)
+            net.grow(1)
+            paid = deposit(net, 400, CAROL)
+            tip = net.main.chain.tip.id
+            await until(lambda: node.store.header.relay_tip == tip)
+            status = await node.rpc("getpeginstatus", paid.id.hex())
+            assert (status["state"], status["blocks_left"]) == ("waiting", K)
+            assert status["about_seconds"] == K * net.genesis.main.spacing
+            with pytest.raises(Exception, match="Fewer headers"):
+                await node.rpc("claimpegin", paid.id.hex())
+
+    trio.run(main)
+
+
+def test_retired_coins_are_surplus(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            await pegged(net, 1000)
+            node = net.nodes[1]
+            await node.service.submit(
+                encode(transact(node, CAROL, (Output(BTM, 90, RetireLock(b"")),)))
+            )
+            await until(lambda: balance(node, CAROL) == 899)
+            await net.reach(node.store.height)
+            row = await holds(net)
+            assert (row["surplus"], row["circulating"]) == (90, 899)
+
+    trio.run(main)
+
+
+def test_addresses_to_deposit_at(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, nodes=1) as net:
+            node, genesis = net.nodes[0], net.genesis
+            home = encode_address(Address(genesis.hrp, POLICY, CAROL.lock.root))
+            given = await node.rpc("getpeginaddress", home)
+            address = decode_address(given["mainchain_address"], genesis.main.hrp)
+            lock = DepositLock(address.payload[:32], address.payload[32:])
+            assert lock == DepositLock(genesis.vault, note_for(genesis.id, CAROL.lock.root))
+            foreign = encode_address(Address(genesis.main.hrp, POLICY, CAROL.lock.root))
+            for wrong in (foreign, "nonsense", encode_address(Address(genesis.hrp, 0, bytes(32)))):
+                with pytest.raises(RemoteError):
+                    await node.rpc("getpeginaddress", wrong)
+
+    trio.run(main)
+
+
+def test_a_reorganised_deposit_is_orphaned_and_proved_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            paid, chain = await pegged(net, 1000), net.main.chain
+            node = net.nodes[2]
+            await until(lambda: chain.tip.id == node.store.header.relay_tip)
+            depth = chain.height - chain.where[paid.id][0] + 1
+            chain.reorganise(depth, more=2)
+            net.main.moved.notify()
+            await until(lambda: "ORPHANED" in stops(node))
+            row = (await node.rpc("getreserves"))["assets"]["BTM"]
+            assert (row["deficit"], row["difference"]) == (1000, 0)
+            chain.send(paid)
+            net.grow(K)
+            await until(lambda: proved_again(node, paid))
+            row = (await node.rpc("getreserves"))["assets"]["BTM"]
+            assert (row["deficit"], row["circulating"], row["difference"]) == (0, 990, 0)
+
+    trio.run(main)
+
+
+def stops(node: Node) -> list[str]:
+    found: list[str] = node.methods._methods["getsidechaininfo"].function()["stops"]
+    return found
+
+
+def proved_again(node: Node, paid: Transaction) -> bool:
+    events = (node.store.events_at(height) for height in range(node.store.height + 1))
+    return any(name == "reproved" for block in events for name, _ in block)
