@@ -74,6 +74,7 @@ class Signer:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.errors = home / f"logs/signer-{os.urandom(4).hex()}.err"
         self.process: subprocess.Popen[bytes] | None = None
         self.answers: list[str] = []
         """What it said, results and errors, to be searched for secrets."""
@@ -87,7 +88,7 @@ class Signer:
                 "BYSTACK_FAILPOINT_MARK": str(self.mark),
             }
         argv = [*PYTHON, "bystack.node.roles.signer", "--home", str(self.home)]
-        with (self.home / "logs/signer.err").open("ab") as errors:
+        with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(argv, env=environment, stderr=errors)
         if ready:
             until(lambda: self.announced() == self.process.pid or self.process.poll() is not None)
@@ -99,7 +100,7 @@ class Signer:
 
     @property
     def log(self) -> str:
-        return (self.home / "logs/signer.err").read_text()
+        return self.errors.read_text()
 
     def announced(self) -> int:
         try:
@@ -322,7 +323,9 @@ def write_genesis(home: Path, certificate: KeyCertificate, name: str = "trade") 
 
 
 def _no_sockets(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name.endswith((".sock", "failpoint-mark", "signer.json"))]
+    return [
+        name for name in names if name.endswith((".sock", "failpoint-mark", "signer.json", ".err"))
+    ]
 
 
 @contextmanager

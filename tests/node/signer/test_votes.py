@@ -1,4 +1,4 @@
-"""The vote journal's owner: what is signed is on disk first; a journal that lost votes is no more."""
+"""The vote journal's owner: on disk before it is released; a journal that lost votes is over."""
 
 from __future__ import annotations
 
