@@ -156,8 +156,7 @@ def test_retired_coins_are_surplus(tmp_path: Path) -> None:
             await node.service.submit(
                 encode(transact(node, CAROL, (Output(BTM, 90, RetireLock(b"")),)))
             )
-            await until(lambda: balance(node, CAROL) == 899)
-            await net.reach(node.store.height)
+            await until(lambda: {balance(one, CAROL) for one in net.nodes.values()} == {899})
             row = await holds(net)
             assert (row["surplus"], row["circulating"]) == (90, 899)
 
