@@ -23,9 +23,10 @@ here; a process killed at any instruction finds the last complete block.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, RetireLock, Transaction
@@ -35,6 +36,7 @@ from bystack.node.storage import Snapshot, Store, StoreCorrupt, View
 from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.mountain import EMPTY_PEAKS, MountainProof, Peaks, append, mountain_prove
+from bystack.primitives.multiset import SIZE
 from bystack.primitives.trie import TrieProof, prove
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.evidence import AnyEvidence
@@ -67,7 +69,7 @@ class Tip(Wire):
 
     height: U63
     system_root: Bytes32
-    multiset: bytes
+    multiset: Annotated[bytes, Meta(min_length=SIZE, max_length=SIZE)]
 
 
 class Place(NamedTuple):

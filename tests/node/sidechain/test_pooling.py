@@ -1,0 +1,193 @@
+"""What waits on a sidechain: free proofs once each, fees in any asset, stale ones put out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+import trio
+import trio.testing
+
+from bystack.ledger.candidates import FeeNotHigher
+from bystack.ledger.mempool import AlreadyPooled
+from bystack.ledger.transactions import Outpoint
+from bystack.node.sidechain.admission import SideRules
+from bystack.node.sidechain.modules import modules_of
+from bystack.node.sidechain.pooling import INBOX, ROOM, BlockFinal, Pooling, Useless
+from bystack.node.sidechain.store import SideStore
+from bystack.node.verifier import Verifier
+from bystack.p2p.host import Host
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.claims import AlreadyClaimed
+from bystack.sidechain.inclusion import NotDeepEnough
+from bystack.sidechain.stops import PegsPaused
+from bystack.sidechain.transition import FeeTooLow
+from tests.ledger.people import CAROL
+from tests.node.sidechain.network import Wire, until
+from tests.node.sidechain.test_store import follow
+from tests.sidechain.world import K, World, ready
+
+
+class Stage:
+    def __init__(self, path: Path, world: World) -> None:
+        self.world = world
+        modules = modules_of(world.genesis)
+        self.store = SideStore.open(str(path), world.genesis, modules)
+        rules = SideRules(self.store, modules, lambda: world.now)
+        self.host = Wire(1)
+        host = cast(Host, self.host)
+        self.pooling = Pooling(self.store, rules, host, Verifier(1))
+
+    async def settle(self) -> None:
+        """Commit the world's new blocks and tell the pool of each."""
+        height = self.store.height
+        await follow(self.store, self.world)
+        for built in self.world.side.blocks[height:]:
+            done = BlockFinal(built.body.transactions, built.header.height + 1)
+            await self.pooling.tell(done)
+        await until(lambda: self.pooling.pool.machine.height == self.store.height + 1)
+        await until(lambda: not self.pooling._inbox.statistics().current_buffer_used)
+        await trio.testing.wait_all_tasks_blocked()
+
+
+@asynccontextmanager
+async def pooling(path: Path, world: World) -> AsyncIterator[Stage]:
+    stage = Stage(path, world)
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stage.pooling.run)
+            await stage.settle()
+            yield stage
+            nursery.cancel_scope.cancel()
+    stage.store.close()
+
+
+def test_a_claim_waits_once_and_goes_first(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        world.pegged(900)
+        first, second = world.deposit(50), world.deposit(60)
+        world.relay(K)
+        async with pooling(tmp_path, world) as stage:
+            payment = world.transact(CAROL, fee=500)
+            await stage.pooling.submit(payment)
+            claim = world.claim_tx(first)
+            await stage.pooling.submit(claim)
+            with pytest.raises(AlreadyPooled):
+                await stage.pooling.submit(claim)
+            # The same deposit by another proof: one waits at most, and none outbids another.
+            other = world.claim_of(world.main.inclusion(first, world.relayed - K), first)
+            assert other.id != claim.id
+            with pytest.raises(FeeNotHigher):
+                await stage.pooling.submit(other)
+            await stage.pooling.submit(world.claim_tx(second))
+            assert stage.pooling.proving() == {Outpoint(first.id, 0), Outpoint(second.id, 0)}
+            assert stage.pooling.candidates()[-1] == payment
+            assert len(stage.pooling) == 3
+
+    trio.run(main)
+
+
+def test_what_a_block_claims_no_longer_waits(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        paid, later = world.deposit(50), world.deposit(60)
+        world.relay(K)
+        async with pooling(tmp_path, world) as stage:
+            await stage.pooling.submit(world.claim_tx(paid))
+            await stage.pooling.submit(world.claim_tx(later))
+            world.block(world.claim_of(world.main.inclusion(paid, world.relayed - K), paid))
+            await stage.settle()
+            assert stage.pooling.proving() == {Outpoint(later.id, 0)}
+            with pytest.raises(AlreadyClaimed):
+                await stage.pooling.submit(world.claim_tx(paid))
+
+    trio.run(main)
+
+
+def test_what_has_become_impossible_is_put_out(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        world.pegged(900)
+        paid = world.deposit(50)
+        world.relay(K)
+        async with pooling(tmp_path, world) as stage:
+            await stage.pooling.submit(world.claim_tx(paid))
+            await stage.pooling.submit(world.burn_tx(100))
+            assert len(stage.pooling) == 2
+            # A reorganisation deeper than K stops the pegs; the burn and the claim go.
+            world.main.reorganise(K + 1)
+            world.relay()
+            assert world.stops
+            await stage.settle()
+            assert len(stage.pooling) == 0
+            with pytest.raises(PegsPaused):
+                await stage.pooling.submit(world.burn_tx(100))
+
+    trio.run(main)
+
+
+def test_refusals_name_the_rule(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        world.pegged(900)
+        paid = world.deposit(50)
+        world.relay(K - 1)
+        async with pooling(tmp_path, world) as stage:
+            with pytest.raises(NotDeepEnough):
+                await stage.pooling.submit(world.claim_tx(paid))
+            with pytest.raises(FeeTooLow):
+                await stage.pooling.submit(world.transact(CAROL, fee=0))
+            assert len(stage.pooling) == 0
+
+    trio.run(main)
+
+
+def test_a_proposer_may_put_out_what_it_could_not_use(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        world.pegged(900)
+        async with pooling(tmp_path, world) as stage:
+            tx = world.transact(CAROL)
+            await stage.pooling.submit(tx)
+            await stage.pooling.tell(Useless((tx.id, bytes(32))))
+            await until(lambda: len(stage.pooling) == 0)
+
+    trio.run(main)
+
+
+def test_those_who_would_make_blocks_are_woken(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        world.pegged(900)
+        async with pooling(tmp_path, world) as stage, trio.open_nursery() as nursery:
+            nursery.start_soon(stage.pooling.waiting.wait)
+            await trio.testing.wait_all_tasks_blocked()
+            await stage.pooling.submit(world.transact(CAROL))
+
+    trio.run(main)
+
+
+def test_gossip_beyond_the_inbox_is_dropped_and_the_rest_is_heard(tmp_path: Path) -> None:
+    world = ready()
+    stage = Stage(tmp_path, world)
+    for _ in range(2 * INBOX):
+        stage.pooling.hear(b"p" * 32, b"")
+    assert stage.pooling._inbox.statistics().current_buffer_used == INBOX - ROOM
+    stage.store.close()
+
+
+def test_an_invalid_transaction_is_no_end(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = ready()
+        world.pegged(900)
+        async with pooling(tmp_path, world) as stage:
+            good = world.transact(CAROL)
+            with pytest.raises(Invalid):
+                await stage.pooling.submit(world.donate_tx(world.main.created))
+            await stage.pooling.submit(good)
+
+    trio.run(main)
