@@ -20,6 +20,7 @@ from bystack.sidechain.transition import (
     Executed,
     Execution,
     Place,
+    TooManyBlsChecks,
     make_header,
 )
 
@@ -64,6 +65,8 @@ def assemble(
             continue
         try:
             execution.add(tx, verified)
+        except TooManyBlsChecks:
+            continue  # as one too large: it may go into the next block
         except Invalid as error:
             refused.append((tx, error))
             continue

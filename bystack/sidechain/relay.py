@@ -120,7 +120,7 @@ def extend(
         delta = add_headers(view, headers, genesis.main, now)
     except HeaderOrphan as error:
         raise RelayDetached(parent=error.parent) from None
-    if delta.new_tip == old.id or not delta.added or delta.new_tip != headers[-1].id:
+    if not delta.added or delta.new_tip != headers[-1].id:
         raise RelayNotBetter(tip=old.id, height=old.header.height)
     _store(state, genesis, view, delta)
     return delta

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
-from bystack.ledger.effects import Applied, Check, Effects
+from bystack.ledger.effects import Applied, BlsCheck, Check, Effects
 from bystack.ledger.transactions import Outpoint, PolicyLock, RetireLock, Transaction
 from bystack.ledger.validation import LockForbidden, Rules, apply_transaction
 from bystack.primitives.codec import encode
@@ -45,6 +45,10 @@ class FeeAsset(Invalid):
 
 class HeaderWrong(Invalid):
     """A field of the header is not what executing the block gives."""
+
+
+class TooManyBlsChecks(Invalid):
+    """The block has more BLS signatures than a block may."""
 
 
 class BlockTooLarge(Invalid):
@@ -117,6 +121,7 @@ class Execution:
         self.stage = Stage(genesis, modules, block, state)
         self._coins = Overlay(base.coins)
         self._checks: list[Check] = []
+        self._pairings = 0
         self._rules = Rules(genesis.id, genesis.main.maturity)
         watch_lag(self.stage, self._tip_time())
 
@@ -129,6 +134,9 @@ class Execution:
         A proposer passes `verified` and gets `SignatureWrong` before anything is applied.
         """
         stage, _, applied = self.trial(tx)
+        pairings = self._pairings + sum(isinstance(c, BlsCheck) for c in applied.checks)
+        if pairings > self._genesis.main.max_bls_checks:
+            raise TooManyBlsChecks(most=self._genesis.main.max_bls_checks)
         if verified is not None and not verified(tx, applied.checks):
             raise SignatureWrong(transaction=tx.id)
         for asset, fee in applied.fees.items():
@@ -138,6 +146,7 @@ class Execution:
                 move(stage.state, output.asset, circulating=-output.amount)
         self.stage.merge(stage)
         self._coins.apply(applied.delta)
+        self._pairings = pairings
         self._checks += applied.checks
         return applied.checks
 

@@ -136,6 +136,8 @@ class History:
         else:
             self.dropped += gone
         self.world.relay()
+        if deep:
+            self.check()
 
     def again(self) -> bool:
         """Mine one of the transactions that fell out."""

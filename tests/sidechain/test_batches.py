@@ -74,6 +74,14 @@ def test_at_most_four_are_open_and_seqs_never_repeat() -> None:
     assert world.open == (2, 3, 4, 5)
 
 
+def test_the_first_seq_is_the_mirrors() -> None:
+    world = funded()
+    for _ in range(3):
+        world.prove(world.main.send(world.main.touch()))
+    world.burn(20)
+    assert world.open == (3,)
+
+
 def test_a_hundred_at_most() -> None:
     world = funded()
     # Four open batches of one each, so that the rest piles up.

@@ -7,14 +7,23 @@ import msgspec
 import pytest
 
 from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
+from bystack.ledger.policies import Bls
+from bystack.ledger.satisfaction import policy_root, prove_branch
+from bystack.ledger.signing import ALL, Signing
 from bystack.ledger.transactions import (
     DepositLock,
     NoWitness,
+    Outpoint,
     Output,
+    PolicyLock,
     RetireLock,
+    Spend,
     Transaction,
+    TransactionBody,
 )
 from bystack.ledger.validation import LockForbidden
+from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.merkle import merkle_root
@@ -27,12 +36,13 @@ from bystack.sidechain.transition import (
     FeeAsset,
     FeeTooLow,
     HeaderWrong,
+    TooManyBlsChecks,
     apply_block,
     coin_elements,
 )
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.sidechain.histories import History
-from tests.sidechain.mainside import GOLD, vault_chain
+from tests.sidechain.mainside import GOLD, GROUP, vault_chain
 from tests.sidechain.world import ASSETS, K, Side, World, asset, funded, genesis_for
 
 
@@ -154,6 +164,38 @@ def test_a_block_has_its_size() -> None:
         )
     # A proposer leaves it out.
     assert not world.side.build([big], world.now).body.transactions
+
+
+def test_a_block_has_so_many_bls_checks_and_no_more() -> None:
+    """They cost a hundred times a Schnorr check: a block of them alone would stall everybody."""
+    main = vault_chain()
+    world = World(main, genesis_for(main))
+    world.pegged(1_000)
+    group = Bls(bls.sk_to_pk(GROUP))
+    lock = PolicyLock(policy_root([group]))
+    world.block(world.transact(CAROL, [Output(BTM, 10, lock)] * 3))
+    held = [(place, coin) for place, coin in world.side.coins.items() if coin.lock == lock]
+    spends = [spend_bls(world, place, coin) for place, coin in held]
+    few = msgspec.structs.replace(world.genesis.main, max_bls_checks=2)
+    side = world.side
+    side.genesis = msgspec.structs.replace(side.genesis, main=few)
+    side.genesis.__dict__["id"] = world.genesis.id
+    built = side.build(spends, world.now)
+    assert built.body.transactions == tuple(spends[:2]) and not built.refused
+    side.validate(built)
+    with pytest.raises(TooManyBlsChecks):
+        side.validate(built._replace(body=Body(b"", tuple(spends))))
+    side.commit(built)
+    assert side.build(spends[2:], world.now).body.transactions == (spends[2],)
+
+
+def spend_bls(world: World, place: Outpoint, coin: Coin) -> Transaction:
+    """The coin under the group's key, to Bob."""
+    group = Bls(bls.sk_to_pk(GROUP))
+    body = TransactionBody(1, (place,), (Output(BTM, coin.amount - 1, BOB.lock),), (), 0, 0, b"")
+    digest = Signing(world.genesis.id, body, [(place, coin)]).digest(0, ALL)
+    spend = Spend(group, prove_branch([group], 0), ALL, (bls.sign(GROUP, digest),))
+    return Transaction(body, (spend,))
 
 
 def test_fees() -> None:
