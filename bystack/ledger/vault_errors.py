@@ -9,6 +9,10 @@ class VaultInvalid(Invalid):
     """A vault operation breaks a rule."""
 
 
+class OperationTooLong(VaultInvalid):
+    """The transaction is too long for its proof to be handed to another chain."""
+
+
 class OneOperation(VaultInvalid):
     """A vault operation stands alone: one action in the transaction."""
 

@@ -38,6 +38,7 @@ from bystack.ledger.vault_errors import (
     ForeignVaultCoin,
     NotAnAnchor,
     OneOperation,
+    OperationTooLong,
     PendingInOrder,
 )
 from bystack.ledger.vault_layout import (
@@ -63,6 +64,10 @@ from bystack.ledger.vault_spends import Attempt, complete, consolidate, veto
 from bystack.ledger.vault_state import decode_state, first_state, replay
 from bystack.primitives.codec import encode
 
+# Whoever sponsors an operation may make its transaction longer. Bounded, so that with its proof it
+# still fits an action: else a stranger could make a spend that no mirror can ever be shown.
+MAX_OPERATED = 900_000
+
 
 def vault_effects(
     coins: CoinView,
@@ -78,6 +83,8 @@ def vault_effects(
     `approval` is that action's witness. Raises a `VaultInvalid`, `TermsInvalid`, `CoinMissing`, or
     what a policy raises. Conservation and the sponsors' own witnesses are `apply_transaction`'s.
     """
+    if tx.size > MAX_OPERATED:
+        raise OperationTooLong(length=tx.size, most=MAX_OPERATED)
     if position or len(tx.body.actions) != 1:
         raise OneOperation(position=position, actions=len(tx.body.actions))
     spent = tuple(_coin(coins, outpoint) for outpoint in tx.body.inputs)
