@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,14 +46,18 @@ async def follow(store: SideStore, world: World) -> None:
         assert done == built.body
 
 
-@pytest.fixture
-def world() -> World:
+def busy() -> World:
     """A world with a claim, a burn, a batch and its settlement."""
     made = ready()
     made.pegged(900)
     made.burn(100)
     made.pay(0)
     return made
+
+
+@pytest.fixture
+def world() -> World:
+    return busy()
 
 
 @pytest.fixture
@@ -178,3 +186,27 @@ def test_kept_blocks_go_with_their_height(store: SideStore, world: World) -> Non
     assert store.kept() == (data,)
     trio.run(follow, store, world)
     assert store.kept() == ()
+
+
+POINTS = ("sidechain.before_commit", "store.before_commit", "store.after_commit")
+
+
+@pytest.mark.parametrize("point", [*POINTS, "sidechain.after_commit"])
+@pytest.mark.parametrize("nth", [2, 5])
+def test_killed_at_any_step_it_goes_on_from_the_last_whole_block(
+    tmp_path: Path, world: World, point: str, nth: int
+) -> None:
+    path, mark = tmp_path / "chain", tmp_path / "mark"
+    given = {"BYSTACK_TESTING": "1", "BYSTACK_FAILPOINT": f"{point}:{nth}"}
+    environment = {**os.environ, **given, "BYSTACK_FAILPOINT_MARK": str(mark)}
+    argv = [sys.executable, "-m", "tests.node.sidechain.killed_store", str(path)]
+    done = subprocess.run(argv, env=environment, check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL and mark.exists(), done.stderr
+    store = SideStore.open(str(path), world.genesis, modules_of(world.genesis))
+    # The store's own points are passed once more, when the first block is written.
+    passed = nth - (2 if point.startswith("store") else 1)
+    assert store.height == passed + (1 if "after" in point else 0)
+    trio.run(follow, store, world)
+    assert dict(store.coins.all()) == world.side.coins
+    assert (store.tip.system_root, store.tip.multiset) == (world.side.root, world.side.multiset)
+    store.close()
