@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bystack.federation.bridge import AskCreate, NamedSignature
+from bystack.federation.bridge import AskCreate, Bridge, NamedSignature
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_approvals import create_demands
@@ -14,7 +14,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 KEY, SIGNATURE = 32, 64
-MAX_OWN = 32
+MAX_DRAFTS = 4
 
 
 class NoKey(Invalid):
@@ -38,6 +38,7 @@ class Founding:
         self._sent = False
         self._signatures: dict[bytes, bytes] = {}
         self._own: dict[tuple[bytes, bytes], NamedSignature] = {}
+        self._drafts: dict[int, list[bytes]] = {}
         self.vault = b""
         self.digest = b""
 
@@ -55,15 +56,15 @@ class Founding:
         self._signatures, self._sent = {}, False
         self.digest = operation_digest(self._member.setting.main, self.vault, 0, Create(terms))
         self._ask()
-        await self.asked(self._draft.body.inputs[0], 0)
+        await self.asked(self._draft.body.inputs[0], 0, self._member.setting.seat)
         return self.digest
 
     def _ask(self) -> None:
         if self._draft is not None and not self._sent:
             self._member.say(AskCreate(self._draft.body.inputs[0], 0))
 
-    async def asked(self, first: Outpoint, index: int) -> None:
-        """Sign a creation under the terms compiled here (the signer compiles its own)."""
+    async def asked(self, first: Outpoint, index: int, seat: int) -> None:
+        """Sign a creation that a member drafted (the signer compiles its own terms)."""
         terms = await self.terms()
         vault = vault_id(first, index, terms_hash(terms))
         digest = operation_digest(self._member.setting.main, vault, 0, Create(terms))
@@ -71,6 +72,7 @@ class Founding:
         if bridge is None or bridge.knows(digest):
             return
         partials, named = await self._member.links.signer.call("create", encode(first), index)
+        self._make_room(bridge, seat, digest)
         await self._member.signed(digest, partials)
         for name, signature in sorted(named.items()):
             key = bytes.fromhex(self._member.setting.file.keys.get(name, ""))
@@ -78,11 +80,18 @@ class Founding:
                 self._keep(NamedSignature(digest, key, signature))
         self._say_own()
 
+    def _make_room(self, bridge: Bridge, seat: int, digest: bytes) -> None:
+        """A member's newest drafts push out its own older ones, never another's."""
+        drafts = self._drafts.setdefault(seat, [])
+        drafts.append(digest)
+        while len(drafts) > MAX_DRAFTS:
+            old = drafts.pop(0)
+            bridge.done(old)
+            self._own = {at: own for at, own in self._own.items() if at[0] != old}
+
     def _keep(self, own: NamedSignature) -> None:
-        """Remember a signature of ours to say it again, the oldest going first."""
+        """Remember a signature of ours to say it again."""
         self._own[own.digest, own.key] = own
-        while len(self._own) > MAX_OWN:
-            self._own.pop(next(iter(self._own)))
         self.named(own)
 
     def again(self) -> None:

@@ -111,7 +111,7 @@ class Member:
             case Partials():
                 await self.take(bridge.received(seat, message))
             case AskCreate(first, index):
-                await self.founding.asked(first, index)
+                await self.founding.asked(first, index, seat)
             case AskTouch(seq, tier):
                 await self.orders.asked_touch(seq, tier)
             case NamedSignature():

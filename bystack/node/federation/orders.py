@@ -165,8 +165,9 @@ class Orders:
     async def build_touch(self, tier: int) -> bytes:
         """Ask everyone to void the vault's present seq; the digest."""
         anchor = await self._anchor()
+        digest = await self.asked_touch(anchor.state.seq, tier)
         self._member.say(AskTouch(anchor.state.seq, tier))
-        return await self.asked_touch(anchor.state.seq, tier)
+        return digest
 
     async def asked_touch(self, seq: int, tier: int) -> bytes:
         """Have a touch signed, if our signer finds that the seq stands still."""
@@ -189,7 +190,15 @@ class Orders:
             await self._sign_open()
         anchor = await self._anchor()
         self._passed = anchor.state.seq
+        if self._ticks % TURN_TICKS == 0:
+            self._ask_again()
         await self._send_due(anchor)
+
+    def _ask_again(self) -> None:
+        """Whoever was away has not heard of a touch; orders they find in their sidechain."""
+        for job in self.jobs.values():
+            if isinstance(job.operation, Touch):
+                self._member.say(AskTouch(job.operation.seq, job.operation.tier))
 
     async def _feed(self, genesis: Genesis) -> None:
         """Bring the signer up to the tip; what it refuses does not keep back what is signed."""

@@ -1,0 +1,331 @@
+"""Three members, 2 of 3, in one program: real signers, bridges and purses over a real main chain.
+
+Lines to the chains are answered from memory; the sidechain is what it records. The group key is
+the vault's, its shares are made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from bystack.federation.bridge import BridgeMessage
+from bystack.federation.charter import parse_charter
+from bystack.federation.messages import KeyCertificate
+from bystack.federation.purse import Purse
+from bystack.federation.session import Session
+from bystack.federation.shares import KeyShare
+from bystack.ledger.terms import Terms
+from bystack.ledger.transactions import Transaction, decode_transaction
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.params import chain_id
+from bystack.mainchain.proofs import TransactionProof
+from bystack.node.federation.events import (
+    Ask,
+    MainConnected,
+    MainDisconnected,
+    PeerMessage,
+    SideFinal,
+    Tick,
+)
+from bystack.node.federation.links import Links
+from bystack.node.federation.member import BRIDGE, Member
+from bystack.node.federation.requests import answer
+from bystack.node.federation.setting import Setting
+from bystack.node.federation_files import AssetEntry, MemberEntry, RosterFile
+from bystack.node.ipc import RemoteError, Unavailable
+from bystack.node.ipc.errors import from_invalid
+from bystack.node.journal import Journal
+from bystack.node.signer.vault import VaultKeeper
+from bystack.primitives.codec import encode
+from bystack.primitives.curve import ORDER, g1_mul
+from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import fixed
+from bystack.primitives.keys import public_key
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import OPEN, Batch, BatchRecord, batch_key
+from tests.federation.charters import TRADE
+from tests.federation.peg import Outbox, certified, header_of, request_id
+from tests.federation.stage import session
+from tests.ledger.people import ALICE, BOB, CAROL
+from tests.mainchain.builders import EASY
+from tests.sidechain.mainside import GROUP, KEYS, TERMS, VaultChain, vault_chain
+from tests.sidechain.world import genesis_for
+from tests.simulation.schemes import bls_keyring
+
+SLOPE = 77
+SPONSORS = (ALICE, BOB, CAROL)
+
+
+@lru_cache(maxsize=1)
+def certificate() -> KeyCertificate:
+    """Of the vault's group key, split 2 of 3."""
+    held: Session = session((1, 1, 1), 2)
+    polynomial = (g1_mul(int.from_bytes(GROUP, "big")), g1_mul(SLOPE))
+    return KeyCertificate(held, bytes(32), polynomial, (bytes(64),) * 3, bytes(96))
+
+
+def share(index: int) -> KeyShare:
+    scalar = (int.from_bytes(GROUP, "big") + SLOPE * index) % ORDER
+    return KeyShare(certificate().key_id, index, fixed(scalar, 32))
+
+
+class Finished:
+    """A key generation that is over."""
+
+    def __init__(self, index: int) -> None:
+        self.certificate, self.attempt = certificate(), None
+        self._index = index
+
+    def shares(self) -> tuple[KeyShare, ...]:
+        return (share(self._index),)
+
+
+class Keeper(VaultKeeper):
+    """The signer's keeper, told its genesis and terms."""
+
+    genesis: Genesis | None = None
+
+    def _genesis(self) -> Genesis:
+        assert self.genesis is not None
+        return self.genesis
+
+    def _terms(self) -> Terms:
+        return TERMS
+
+
+class Line:
+    """A private line: a handler, up or down, with what was asked."""
+
+    def __init__(self, handle: Callable[..., Awaitable[Any]]) -> None:
+        self._handle, self.up = handle, True
+        self.asked: list[str] = []
+
+    @property
+    def connected(self) -> bool:
+        return self.up
+
+    async def call(self, method: str, *params: Any) -> Any:
+        if not self.up:
+            raise Unavailable("nobody answers")
+        self.asked.append(method)
+        try:
+            return await self._handle(method, list(params))
+        except Invalid as error:
+            raise from_invalid(error) from None
+
+
+@dataclass
+class Voice:
+    """What a member's host does: its words reach those who are up."""
+
+    net: Net
+    seat: int
+    penalties: list[tuple[bytes, str]] = field(default_factory=list)
+
+    def broadcast(self, kind: int, payload: bytes, _: Any) -> None:
+        self.net.said.append((self.seat, kind, payload))
+
+    def send(self, node: bytes, kind: int, payload: bytes, _: Any) -> None:
+        self.net.said.append((self.seat, kind, payload))
+
+    def penalise(self, node: bytes, score: int, rule: str) -> None:
+        self.penalties.append((node, rule))
+
+    def peers(self) -> list[Any]:
+        return []
+
+
+@dataclass(frozen=True)
+class Told(Setting):
+    """A setting told its genesis and terms."""
+
+    held: list[Genesis] = field(default_factory=list)
+
+    def genesis(self) -> Genesis | None:
+        return self.held[0] if self.held else None
+
+    def terms(self, group: bytes) -> Terms:
+        return TERMS
+
+
+def roster_file() -> RosterFile:
+    members = [
+        MemberEntry(
+            m.name.decode(), m.identity.hex(), m.node.hex(), m.weight, n.hex(), m.recipient.hex()
+        )
+        for m, n in zip(
+            certificate().session.roster.members, (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32),
+            strict=True,
+        )
+    ]  # fmt: skip
+    keys = {name: public_key(secret).hex() for name, secret in KEYS.items()}
+    return RosterFile(2, members, keys, {"BTM": AssetEntry("ff" * 32, 8)})
+
+
+class Net:
+    """The members, the main chain they all follow, and a sidechain that records batches."""
+
+    def __init__(self, folder: Path, main: VaultChain | None = None, founded: bool = True) -> None:
+        self.main = main or vault_chain()
+        self.said: list[tuple[int, int, bytes]] = []
+        self.up = {0, 1, 2}
+        self.outbox, self.batches, self.leaves = Outbox(), {}, {}
+        self.genesis = None
+        if founded:
+            ring = bls_keyring(4).validators.validators
+            self.genesis = genesis_for(self.main, validators=ring)
+        self.folder = folder
+        self.signers = [self.signer(seat) for seat in range(3)]
+        self.members = [self.member(seat) for seat in range(3)]
+        self.followed: list[Block] = []
+        self.height = 5
+
+    def signer(self, seat: int) -> Keeper:
+        path = self.folder / f"warrants-{seat}.journal"
+        journal = Journal.open(path, kind="warrants", magic=EASY.magic)
+        named = {"super": KEYS["super"]} if seat == 0 else {}
+        finished: Any = Finished(seat + 1)
+        keeper = Keeper("trade", chain_id(EASY), finished, journal, named, b"\x05" * 32)
+        keeper.genesis = self.genesis
+        return keeper
+
+    def restart_signer(self, seat: int) -> None:
+        self.signers[seat]._journal.close()
+        self.signers[seat] = self.signer(seat)
+
+    def member(self, seat: int) -> Member:
+        links = Links("trade")
+        links.main = Line(self._main)  # type: ignore[assignment]
+        links.side = Line(self._side)  # type: ignore[assignment]
+        links.signer = Line(partial(self._signer, seat))  # type: ignore[assignment]
+        setting = Told(
+            "trade", EASY, parse_charter(TRADE), roster_file(), certificate().session.roster,
+            seat, SPONSORS[seat].secret, [self.genesis] if self.genesis else [],
+        )  # fmt: skip
+        purse = Purse(setting.sponsor, EASY.maturity)
+        return Member(setting, links, Voice(self, seat), purse)  # type: ignore[arg-type]
+
+    async def _signer(self, seat: int, method: str, params: list[Any]) -> Any:
+        return self.signers[seat]._handle(method, params)
+
+    # -- the chains
+
+    async def _main(self, method: str, params: list[Any]) -> Any:
+        match method, params:
+            case "headers", [locator, most]:
+                heights = {e.id: e.header.height for e in self.main.entries}
+                known = next((heights[id] for id in locator if id in heights), 0)
+                return [encode(e.header) for e in self.main.entries[known + 1 :][:most]]
+            case "vault", [vault]:
+                mine = [
+                    (p, c) for p, c in self.main.coins.items()
+                    if getattr(c.lock, "vault", None) == vault
+                ]  # fmt: skip
+                return [[encode(point), encode(coin)] for point, coin in mine]
+            case "inclusion", [txid]:
+                there = txid in self.main.where
+                return encode(self._proof(txid)) if there else None
+            case "history", [old, newer]:
+                (history,) = self.main.inclusion(self.main.line[old - 1].transactions[0], newer)[1]
+                return encode(history)
+            case "entry_at", [height]:
+                return encode(self.main.entries[height])
+            case "status", []:
+                return {"height": self.main.height}
+            case "submit", [data]:
+                return self._submit(decode_transaction(data))
+        raise AssertionError(method)
+
+    def _proof(self, txid: bytes) -> TransactionProof:
+        return self.main.inclusion(txid).proof
+
+    def _submit(self, tx: Transaction) -> bytes:
+        """Mined at once, with the coinbase to a stranger."""
+        self.main.mine(tx)
+        return tx.id
+
+    async def _side(self, method: str, params: list[Any]) -> Any:
+        match method, params:
+            case "state", [key]:
+                if key == OPEN:
+                    return encode(tuple(self.batches))
+                found = [b for seq, b in self.batches.items() if batch_key(seq) == key]
+                return encode(found[0]) if found else None
+            case "record", [leaf, _]:
+                return encode(self.outbox.prove(leaf))
+            case "block_at", [height]:
+                header = header_of(self.genesis, height, self.outbox.root)
+                return [encode(header), encode(certified(header)), b""]
+        raise AssertionError(method)
+
+    def record(self, seq: int, outputs: Any, requests: Any, tier: int = 0) -> None:
+        """A batch in the sidechain's next block."""
+        assert self.genesis is not None
+        ids = tuple(request_id(number) for number in requests)
+        record = BatchRecord(self.genesis.vault, seq, tier, tuple(outputs), ids)
+        self.height += 1
+        self.batches[seq] = Batch(record, 0, self.outbox.add(record), self.height)
+
+    # -- time
+
+    async def final(self, height: int = 900) -> None:
+        header = header_of(self.genesis, height, self.outbox.root)
+        event = SideFinal(height, encode(header), encode(certified(header)))
+        await self._each(event)
+
+    async def follow(self) -> None:
+        """Everybody follows the main chain to its tip."""
+        while self.followed and self.followed[-1].id not in {b.id for b in self.main.line}:
+            gone = self.followed.pop()
+            await self._each(MainDisconnected(gone.header.height, gone.id))
+        for block in self.main.line[len(self.followed) :]:
+            self.followed.append(block)
+            await self._each(MainConnected(block.header.height, block.id, block))
+
+    async def _each(self, event: Any, seats: set[int] | None = None) -> None:
+        for seat in sorted(self.up if seats is None else seats):
+            await self.handle(seat, event)
+
+    async def handle(self, seat: int, event: Any) -> None:
+        """As the member's task does: a refusal is put off."""
+        try:
+            await self.members[seat]._handle(event)
+        except (RemoteError, Unavailable, Invalid) as error:
+            self.put_off = error
+
+    async def tick(self, count: int = 1) -> None:
+        for _ in range(count):
+            await self.follow()
+            await self._each(Tick())
+            await self.deliver()
+
+    async def deliver(self) -> None:
+        while self.said:
+            sender, kind, payload = self.said.pop(0)
+            for seat in sorted(self.up - {sender}):
+                await self.handle(seat, PeerMessage(sender, kind, payload))
+
+    async def hear(self, seat: int, sender: int, message: BridgeMessage) -> None:
+        await self.handle(seat, PeerMessage(sender, BRIDGE, encode(message)))
+
+    async def ask(self, seat: int, method: str, *params: Any) -> Any:
+        send, receive = trio.open_memory_channel[Any](1)
+        await answer(self.members[seat], Ask(method, params, send))
+        result = await receive.receive()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def payouts(self, tx_kind: int = 17) -> list[Transaction]:
+        """Orders on the main chain."""
+        return [
+            tx
+            for tx in self.main.transactions(self.main.height)
+            if any(action.kind == tx_kind for action in tx.body.actions)
+        ]

@@ -1,0 +1,209 @@
+"""Recorded batches on their way to the main chain: paid once, whoever sends; no fault stops all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+from msgspec.structs import replace
+
+from bystack.federation.bridge import AskTouch
+from bystack.federation.warrants import TOUCH_AFTER
+from bystack.ledger.amounts import BTM
+from bystack.node.federation.orders import TURN_TICKS
+from bystack.sidechain.records import Batch
+from tests.federation.peg import pays
+from tests.ledger.people import ALICE, BOB, CAROL
+
+from .members import Net
+
+A_ROUND = 3 * TURN_TICKS + 2
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Net:
+    net = Net(tmp_path)
+    net.main.mine(net.main.transfer(ALICE, BOB.lock, 40_000_000))
+    net.main.send(net.main.deposit(ALICE, 50_000, BTM, b"\x01" * 64))
+    net.main.grow(30)
+    return net
+
+
+def run(play: Callable[[], Awaitable[None]]) -> None:
+    trio.run(play)
+
+
+def test_a_recorded_batch_is_paid_once_whoever_is_first(net: Net) -> None:
+    async def play() -> None:
+        net.record(0, [pays(20), pays(30, BOB)], [1, 2])
+        await net.final()
+        await net.tick(A_ROUND)
+        (order,) = net.payouts()
+        assert order.body.outputs[1:3] == (pays(20), pays(30, BOB))
+        sponsors = [person.lock for person in (ALICE, BOB, CAROL)]
+        seat = sponsors.index(order.body.outputs[4].lock)
+        assert order.body.memo == net.members[seat].setting.recipient
+        # Its seq is spent: nobody signs or sends it again, though the batch is still open.
+        before = [len(member.links.signer.asked) for member in net.members]
+        await net.tick(A_ROUND)
+        asked = [m.links.signer.asked[n:] for m, n in zip(net.members, before, strict=True)]
+        assert not any("order" in methods for methods in asked)
+        assert len(net.payouts()) == 1 and all(not m.orders.jobs for m in net.members)
+        assert all(m.bridge is not None and m.bridge.again() == () for m in net.members)
+
+    run(play)
+
+
+def test_it_waits_for_a_final_and_old_enough_block(net: Net) -> None:
+    async def play() -> None:
+        net.record(0, [pays(20)], [1])
+        await net.tick(A_ROUND)
+        await net.final(net.height)  # the block itself, with nothing on top
+        await net.tick(A_ROUND)
+        assert net.payouts() == [] and all(not m.orders.jobs for m in net.members)
+        await net.final(net.height + 1)
+        await net.tick(A_ROUND)
+        assert len(net.payouts()) == 1
+
+    run(play)
+
+
+def test_a_batch_its_signer_refuses_keeps_no_other_back(net: Net) -> None:
+    async def play() -> None:
+        net.record(1, [pays(5)], [7])
+        forged: Batch = net.batches[1]
+        net.batches[1] = replace(forged, record=replace(forged.record, outputs=(pays(6),)))
+        net.record(0, [pays(20)], [1])
+        await net.final()
+        await net.tick(A_ROUND)
+        assert [tx.body.outputs[1] for tx in net.payouts()] == [pays(20)]
+
+    run(play)
+
+
+def test_a_job_that_cannot_be_sent_keeps_no_other_back(net: Net) -> None:
+    async def play() -> None:
+        net.record(0, [pays(60_000)], [1])  # beyond bucket and vault: Underfunded when assembled
+        await net.final()
+        await net.tick(A_ROUND)
+        assert net.payouts() == []
+        net.main.mine(net.main.touch())  # voided meanwhile
+        net.record(1, [pays(20)], [2])
+        await net.tick(A_ROUND)
+        assert [tx.body.outputs[1] for tx in net.payouts()] == [pays(20)]
+
+    run(play)
+
+
+def test_an_empty_purse_leaves_the_turn_to_the_next(net: Net) -> None:
+    async def play() -> None:
+        await net.tick()
+        assert net.members[2].purse.balance == 0
+        net.main.mine(net.main.touch())
+        net.main.mine(net.main.touch())
+        net.record(2, [pays(20)], [1])  # seat 2's turn comes first
+        await net.final()
+        await net.tick(2)
+        assert net.payouts() == []
+        await net.tick(A_ROUND)
+        (order,) = net.payouts()
+        assert order.body.outputs[3].lock in (ALICE.lock, BOB.lock)
+
+    run(play)
+
+
+def test_two_of_three_go_on_one_stalls_and_resumes(net: Net) -> None:
+    async def play() -> None:
+        net.up = {0, 1}
+        net.record(0, [pays(20)], [1])
+        await net.final()
+        await net.tick(A_ROUND)
+        assert len(net.payouts()) == 1
+        net.up = {0}
+        net.record(1, [pays(7)], [2])
+        await net.tick(A_ROUND)
+        assert len(net.payouts()) == 1
+        (pending,) = await net.ask(0, "pending")
+        assert (pending["seq"], pending["weight"], pending["missing"]) == (1, 1, ["m1", "m2"])
+        net.up = {0, 1}
+        await net.tick(A_ROUND)
+        assert len(net.payouts()) == 2 and await net.ask(0, "pending") == []
+
+    run(play)
+
+
+def test_the_signer_is_fed_whatever_happens(net: Net) -> None:
+    """Headers and anchors in order; after a reorganisation; after the signer starts anew."""
+
+    async def play() -> None:
+        net.record(0, [pays(20)], [1])
+        await net.final()
+        await net.tick(A_ROUND)
+        net.main.grow(8)
+        await net.tick(2)
+        watch = net.signers[0]._watching()
+        assert watch.tip.id == net.main.tip.id and watch.vault is not None and watch.vault.seq == 1
+        net.main.reorganise(20, keep=False)
+        await net.tick(2)
+        assert watch.tip.id == net.main.tip.id and watch.vault.seq == 0 and watch.spent == {}
+        await net.tick(A_ROUND)
+        assert len(net.payouts()) == 1, "the order lost its block and is sent again"
+        net.restart_signer(0)
+        net.main.grow(8)
+        await net.tick(2)
+        again = net.signers[0]._watching()
+        assert again.tip.id == net.main.tip.id and again.vault is not None
+        assert again.vault.seq == 1 and set(again.spent) == {0}
+
+    run(play)
+
+
+def test_a_signer_that_refuses_headers_does_not_keep_back_what_is_signed(net: Net) -> None:
+    async def play() -> None:
+        net.record(0, [pays(20)], [1])
+        await net.final()
+        fork = net.main.copy()
+        await net.tick(1)
+        # The node's main chain falls back behind what the signers have verified.
+        for _ in range(3):
+            net.main.disconnect()
+        net.main.mine(extra=b"shorter")
+        await net.tick(A_ROUND)
+        assert len(net.payouts()) == 1 and fork.height > 0
+
+    run(play)
+
+
+def test_a_seq_that_stands_still_is_voided_by_everyone(net: Net) -> None:
+    async def play() -> None:
+        await net.tick(2)
+        with pytest.raises(Exception, match="NotStuck"):
+            await net.ask(0, "build", "touch")
+        net.main.grow(TOUCH_AFTER)
+        await net.tick(2)
+        await net.hear(1, 2, AskTouch(0, 200))  # no such tier: refused, and nothing is stuck by it
+        assert net.members[1].orders.jobs == {}
+        net.up = {0}  # the others are away when it is asked for
+        built = await net.ask(0, "build", "touch")
+        await net.tick(A_ROUND)
+        assert net.payouts(18) == [] and len(built["digest"]) == 64
+        net.up = {0, 1}
+        await net.tick(A_ROUND)
+        assert len(net.payouts(18)) == 1
+
+    run(play)
+
+
+def test_nothing_happens_before_there_is_a_sidechain(tmp_path: Path) -> None:
+    async def play() -> None:
+        net = Net(tmp_path, founded=False)
+        await net.tick(3)
+        assert all("order" not in m.links.signer.asked for m in net.members)
+        with pytest.raises(Exception, match="NotFounded"):
+            await net.ask(0, "genesis")
+        info = await net.ask(0, "info")
+        assert info["vault"] is None and info["key"] is not None and info["threshold"] == 2
+
+    run(play)
