@@ -80,7 +80,7 @@ class Reader:
 
     def record(self, leaf: int, height: int) -> bytes:
         """The proof of an outbox leaf under the header at a height; raises -8."""
-        proof = self._store.record(leaf, height)
+        proof = self._store.record(leaf, height) if height >= 0 else None
         if proof is None:
             raise RemoteError(BAD_PARAMETER, "Block height out of range")
         return encode(proof)

@@ -33,7 +33,9 @@ from tests.sidechain.world import K, burn_action
 
 
 def coins(node: Node, owner: Person) -> list[Any]:
-    return [(p, c) for p, c in node.store.coins.all() if c.lock == owner.lock]
+    """Of blocks whose commit has returned."""
+    known = ((p, c) for p, c in node.store.coins.all() if c.height <= node.store.height)
+    return [(place, coin) for place, coin in known if coin.lock == owner.lock]
 
 
 def balance(node: Node, owner: Person) -> int:
