@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from importlib.metadata import version
 
@@ -10,11 +9,9 @@ import structlog
 import trio
 
 from bystack.ledger.transactions import PolicyLock
-from bystack.node import files
 from bystack.node.announce import socket_of
 from bystack.node.chainstore import ChainStore
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
-from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.mining import mine_on
 from bystack.node.mainchain.reading import Reader
@@ -25,15 +22,12 @@ from bystack.node.mainchain.rpc_transactions import TransactionMethods
 from bystack.node.mainchain.service import Service
 from bystack.node.mainchain.wire import host_config
 from bystack.node.networks import params_of
+from bystack.node.peering import keep_book, node_identity, stored_book
 from bystack.node.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
 from bystack.p2p.host import Host
-from bystack.p2p.identity import SEED_SIZE, Identity
-from bystack.p2p.peers import PeerBook
-from bystack.primitives.errors import Invalid
+from bystack.p2p.identity import Identity
 
-NODE_KEY = "node"
-BOOK_SECONDS = 60.0
 ASK_SECONDS = 1.0
 
 log = structlog.get_logger("mainchain")
@@ -41,40 +35,6 @@ log = structlog.get_logger("mainchain")
 
 class LightModeMissing(OSError):
     """The configuration asks for a mode that this version does not have."""
-
-
-def node_identity(folder: str) -> Identity:
-    """The node key in a role's folder, made at the first start."""
-    path = f"{folder}/node.key"
-    try:
-        return Identity.from_seed(read_key(path, NODE_KEY))
-    except KeyFileMissing:
-        write_key(path, NODE_KEY, secrets.token_bytes(SEED_SIZE), None)
-        return Identity.from_seed(read_key(path, NODE_KEY))
-
-
-def stored_book(path: str) -> PeerBook:
-    """The peer book of the last run; an empty one where there is none or it is damaged."""
-    try:
-        with open(path, "rb") as file:
-            return PeerBook.restore(file.read())
-    except FileNotFoundError:
-        return PeerBook()
-    except Invalid as error:
-        log.warning("peer book dropped", error=str(error))
-        return PeerBook()
-
-
-async def keep_book(book: PeerBook, path: str) -> None:
-    """Store the peer book now and then, and at the end."""
-    try:
-        while True:
-            stored = book.revision
-            await trio.sleep(BOOK_SECONDS)
-            if book.revision != stored:
-                files.replace(path, book.encode(), durable=False)
-    finally:
-        files.replace(path, book.encode(), durable=False)
 
 
 async def reward(context: RoleContext) -> PolicyLock:
@@ -109,7 +69,7 @@ async def main(context: RoleContext) -> None:
         text = 'bystack.toml: [mainchain] mode "light" is not in this version; choose "full"'
         raise LightModeMissing(text)
     params, folder = params_of(context.network), context.data
-    identity, book = node_identity(folder), stored_book(f"{folder}/peers")
+    identity, book = node_identity(f"{folder}/node.key"), stored_book(f"{folder}/peers")
     store = ChainStore.open(f"{folder}/chain", params, config.cache_mb)
     try:
         host = Host(identity, host_config(params, config.listen, config.peers), book)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from functools import partial
 
@@ -10,14 +9,13 @@ import structlog
 import trio
 
 from bystack.mainchain.params import chain_id
-from bystack.node import files
 from bystack.node.announce import socket_of
 from bystack.node.config.tables import Sidechain
 from bystack.node.genesis_files import GenesisFileError, read_genesis
 from bystack.node.ipc import Reconnecting, connect, serve
-from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
 from bystack.node.mainchain.wire import GOSSIP, TOPIC
 from bystack.node.networks import params_of
+from bystack.node.peering import keep_book, node_identity, stored_book
 from bystack.node.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
@@ -37,60 +35,17 @@ from bystack.node.sidechain.store import SideStore
 from bystack.node.verifier import Verifier
 from bystack.p2p.gossip import payload_cap
 from bystack.p2p.host import Host, HostConfig
-from bystack.p2p.identity import SEED_SIZE, Identity
+from bystack.p2p.identity import Identity
 from bystack.p2p.peers import PeerBook
-from bystack.primitives.errors import Invalid
 from bystack.sidechain.messages import CAPS
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
-
-NODE_KEY = "node"
-BOOK_SECONDS = 60.0
 
 log = structlog.get_logger("sidechain")
 
 
 class SidechainUnknown(OSError):
     """The configuration names no such sidechain, or its genesis is for another network."""
-
-
-def node_identity(name: str, folder: str) -> Identity:
-    """The node key a validator is known by, or one in the role's folder, made at the first start.
-
-    A validator's node id stands in the genesis, so its key is made before the sidechain.
-    """
-    own = f"{folder}/node.key"
-    for path in (f"keys/{name}.node.key", own):
-        try:
-            return Identity.from_seed(read_key(path, NODE_KEY))
-        except KeyFileMissing:
-            continue
-    write_key(own, NODE_KEY, secrets.token_bytes(SEED_SIZE), None)
-    return Identity.from_seed(read_key(own, NODE_KEY))
-
-
-def stored_book(path: str) -> PeerBook:
-    """The peer book of the last run; an empty one where there is none or it is damaged."""
-    try:
-        with open(path, "rb") as file:
-            return PeerBook.restore(file.read())
-    except FileNotFoundError:
-        return PeerBook()
-    except Invalid as error:
-        log.warning("peer book dropped", error=str(error))
-        return PeerBook()
-
-
-async def keep_book(book: PeerBook, path: str) -> None:
-    """Store the peer book now and then, and at the end."""
-    try:
-        while True:
-            stored = book.revision
-            await trio.sleep(BOOK_SECONDS)
-            if book.revision != stored:
-                files.replace(path, book.encode(), durable=False)
-    finally:
-        files.replace(path, book.encode(), durable=False)
 
 
 def table_of(context: RoleContext) -> Sidechain:
@@ -158,7 +113,10 @@ async def main(context: RoleContext) -> None:
 
 async def live(context: RoleContext, table: Sidechain, store: SideStore, modules: Modules) -> None:
     """The tasks of the process, and its announcement once all of them run."""
-    identity, book = node_identity(table.name, context.data), stored_book(f"{context.data}/peers")
+    identity, book = (
+        node_identity(f"{context.data}/node.key", f"keys/{table.name}.node.key"),
+        stored_book(f"{context.data}/peers"),
+    )
     host, verifier = host_of(table, store.genesis, identity, book), Verifier()
     main_line = MainLine(Reconnecting(socket_of("mainchain")), store.genesis)
     pooling = Pooling(store, SideRules(store, modules, wall_ms), host, verifier)

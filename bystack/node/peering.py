@@ -1,0 +1,57 @@
+"""What a role with peers keeps between runs: its node key and its book of peers."""
+
+from __future__ import annotations
+
+import secrets
+
+import structlog
+import trio
+
+from bystack.node import files
+from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
+from bystack.p2p.identity import SEED_SIZE, Identity
+from bystack.p2p.peers import PeerBook
+from bystack.primitives.errors import Invalid
+
+NODE_KEY = "node"
+BOOK_SECONDS = 60.0
+
+log = structlog.get_logger("peers")
+
+
+def node_identity(own: str, *given: str) -> Identity:
+    """The node key at one of the paths `given`, else at `own`, made there at the first start.
+
+    A validator's node id stands in a genesis, so its key is made before the sidechain.
+    """
+    for path in (*given, own):
+        try:
+            return Identity.from_seed(read_key(path, NODE_KEY))
+        except KeyFileMissing:
+            continue
+    write_key(own, NODE_KEY, secrets.token_bytes(SEED_SIZE), None)
+    return Identity.from_seed(read_key(own, NODE_KEY))
+
+
+def stored_book(path: str) -> PeerBook:
+    """The peer book of the last run; an empty one where there is none or it is damaged."""
+    try:
+        with open(path, "rb") as file:
+            return PeerBook.restore(file.read())
+    except FileNotFoundError:
+        return PeerBook()
+    except Invalid as error:
+        log.warning("peer book dropped", error=str(error))
+        return PeerBook()
+
+
+async def keep_book(book: PeerBook, path: str) -> None:
+    """Store the peer book now and then, and at the end."""
+    try:
+        while True:
+            stored = book.revision
+            await trio.sleep(BOOK_SECONDS)
+            if book.revision != stored:
+                files.replace(path, book.encode(), durable=False)
+    finally:
+        files.replace(path, book.encode(), durable=False)
