@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from bystack.federation.bridge import AskTouch
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.amounts import BTM
+from bystack.node.federation.events import MainConnected
 from bystack.node.federation.orders import TURN_TICKS
 from bystack.sidechain.records import Batch
 from tests.federation.peg import pays
@@ -205,5 +206,39 @@ def test_nothing_happens_before_there_is_a_sidechain(tmp_path: Path) -> None:
             await net.ask(0, "genesis")
         info = await net.ask(0, "info")
         assert info["vault"] is None and info["key"] is not None and info["threshold"] == 2
+
+    run(play)
+
+
+def test_an_order_the_main_chain_refuses_costs_nothing_and_can_be_voided(net: Net) -> None:
+    """Beyond the bucket, it is tried every round; the touch of its seq goes through all the same,
+    and no sponsor's coin stays kept back."""
+
+    async def play() -> None:
+        net.record(0, [pays(2_000)], [1])
+        await net.final()
+        await net.tick(A_ROUND)
+        assert all(len(m.orders.jobs) == 1 for m in net.members) and net.payouts() == []
+        assert all(m.purse._reserved == {} for m in net.members)
+        net.main.grow(TOUCH_AFTER)
+        await net.tick(2)
+        await net.ask(0, "build", "touch")
+        await net.tick(2 * A_ROUND)
+        assert len(net.payouts(18)) == 1 and net.payouts() == []
+
+    run(play)
+
+
+def test_a_member_that_started_anew_feeds_across_a_reorganisation(net: Net) -> None:
+    """It has fed nothing itself, and the signer's tip left the best chain while it was away."""
+
+    async def play() -> None:
+        await net.tick(2)
+        net.members[0] = net.member(0)
+        net.main.reorganise(3)
+        for block in net.followed:
+            await net._each(MainConnected(block.header.height, block.id, block), {0})
+        await net.tick(2)
+        assert net.signers[0]._watching().tip.id == net.main.tip.id
 
     run(play)
