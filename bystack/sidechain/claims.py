@@ -11,7 +11,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bystack.ledger.transactions import DepositLock, Outpoint, Output, PolicyLock, Transaction
+from bystack.ledger.transactions import (
+    DepositLock,
+    Outpoint,
+    Output,
+    PolicyLock,
+    Transaction,
+    decode_transaction,
+)
 from bystack.mainchain.actions import COINBASE
 from bystack.mainchain.chain import HeaderDelta
 from bystack.primitives.codec import U32, U63, Bytes32, Wire
@@ -115,7 +122,6 @@ def claim(stage: Stage, action: Claim, outputs: tuple[Output, ...]) -> tuple[byt
     check_running(stage, view.best().header.time)
     included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
     asset = asset_of(stage.genesis, deposit.asset)
-    _check_depth(stage, view, action.inclusion, asset, included)
     recipient = _recipient(deposit)
     if recipient == DONATION:
         raise DonationUnclaimable(outpoint=outpoint)
@@ -135,9 +141,22 @@ def claim(stage: Stage, action: Claim, outputs: tuple[Output, ...]) -> tuple[byt
 def _deposit(
     stage: Stage, view: RelayView, inclusion: Inclusion, index: int
 ) -> tuple[Included, Output, Outpoint]:
-    """The proved deposit, buried at least as deep as its own asset asks."""
-    included = verify_included(view, inclusion, _least_depth(stage))
-    outputs = included.transaction.body.outputs
+    """The proved deposit, buried as deep as its own asset asks.
+
+    The bytes say which asset, and so which depth, before anything is proved; then one check binds
+    them. Two checks at two depths could not both hold for an old block, whose history proof fits
+    one header only.
+    """
+    meant = decode_transaction(inclusion.proof.transaction)
+    included = verify_included(view, inclusion, _depth(stage, meant, index))
+    output = _output(stage, included.transaction, index)
+    asset_of(stage.genesis, output.asset)
+    return included, output, Outpoint(included.transaction.id, index)
+
+
+def _output(stage: Stage, transaction: Transaction, index: int) -> Output:
+    """The output claimed, if it is a deposit for this sidechain."""
+    outputs = transaction.body.outputs
     if index >= len(outputs):
         raise OutputMissing(index=index, outputs=len(outputs))
     output = outputs[index]
@@ -145,22 +164,17 @@ def _deposit(
         raise NotADeposit(index=index)
     if output.lock.note[:32] != stage.genesis.id:
         raise ForeignSidechain(named=output.lock.note[:32])
-    return included, output, Outpoint(included.transaction.id, index)
+    return output
 
 
-def _least_depth(stage: Stage) -> int:
-    return min(asset.confirmations for asset in stage.genesis.assets)
-
-
-def _check_depth(
-    stage: Stage, view: RelayView, inclusion: Inclusion, asset: Asset, included: Included
-) -> None:
-    """The asset's own K, and maturity for a coinbase; the work rule at that K."""
-    depth = asset.confirmations
-    if any(a.kind == COINBASE for a in included.transaction.body.actions):
-        depth = max(depth, stage.genesis.main.maturity)
-    if depth > _least_depth(stage):
-        verify_included(view, inclusion, depth)
+def _depth(stage: Stage, transaction: Transaction, index: int) -> int:
+    """K of the asset claimed (the least K where none is), and maturity for a coinbase."""
+    assets = [output.asset for output in transaction.body.outputs[index : index + 1]]
+    entries = [stage.genesis.by_asset[asset] for asset in assets if asset in stage.genesis.by_asset]
+    depth = min(entry.confirmations for entry in entries or stage.genesis.assets)
+    if any(action.kind == COINBASE for action in transaction.body.actions):
+        return max(depth, stage.genesis.main.maturity)
+    return depth
 
 
 def _recipient(deposit: Output) -> bytes:
@@ -227,8 +241,6 @@ def donate(stage: Stage, action: Donate) -> None:
     """Reduce a deficit by a proved donation, once. Raises as `claim`, or `NotADonation`."""
     view = RelayView(stage.state)
     included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
-    asset = asset_of(stage.genesis, deposit.asset)
-    _check_depth(stage, view, action.inclusion, asset, included)
     _check_new(stage, outpoint)
     gap = sums_of(stage.state, deposit.asset).deficit
     if _recipient(deposit) != DONATION or gap == 0:
@@ -268,9 +280,7 @@ def _orphan(stage: Stage, header: bytes, outpoint: Outpoint) -> None:
 def reprove(stage: Stage, action: Reprove) -> None:
     """Clear an orphaned claim: its deposit is mined again, as deep. Raises `NotOrphaned`."""
     view = RelayView(stage.state)
-    included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
-    asset = asset_of(stage.genesis, deposit.asset)
-    _check_depth(stage, view, action.inclusion, asset, included)
+    included, _, outpoint = _deposit(stage, view, action.inclusion, action.index)
     record = claimed_at(stage.state, outpoint)
     if record is None or not record.orphaned:
         raise NotOrphaned(outpoint=outpoint)

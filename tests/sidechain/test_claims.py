@@ -69,6 +69,17 @@ def test_a_deeper_asset_needs_its_own_depth() -> None:
     world.block(world.claim_tx(gold))
 
 
+def test_an_old_deposit_of_a_deeper_asset_is_claimed_under_its_own_depth() -> None:
+    world = with_assets(ASSETS[0], asset("GOLD", GOLD, confirmations=10))
+    gold = world.deposit(1_000, GOLD)
+    for _ in range(2):
+        world.relay(600)
+    with pytest.raises(Exception, match="HistoryCount"):
+        world.block(world.claim_tx(gold, under=world.relayed - K))
+    world.block(world.claim_tx(gold, under=world.relayed - 10))
+    assert world.sums(GOLD).circulating + world.sums(GOLD).pool == 1_000
+
+
 def test_the_limit_slides_over_k_relayed_headers() -> None:
     world = with_assets(asset("BTM", BTM, pegin_limit=1_500), ASSETS[1])
     paid = [world.deposit(amount) for amount in (1_000, 500, 1, 1_500)]

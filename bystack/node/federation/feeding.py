@@ -14,8 +14,10 @@ from bystack.node.federation.links import Links
 from bystack.primitives.codec import encode
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import MIN_WINDOW, Genesis
+from bystack.sidechain.relay import MAX_BRANCH
 
-BATCH = 400
+# A better branch comes whole: its first part alone may have less work than what it replaces.
+BATCH = MAX_BRANCH
 
 
 class Feeding:

@@ -17,12 +17,14 @@ from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.primitives.codec import decode
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.relay import Relay, RelayView
+from bystack.sidechain.relay import MAX_BRANCH, Relay, RelayView
 from bystack.sidechain.relayer import Want
 from bystack.sidechain.state import StateView, SystemState
 
-HEADERS: Final = 400
-HEADERS_SECONDS: Final = 0.5
+# A better branch comes whole, or its first part has less work than the tip it replaces and the
+# relay sticks; one from below any kept header fits.
+HEADERS: Final = MAX_BRANCH
+HEADERS_SECONDS: Final = 1.0
 PROOF_SECONDS: Final = 10.0
 MAX_PROOF: Final = 3_000_000
 
