@@ -5,6 +5,7 @@ The home belongs to seat 0 (super, weight 2) of five members, 5 of 7, and to val
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -351,7 +352,8 @@ def keyed():
     return _copy(_keyed())
 
 
-def clean() -> None:
+@atexit.register
+def _clean() -> None:
     """Remove what was made once."""
     for made in (_keyed, _bare):
         if made.cache_info().currsize:
