@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,9 +128,9 @@ def side_height(net: Devnet, node: Node, chain: str) -> int:
     return int(net.rpcs[node.name].side(chain, "getblockcount"))
 
 
-def heights(net: Devnet, node: Node) -> dict[str, int]:
-    """How far each chain of a node is; -1 where it does not answer."""
-    found = {"main": -1, **dict.fromkeys(net.layout.sidechains, -1)}
+def heights(net: Devnet, node: Node, chains: Iterable[str] = ()) -> dict[str, int]:
+    """How far these chains (all, unless named) of a node are; -1 where it does not answer."""
+    found = dict.fromkeys(chains or ("main", *net.layout.sidechains), -1)
     for chain in found:
         path = "/" if chain == "main" else f"/sidechain/{chain}"
         try:
@@ -150,7 +150,7 @@ def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 90) 
     """Wait until a node's chains are at least at these heights."""
 
     def there() -> bool:
-        now = heights(net, node)
+        now = heights(net, node, wanted)
         return all(now[chain] >= height for chain, height in wanted.items())
 
     wait_for(f"{node.name} reaches {wanted}", there, seconds)
@@ -159,7 +159,7 @@ def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 90) 
 def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 90) -> None:
     """Wait until these chains have a new block on each of these nodes."""
     for node in nodes:
-        now = heights(net, node)
+        now = heights(net, node, chains)
         reach(net, node, {chain: now[chain] + 1 for chain in chains}, seconds)
 
 
