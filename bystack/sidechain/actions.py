@@ -1,7 +1,7 @@
-"""What a sidechain's own actions do: relay, claims, burns and vault proofs; the rest is modules'.
+"""What a sidechain's own actions do: relay, claims, burns, proofs; the rest is modules'.
 
-Relay, claims and proofs are transactions of their own: no inputs, one action. They need no fee, for
-each is refused unless it brings something new.
+Relay, claims, proofs and evidence are transactions of their own: no inputs, one action. They need
+no fee, for each is refused unless it brings something new.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from bystack.sidechain.mirror import (
     prove_pending,
     terms_in_force,
 )
+from bystack.sidechain.misconduct import Accuse, accuse
 from bystack.sidechain.modules.base import ActionContext, Modules
 from bystack.sidechain.orphans import take_back
 from bystack.sidechain.relay import Relay, RelayView, relay
@@ -50,7 +51,7 @@ from bystack.sidechain.stage import Stage
 from bystack.sidechain.stops import Stop, lags, lift, stops_of
 from bystack.sidechain.sums import has_deficit, move
 
-RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
+RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN, EVIDENCE = 1, 2, 3, 4, 5, 6, 7, 8
 MODULE_KINDS = 256
 # Outputs the chain itself creates (sponsors repaid, refunds) lie beyond a transaction's own.
 SYSTEM_OUTPUTS = 2**16
@@ -63,6 +64,7 @@ _KINDS: dict[int, type[Wire]] = {
     ANCHOR: AnchorSpend,
     PENDING: PendingSpend,
     BURN: Burn,
+    EVIDENCE: Accuse,
 }
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
@@ -92,13 +94,13 @@ def decode_action(action: Action) -> Any:
 
 
 def system_transaction(action: Wire, outputs: tuple[Output, ...] = ()) -> Transaction:
-    """A transaction of its own for a relay, a claim or a proof."""
+    """A transaction of its own for a relay, a claim, a proof or evidence."""
     body = TransactionBody(TRANSACTION_VERSION, (), outputs, (encode_action(action),), 0, 0, b"")
     return Transaction(body, (NoWitness(),))
 
 
 def needs_no_fee(modules: Modules, tx: Transaction) -> bool:
-    """True for a transaction of its own: relay, claim, proof, or a module's free action."""
+    """True for a transaction of its own: relay, claim, proof, evidence, a module's free action."""
     if tx.body.inputs or len(tx.body.actions) != 1:
         return False
     kind = tx.body.actions[0].kind
@@ -155,6 +157,8 @@ def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
             donate(stage, action)
         case Reprove():
             reprove(stage, action)
+        case Accuse():
+            accuse(stage, action)
         case AnchorSpend():
             return _given(stage, tx, 0, prove_anchor(stage, action))
         case PendingSpend():

@@ -26,6 +26,7 @@ class Stop(IntFlag):
     UNKNOWN_SPEND = 2
     DEEP_REORG = 4
     LAG = 8
+    EQUIVOCATION = 16
 
 
 def stops_of(state: SystemState) -> Stop:

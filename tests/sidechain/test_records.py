@@ -14,8 +14,10 @@ from bystack.mainchain.proofs import HistoryProof, TransactionProof
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.merkle import MerkleProof
 from bystack.primitives.mountain import MountainProof
-from bystack.sidechain import blocks, burns, claims, mirror, params, records, relay
+from bystack.sidechain import blocks, burns, claims, mirror, misconduct, params, records, relay
 from bystack.sidechain.actions import system_transaction
+from bystack.sidechain.consensus.evidence import TwoVotes
+from bystack.sidechain.consensus.statements import PREPARE, Vote
 from bystack.sidechain.inclusion import Inclusion
 from tests.sidechain.mainside import vault_chain
 from tests.sidechain.world import K, asset, genesis_for
@@ -57,6 +59,12 @@ VALUES: dict[str, Wire] = {
     "anchor_spend": mirror.AnchorSpend(Inclusion(PROOF, ())),
     "pending_spend": mirror.PendingSpend(Inclusion(PROOF, ())),
     "relay": relay.Relay((MAIN,)),
+    "accuse": misconduct.Accuse(
+        TwoVotes(
+            Vote(PREPARE, 0, 5, 1, ONE, TWO, 3, bytes(96)),
+            Vote(PREPARE, 0, 5, 1, THREE, TWO, 3, bytes(96)),
+        )
+    ),
     "header": HEADER,
     "body": blocks.Body(b"certificate", (system_transaction(relay.Relay((MAIN,))),)),
 }
@@ -75,7 +83,7 @@ def test_the_genesis_on_the_wire() -> None:
 
 def test_every_wire_type_is_listed() -> None:
     """A type added to the rules needs its golden file."""
-    modules = (blocks, burns, claims, mirror, params, records, relay)
+    modules = (blocks, burns, claims, mirror, misconduct, params, records, relay)
     known = {type(value) for value in VALUES.values()} | {params.Genesis}
     for module in modules:
         for kind in vars(module).values():

@@ -15,6 +15,8 @@ from typing import Final, assert_never
 import structlog
 import trio
 
+from bystack.ledger.candidates import FeeNotHigher
+from bystack.ledger.mempool import AlreadyPooled
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP
 from bystack.node.sidechain.application import Application
@@ -43,6 +45,7 @@ from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.messages import read_message, write_message
+from bystack.sidechain.misconduct import Accuse, EvidenceKnown
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
@@ -141,6 +144,8 @@ class Driver:
             if self._signer is not None:
                 nursery.start_soon(self._signer.run, self._inbox.send, self._inbox.send)
             task_status.started()
+            for evidence in list(self.store.evidence()):  # of before a restart
+                nursery.start_soon(self._accuse, evidence)
             await self._perform_all(self.machine.begin(self.now()))
             async for event in self._events:
                 await self._take(event)
@@ -203,6 +208,20 @@ class Driver:
         if await self.store.keep_evidence(evidence):
             log.error("misbehaviour proved", kind=type(evidence).__name__)
             self._broadcast(EvidenceFound(evidence))
+        self._nursery.start_soon(self._accuse, evidence)
+
+    async def _accuse(self, evidence: AnyEvidence) -> None:
+        """Have the chain take evidence, which stops the pegs; after other evidence that waits."""
+        while True:
+            try:
+                return await self.pooling.submit(system_transaction(Accuse(evidence)))
+            except FeeNotHigher:
+                await self.changed.wait()
+            except (AlreadyPooled, EvidenceKnown):
+                return
+            except Invalid as error:
+                log.warning("evidence not taken", rule=error.rule, reason=str(error))
+                return
 
     # What the engine asks for
 

@@ -22,9 +22,11 @@ from bystack.sidechain.consensus.evidence import EvidenceUnfounded, TwoVotes
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import PREPARE, Certificate, Vote
 from bystack.sidechain.consensus.verifier import verify_final
+from bystack.sidechain.misconduct import convicted
 from bystack.sidechain.params import ModuleConfig
 from bystack.sidechain.records import MIRROR
-from bystack.sidechain.state import state_root
+from bystack.sidechain.state import SystemState, state_root
+from bystack.sidechain.stops import stops_of
 from tests.ledger.people import CAROL
 from tests.node.sidechain.network import SECRETS, Network, Node, running, until
 from tests.node.sidechain.test_pegs import coins, deposit, pegged, transact
@@ -214,6 +216,14 @@ def test_evidence_is_verified_kept_and_spread(tmp_path: Path) -> None:
                 await until(lambda node=node: list(node.store.evidence()))
                 (known,) = await node.rpc("listevidence")
                 assert known["guilty"] == [2]
+                await until(lambda node=node: stops_of(SystemState(node.store.state)))
+                assert (await node.rpc("getsidechaininfo"))["stops"] == ["EQUIVOCATION"]
+            # Evidence against another waits behind the first, and is taken after it.
+            others = [two_votes(net, b"b" * 32, index) for index in (1, 3)]
+            for other in others:
+                await net.nodes[0].rpc("submitevidence", encode(other).hex())
+            validators, state = net.genesis.validator_set, net.nodes[1].store.state
+            await until(lambda: convicted(SystemState(state), validators) == (1, 2, 3))
             lawful = two_votes(net, b"a" * 32)
             with pytest.raises(EvidenceUnfounded):
                 await net.nodes[0].rpc("submitevidence", encode(lawful).hex())
@@ -221,13 +231,13 @@ def test_evidence_is_verified_kept_and_spread(tmp_path: Path) -> None:
     trio.run(main)
 
 
-def two_votes(net: Network, block: bytes) -> TwoVotes:
-    """Two PREPAREs of validator 2 in one view, the second for `block`."""
+def two_votes(net: Network, block: bytes, index: int = 2) -> TwoVotes:
+    """Two PREPAREs of one validator in one view, the second for `block`."""
     votes = []
     for named in (b"a" * 32, block):
-        bare = Vote(PREPARE, 0, 99, 0, named, bytes(32), 2, bytes(96))
-        signature = bls.sign(SECRETS[2], bare.digest(net.genesis.id))
-        votes.append(Vote(PREPARE, 0, 99, 0, named, bytes(32), 2, signature))
+        bare = Vote(PREPARE, 0, 99, 0, named, bytes(32), index, bytes(96))
+        signature = bls.sign(SECRETS[index], bare.digest(net.genesis.id))
+        votes.append(Vote(PREPARE, 0, 99, 0, named, bytes(32), index, signature))
     return TwoVotes(*votes)
 
 
