@@ -5,6 +5,7 @@ A number where a number is exact, as Bitcoin Core shows amounts; else the exact 
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Annotated
 
@@ -18,6 +19,7 @@ Given = Annotated[str | int | float, Meta(description="an amount: a number or de
 Shown = int | float | str
 
 _DIGITS = 60
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def show(amount: int, decimals: int) -> Shown:
@@ -37,7 +39,11 @@ def read(given: str | int | float, decimals: int) -> int:
         context.prec = _DIGITS
         try:
             # repr of a float is the shortest text that means it: what the client wrote
-            exact = Decimal(given if isinstance(given, str) else repr(given)).scaleb(decimals)
+            text = given if isinstance(given, str) else repr(given)
+            # Nobody means 1e3 by mistake and survives it: text is digits and a point.
+            if isinstance(given, str) and not _PLAIN.fullmatch(text):
+                raise _bad(given, decimals)
+            exact = Decimal(text).scaleb(decimals)
         except InvalidOperation:
             raise _bad(given, decimals) from None
         if not exact.is_finite() or exact != exact.to_integral_value() or exact < 0:

@@ -7,7 +7,15 @@ import click
 from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.federation import federation, vault
 from bystack.client.cli.network import demo, devnet
-from bystack.client.cli.wallet import pegin, pegout, send, transfer, wallet
+from bystack.client.cli.wallet import (
+    pegin,
+    pegin_status,
+    pegout,
+    pegout_status,
+    send,
+    transfer,
+    wallet,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,9 +30,12 @@ def main() -> None:
     """
 
 
-for command in (
-    status, rpc, wallet, send, pegin, pegout, transfer, federation, vault, devnet, demo
-):  # fmt: skip
+COMMANDS = (
+    status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
+    federation, vault, devnet, demo,
+)  # fmt: skip
+
+for command in COMMANDS:
     main.add_command(command)
 
 

@@ -25,18 +25,24 @@ def devnet() -> None:
 
 @devnet.command("up")
 @dir_option
-@click.option("--sidechains", default=2, show_default=True, type=click.IntRange(1, 8))
-@click.option("--validators", default=4, show_default=True, type=click.IntRange(1, 16))
-@click.option("--members", default=5, show_default=True, type=click.IntRange(3, 16))
+@click.option("--sidechains", type=click.IntRange(1, 8), help="How many; 2 in a new network.")
+@click.option("--validators", type=click.IntRange(1, 16), help="Of each; 4 in a new network.")
+@click.option("--members", type=click.IntRange(3, 16), help="Of each; 5 in a new network.")
 @json_option
-def up(folder: str, sidechains: int, validators: int, members: int, as_json: bool) -> None:
+def up(
+    folder: str,
+    sidechains: int | None,
+    validators: int | None,
+    members: int | None,
+    as_json: bool,
+) -> None:
     """Make a network, or start what is missing of an existing one."""
     from bystack.client.devnet import network
     from bystack.client.report import Steps
 
     steps = Steps(quiet=as_json)
     try:
-        net = network.up(Path(folder).resolve(), sidechains, validators, members, steps)
+        net = network.up(Path(folder).resolve(), (sidechains, validators, members), steps)
     # The boundary of the command: the step that failed and its reason, whatever it was.
     except Exception as error:
         steps.failed(error)

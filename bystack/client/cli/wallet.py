@@ -108,8 +108,33 @@ def pegin(chain: str, amount: str, asset: str, to: str, home: str, as_json: bool
 @json_option
 @guarded
 def pegout(chain: str, to: str, amount: str, asset: str, home: str, as_json: bool) -> None:
-    """Burn AMOUNT on CHAIN, to be paid at the main-chain address TO."""
+    """Burn AMOUNT on CHAIN, to be paid at the main-chain address TO.
+
+    Next: bystack pegout-status CHAIN PEGOUT tells what it waits for, and about how long.
+    """
     show(node(home).sendtomainchain(chain, to, amount, asset), as_json=as_json)
+
+
+@click.command("pegout-status")
+@click.argument("chain")
+@click.argument("pegout")
+@home_option
+@json_option
+@guarded
+def pegout_status(chain: str, pegout: str, home: str, as_json: bool) -> None:
+    """Where the peg-out PEGOUT of CHAIN stands, what it waits for, about how long."""
+    show(node(home).side(chain, "getpegoutstatus", pegout), as_json=as_json)
+
+
+@click.command("pegin-status")
+@click.argument("chain")
+@click.argument("txid")
+@home_option
+@json_option
+@guarded
+def pegin_status(chain: str, txid: str, home: str, as_json: bool) -> None:
+    """Where the deposit TXID into CHAIN stands: how deep it lies, whether it is claimed."""
+    show(node(home).side(chain, "getpeginstatus", txid), as_json=as_json)
 
 
 @click.command()

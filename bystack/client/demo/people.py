@@ -1,12 +1,14 @@
-"""Alice, Bob and Carol: wallets on nodes of their own, and how their money is looked at."""
+"""Alice, Bob and Carol: wallets on nodes of their own, and the other node that must agree."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from bystack.client.devnet.founding import Devnet
 from bystack.client.rpc import Rpc
+
+MAIN = "main"
 
 
 class Person(NamedTuple):
@@ -32,21 +34,18 @@ def address(net: Devnet, person: Person, chain: str) -> str:
     return str(wallet_of(net, person).getnewaddress(chain))
 
 
-def balance(net: Devnet, person: Person, chain: str, asset: str) -> Decimal:
-    """What the person's wallet says it has."""
-    return Decimal(str(wallet_of(net, person).getbalance(chain, asset)))
+def held(net: Devnet, person: Person, chain: str, asset: str) -> int | None:
+    """What the person has of an asset (its id), in smallest units, by the witness's own store.
 
-
-def coin_at(net: Devnet, witness: int, chain: str, txid: str, vout: int) -> dict[str, Any] | None:
-    """An unspent output as another node's own store has it."""
-    path = "/" if chain == "main" else f"/sidechain/{chain}"
-    found: dict[str, Any] | None = net[witness].call("gettxout", txid, vout, False, path=path)
-    return found
-
-
-def paid_to(net: Devnet, witness: int, chain: str, txid: str, address: str) -> bool:
-    """Another node's store holds an unspent output of `txid` at `address`."""
-    path = "/" if chain == "main" else f"/sidechain/{chain}"
-    tx = net[witness].call("getrawtransaction", txid, True, path=path)
-    outputs = [o["n"] for o in tx["vout"] if o.get("address") == address]
-    return any(coin_at(net, witness, chain, txid, n) for n in outputs)
+    The wallet says which coins; each is looked up on the other node. None while it lacks one.
+    """
+    total = 0
+    path = "/" if chain == MAIN else f"/sidechain/{chain}"
+    for coin in wallet_of(net, person).listunspent(chain):
+        look = partial(net[person.witness].call, "gettxout", coin["txid"], coin["vout"], False)
+        shown: dict[str, Any] | None = look(path=path)
+        if shown is None:
+            return None
+        if asset in (shown["asset"], shown.get("id")):
+            total += int(shown["units"])
+    return total

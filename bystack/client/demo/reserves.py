@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from bystack.client.devnet.founding import Devnet
 from bystack.client.rpc import Rpc, wait_for
-from bystack.ledger.transactions import DepositLock, Outpoint, Output, PendingLock, TreasuryLock
+from bystack.ledger.transactions import (
+    DepositLock,
+    Outpoint,
+    Output,
+    PendingLock,
+    Transaction,
+    TreasuryLock,
+    VaultLock,
+    decode_transaction,
+)
+from bystack.ledger.vault_operations import ORDER, Order, decode_operation
 from bystack.mainchain.blocks import decode_block
+from bystack.sidechain.actions import CLAIM, decode_action
+from bystack.sidechain.blocks import decode_body
 
 HELD = DepositLock | TreasuryLock | PendingLock
 TERMS = ("circulating", "pool", "owed", "unclaimed", "surplus")
@@ -34,18 +46,35 @@ def _audit(net: Devnet, name: str) -> dict[str, Any] | None:
     if one["height"] != two["height"] or one["assets"] != two["assets"]:
         return None
     facts = msgspec.json.decode((net.folder / f"vault-{name}.json").read_bytes())
-    held = holdings(net[2], bytes.fromhex(facts["vault"]), one["height"])
+    main = main_books(net[2], bytes.fromhex(facts["vault"]), one["height"])
+    minted = minted_on(net[2], name, one["sidechain_height"])
     shown: dict[str, Any] = {"height": one["height"]}
     for asset, row in one["assets"].items():
-        if not held.get(row["asset"], 0) == row["vault"] == _stands_for(row):
-            raise LawBroken(f"{name} {asset}: blocks say {held.get(row['asset'], 0)}, law {row}")
+        _check(name, asset, row, main, minted)
         shown[asset] = {term: row[term] for term in ("vault", *TERMS, "deficit")}
     return shown
 
 
-def holdings(rpc: Rpc, vault: bytes, height: int) -> dict[str, int]:
-    """What a vault holds per asset, counted from the main chain's blocks of a third node."""
+class Books(NamedTuple):
+    """Per asset id: what a vault holds, and what its orders paid out."""
+
+    held: dict[str, int]
+    paid: dict[str, int]
+
+
+def _check(name: str, asset: str, row: dict[str, Any], main: Books, minted: dict[str, int]) -> None:
+    """The law, and both of its sides against what the blocks of a third node say."""
+    id = row["asset"]
+    owed = minted.get(id, 0) - main.paid.get(id, 0)
+    stands = row["circulating"] + row["pool"] + row["owed"]
+    if not main.held.get(id, 0) == row["vault"] == _stands_for(row) or stands != owed:
+        raise LawBroken(f"{name} {asset}: vault {main.held.get(id)}, minted {minted}, law {row}")
+
+
+def main_books(rpc: Rpc, vault: bytes, height: int) -> Books:
+    """A vault's holdings and payouts, counted from the main chain's blocks."""
     coins: dict[Outpoint, Output] = {}
+    paid: dict[str, int] = {}
     for number in range(1, height + 1):
         block = decode_block(bytes.fromhex(rpc.getblock(rpc.getblockhash(number), 0)))
         for tx in block.transactions:
@@ -54,10 +83,40 @@ def holdings(rpc: Rpc, vault: bytes, height: int) -> dict[str, int]:
             for index, output in enumerate(tx.body.outputs):
                 if isinstance(output.lock, HELD) and output.lock.vault == vault:
                     coins[Outpoint(tx.id, index)] = output
-    sums: dict[str, int] = {}
+            if any(output.lock == VaultLock(vault) for output in tx.body.outputs):
+                for output in _ordered(tx):
+                    _add(paid, output)
+    held: dict[str, int] = {}
     for output in coins.values():
-        sums[output.asset.hex()] = sums.get(output.asset.hex(), 0) + output.amount
-    return sums
+        _add(held, output)
+    return Books(held, paid)
+
+
+def _ordered(tx: Transaction) -> tuple[Output, ...]:
+    """What a vault's order pays; nothing for another operation."""
+    for action in tx.body.actions:
+        if action.kind == ORDER:
+            operation = decode_operation(action.kind, action.body)
+            return operation.outputs if isinstance(operation, Order) else ()
+    return ()
+
+
+def minted_on(rpc: Rpc, name: str, height: int) -> dict[str, int]:
+    """What claims minted per asset id, counted from the sidechain's blocks."""
+    minted: dict[str, int] = {}
+    for number in range(1, height + 1):
+        raw = rpc.side(name, "getblock", rpc.side(name, "getblockhash", number), 0)
+        for tx in decode_body(bytes.fromhex(raw)).transactions:
+            for action in tx.body.actions:
+                if action.kind == CLAIM:
+                    claim = decode_action(action)
+                    deposit = decode_transaction(claim.inclusion.proof.transaction)
+                    _add(minted, deposit.body.outputs[claim.index])
+    return minted
+
+
+def _add(sums: dict[str, int], output: Output) -> None:
+    sums[output.asset.hex()] = sums.get(output.asset.hex(), 0) + output.amount
 
 
 def _stands_for(row: dict[str, int]) -> int:

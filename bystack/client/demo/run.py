@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bystack.client.demo.walk import walk
-from bystack.client.devnet.network import NoDevnet, down, up
+from bystack.client.devnet.network import USUAL, NoDevnet, down, up
 from bystack.client.report import Steps
-
-SIDECHAINS, VALIDATORS, MEMBERS = 2, 4, 5
 
 
 def run_demo(steps: Steps, *, keep: bool = False) -> dict[str, Any]:
@@ -18,7 +16,7 @@ def run_demo(steps: Steps, *, keep: bool = False) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="bystack-demo-"))
     result: dict[str, Any] = {"ok": False, "steps": steps.done, "reserves": {}}
     try:
-        net = up(folder, SIDECHAINS, VALIDATORS, MEMBERS, steps)
+        net = up(folder, USUAL, steps)
         result["reserves"] = walk(net, steps)
         result["ok"] = all(step["ok"] for step in steps.done)
     # The boundary of the command: whatever went wrong is shown with its step, then all is removed.

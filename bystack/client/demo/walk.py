@@ -12,15 +12,24 @@ from typing import Any
 
 import msgspec
 
-from bystack.client.demo.people import ALICE, BOB, CAROL, address, balance, paid_to, wallet_of
+from bystack.client.demo.people import (
+    ALICE,
+    BOB,
+    CAROL,
+    MAIN,
+    Person,
+    address,
+    held,
+    wallet_of,
+)
 from bystack.client.demo.reserves import audit
 from bystack.client.demo.thief import steal
 from bystack.client.devnet import processes
 from bystack.client.devnet.founding import CONFIRMATIONS, Devnet, Reporter
 from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 from bystack.primitives.plain import from_plain
-from bystack.sidechain.params import Genesis
-from bystack.sidechain.records import pegout_id
+from bystack.sidechain.burns import payout_of
+from bystack.sidechain.params import Asset, Genesis
 
 TRADE, GAMES = "trade", "games"
 STEP_SECONDS = 90
@@ -56,21 +65,8 @@ def peg_in(net: Devnet) -> dict[str, Any]:
     deposits = [net[0].pegin(TRADE, amount, asset, home) for amount, asset in PEGIN]
     net.mine(CONFIRMATIONS + 1)
     for amount, asset in PEGIN:
-        until(f"{asset} minted", partial(_holds, net, asset, Decimal(amount)))
-    for coin in wallet_of(net, ALICE).listunspent(TRADE):
-        _seen_elsewhere(net, ALICE.witness, coin)
+        has(net, ALICE, TRADE, asset, units_of(net, TRADE, asset, amount))
     return {"deposits": [deposit["txid"] for deposit in deposits]}
-
-
-def _holds(net: Devnet, asset: str, amount: Decimal) -> bool:
-    return balance(net, ALICE, TRADE, asset) >= amount
-
-
-def _seen_elsewhere(net: Devnet, witness: int, coin: dict[str, Any]) -> None:
-    def probe() -> Any:
-        return net[witness].side(TRADE, "gettxout", coin["txid"], coin["vout"], False)
-
-    wait_for("another node has the coin", probe)
 
 
 def pay(net: Devnet) -> dict[str, Any]:
@@ -82,31 +78,51 @@ def pay(net: Devnet) -> dict[str, Any]:
         {"address": carol, "amount": "25", "asset": "BTM"},
     ]
     txid = wallet_of(net, ALICE).side(TRADE, "sendmany", payments)
-    for person, home in ((BOB, bob), (CAROL, carol)):
-        until("paid", partial(paid_to, net, person.witness, TRADE, txid, home))
+    for person, asset, amount in ((BOB, "GOLD", "300"), (BOB, "BTM", "5"), (CAROL, "BTM", "25")):
+        has(net, person, TRADE, asset, units_of(net, TRADE, asset, amount))
     shown = net[BOB.witness].side(TRADE, "getrawtransaction", txid, True)
-    until("Bob has it", lambda: balance(net, BOB, TRADE, "GOLD") == 300)
-    until("Carol has it", lambda: balance(net, CAROL, TRADE, "BTM") == 25)
-    return {"txid": txid, "block": shown.get("blockhash", ""), "height": shown.get("height")}
+    block = net[BOB.witness].side(TRADE, "getblock", shown["blockhash"])
+    if txid not in block["tx"]:
+        raise Waited("the payment is not in the final block that another node names")
+    return {"txid": txid, "block": shown["blockhash"], "height": shown["height"]}
 
 
 def move_across(net: Devnet) -> dict[str, Any]:
     """A burn on `trade`, one payout of its vault into that of `games`, a claim there."""
     home = address(net, BOB, GAMES)
     burned = wallet_of(net, BOB).sendtosidechain(TRADE, home, "200", "GOLD")
-    id = _pegout_id(net, burned["txid"])
+    id = burned["pegout"]
     until("settled", lambda: _settled(net, BOB.witness, id), mine=net)
-    until("minted on games", lambda: balance(net, BOB, GAMES, "GOLD") > 0, mine=net)
-    coin = wallet_of(net, BOB).listunspent(GAMES)[0]
-    wait_for(
-        "another node has the coin",
-        lambda: net[BOB.witness].side(GAMES, "gettxout", coin["txid"], coin["vout"], False),
+    payout = payout_of(genesis_of(net, TRADE), *_asset(net, TRADE, "GOLD", "200"))
+    has(net, BOB, GAMES, "GOLD", payout, mine=net)
+    return {"pegout": id, "arrived": payout}
+
+
+def units_of(net: Devnet, chain: str, asset: str, amount: str) -> int:
+    """An amount people write in an asset's smallest units."""
+    return _asset(net, chain, asset, amount)[1]
+
+
+def _asset(net: Devnet, chain: str, name: str, amount: str) -> tuple[Asset, int]:
+    asset = next(one for one in genesis_of(net, chain).assets if one.name == name)
+    return asset, int(Decimal(amount).scaleb(asset.decimals))
+
+
+def has(
+    net: Devnet,
+    person: Person,
+    chain: str,
+    asset: str,
+    units: int,
+    mine: Devnet | None = None,
+) -> None:
+    """Wait until another node's store shows exactly these units of an asset with the person."""
+    id = "BTM" if asset == "BTM" else _asset(net, TRADE, asset, "0")[0].asset.hex()
+    until(
+        f"{person.name} has {units} units of {asset} on {chain}",
+        lambda: held(net, person, chain, id) == units,
+        mine=mine,
     )
-    return {"pegout": id, "arrived": str(balance(net, BOB, GAMES, "GOLD"))}
-
-
-def _pegout_id(net: Devnet, txid: str) -> str:
-    return pegout_id(genesis_of(net, TRADE).id, bytes.fromhex(txid), 0).hex()
 
 
 def _settled(net: Devnet, witness: int, id: str) -> bool:
@@ -118,7 +134,14 @@ def stop_member(net: Devnet) -> dict[str, Any]:
     """The last member's whole node goes down; four members of weight 6 of 7 go on."""
     node = net.layout.federated[-1]
     processes.stop(node)
-    return {"stopped": node.name}
+    peers = net.layout.members - 2
+    until("other members miss it", lambda: _members_seen(net) == peers)
+    return {"stopped": node.name, "peers_left": peers}
+
+
+def _members_seen(net: Devnet) -> int:
+    """How many other members the first node's member is connected to."""
+    return int(net[0].federation(TRADE, "getfederationinfo")["peers"])
 
 
 def return_member(net: Devnet) -> dict[str, Any]:
@@ -140,17 +163,13 @@ def _caught_up(net: Devnet, rpc: Any, name: str) -> bool:
 
 def peg_out(net: Devnet) -> dict[str, Any]:
     """Carol burns 20 BTM; the federation, one member down, pays her on the main chain."""
-    home = address(net, CAROL, "main")
+    home = address(net, CAROL, MAIN)
     burned = wallet_of(net, CAROL).sendtomainchain(TRADE, home, "20", "BTM")
-    id = _pegout_id(net, burned["txid"])
+    id = burned["pegout"]
     until("settled", lambda: _settled(net, CAROL.witness, id), mine=net)
-    until("Carol is paid", lambda: balance(net, CAROL, "main", "BTM") > 0)
-    coin = wallet_of(net, CAROL).listunspent("main")[0]
-    shown = wait_for(
-        "another node has the coin",
-        lambda: net[CAROL.witness].gettxout(coin["txid"], coin["vout"], False),
-    )
-    return {"pegout": id, "txid": coin["txid"], "paid": str(shown.get("value", ""))}
+    payout = payout_of(genesis_of(net, TRADE), *_asset(net, TRADE, "BTM", "20"))
+    has(net, CAROL, MAIN, "BTM", payout)
+    return {"pegout": id, "paid": payout}
 
 
 def until(

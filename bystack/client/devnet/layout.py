@@ -78,7 +78,9 @@ def new_layout(folder: Path, sidechains: int, validators: int, members: int) -> 
     ]
     layout = Layout(nodes, names, validators, members)
     os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.chmod(folder, 0o700)
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(layout)))
+    os.chmod(folder / FILE, 0o600)
     return layout
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bystack.client.devnet import processes
 from bystack.client.devnet.founding import Devnet, Reporter, found
@@ -13,13 +14,36 @@ from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
 from bystack.client.rpc import NodeDown, RpcFailed
 
 
+class LayoutFixed(Exception):
+    """An existing devnet has another shape than the one asked for."""
+
+
 class NoDevnet(Exception):
     """There is no devnet in this directory."""
 
 
-def up(folder: Path, sidechains: int, validators: int, members: int, report: Reporter) -> Devnet:
-    """Make the network, or start what is missing of an existing one."""
-    layout = read_layout(folder) or new_layout(folder, sidechains, validators, members)
+class Shape(NamedTuple):
+    """How many sidechains, and validators and members of each."""
+
+    sidechains: int
+    validators: int
+    members: int
+
+
+USUAL = Shape(2, 4, 5)
+
+
+def up(folder: Path, wanted: Sequence[int | None], report: Reporter) -> Devnet:
+    """Make the network, or start what is missing of an existing one.
+
+    `wanted` is a `Shape` with None where nothing is asked for. Raises `LayoutFixed`.
+    """
+    layout = read_layout(folder)
+    if layout is None:
+        layout = new_layout(folder, *(given or n for given, n in zip(wanted, USUAL, strict=True)))
+    fixed = Shape(len(layout.sidechains), layout.validators, layout.members)
+    if any(given not in (None, n) for given, n in zip(wanted, fixed, strict=True)):
+        raise LayoutFixed(f"{folder} holds {fixed}; ask for the same, or choose another directory")
     net = Devnet(folder, layout)
     found(net, report)
     return net

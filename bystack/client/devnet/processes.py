@@ -67,7 +67,8 @@ def start(node: Node) -> None:
         return
     (Path(node.home) / "run" / "bystackd.json").unlink(missing_ok=True)
     os.makedirs(Path(node.home) / "logs", mode=0o700, exist_ok=True)
-    with open(Path(node.home) / "logs" / "bystackd.out", "ab") as output:
+    path = Path(node.home) / "logs" / "bystackd.out"
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
         subprocess.Popen(
             [*daemon_command(), "run", "--home", node.home],
             stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ from bystack.primitives.addresses import split_address
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import note_for
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import pegout_id
 
 BAD_PARAMETER: Final = -8
 NOTHING: Final = -3
@@ -146,10 +147,12 @@ class SendingMethods:
         asset: str,
         amount: amounts_text.Shown,
     ) -> Json:
-        _genesis(wallet, chain)
+        genesis = _genesis(wallet, chain)
         named, units = await self._amount(wallet, chain, asset, amount)
         tx = await wallet.spending(chain).burn(named.id, units, lock)
-        return {"txid": tx.id.hex(), "chain": chain}
+        # The burn is the transaction's only action; `getpegoutstatus` follows it by this id.
+        pegout = pegout_id(genesis.id, tx.id, 0)
+        return {"txid": tx.id.hex(), "chain": chain, "pegout": pegout.hex()}
 
     async def _amount(
         self, wallet: Opened, chain: str, asset: str, amount: Any
