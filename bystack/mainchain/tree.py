@@ -46,6 +46,10 @@ class HeaderTree(HeaderView):
         """The entry of a header that is not known to be invalid."""
         return self._entries.get(id)
 
+    def refused(self, id: bytes) -> bool:
+        """Whether a header is known to be an invalid block's or to descend from one."""
+        return id in self._invalid
+
     def tip(self) -> bytes:
         """The id of the best header."""
         return self.line.tip()

@@ -48,7 +48,8 @@ def _entry_key(id: bytes) -> bytes:
     return state_key("relay/entry", id)
 
 
-def _height_key(height: int) -> bytes:
+def height_key(height: int) -> bytes:
+    """Where the state keeps the id of the relayed header at a height, while in the window."""
     return state_key("relay/height", height)
 
 
@@ -78,7 +79,7 @@ class RelayView:
 
     def at(self, height: int) -> Entry:
         """The best chain's entry at a height of the window; raises `HeaderNotRelayed`."""
-        id = self._state.get(_height_key(height))
+        id = self._state.get(height_key(height))
         entry = self.entry(id) if id else None
         if entry is None:
             raise HeaderNotRelayed(height=height)
@@ -86,7 +87,7 @@ class RelayView:
 
     def holds(self, height: int) -> bool:
         """True if the window has an entry at this height."""
-        return self._state.get(_height_key(height)) is not None
+        return self._state.get(height_key(height)) is not None
 
 
 def start_relay(state: SystemState, genesis: Genesis) -> None:
@@ -130,7 +131,7 @@ def _store(state: SystemState, genesis: Genesis, view: RelayView, delta: HeaderD
     for id in delta.disconnect:
         entry = view.entry(id)
         if entry:
-            state.put(_height_key(entry.header.height), None)
+            state.put(height_key(entry.header.height), None)
             state.put(_entry_key(id), None)
     for added in delta.added:
         _connect(state, added)
@@ -140,13 +141,13 @@ def _store(state: SystemState, genesis: Genesis, view: RelayView, delta: HeaderD
 
 def _connect(state: SystemState, entry: Entry) -> None:
     state.write(_entry_key(entry.id), entry)
-    state.put(_height_key(entry.header.height), entry.id)
+    state.put(height_key(entry.header.height), entry.id)
 
 
 def _prune(state: SystemState, genesis: Genesis, delta: HeaderDelta) -> None:
     """Drop what fell out of the window: heights below it are contiguous, so stop at a gap."""
     height = delta.added[-1].header.height - genesis.window
-    while height >= 0 and (id := state.get(_height_key(height))) is not None:
-        state.put(_height_key(height), None)
+    while height >= 0 and (id := state.get(height_key(height))) is not None:
+        state.put(height_key(height), None)
         state.put(_entry_key(id), None)
         height -= 1

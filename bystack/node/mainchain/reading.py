@@ -60,6 +60,19 @@ class Reader:
             raise RemoteError(BAD_PARAMETER, "Block height out of range")
         return id
 
+    def verdict(self, id: bytes) -> str:
+        """How the chain holds a header: `best`, `side` (valid so far), `invalid`, `unknown`.
+
+        Of a chain that left the best one at an invalid block, only what was seen before the block
+        was judged is `invalid`; later headers are not kept, and `unknown`.
+        """
+        tree = self._driver.machine.tree
+        if tree.refused(id):
+            return "invalid"
+        if tree.entry(id) is None:
+            return "unknown"
+        return "best" if self._driver.machine.line.holds(id) else "side"
+
     def confirmations(self, entry: Entry) -> int:
         """How deep a block lies, 1 at the tip; -1 beside the chain."""
         if not self._driver.machine.line.holds(entry.id):

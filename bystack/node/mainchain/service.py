@@ -67,6 +67,8 @@ class Service:
                 return _bytes(reader.entry_at(height))
             case "inclusion", [bytes(id)]:
                 return _bytes(reader.inclusion(id))
+            case "verdict", [bytes(id)]:
+                return reader.verdict(id)
             case "history", [int(old), int(newer)]:
                 return encode(reader.history(old, newer))
             case _:

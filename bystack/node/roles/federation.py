@@ -11,11 +11,12 @@ import trio
 from bystack.federation.purse import Purse
 from bystack.node import federation_files
 from bystack.node.config.tables import Federation
+from bystack.node.federation.doubting import Doubting
 from bystack.node.federation.events import Event, PeerMessage
-from bystack.node.federation.following import follow_main, follow_side, tick
+from bystack.node.federation.following import TICK_SECONDS, follow_main, follow_side, tick
 from bystack.node.federation.links import Links
 from bystack.node.federation.member import CAPS, Member
-from bystack.node.federation.methods import Requests, methods_of
+from bystack.node.federation.methods import Actions, Requests, methods_of
 from bystack.node.federation.setting import Setting
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
@@ -67,6 +68,13 @@ async def _hear(host: Host, setting: Setting, inbox: trio.MemorySendChannel[Even
                 continue
 
 
+async def _doubt(links: Links, inbox: trio.MemorySendChannel[Event], setting: Setting) -> None:
+    """Compare the relay with the own main chain, once this node has the sidechain."""
+    while (genesis := setting.genesis()) is None:  # noqa: ASYNC110 (a file that appears)
+        await trio.sleep(TICK_SECONDS)
+    await Doubting(links, Actions(links, Requests(inbox), setting.seat), genesis.depth).run()
+
+
 def _host(table: Federation, setting: Setting, identity: Identity) -> Host:
     config = HostConfig(
         chain=setting.charter.hash,
@@ -104,6 +112,7 @@ async def main(context: RoleContext) -> None:
         for task in (follow_main, follow_side):
             nursery.start_soon(task, links, inbox)
         nursery.start_soon(tick, inbox)
+        nursery.start_soon(_doubt, links, inbox, setting)
         nursery.start_soon(_hear, host, setting, inbox)
         await member.run(events)
 

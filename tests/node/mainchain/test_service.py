@@ -78,6 +78,24 @@ def known(goal: bytes) -> list[tuple[int, bytes]]:
     return [(block.header.height, block.id) for block in chain_to(goal)]
 
 
+def test_the_verdict_on_a_header(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*LEFT, *KNOWN.right)
+
+            async def verdict(id: bytes) -> str:
+                return str(await service(node).handle("verdict", [id]))
+
+            assert {await verdict(block.id) for block in (FIRST, *RIGHT)} == {"best"}
+            assert {await verdict(block.id) for block in KNOWN.left} == {"side"}
+            assert await verdict(b"\x07" * 32) == "unknown"
+            node.driver.machine.tree.invalidate(KNOWN.left[1].id)
+            found = [await verdict(block.id) for block in KNOWN.left]
+            assert found == ["side", "invalid", "invalid"]
+
+    trio.run(main)
+
+
 GOALS = [block.id for block in KNOWN.all]
 
 
