@@ -2,11 +2,12 @@
 
 The bridge collects; it decides nothing. What may be signed is the signer's verdict, and any member
 may combine, for the combined signature is the same bytes whoever does (federation.md, section 3).
+Beside the group's shares, charter keys sign the very same digest where a tier asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -25,10 +26,20 @@ from bystack.federation.signing import (
     message_digest,
 )
 from bystack.ledger.transactions import Outpoint
+from bystack.primitives import keys
 from bystack.primitives.codec import U8, U32, U63, Bytes32, Bytes64, Wire
+from bystack.primitives.errors import Invalid
 
 MAX_STASH = 256
 MAX_JOBS = 64
+
+
+class NamedKeyUnknown(Invalid):
+    """The roster names no such charter key."""
+
+
+class NamedSignatureInvalid(Invalid):
+    """A charter key's signature does not verify under it."""
 
 
 class Partials(Wire, tag=1):
@@ -52,7 +63,7 @@ class AskTouch(Wire, tag=3):
 
 
 class NamedSignature(Wire, tag=4):
-    """A charter key's own signature over a creation."""
+    """A charter key's own signature over the digest of a creation, an order or a touch."""
 
     digest: Bytes32
     key: Bytes32
@@ -81,14 +92,28 @@ class Culprit:
 Output = Signature | Culprit
 
 
+def check_named(message: NamedSignature, charter: frozenset[bytes]) -> None:
+    """Raise unless a key of the charter signed; `NamedKeyUnknown`, `NamedSignatureInvalid`."""
+    if message.key not in charter:
+        raise NamedKeyUnknown(key=message.key)
+    if not keys.verify(message.key, message.digest, message.signature):
+        raise NamedSignatureInvalid(key=message.key)
+
+
 @dataclass
 class Bridge:
-    """The messages being signed under one certified key. One task owns it."""
+    """The messages being signed under one certified key. One task owns it.
+
+    `charter`: the roster's charter keys, whose signatures are carried too.
+    """
 
     certificate: KeyCertificate
+    charter: frozenset[bytes] = frozenset()
     _jobs: dict[bytes, Combination] = field(default_factory=dict)
     _own: dict[bytes, tuple[PartialSignature, ...]] = field(default_factory=dict)
     _stash: dict[bytes, dict[int, PartialSignature]] = field(default_factory=dict)
+    _named: dict[bytes, dict[bytes, bytes]] = field(default_factory=dict)
+    _own_named: dict[bytes, tuple[NamedSignature, ...]] = field(default_factory=dict)
 
     def signed(self, message: bytes, partials: Sequence[PartialSignature]) -> tuple[Output, ...]:
         """Our signer signed: the message is known, partials that came early count now."""
@@ -99,6 +124,30 @@ class Bridge:
         self._own[key] = tuple(partials)
         early = self._stash.pop(key, {})
         return self._add(job, [*partials, *early.values()])
+
+    def signed_named(self, message: bytes, signatures: Mapping[bytes, bytes]) -> None:
+        """Our signer's named keys signed a message that it signed with its shares too.
+
+        A key that the roster does not name, which others would refuse, is left out.
+        """
+        known = sorted(pair for pair in signatures.items() if pair[0] in self.charter)
+        own = tuple(NamedSignature(message, key, signature) for key, signature in known)
+        for each in own:
+            self.named(each)
+        self._own_named[message_digest(message)] = own
+
+    def named(self, message: NamedSignature) -> None:
+        """A charter key's signature, of use only for what our own signer signed too.
+
+        What is early is dropped: it is said again. So at most `MAX_JOBS` messages are held, each
+        with one signature per charter key. Raises as `check_named`.
+        """
+        job = message_digest(message.digest)
+        held = self._named.get(job, {})
+        if job not in self._jobs or message.key in held:
+            return
+        check_named(message, self.charter)
+        self._named.setdefault(job, {})[message.key] = message.signature
 
     def received(self, seat: int, message: Partials) -> tuple[Output, ...]:
         """Partials of another member, all of one message.
@@ -149,6 +198,12 @@ class Bridge:
         job = self._jobs.get(message_digest(message))
         return job.signature if job else None
 
+    def signatures(self, message: bytes) -> dict[bytes, bytes]:
+        """By key bytes: the group's signature, once complete, and those of charter keys."""
+        group = self.signature(message)
+        own = {self.certificate.key: group} if group is not None else {}
+        return {**self._named.get(message_digest(message), {}), **own}
+
     def present(self, message: bytes) -> tuple[int, ...]:
         """The share indices whose partials of a message are in."""
         job = self._jobs.get(message_digest(message))
@@ -158,9 +213,11 @@ class Bridge:
         """True if our signer signed this message already."""
         return message_digest(message) in self._own
 
-    def again(self) -> tuple[Partials, ...]:
-        """Our own partials of every open message, to be said again."""
-        return tuple(Partials(partials) for partials in self._own.values() if partials)
+    def again(self) -> tuple[Partials | NamedSignature, ...]:
+        """What our own signer signed of every open message, to be said again."""
+        partials = (Partials(partials) for partials in self._own.values() if partials)
+        named = (each for own in self._own_named.values() for each in own)
+        return (*partials, *named)
 
     def done(self, message: bytes) -> None:
         """Forget a message: its seq is spent."""
@@ -169,3 +226,5 @@ class Bridge:
     def _drop(self, key: bytes) -> None:
         self._jobs.pop(key, None)
         self._own.pop(key, None)
+        self._named.pop(key, None)
+        self._own_named.pop(key, None)

@@ -11,7 +11,9 @@ from bystack.federation.bridge import (
     Bridge,
     BridgeMessage,
     Culprit,
+    NamedKeyUnknown,
     NamedSignature,
+    NamedSignatureInvalid,
     Partials,
     Signature,
 )
@@ -24,6 +26,7 @@ from bystack.federation.signing import (
 )
 from bystack.primitives import bls
 from bystack.primitives.codec import decode_union, encode
+from bystack.primitives.keys import public_key, sign
 from tests.ledger.people import outpoint
 from tests.wire import check_wire
 
@@ -108,6 +111,58 @@ def test_our_own_partials_are_said_again_until_the_message_is_done() -> None:
     assert made.again() == (of_seat(0, b"other"),)
     assert not made.knows(MESSAGE) and made.present(MESSAGE) == ()
     made.done(MESSAGE)
+
+
+SECRETS = (b"\x21" * 32, b"\x22" * 32)
+DIGEST = b"\x0d" * 32
+
+
+def named(secret: bytes, digest: bytes = DIGEST) -> NamedSignature:
+    return NamedSignature(digest, public_key(secret), sign(secret, digest, bytes(32)))
+
+
+def carrying() -> Bridge:
+    """One that carries the first two secrets' keys, and whose own signer signed `DIGEST`."""
+    made = Bridge(key()[0], frozenset(map(public_key, SECRETS)))
+    made.signed(DIGEST, of_seat(0, DIGEST).partials)
+    return made
+
+
+def test_charter_keys_sign_beside_the_group() -> None:
+    made, (one, two) = carrying(), SECRETS
+    stranger = b"\x23" * 32
+    mine = {public_key(secret): named(secret).signature for secret in (one, stranger)}
+    made.signed_named(DIGEST, mine)
+    assert made.again() == (of_seat(0, DIGEST), named(one)), "no key others would refuse"
+    made.named(named(two))
+    assert made.signatures(DIGEST) == {
+        public_key(secret): named(secret).signature for secret in SECRETS
+    }
+    made.received(1, of_seat(1, DIGEST))
+    (found,) = made.received(3, of_seat(3, DIGEST))
+    assert isinstance(found, Signature)
+    assert made.signatures(DIGEST)[key()[0].key] == found.signature
+    made.done(DIGEST)
+    assert made.signatures(DIGEST) == {} and made.again() == () and made._named == {}
+
+
+def test_a_charter_keys_signature_must_be_one_and_of_something_known() -> None:
+    made, (one, two) = carrying(), SECRETS
+    for bad_one, refusal in (
+        (named(b"\x23" * 32), NamedKeyUnknown),
+        (replace(named(one), signature=named(two).signature), NamedSignatureInvalid),
+        (replace(named(one, b"\x0e" * 32), digest=DIGEST), NamedSignatureInvalid),
+    ):
+        with pytest.raises(refusal):
+            made.named(bad_one)
+    for number in range(2 * MAX_JOBS):
+        made.named(named(one, number.to_bytes(32, "big")))
+    assert made.signatures(DIGEST) == {} and made._named == {}, "what is early is not kept"
+    for number in range(2 * MAX_JOBS):
+        message = number.to_bytes(32, "big")
+        made.signed(message, ())
+        made.named(named(one, message))
+    assert len(made._named) == MAX_JOBS
 
 
 def test_a_flood_is_bounded_and_what_was_pushed_out_comes_again() -> None:

@@ -1,4 +1,4 @@
-"""Assembling vault transactions: coins of the vault, a sponsor's coin, the group's signature."""
+"""Assembling vault transactions: coins of the vault, a sponsor's coin, the signatures they need."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bystack.ledger.transactions import (
     Approval,
     DepositLock,
     NoWitness,
+    Output,
     Transaction,
     TransactionBody,
     TreasuryLock,
@@ -26,6 +27,8 @@ from bystack.ledger.vault_building import (
     Sponsor,
     approval,
     assemble,
+    build_complete,
+    build_consolidate,
     build_create,
     build_order,
     build_touch,
@@ -38,7 +41,8 @@ from bystack.primitives.errors import Invalid
 FIRST_FEE = 60_000
 CHECK_WEIGHT = 3_200
 RATE = 2
-MAX_COINS = 100
+# About 80 kB of inputs: with its outputs and the terms far below the longest operation allowed.
+MAX_COINS = 2_000
 
 Signatures = Mapping[bytes, bytes]
 Build = Callable[[Sponsor], TransactionBody]
@@ -46,6 +50,10 @@ Build = Callable[[Sponsor], TransactionBody]
 
 class AnchorMissing(Invalid):
     """The main chain shows no anchor of this vault."""
+
+
+class CoinsTooMany(Invalid):
+    """The vault's coins are so small that no transaction holds enough: they must be joined."""
 
 
 class Anchor(NamedTuple):
@@ -65,7 +73,10 @@ def anchor_among(vault: bytes, coins: Sequence[OwnedCoin]) -> Anchor:
 
 
 def coins_for(order: Order, coins: Sequence[OwnedCoin]) -> list[OwnedCoin]:
-    """Deposit and treasury coins that cover the order, the largest first."""
+    """Deposit and treasury coins that cover the order: of each asset the largest, so the fewest.
+
+    What the vault lacks is found when the order is built. Raises `CoinsTooMany`.
+    """
     chosen: list[OwnedCoin] = []
     for asset, needed in sorted(order_sums(order).items()):
         held = [
@@ -74,10 +85,13 @@ def coins_for(order: Order, coins: Sequence[OwnedCoin]) -> list[OwnedCoin]:
             if coin.asset == asset and isinstance(coin.lock, DepositLock | TreasuryLock)
         ]
         held.sort(key=lambda pair: (-pair[1].amount, pair[0].transaction, pair[0].index))
-        while needed > 0 and held and len(chosen) < MAX_COINS:
-            point, coin = held.pop(0)
+        for point, coin in held:
+            if needed <= 0:
+                break
             chosen.append((point, coin))
             needed -= coin.amount
+    if len(chosen) > MAX_COINS:
+        raise CoinsTooMany(seq=order.seq, coins=len(chosen), most=MAX_COINS)
     return chosen
 
 
@@ -90,7 +104,11 @@ class Draft(NamedTuple):
 
 
 def sponsored(
-    purse: Purse, vault_coins: Sequence[Coin], build: Build, approved: Approval, extra: int
+    purse: Purse,
+    vault_coins: Sequence[Coin],
+    build: Build,
+    approved: Approval | NoWitness,
+    extra: int,
 ) -> Draft:
     """A body whose sponsor pays for its weight; raises `PurseEmpty`, and what building raises."""
     fee = FIRST_FEE + RATE * extra
@@ -134,6 +152,31 @@ def draft_touch(purse: Purse, anchor: Anchor, terms: Terms, touch: Touch) -> Dra
     )
 
 
+def draft_complete(
+    purse: Purse, pending: OwnedCoin, outputs: tuple[Output, ...], memo: bytes
+) -> Draft:
+    """The body that pays out a pending coin: `outputs` are its order's of that asset."""
+    point, coin = pending
+    return sponsored(
+        purse,
+        [coin],
+        lambda sponsor: build_complete(point, outputs, sponsor, memo),
+        NoWitness(),
+        0,
+    )
+
+
+def draft_consolidate(purse: Purse, coins: Sequence[OwnedCoin]) -> Draft:
+    """The body that joins coins of one asset."""
+    return sponsored(
+        purse,
+        [coin for _, coin in coins],
+        lambda sponsor: build_consolidate(coins, sponsor),
+        NoWitness(),
+        0,
+    )
+
+
 def draft_create(purse: Purse, terms: Terms) -> tuple[Draft, bytes]:
     """A creation's body and the vault's id, which the sponsor's coin names."""
     extra = extra_weight(Create(terms)) + 20 * CHECK_WEIGHT
@@ -141,6 +184,12 @@ def draft_create(purse: Purse, terms: Terms) -> tuple[Draft, bytes]:
         purse, [], lambda sponsor: build_create(terms, sponsor), approval(None, ()), extra
     )
     return draft, created_vault(terms, draft.sponsor)
+
+
+def by_anyone(purse: Purse, main: bytes, draft: Draft) -> Transaction:
+    """The signed transaction of an operation that needs no approval but a sponsor."""
+    paying = purse.sign(main, draft.body, draft.coins, os.urandom(32))
+    return assemble(draft.body, paying, NoWitness())
 
 
 def complete(

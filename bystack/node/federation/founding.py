@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from bystack.federation.bridge import AskCreate, Bridge, NamedSignature
+from bystack.federation.bridge import (
+    AskCreate,
+    Bridge,
+    NamedSignature,
+    NamedSignatureInvalid,
+    check_named,
+)
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_approvals import create_demands
 from bystack.ledger.vault_operations import Create, operation_digest, vault_id
 from bystack.node.federation.assembling import Draft, complete, draft_create
 from bystack.node.federation.membership import Membership
-from bystack.primitives import keys
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
@@ -23,10 +28,6 @@ class NoKey(Invalid):
 
 class NothingDrafted(Invalid):
     """No creation is being signed here: build it first."""
-
-
-class SignatureInvalid(Invalid):
-    """The signature does not verify under the key it is given for."""
 
 
 class Founding:
@@ -104,11 +105,10 @@ class Founding:
             self._member.say(own)
 
     def named(self, message: NamedSignature) -> None:
-        """A charter key's signature over the creation drafted here; raises `SignatureInvalid`."""
+        """A charter key's signature over the creation drafted here; raises as `check_named`."""
         if message.digest != self.digest:
             return
-        if not keys.verify(message.key, message.digest, message.signature):
-            raise SignatureInvalid(key=message.key)
+        check_named(message, frozenset(self._member.setting.charter_keys.values()))
         self._signatures[message.key] = message.signature
 
     def add(self, key: bytes, signature: bytes) -> None:
@@ -116,7 +116,7 @@ class Founding:
         if self._draft is None:
             raise NothingDrafted()
         if len(signature) != SIGNATURE:
-            raise SignatureInvalid(key=key)
+            raise NamedSignatureInvalid(key=key)
         self.named(NamedSignature(self.digest, key, signature))
 
     async def submit(self) -> tuple[bytes, bytes]:

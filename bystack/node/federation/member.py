@@ -5,6 +5,8 @@ Nothing here decides what may be signed: every partial signature is the signer's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 import trio
 
@@ -116,21 +118,26 @@ class Member:
                 await self.orders.asked_touch(seq, tier)
             case NamedSignature():
                 self.founding.named(message)
+                bridge.named(message)
 
     async def ensure_bridge(self) -> Bridge | None:
         """The bridge of the certified key, once there is one."""
         if self.bridge is None:
             data = await self.links.signer.call("certificate")
             if data is not None:
-                self.bridge = Bridge(decode(KeyCertificate, data, MAX_CEREMONY))
+                charter = frozenset(self.setting.charter_keys.values())
+                self.bridge = Bridge(decode(KeyCertificate, data, MAX_CEREMONY), charter)
         return self.bridge
 
-    async def signed(self, message: bytes, partials: list[bytes]) -> None:
-        """Our signer signed: count its partials and say them to all."""
+    async def signed(
+        self, message: bytes, partials: list[bytes], named: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """Our signer signed: count its partials and its named keys' (key, signature), say them."""
         bridge = await self.ensure_bridge()
         assert bridge is not None, "a signer without a key signs nothing"
         own = tuple(decode(PartialSignature, partial, 1_000) for partial in partials)
         outputs = bridge.signed(message, own)
+        bridge.signed_named(message, dict(named))
         self.say(Partials(own))
         await self.take(outputs)
 
@@ -160,7 +167,7 @@ class Member:
         bridge = await self.ensure_bridge()
         if bridge is None:
             return
-        for partials in bridge.again():
-            self.say(partials)
+        for own in bridge.again():
+            self.say(own)
         self.founding.again()
         await self.orders.tick()

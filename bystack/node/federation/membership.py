@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from bystack.federation.bridge import Bridge, BridgeMessage
@@ -10,6 +11,9 @@ from bystack.federation.purse import Purse
 from bystack.node.federation.links import Links
 from bystack.node.federation.setting import Setting
 from bystack.p2p.host import Host
+
+TURN_TICKS = 4
+"""Whoever's turn it is has so many ticks of the clock before the next member tries."""
 
 
 class Membership(Protocol):
@@ -30,8 +34,10 @@ class Membership(Protocol):
         """The bridge of the certified key, once there is one."""
         ...
 
-    async def signed(self, message: bytes, partials: list[bytes]) -> None:
-        """Our signer signed: count its partials and say them to all."""
+    async def signed(
+        self, message: bytes, partials: list[bytes], named: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """Our signer signed: count its partials and its named keys' (key, signature), say them."""
         ...
 
     def say(self, message: BridgeMessage) -> None:

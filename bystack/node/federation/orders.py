@@ -7,20 +7,22 @@ takes one order per seq whoever sent it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
-from bystack.federation.bridge import AskTouch
+from bystack.federation.bridge import AskTouch, Bridge
 from bystack.federation.warrants import OrderRequest
+from bystack.ledger.fulfilment import SignaturesInsufficient
 from bystack.ledger.terms import Terms
 from bystack.ledger.vault_approvals import demands
 from bystack.ledger.vault_operations import Order, Touch, operation_digest
 from bystack.mainchain.blocks import Block
 from bystack.node.federation.assembling import (
     Anchor,
+    CoinsTooMany,
     Draft,
+    Signatures,
     anchor_among,
     coins_for,
     complete,
@@ -29,7 +31,8 @@ from bystack.node.federation.assembling import (
 )
 from bystack.node.federation.events import SideFinal
 from bystack.node.federation.feeding import Feeding
-from bystack.node.federation.membership import Membership
+from bystack.node.federation.membership import TURN_TICKS, Membership
+from bystack.node.federation.upkeep import Upkeep
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -41,7 +44,6 @@ from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
 log = structlog.get_logger("federation")
 
 KEPT_HEADERS = 64
-TURN_TICKS = 4
 MAX_CERTIFICATE = 65_536
 
 
@@ -51,12 +53,18 @@ class NotFounded(Invalid):
 
 @dataclass
 class Job:
-    """An order or touch being signed: what, its digest, when this member tries to send it."""
+    """An order or touch being signed: what, its digest, when this member tries to send it.
+
+    `short`: the signatures do not suffice, so the own signer is asked again (terms may have changed
+    since, and its named keys with them). `crowded`: it needs too many coins, which must be joined.
+    """
 
     operation: Order | Touch
     digest: bytes
     due: int
     sent: bytes = b""
+    short: bool = False
+    crowded: bool = False
 
 
 class Orders:
@@ -70,6 +78,7 @@ class Orders:
         self._blocks: list[tuple[int, Block]] = []
         self._ticks = 0
         self._passed = 0
+        self._upkeep = Upkeep(member)
         self.jobs: dict[bytes, Job] = {}
 
     @property
@@ -133,18 +142,26 @@ class Orders:
         digest = self._digest(record.seq, order)
         later = self._latest()
         ripe = later and later[0].height >= batch.height + self.genesis.consensus.finality
-        if bridge is None or later is None or not ripe or bridge.knows(digest):
+        if bridge is None or later is None or not ripe or self._settled(bridge, digest):
             return
         header, certificate = await self._final_at(batch.height)
         proof = await self._member.links.record(batch.leaf, batch.height)
         request = OrderRequest(record, proof, header, certificate, *later)
-        partials = await self._member.links.signer.call("order", encode(request))
+        partials, named = await self._member.links.signer.call("order", encode(request))
         log.info("order signed", seq=record.seq, payouts=len(record.outputs))
         self._begin(order, digest)
-        await self._member.signed(digest, partials)
+        await self._member.signed(digest, partials, named)
+
+    def _settled(self, bridge: Bridge, digest: bytes) -> bool:
+        """True if our signer signed and need not be asked again."""
+        job = self.jobs.get(digest)
+        return bridge.knows(digest) and not (job and job.short)
 
     def _begin(self, operation: Order | Touch, digest: bytes) -> None:
         """This member's turn comes after those of the seats before it, counted from the seq."""
+        if digest in self.jobs:
+            self.jobs[digest].short = False
+            return
         size = len(self._member.roster.members)
         turn = (self._member.setting.seat - operation.seq) % size
         self.jobs[digest] = Job(operation, digest, self._ticks + TURN_TICKS * turn)
@@ -175,24 +192,27 @@ class Orders:
         digest = self._digest(seq, touch)
         bridge = await self._member.ensure_bridge()
         if bridge is not None and not bridge.knows(digest):
-            partials = await self._member.links.signer.call("touch", seq, tier)
+            partials, named = await self._member.links.signer.call("touch", seq, tier)
             self._begin(touch, digest)
-            await self._member.signed(digest, partials)
+            await self._member.signed(digest, partials, named)
         return digest
 
     async def tick(self) -> None:
-        """Feed the signer; send what is signed and due."""
+        """Feed the signer; send what is signed and due; keep the vault's coins in order."""
         self._ticks += 1
         if self._genesis is None and self._member.setting.genesis() is None:
             return
         await self._feed(self.genesis)
         if self._member.links.side.connected:
             await self._sign_open()
-        anchor = await self._anchor()
+        coins = await self._member.links.vault_coins(self.genesis.vault)
+        anchor = anchor_among(self.genesis.vault, coins)
         self._passed = anchor.state.seq
         if self._ticks % TURN_TICKS == 0:
             self._ask_again()
         await self._send_due(anchor)
+        idle = all(job.crowded for job in self.jobs.values())
+        await self._upkeep.step(coins, self._ticks, idle=idle)
 
     def _ask_again(self) -> None:
         """Whoever was away has not heard of a touch; orders they find in their sidechain."""
@@ -220,28 +240,31 @@ class Orders:
             if job.operation.seq < anchor.state.seq:
                 self.jobs.pop(job.digest)
                 bridge.done(job.digest)
-            elif job.operation.seq == anchor.state.seq and self._ticks >= job.due:
-                signature = bridge.signature(job.digest)
-                if signature is not None:
-                    await self._send(job, anchor, {bridge.certificate.key: signature})
+                continue
+            due = job.operation.seq == anchor.state.seq and self._ticks >= job.due
+            if due and bridge.signature(job.digest) is not None:
+                await self._send(job, anchor, bridge.signatures(job.digest))
 
-    async def _send(self, job: Job, anchor: Anchor, group: Mapping[bytes, bytes]) -> None:
+    async def _send(self, job: Job, anchor: Anchor, signatures: Signatures) -> None:
         """Send one; a refusal, or an empty purse, waits for this member's next turn."""
         job.due = self._ticks + TURN_TICKS * len(self._member.roster.members)
         try:
-            job.sent = await self._submit(job, anchor, group)
+            job.sent = await self._submit(job, anchor, signatures)
         except (RemoteError, Invalid) as error:
-            # Another member was first, or the vault waits for its bucket.
-            log.info("not taken", seq=job.operation.seq, reason=str(error))
+            job.short = isinstance(error, SignaturesInsufficient)
+            job.crowded = isinstance(error, CoinsTooMany)
+            # Another member was first, a named key is away, or the vault waits for its bucket.
+            tell = log.warning if job.short or job.crowded else log.info
+            tell("not taken", seq=job.operation.seq, reason=str(error))
             return
         log.info("sent", seq=job.operation.seq, transaction=job.sent.hex())
 
-    async def _submit(self, job: Job, anchor: Anchor, group: Mapping[bytes, bytes]) -> bytes:
+    async def _submit(self, job: Job, anchor: Anchor, signatures: Signatures) -> bytes:
         main, vault, terms = self._member.setting.main, self.genesis.vault, await self._terms()
         draft = await self._draft(job, anchor, terms)
         try:
             demanded = demands(main, vault, job.operation, terms)
-            tx = complete(self._member.purse, main, draft, terms, demanded, group)
+            tx = complete(self._member.purse, main, draft, terms, demanded, signatures)
             return bytes(await self._member.links.main.call("submit", encode(tx)))
         except (RemoteError, Invalid):
             self._member.purse.release(draft.sponsor)

@@ -36,6 +36,11 @@ class Setting:
         """Where this member's fees go on the sidechain: the memo of what it sponsors."""
         return self.roster.members[self.seat].recipient
 
+    @property
+    def charter_keys(self) -> dict[str, bytes]:
+        """The roster's charter keys by name."""
+        return {name: bytes.fromhex(key) for name, key in self.file.keys.items()}
+
     def terms(self, group: bytes) -> Terms:
         """The vault's terms, compiled here from charter, roster and the group key."""
         return federation_files.terms_of(self.charter, self.file, group)

@@ -1,7 +1,7 @@
 """A federation's share keys at work: orders, touches and the vault's creation.
 
 The signer compiles the terms itself, verifies headers, certificates and records itself, and
-journals a warrant before any partial signature leaves (W04, W06, W08).
+journals a warrant before any signature leaves, of a share or of a charter key (W04, W06, W08).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bystack.federation.warrants import (
 from bystack.federation.watch import Watch
 from bystack.ledger.terms import keys_of, policies_of
 from bystack.ledger.transactions import Outpoint
+from bystack.ledger.vault_state import tier_of
 from bystack.mainchain.blocks import decode_header
 from bystack.node import federation_files, genesis_files
 from bystack.node.failpoints import failpoint
@@ -113,9 +114,11 @@ class VaultKeeper:
             case "seen", []:
                 return self._seen()
             case "order", [bytes() as request]:
-                return self._spend(self._judge().order(decode(OrderRequest, request, MAX_REQUEST)))
+                judge, asked = self._judge(), decode(OrderRequest, request, MAX_REQUEST)
+                return self._spend(judge.order(asked), asked.record.tier)
             case "touch", [seq, tier]:
-                return self._spend(self._judge().touch(_taken(U63, seq), _taken(U8, tier)))
+                warrant = self._judge().touch(_taken(U63, seq), _taken(U8, tier))
+                return self._spend(warrant, tier)
             case "create", [bytes() as first, index]:
                 return self._create(decode(Outpoint, first, 100), _taken(U32, index))
             case "approve", [kind, bytes() as body]:
@@ -179,10 +182,17 @@ class VaultKeeper:
         seq = watch.vault.seq if watch.vault else -1
         return [watch.tip.header.height, watch.tip.id, seq]
 
-    def _spend(self, warrant: Warrant) -> list[bytes]:
-        """Partials for a spend of the anchor; the first binds this key to its sidechain."""
+    def _spend(self, warrant: Warrant, tier: int) -> list[Any]:
+        """Partials for a spend of the anchor, and (key, signature) of the named keys of its tier.
+
+        The first spend binds this key to its sidechain. Raises `TierUnknown` for a tier that the
+        terms in force, as proved to this signer, do not have.
+        """
+        policy = tier_of(self._watching().terms, tier).policy
         self._record(serve_warrant(self._watching().genesis, self._records))
-        return self._sign(warrant)
+        partials = self._sign(warrant)
+        named = self._sign_named(set(keys_of(policy)), warrant.digest)
+        return [partials, [[schnorr.public_key(self._named[n]), s] for n, s in named.items()]]
 
     def _sign(self, warrant: Warrant) -> list[bytes]:
         """Journal the warrant, then release this signer's partial signatures."""
@@ -210,12 +220,16 @@ class VaultKeeper:
         # Nothing later depends on which drafts were signed, and any member may ask for many.
         partials = sign_partial(self._ceremonies.shares(), warrant.digest)
         wanted = {key for policy in policies_of(terms) for key in keys_of(policy)}
-        named = {
-            name: schnorr.sign(secret, warrant.digest, os.urandom(32))
+        named = self._sign_named(wanted, warrant.digest)
+        return [[encode(partial) for partial in partials], named]
+
+    def _sign_named(self, wanted: set[bytes], digest: bytes) -> dict[str, bytes]:
+        """The signatures of this node's wanted charter keys, by name: of what a warrant allows."""
+        return {
+            name: schnorr.sign(secret, digest, os.urandom(32))
             for name, secret in self._named.items()
             if schnorr.public_key(secret) in wanted
         }
-        return [[encode(partial) for partial in partials], named]
 
 
 def _taken(kind: Any, value: object) -> Any:

@@ -6,13 +6,14 @@ the vault's, its shares are made here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import trio
+from msgspec.structs import replace
 
 from bystack.federation.bridge import BridgeMessage
 from bystack.federation.charter import parse_charter
@@ -48,7 +49,16 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
 from bystack.primitives.keys import public_key
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.records import OPEN, Batch, BatchRecord, batch_key
+from bystack.sidechain.records import (
+    OPEN,
+    Batch,
+    BatchRecord,
+    BatchState,
+    Loss,
+    Pending,
+    batch_key,
+)
+from bystack.sidechain.settlement import pending_key
 from tests.federation.charters import TRADE
 from tests.federation.peg import Outbox, certified, header_of, request_id
 from tests.federation.stage import session
@@ -90,13 +100,14 @@ class Keeper(VaultKeeper):
     """The signer's keeper, told its genesis and terms."""
 
     genesis: Genesis | None = None
+    terms = TERMS
 
     def _genesis(self) -> Genesis:
         assert self.genesis is not None
         return self.genesis
 
     def _terms(self) -> Terms:
-        return TERMS
+        return self.terms
 
 
 class Line:
@@ -146,15 +157,16 @@ class Told(Setting):
     """A setting told its genesis and terms."""
 
     held: list[Genesis] = field(default_factory=list)
+    vault_terms: Terms = TERMS
 
     def genesis(self) -> Genesis | None:
         return self.held[0] if self.held else None
 
     def terms(self, group: bytes) -> Terms:
-        return TERMS
+        return self.vault_terms
 
 
-def roster_file() -> RosterFile:
+def roster_file(charter: Mapping[str, bytes] = KEYS) -> RosterFile:
     members = [
         MemberEntry(
             m.name.decode(), m.identity.hex(), m.node.hex(), m.weight, n.hex(), m.recipient.hex()
@@ -164,22 +176,35 @@ def roster_file() -> RosterFile:
             strict=True,
         )
     ]  # fmt: skip
-    keys = {name: public_key(secret).hex() for name, secret in KEYS.items()}
+    keys = {name: public_key(secret).hex() for name, secret in charter.items()}
     return RosterFile(2, members, keys, {"BTM": AssetEntry("ff" * 32, 8)})
 
 
 class Net:
-    """The members, the main chain they all follow, and a sidechain that records batches."""
+    """The members, the main chain they all follow, and a sidechain that records batches.
 
-    def __init__(self, folder: Path, main: VaultChain | None = None, founded: bool = True) -> None:
+    `charter`: the secrets behind the roster's charter keys; `held`: whose signer holds which.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        main: VaultChain | None = None,
+        founded: bool = True,
+        terms: Terms = TERMS,
+        charter: Mapping[str, bytes] = KEYS,
+        held: Sequence[Sequence[str]] = (("super",), (), ()),
+    ) -> None:
         self.main = main or vault_chain()
+        self.terms, self.charter, self.held = terms, charter, held
+        self.pending: dict[bytes, Pending] = {}
         self.said: list[tuple[int, int, bytes]] = []
         self.up = {0, 1, 2}
         self.outbox, self.batches, self.leaves = Outbox(), {}, {}
         self.genesis = None
         if founded:
             ring = bls_keyring(4).validators.validators
-            self.genesis = genesis_for(self.main, validators=ring)
+            self.genesis = genesis_for(self.main, validators=ring, terms=terms)
         self.folder = folder
         self.signers = [self.signer(seat) for seat in range(3)]
         self.members = [self.member(seat) for seat in range(3)]
@@ -189,10 +214,10 @@ class Net:
     def signer(self, seat: int) -> Keeper:
         path = self.folder / f"warrants-{seat}.journal"
         journal = Journal.open(path, kind="warrants", magic=EASY.magic)
-        named = {"super": KEYS["super"]} if seat == 0 else {}
+        named = {name: self.charter[name] for name in self.held[seat]}
         finished: Any = Finished(seat + 1)
         keeper = Keeper("trade", chain_id(EASY), finished, journal, named, b"\x05" * 32)
-        keeper.genesis = self.genesis
+        keeper.genesis, keeper.terms = self.genesis, self.terms
         return keeper
 
     def restart_signer(self, seat: int) -> None:
@@ -205,8 +230,9 @@ class Net:
         links.side = Line(self._side)  # type: ignore[assignment]
         links.signer = Line(partial(self._signer, seat))  # type: ignore[assignment]
         setting = Told(
-            "trade", EASY, parse_charter(TRADE), roster_file(), certificate().session.roster,
-            seat, SPONSORS[seat].secret, [self.genesis] if self.genesis else [],
+            "trade", EASY, parse_charter(TRADE), roster_file(self.charter),
+            certificate().session.roster, seat, SPONSORS[seat].secret,
+            [self.genesis] if self.genesis else [], self.terms,
         )  # fmt: skip
         purse = Purse(setting.sponsor, EASY.maturity)
         return Member(setting, links, Voice(self, seat), purse)  # type: ignore[arg-type]
@@ -255,6 +281,8 @@ class Net:
             case "state", [key]:
                 if key == OPEN:
                     return encode(tuple(self.batches))
+                if key in self.pending:
+                    return encode(self.pending[key])
                 found = [b for seq, b in self.batches.items() if batch_key(seq) == key]
                 return encode(found[0]) if found else None
             case "record", [leaf, _]:
@@ -271,6 +299,13 @@ class Net:
         record = BatchRecord(self.genesis.vault, seq, tier, tuple(outputs), ids)
         self.height += 1
         self.batches[seq] = Batch(record, 0, self.outbox.add(record), self.height)
+
+    def set_aside(self, seq: int) -> None:
+        """The sidechain proved the delayed order of a batch: its pending coins are known."""
+        self.batches[seq] = replace(self.batches[seq], state=int(BatchState.PENDING))
+        for point, coin in self.main.pendings():
+            known = Pending(seq, 1, Loss(coin.asset, coin.amount))
+            self.pending[pending_key(point)] = known
 
     # -- time
 

@@ -108,7 +108,7 @@ def test_a_wrong_signature_is_refused_and_whoever_sent_it_penalised(net: Net) ->
         forged = NamedSignature(drafted, key, sign(KEYS["govern"], drafted, bytes(32)))
         await net.hear(0, 2, forged)
         node = net.members[0].roster.members[2].node
-        assert net.members[0].host.penalties == [(node, "SignatureInvalid")]
+        assert net.members[0].host.penalties == [(node, "NamedSignatureInvalid")]
         await net.hear(0, 2, NamedSignature(bytes(32), key, bytes(64)))  # of another draft: nothing
         for text in ("00", "00" * 64):
             with pytest.raises(Exception, match="SignatureInvalid"):

@@ -13,7 +13,7 @@ from bystack.federation.bridge import AskTouch
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.amounts import BTM
 from bystack.node.federation.events import MainConnected
-from bystack.node.federation.orders import TURN_TICKS
+from bystack.node.federation.membership import TURN_TICKS
 from bystack.sidechain.records import Batch
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB, CAROL

@@ -27,9 +27,11 @@ def genesis_of(signer: Signer) -> Genesis:
     return read_genesis(signer.home / "sidechains/trade.genesis.toml")
 
 
-def record(genesis: Genesis, seq: int, amount: int = 20, *requests: int) -> BatchRecord:
+def record(
+    genesis: Genesis, seq: int, amount: int = 20, *requests: int, tier: int = 0
+) -> BatchRecord:
     ids = tuple(request_id(number) for number in requests or (seq,))
-    return BatchRecord(genesis.vault, seq, 0, (pays(amount),), ids)
+    return BatchRecord(genesis.vault, seq, tier, (pays(amount),), ids)
 
 
 def order(genesis: Genesis, batch: BatchRecord) -> bytes:
@@ -42,8 +44,8 @@ def order(genesis: Genesis, batch: BatchRecord) -> bytes:
 
 
 def sign_order(signer: Signer, batch: BatchRecord) -> list[PartialSignature]:
-    answer = signer.call(FEDERATION, "order", order(genesis_of(signer), batch))
-    return [decode(PartialSignature, partial, 1_000) for partial in answer]
+    partials, _ = signer.call(FEDERATION, "order", order(genesis_of(signer), batch))
+    return [decode(PartialSignature, partial, 1_000) for partial in partials]
 
 
 def expected(signer: Signer, batch: BatchRecord) -> list[PartialSignature]:
@@ -85,7 +87,8 @@ def vote(height: int, step: Step = Step.COMMIT, block: bytes = b"\x0b" * 32, vie
 
 
 def cast(signer: Signer, request: SignRequest) -> bytes:
-    """The signature of a vote, verified under the home's validator key."""
+    """The signature of a vote, verified under the home's validator key, on a chain that long."""
+    signer.call(VALIDATOR, "ready_empty", request.position.height)
     _, signature, digest = signer.call(VALIDATOR, "sign", encode(request))
     genesis = genesis_of(signer)
     assert digest == request.digest(genesis.id)

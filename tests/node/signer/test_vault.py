@@ -10,8 +10,9 @@ import pytest
 from bystack.federation.messages import PartialSignature
 from bystack.federation.module import PAUSE, Pause, action_digest
 from bystack.federation.signing import sign_partial
+from bystack.federation.warrants import ORDER
 from bystack.ledger.terms import terms_hash
-from bystack.ledger.vault_operations import Create, operation_digest, vault_id
+from bystack.ledger.vault_operations import Create, Order, operation_digest, vault_id
 from bystack.mainchain.chain import genesis_entry
 from bystack.mainchain.params import REGTEST, chain_id
 from bystack.primitives import keys as schnorr
@@ -54,6 +55,25 @@ def test_it_signs_recorded_orders_and_remembers_across_restarts(signer: Signer) 
     assert sign_order(signer, first) == expected(signer, first)
     rival = order(genesis, record(genesis, 1, 21, 9))
     assert refusal(signer, FEDERATION, "order", rival) == "SeqSigned"
+
+
+def test_a_super_signs_the_very_order_its_shares_sign(signer: Signer) -> None:
+    """Its key signs what its tier asks of it, after the same warrant, and nothing else."""
+    genesis = genesis_of(signer)
+    key = schnorr.public_key(signer.key("super-1.named.key", "named"))
+    large, small = record(genesis, 0, tier=1), record(genesis, 1)
+    _, named = signer.call(FEDERATION, "order", order(genesis, large))
+    digest = operation_digest(chain_id(REGTEST), genesis.vault, 0, Order(0, 1, large.outputs))
+    ((signed, signature),) = named
+    assert signed == key and schnorr.verify(key, digest, signature)
+    assert signer.call(FEDERATION, "order", order(genesis, small))[1] == []
+    rival = order(genesis, record(genesis, 0, 21, 9, tier=1))
+    assert refusal(signer, FEDERATION, "order", rival) == "SeqSigned"
+    beyond = order(genesis, record(genesis, 2, tier=2))
+    assert refusal(signer, FEDERATION, "order", beyond) == "TierUnknown"
+    signer.stop()
+    assert [line.seq for line in warrants(signer) if line.kind == ORDER] == [0, 1]
+    assert digest in {line.digest for line in warrants(signer)}
 
 
 def test_a_key_serves_one_sidechain(signer: Signer) -> None:
