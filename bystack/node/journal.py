@@ -143,6 +143,11 @@ class Journal:
             raise
         return journal
 
+    @classmethod
+    def write(cls, path: files.Path, *, kind: str, magic: bytes, payload: bytes) -> None:
+        """Put a journal of one record at `path`, whole or not at all, in place of what is there."""
+        _create(os.fspath(path), Title(FORMAT, magic, kind), record(payload))
+
     def _lock(self) -> None:
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -229,9 +234,9 @@ class Journal:
         self.close()
 
 
-def _create(path: str, title: Title) -> None:
+def _create(path: str, title: Title, records: bytes = b"") -> None:
     os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    files.replace(path, record(msgspec.msgpack.encode(title)))
+    files.replace(path, record(msgspec.msgpack.encode(title)) + records)
 
 
 def _contents(handle: int) -> bytes:

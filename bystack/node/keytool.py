@@ -1,4 +1,7 @@
-"""`bystackd key`: makes a node's keys and signs offline; prints public parts, never a secret."""
+"""`bystackd key`: makes a node's keys, signs offline, accepts a lost vote journal.
+
+It prints public parts, never a secret.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,15 @@ import click
 import msgspec
 import structlog
 
+from bystack.node.config import ConfigErrors, load_config
+from bystack.node.journal import JournalError
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
-from bystack.node.signer import keys
+from bystack.node.networks import params_of
+from bystack.node.signer import journals, keys
 from bystack.p2p.identity import Identity
 from bystack.primitives import bls
 from bystack.primitives import keys as schnorr
+from bystack.primitives.errors import Invalid
 
 Public = dict[str, str]
 Maker = Callable[[str, str | None, bool], Public]
@@ -128,6 +135,53 @@ def sign(file: str, digest: str, password_file: str | None, cheap: bool) -> None
         click.echo(f"--digest: 32 bytes expected, {len(message)} given", err=True)
         sys.exit(2)
     click.echo(schnorr.sign(secret, message, secrets.token_bytes(32)).hex())
+
+
+RISK = """\
+The journal remembers what the validator key of {name!r} signed. Go on only if it is lost:
+  - If it still exists somewhere as it was when the signer last stopped, restore that instead.
+  - No other machine may run this key, now or later.
+  - HEIGHT must lie beyond every height this key may have voted at: the highest certified height
+    that another node shows NOW, plus at least 2. Too low, and the key may contradict itself: that
+    is evidence against you, and can split the chain.
+  - Up to and with height {height} the validator abstains. If a third of the weight or more
+    abstains at once, the chain stands still and never reaches that height."""
+
+
+@key.command("accept-lost-journal")
+@click.argument("name")
+@click.option("--home", required=True, type=click.Path(exists=True, file_okay=False))
+@click.option(
+    "--after-height",
+    "height",
+    required=True,
+    type=click.IntRange(2, 2**62),
+    help="Vote above it: the highest certified height on ANOTHER node, plus at least 2.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
+    """Accept that the vote journal of sidechain NAME's validator key is lost, and abstain.
+
+    A fresh journal takes its place, whose owner votes only above --after-height. What is left of
+    an old journal keeps its bytes under another name. A running signer takes it up by itself.
+    """
+    _log_apart()
+    os.umask(0o077)
+    os.chdir(home)
+    try:
+        config = load_config(".")
+        if name not in [table.name for table in config.sidechain if table.validator_key]:
+            raise click.UsageError(f"{name}: no sidechain with a validator_key has this name")
+        click.echo(RISK.format(name=name, height=height), err=True)
+        if not yes:
+            click.confirm("The journal is lost, and the height is right?", abort=True, err=True)
+        old = journals.begin_abstaining(
+            "data/signer", name, height, params_of(config.network).magic
+        )
+    except (ConfigErrors, JournalError, Invalid, OSError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    click.echo(f"{name} abstains up to height {height}" + (f"; was: {old}" if old else ""))
 
 
 def _log_apart() -> None:

@@ -190,7 +190,7 @@ class _Keys(click.Group):
     """The key commands, imported when they are used: they need the cryptography libraries."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["new", "sign"]
+        return ["accept-lost-journal", "new", "sign"]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         from bystack.node.keytool import key
@@ -198,7 +198,7 @@ class _Keys(click.Group):
         return key.get_command(ctx, name)
 
 
-main.add_command(_Keys("key", help="Make keys, and sign with them offline."))
+main.add_command(_Keys("key", help="Make keys, sign offline, accept a lost journal."))
 
 
 if __name__ == "__main__":

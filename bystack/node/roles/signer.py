@@ -23,6 +23,7 @@ from bystack.node.networks import params_of
 from bystack.node.role_main import RoleContext, run_role
 from bystack.node.signer import keys
 from bystack.node.signer.ceremonies import Ceremonies
+from bystack.node.signer.journals import Mark, open_votes, open_warrants
 from bystack.node.signer.vault import VaultKeeper
 from bystack.node.signer.votes import Voter
 from bystack.primitives import bls
@@ -97,7 +98,9 @@ class Keepers:
         if voting in self._voting:
             raise KeyTwice(f"{table.name}: this key votes already on this chain; drop one table")
         with ExitStack() as stack:
-            journal = stack.enter_context(self._journal(f"votes-{table.name}", "votes"))
+            journal = stack.enter_context(
+                open_votes(self._context.data, table.name, Mark(*voting), self._params.magic)
+            )
             await self._nursery.start(serve, path, Voter(secret, genesis, journal).handle)
             stack.pop_all()
         self._voting.add(voting)
@@ -105,7 +108,9 @@ class Keepers:
     async def _serve_federation(self, table: Federation, path: str) -> None:
         with ExitStack() as stack:
             # First of all the lock: a second signer must not even go on with a key generation.
-            journal = stack.enter_context(self._journal(f"warrants-{table.name}", "warrants"))
+            journal = stack.enter_context(
+                open_warrants(self._context.data, table.name, self._params.magic)
+            )
             await self._nursery.start(serve, path, self._vault_keeper(table, journal).handle)
             stack.pop_all()
 
@@ -117,10 +122,6 @@ class Keepers:
         ceremonies = Ceremonies(table.name, identity, self._context.data, cheap=self._cheap)
         main = chain_id(self._params)
         return VaultKeeper(table.name, main, ceremonies, journal, named, governance)
-
-    def _journal(self, name: str, kind: str) -> Journal:
-        path = f"{self._context.data}/{name}.journal"
-        return Journal.open(path, kind=kind, magic=self._params.magic)
 
 
 async def main(context: RoleContext) -> None:

@@ -24,6 +24,8 @@ from bystack.sidechain.consensus.validators import indexes_of
 MAX_RECORD: Final = 100_000
 WAITING: Final = 64
 PAUSE: Final = 0.5
+STRANGER: Final = "NotIntroduced"
+BEHIND: Final = "ChainBehind"
 
 log = structlog.get_logger("consensus")
 
@@ -49,6 +51,7 @@ class SignerLine:
 
     def __init__(self, client: Reconnecting, store: SideStore) -> None:
         self._client, self._store = client, store
+        self._without = 0
         self._asked, self._requests = trio.open_memory_channel[Sign](WAITING)
 
     def ask(self, request: Sign) -> None:
@@ -78,6 +81,10 @@ class SignerLine:
                 log.info("waiting for the signer", reason=str(error))
                 await trio.sleep(PAUSE)
             except RemoteError as error:
+                if error.rule == BEHIND:
+                    log.info("not voting yet: the chain must catch up", reason=str(error))
+                    await trio.sleep(PAUSE)
+                    continue
                 log.error("not voting: the signer refuses", reason=str(error), rule=error.rule)
                 return None
 
@@ -88,25 +95,44 @@ class SignerLine:
         if index is None:
             log.error("not voting: the genesis names no validator with this key", key=key.hex())
             return None
-        newest = await trio.to_thread.run_sync(self._newest_with, index)
-        if newest is not None:
-            await self._client.call("ready", encode(newest))
+        await self._show(index)
         last = await self._client.call("last")
         return Admitted(index, None if last is None else decode(JournalRecord, last, MAX_RECORD))
 
-    def _newest_with(self, index: int) -> Certificate | None:
-        """The newest stored commit certificate that this validator signed."""
+    async def _show(self, index: int) -> None:
+        """Say what the chain knows of our votes; raises what the signer refuses."""
+        height = self._store.height
+        newest = await trio.to_thread.run_sync(self._newest_with, index, height)
+        if newest is None:
+            await self._client.call("ready_empty", height)
+        else:
+            await self._client.call("ready", encode(newest))
+
+    def _newest_with(self, index: int, top: int) -> Certificate | None:
+        """The newest stored commit certificate, up to a height, that this validator signed."""
         size = len(self._store.genesis.validators)
-        for height in range(self._store.height, 0, -1):
+        for height in range(top, self._without, -1):
             certificate = self._store.certificate_at(height)
             if certificate and index in indexes_of(certificate.bitmap, size):
                 return certificate
+        self._without = top
         return None
+
+    async def _signature(self, request: SignRequest) -> tuple[bytes, bytes]:
+        """The signature and its digest; a signer that began anew is shown the chain again."""
+        try:
+            _, signature, digest = await self._client.call("sign", encode(request))
+        except RemoteError as error:
+            if error.rule != STRANGER:
+                raise
+            await self._introduce()
+            _, signature, digest = await self._client.call("sign", encode(request))
+        return signature, digest
 
     async def _sign(self, asked: Sign, answer: Answer) -> None:
         request = SignRequest(asked.position, asked.epoch, asked.payload, asked.high_qc)
         try:
-            _, signature, digest = await self._client.call("sign", encode(request))
+            signature, digest = await self._signature(request)
         except Unavailable as error:
             log.warning("not signed: the signer is away", reason=str(error))
         except RemoteError as error:

@@ -1,4 +1,8 @@
-"""A validator's key and its vote journal: one owner, one position once (bbft.md, section 8)."""
+"""A validator's key and its vote journal: one owner, one position once (bbft.md, section 8).
+
+Nothing is signed before the node has shown what its chain knows of this key's votes: a journal
+older than the chain is found then, and not after a second vote.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,12 @@ import trio
 
 from bystack.node.failpoints import failpoint
 from bystack.node.journal import Journal
+from bystack.node.signer.journals import floor_of, last_vote
 from bystack.primitives import bls
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.certificates import verify_certificate
 from bystack.sidechain.consensus.positions import (
-    JournalRecord,
     Position,
     Reuse,
     SignRequest,
@@ -36,6 +40,18 @@ class JournalOld(Invalid):
     """
 
 
+class NotIntroduced(Invalid):
+    """The node has not shown yet what its chain knows of this key: `ready` comes first."""
+
+
+class ChainBehind(Invalid):
+    """The journal reaches beyond the node's chain, which must catch up before this key votes."""
+
+
+class Abstaining(Invalid):
+    """The journal was lost, and its operator accepted to abstain up to this height."""
+
+
 class MethodUnknown(Invalid):
     """The signer has no such method on this socket."""
 
@@ -46,16 +62,17 @@ class Voter:
     def __init__(self, secret: bytes, genesis: Genesis, journal: Journal) -> None:
         self._secret, self._genesis, self._journal = secret, genesis, journal
         self._key = bls.sk_to_pk(secret)
-        self._last = self._read_last()
+        self._floor, self._last = floor_of(journal), last_vote(journal)
         self._older: Position | None = None
+        self._introduced = False
         self._order = trio.Lock()
 
-    def _read_last(self) -> JournalRecord | None:
-        last = self._journal.last
-        return None if last is None else decode(JournalRecord, last, MAX_REQUEST)
-
     async def handle(self, method: str, params: Sequence[Any]) -> Any:
-        """`key`, `last`, `ready(certificate)`, `sign(request)`."""
+        """`key`, `last`, `ready(certificate)`, `ready_empty(height)`, `sign(request)`.
+
+        `ready` shows the newest commit certificate this key signed; `ready_empty` is said at the
+        height of a chain that holds none.
+        """
         match method, params:
             case "key", []:
                 return self._key
@@ -63,6 +80,8 @@ class Voter:
                 return encode(self._last) if self._last else None
             case "ready", [bytes() as certificate]:
                 return self._ready(decode(Certificate, certificate, MAX_CERTIFICATE))
+            case "ready_empty", [int() as height] if type(height) is int and height >= 0:
+                return self._introduce(height)
             case "sign", [bytes() as request]:
                 async with self._order:
                     return await self._sign(decode(SignRequest, request, MAX_REQUEST))
@@ -73,12 +92,26 @@ class Voter:
         """Refuse, from now on, when a certificate shows a vote of this key beyond its journal."""
         validators = self._genesis.validator_set
         verify_certificate(certificate, validators, self._genesis.id, BlsScheme())
-        mine = {i for i, v in enumerate(validators.validators) if v.key == self._key}
+        signers = indexes_of(certificate.bitmap, len(validators))
+        if all(validators.validators[i].key != self._key for i in signers):
+            return self._introduce(certificate.height)
         voted = Position(certificate.height, certificate.view, certificate.kind)
-        beyond = self._last is None or voted > self._last.position
-        if beyond and mine & set(indexes_of(certificate.bitmap, len(validators))):
+        if voted.height > self._floor and (self._last is None or voted > self._last.position):
             self._older = voted
         self._check_journal()
+        self._introduced = True
+        return True
+
+    def _introduce(self, height: int) -> bool:
+        """A chain of this height shows no vote of this key: the journal may hold only the next.
+
+        A chain that must still catch up may show one later.
+        """
+        self._check_journal()
+        reached = max(self._floor, self._last.position.height if self._last else 0)
+        if reached > height + 1:
+            raise ChainBehind(journal=reached, chain=height)
+        self._introduced = True
         return True
 
     def _check_journal(self) -> None:
@@ -89,6 +122,10 @@ class Voter:
 
     async def _sign(self, request: SignRequest) -> list[bytes]:
         self._check_journal()
+        if not self._introduced:
+            raise NotIntroduced(asked=request.position)
+        if request.position.height <= self._floor:
+            raise Abstaining(floor=self._floor, asked=request.position)
         judged = judge(self._last, request, self._genesis.id)
         if isinstance(judged, Reuse):
             return [encode(request.position), judged.signature, request.digest(self._genesis.id)]

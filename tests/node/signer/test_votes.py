@@ -10,7 +10,13 @@ import trio
 
 from bystack.mainchain.params import REGTEST
 from bystack.node.journal import Journal, JournalBroken, JournalLocked
-from bystack.node.signer.votes import JournalOld, MethodUnknown, Voter
+from bystack.node.signer.votes import (
+    ChainBehind,
+    JournalOld,
+    MethodUnknown,
+    NotIntroduced,
+    Voter,
+)
 from bystack.primitives import bls
 from bystack.primitives.codec import Malformed, decode, encode
 from bystack.primitives.errors import Invalid
@@ -49,6 +55,11 @@ class Desk:
     def reopen(self) -> None:
         self.journal.close()
         self.open()
+        self.introduce()
+
+    def introduce(self) -> None:
+        """As a node does whose chain shows no vote of this key."""
+        assert self.ask("ready_empty", 900) is True
 
     def ask(self, method: str, *params: object) -> object:
         return trio.run(self.voter.handle, method, params)
@@ -62,6 +73,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, genesis: Genesis):
     desk = Desk(tmp_path, genesis)
+    desk.introduce()
     yield desk
     desk.journal.close()
 
@@ -152,6 +164,41 @@ def test_an_unverified_certificate_stops_nobody(desk: Desk, signers: tuple[int, 
     desk.sign(vote(1))
 
 
+def test_nothing_is_signed_before_the_chain_is_shown(tmp_path: Path, genesis: Genesis) -> None:
+    desk = Desk(tmp_path, genesis)
+    ours = encode(commit_with_ours(genesis, SECRET, 4))
+    for _ in range(2):
+        with pytest.raises(NotIntroduced):
+            desk.sign(vote(1))
+        with pytest.raises(Invalid, match="CertificateQuorum"):
+            desk.ask("ready", encode(certified(header_of(genesis, 9), (0, 1))))
+    assert desk.ask("last") is None and len(desk.journal) == 0
+    desk.introduce()
+    desk.sign(vote(4))
+    desk.journal.close()
+    desk.open()  # the process began anew: also what it signed before waits
+    with pytest.raises(NotIntroduced):
+        desk.sign(vote(4))
+    assert desk.ask("ready", ours) is True
+    desk.sign(vote(4))
+    desk.journal.close()
+
+
+def test_a_chain_behind_the_journal_shows_nothing(desk: Desk) -> None:
+    """It may be one that is fetched again: its certificates with our vote are still to come."""
+    desk.sign(vote(7))
+    desk.journal.close()
+    desk.open()
+    others = encode(certified(header_of(desk.genesis, 5), (1, 2, 3)))
+    for call in (("ready_empty", 0), ("ready_empty", 5), ("ready", others)):
+        with pytest.raises(ChainBehind):
+            desk.ask(*call)
+        with pytest.raises(NotIntroduced):
+            desk.sign(vote(8))
+    assert desk.ask("ready_empty", 6) is True
+    desk.sign(vote(8))
+
+
 def test_two_signers_on_one_journal_are_refused(desk: Desk, genesis: Genesis) -> None:
     with pytest.raises(JournalLocked):
         Desk(desk.path.parent, genesis)
@@ -185,6 +232,9 @@ def test_calls_are_answered_one_at_a_time(desk: Desk) -> None:
         ("sign", [], MethodUnknown),
         ("sign", [1], MethodUnknown),
         ("ready", [b"\x90"], Malformed),
+        ("ready_empty", [], MethodUnknown),
+        ("ready_empty", [-1], MethodUnknown),
+        ("ready_empty", [True], MethodUnknown),
         ("export", [], MethodUnknown),
     ],
 )
