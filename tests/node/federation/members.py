@@ -116,6 +116,7 @@ class Line:
     def __init__(self, handle: Callable[..., Awaitable[Any]]) -> None:
         self._handle, self.up = handle, True
         self.asked: list[str] = []
+        self.refused: set[str] = set()
 
     @property
     def connected(self) -> bool:
@@ -125,6 +126,8 @@ class Line:
         if not self.up:
             raise Unavailable("nobody answers")
         self.asked.append(method)
+        if method in self.refused:
+            raise RemoteError(-26, "refused")
         try:
             return await self._handle(method, list(params))
         except Invalid as error:
