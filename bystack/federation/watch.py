@@ -90,6 +90,7 @@ class Watch:
         while self._history and self._history[-1][0].header in gone:
             _, seq = self._history.pop()
             self.spent.pop(seq, None)
+        self._forget()
 
     def anchor(self, inclusion: Inclusion) -> None:
         """Follow the vault by one proved transaction; raises why the proof does not hold."""
@@ -98,6 +99,17 @@ class Watch:
         self._history.append((step.mirror, step.seq if step.operation else -1))
         if step.operation is not None:
             self.spent[step.seq] = self._digest(step.seq, step.operation)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop the mirrors that no branch leaving from the window can bring back.
+
+        A better branch leaves from a kept header, so the newest mirror at or below the lowest of
+        them is the last that can ever be present again. `spent` is kept for ever.
+        """
+        floor = self.tip.header.height - self.genesis.window
+        deep = sum(mirror.height <= floor for mirror, _ in self._history)
+        del self._history[: max(0, deep - 1)]
 
     def _digest(self, seq: int, operation: object) -> bytes:
         """The digest of the order that spent a seq, or `OTHERWISE`."""

@@ -97,6 +97,25 @@ def test_a_refused_branch_changes_nothing(peg: Peg) -> None:
     assert (peg.watch.tip.id, peg.watch.mirror, peg.watch.spent) == before
 
 
+def test_mirrors_stay_bounded_and_what_was_spent_is_kept() -> None:
+    """Old mirrors go, and a reorganisation of the whole window finds the one before it."""
+    peg = Peg()
+    peg.created()
+    window, mirrors = peg.genesis.window, []
+    for seq in range(12):
+        peg.prove(peg.main.send(peg.main.touch()))
+        mirrors.append(peg.watch.mirror)
+        peg.main.grow(window // 6)
+        peg.feed()
+        assert len(peg.watch._history) <= 8 and len(peg.watch.spent) == seq + 1
+    oldest = peg.watch._history[0][0]
+    assert oldest in mirrors[4:]
+    peg.main.reorganise(window - 1)
+    peg.feed()
+    assert peg.watch.mirror == oldest and peg.watch.vault is not None
+    assert set(peg.watch.spent) == set(range(peg.watch.vault.seq))
+
+
 def test_the_window_stays_bounded(peg: Peg) -> None:
     small = Peg()
     small.main.grow(2 * small.genesis.window + 50)
