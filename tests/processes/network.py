@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from bystack.client.devnet import processes
 from bystack.client.devnet.layout import Node, read_layout
 from bystack.client.devnet.network import Devnet, down, opened
-from bystack.client.rpc import NodeDown, RpcFailed, wait_for
+from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 
 SECONDS = 240
 CHILDREN = 60.0
@@ -149,11 +149,16 @@ def best(net: Devnet) -> dict[str, int]:
 def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 90) -> None:
     """Wait until a node's chains are at least at these heights."""
 
+    now: dict[str, int] = {}
+
     def there() -> bool:
-        now = heights(net, node, wanted)
+        now.update(heights(net, node, wanted))
         return all(now[chain] >= height for chain, height in wanted.items())
 
-    wait_for(f"{node.name} reaches {wanted}", there, seconds)
+    try:
+        wait_for(f"{node.name} reaches {wanted}", there, seconds)
+    except Waited as late:
+        raise AssertionError(f"{late}; it is at {now}") from None
 
 
 def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 90) -> None:
