@@ -24,6 +24,7 @@ from bystack.ledger.transactions import (
 )
 from bystack.ledger.transactions import VERSION as TRANSACTION_VERSION
 from bystack.ledger.validation import WitnessCount
+from bystack.mainchain.departures import Departure
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.burns import Burn, burn, refund
@@ -36,6 +37,7 @@ from bystack.sidechain.claims import (
     orphan_claims,
     reprove,
 )
+from bystack.sidechain.detachment import detach
 from bystack.sidechain.mirror import (
     AnchorSpend,
     PendingSpend,
@@ -51,7 +53,8 @@ from bystack.sidechain.stage import Stage
 from bystack.sidechain.stops import Stop, lags, lift, stops_of
 from bystack.sidechain.sums import has_deficit, move
 
-RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN, EVIDENCE = 1, 2, 3, 4, 5, 6, 7, 8
+RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
+EVIDENCE, DETACHED = 8, 9
 MODULE_KINDS = 256
 # Outputs the chain itself creates (sponsors repaid, refunds) lie beyond a transaction's own.
 SYSTEM_OUTPUTS = 2**16
@@ -65,6 +68,7 @@ _KINDS: dict[int, type[Wire]] = {
     PENDING: PendingSpend,
     BURN: Burn,
     EVIDENCE: Accuse,
+    DETACHED: Departure,
 }
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
@@ -159,6 +163,8 @@ def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
             reprove(stage, action)
         case Accuse():
             accuse(stage, action)
+        case Departure():
+            detach(stage, action)
         case AnchorSpend():
             return _given(stage, tx, 0, prove_anchor(stage, action))
         case PendingSpend():

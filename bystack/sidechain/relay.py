@@ -90,6 +90,13 @@ class RelayView:
         return self._state.get(height_key(height)) is not None
 
 
+def oldest_kept(state: SystemState, genesis: Genesis) -> Entry:
+    """The first entry of the window: the checkpoint while it is not full."""
+    view = RelayView(state)
+    first = view.best().header.height - genesis.window + 1
+    return view.at(max(genesis.checkpoint.header.height, first))
+
+
 def start_relay(state: SystemState, genesis: Genesis) -> None:
     """Begin at the genesis' checkpoint."""
     _connect(state, genesis.checkpoint)

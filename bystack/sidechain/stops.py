@@ -27,6 +27,7 @@ class Stop(IntFlag):
     DEEP_REORG = 4
     LAG = 8
     EQUIVOCATION = 16
+    DETACHED = 32
 
 
 def stops_of(state: SystemState) -> Stop:

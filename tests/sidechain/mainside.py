@@ -50,7 +50,9 @@ from bystack.ledger.vault_state import AnchorState, decode_state
 from bystack.mainchain.actions import Issue, issued_asset
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry, genesis_entry
+from bystack.mainchain.departures import Departure, prove_departure
 from bystack.mainchain.history import history_nodes, prove_history
+from bystack.mainchain.line import Line
 from bystack.mainchain.params import Params, chain_id
 from bystack.mainchain.proofs import prove_transaction
 from bystack.mainchain.transition import decode_undo, disconnect
@@ -194,6 +196,14 @@ class Main(Chain):
 
     def _node(self, level: int, index: int) -> bytes:
         return self.nodes[level, index]
+
+    def departure(self, oldest: bytes, work: bytes) -> Departure | None:
+        """That this chain left a branch of before below one of that branch's headers."""
+        line = Line(self.tree, self.entries[0], self.tip)
+        entry = self.tree.entry(oldest)
+        if entry is None or line.holds(oldest):
+            return None
+        return prove_departure(self.tree, line, self._node, entry, work)
 
     # -- money
 

@@ -19,7 +19,7 @@ from bystack.ledger.validation import WitnessCount
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import (
     BURN,
-    EVIDENCE,
+    DETACHED,
     MODULE_KINDS,
     PENDING,
     RELAY,
@@ -42,14 +42,14 @@ def bare(actions: tuple[Action, ...], witnesses: tuple[Witness, ...]) -> Transac
     return Transaction(TransactionBody(1, (), (), actions, 0, 0, b""), witnesses)
 
 
-@pytest.mark.parametrize("kind", [0, 9, 255, 2**16 - 1])
+@pytest.mark.parametrize("kind", [0, 10, 255, 2**16 - 1])
 def test_an_unknown_kind_is_refused(kind: int) -> None:
     with pytest.raises(Invalid) as caught:
         ready().block(bare((Action(kind, b""),), (NoWitness(),)))
     assert caught.value.rule == "ActionUnknown"
 
 
-@pytest.mark.parametrize("kind", [*range(RELAY, EVIDENCE + 1), MODULE_KINDS + 1])
+@pytest.mark.parametrize("kind", [*range(RELAY, DETACHED + 1), MODULE_KINDS + 1])
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_missing_witness_is_refused_not_stumbled_over(kind: int, count: int) -> None:
     world = federated()
@@ -116,9 +116,9 @@ def test_random_actions_are_refused_and_change_nothing(kind: int, body: bytes, e
 WORLD = funded()
 
 
-@pytest.mark.parametrize("kind", range(RELAY, EVIDENCE + 1))
+@pytest.mark.parametrize("kind", range(RELAY, DETACHED + 1))
 def test_a_body_is_of_its_kind(kind: int) -> None:
-    others = [k for k in range(RELAY, EVIDENCE + 1) if k != kind]
+    others = [k for k in range(RELAY, DETACHED + 1) if k != kind]
     with pytest.raises(ActionUnknown):
         decode_action(Action(99, BURNING.body))
     if kind == BURN:

@@ -12,6 +12,7 @@ from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.mainchain.actions import RECORD_INDEX
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.chain import Entry
+from bystack.mainchain.departures import Departure, prove_departure
 from bystack.mainchain.history import prove_history
 from bystack.mainchain.proofs import HistoryProof, TransactionProof, prove_transaction
 from bystack.node.ipc import RemoteError
@@ -72,6 +73,17 @@ class Reader:
         if tree.entry(id) is None:
             return "unknown"
         return "best" if self._driver.machine.line.holds(id) else "side"
+
+    def departure(self, id: bytes, work: bytes) -> Departure | None:
+        """That the chain parts from a side branch below the header `id` and has more than `work`.
+
+        None where that is not so, or the header is not known.
+        """
+        machine = self._driver.machine
+        entry = machine.tree.entry(id)
+        if entry is None or machine.line.holds(id):
+            return None
+        return prove_departure(machine.tree, machine.line, self._store.node, entry, work)
 
     def confirmations(self, entry: Entry) -> int:
         """How deep a block lies, 1 at the tip; -1 beside the chain."""

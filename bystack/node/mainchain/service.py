@@ -69,6 +69,8 @@ class Service:
                 return _bytes(reader.inclusion(id))
             case "verdict", [bytes(id)]:
                 return reader.verdict(id)
+            case "departure", [bytes(id), bytes(work)]:
+                return _bytes(reader.departure(id, work))
             case "history", [int(old), int(newer)]:
                 return encode(reader.history(old, newer))
             case _:

@@ -15,7 +15,7 @@ from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import check_transaction, weight
 from bystack.node.pool import Judged
 from bystack.node.sidechain.store import SideStore
-from bystack.sidechain.actions import EVIDENCE, RELAY, needs_no_fee
+from bystack.sidechain.actions import DETACHED, EVIDENCE, RELAY, needs_no_fee
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.relayer import proved_by
 from bystack.sidechain.transition import Execution, Place
@@ -23,7 +23,7 @@ from bystack.sidechain.transition import Execution, Place
 FREE = 10**15
 """What a transaction that needs no fee counts as paying: it goes before all that pay."""
 THOUSANDTHS = 1_000
-ONE_WAITS = {RELAY: "relay", EVIDENCE: "evidence"}
+ONE_WAITS = {RELAY: "relay", EVIDENCE: "evidence", DETACHED: "detached"}
 """Of these one waits at a time, or one thief's contradictions without end would fill the pool."""
 
 

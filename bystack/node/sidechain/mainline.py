@@ -12,14 +12,16 @@ from typing import Final
 import structlog
 
 from bystack.mainchain.blocks import Header, decode_header
+from bystack.mainchain.departures import Departure
 from bystack.mainchain.proofs import HistoryProof, TransactionProof
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.primitives.codec import decode
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.relay import MAX_BRANCH, Relay, RelayView
+from bystack.sidechain.relay import MAX_BRANCH, Relay, RelayView, oldest_kept
 from bystack.sidechain.relayer import Want
 from bystack.sidechain.state import StateView, SystemState
+from bystack.sidechain.stops import Stop, stops_of
 
 # A better branch comes whole, or its first part has less work than the tip it replaces and the
 # relay sticks; one from below any kept header fits.
@@ -54,6 +56,17 @@ class MainLine:
             return None
         headers = _in_time([decode_header(data) for data in found], latest)
         return Relay(tuple(headers)) if headers else None
+
+    async def departure(self, state: SystemState) -> Departure | None:
+        """That the own main chain left the relayed one below the relay's window, if it did.
+
+        Raises `Unavailable`, `RemoteError`.
+        """
+        oldest, best = oldest_kept(state, self._genesis), RelayView(state).best()
+        if self.work <= best.work or stops_of(state) & Stop.DETACHED:
+            return None
+        data = await self.client.call("departure", oldest.id, best.work, timeout=PROOF_SECONDS)
+        return None if data is None else decode(Departure, data, MAX_PROOF)
 
     async def proof(self, transaction: bytes) -> TransactionProof | None:
         """The Merkle proof of a transaction on the best chain. Raises as `inclusion`."""

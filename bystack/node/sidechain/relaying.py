@@ -18,6 +18,7 @@ from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.store import SideStore
 from bystack.node.storage import View
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.holdings import Holdings, Row
 from bystack.sidechain.relayer import Relayer, Want
 from bystack.sidechain.state import SystemState
@@ -127,6 +128,19 @@ class Relaying:
             for want in wanted:
                 if not await self._submit(want):
                     self._relayer.failed(want, state)
+            await self._detach(state)
+
+    async def _detach(self, state: SystemState) -> None:
+        """Prove a reorganisation below the relay's window, which stops the pegs."""
+        try:
+            departure = await self._main.departure(state)
+            if departure is not None:
+                log.error("relay detached", fork=departure.fork.header.height)
+                await self._pooling.submit(system_transaction(departure))
+        except (AlreadyPooled, FeeNotHigher):
+            return
+        except (Unavailable, RemoteError, Invalid) as error:
+            log.info("detachment not proved", reason=str(error))
 
     async def _submit(self, want: Want) -> bool:
         try:

@@ -16,6 +16,7 @@ from bystack.ledger.transactions import Outpoint
 from bystack.mainchain.actions import issued_asset, registration_of
 from bystack.mainchain.blocks import decode_block, decode_header
 from bystack.mainchain.chain import Entry
+from bystack.mainchain.departures import Departure, verify_departure
 from bystack.mainchain.params import genesis
 from bystack.mainchain.proofs import (
     HistoryProof,
@@ -92,6 +93,24 @@ def test_the_verdict_on_a_header(tmp_path: Path) -> None:
             node.driver.machine.tree.invalidate(KNOWN.left[1].id)
             found = [await verdict(block.id) for block in KNOWN.left]
             assert found == ["side", "invalid", "invalid"]
+
+    trio.run(main)
+
+
+def test_a_departure_from_below_a_header_is_proved_from_what_is_stored(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*LEFT, *KNOWN.right)
+            tree, (left, right) = node.driver.machine.tree, (LEFT[-1], RIGHT[-1])
+            entry, best = tree.entry(left.id), tree.best()
+            assert entry is not None and best.id == right.id
+            ask = service(node).handle
+            data = await ask("departure", [left.id, entry.work])
+            departure = decode(Departure, data, 1_000_000)
+            assert verify_departure(left.header, departure, EASY, None) == best
+            assert await ask("departure", [left.id, best.work]) is None
+            assert await ask("departure", [right.id, bytes(32)]) is None
+            assert await ask("departure", [b"\x07" * 32, bytes(32)]) is None
 
     trio.run(main)
 

@@ -135,6 +135,9 @@ class PlayedMain(Line):
                 return encode(self.chain.inclusion(id, newer).history[0])
             case "status", []:
                 return {"work": self.chain.tip.work, "height": self.chain.height}
+            case "departure", [oldest, work]:
+                departure = self.chain.departure(oldest, work)
+                return None if departure is None else encode(departure)
             case _:
                 raise RemoteError(-32601, method)
 

@@ -27,6 +27,7 @@ from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import note_for
 from bystack.sidechain.records import pegout_id
 from bystack.sidechain.state import SystemState
+from bystack.sidechain.stops import stops_of
 from tests.ledger.people import ALICE, BOB, CAROL, Person
 from tests.node.sidechain.network import Network, Node, running, until
 from tests.sidechain.world import K, burn_action
@@ -211,3 +212,17 @@ def stops(node: Node) -> list[str]:
 def proved_again(node: Node, paid: Transaction) -> bool:
     events = (node.store.events_at(height) for height in range(node.store.height + 1))
     return any(name == "reproved" for block in events for name, _ in block)
+
+
+def test_a_reorganisation_below_the_window_is_proved_by_every_node(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            chain, checkpoint = net.main.chain, net.genesis.checkpoint
+            await until(lambda: net.nodes[0].reader.status()["relay_height"] == chain.height)
+            chain.reorganise(chain.height - checkpoint.header.height + 2)
+            net.main.moved.notify()
+            for node in net.nodes.values():
+                await until(lambda node=node: stops_of(SystemState(node.store.state)))
+                assert (await node.rpc("getsidechaininfo"))["stops"] == ["DETACHED"]
+
+    trio.run(main)

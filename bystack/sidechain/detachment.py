@@ -1,0 +1,33 @@
+"""A reorganisation below the relay's window: nobody can relay it, anybody can prove it.
+
+The proof stops the pegs and stores nothing else. While the relay stays on the lighter branch it can
+be given again, so a quorum that resumes changes nothing before the condition is gone.
+"""
+
+from __future__ import annotations
+
+from bystack.mainchain.departures import Departure, verify_departure
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.relay import RelayNotBetter, RelayView, oldest_kept
+from bystack.sidechain.stage import Stage
+from bystack.sidechain.stops import Stop, stop, stops_of
+
+
+class DetachmentKnown(Invalid):
+    """The pegs stand still already because the relay is detached."""
+
+
+def detach(stage: Stage, departure: Departure) -> None:
+    """Stop the pegs: a branch from below the window has strictly more work than the relayed tip.
+
+    Raises `DetachmentKnown`, `RelayNotBetter` and what `verify_departure` raises.
+    """
+    if stops_of(stage.state) & Stop.DETACHED:
+        raise DetachmentKnown()
+    oldest, best = oldest_kept(stage.state, stage.genesis), RelayView(stage.state).best()
+    now = stage.block.time // 1000
+    tip = verify_departure(oldest.header, departure, stage.genesis.main, now)
+    if tip.work <= best.work:
+        raise RelayNotBetter(tip=best.id, height=best.header.height)
+    stop(stage, Stop.DETACHED)
+    stage.tell("detached", fork=departure.fork.header.height, tip=tip.id)
