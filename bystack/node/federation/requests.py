@@ -98,11 +98,16 @@ async def info(member: Serving) -> dict[str, Any]:
 
 
 def pending(member: Serving) -> list[dict[str, Any]]:
-    """The orders and touches being signed: whose partials are in, whose are missing."""
+    """The orders and touches being signed: whose partials are in, whose are missing.
+
+    `named`: the charter keys that signed, of which the tier may ask for some.
+    """
     rows = []
+    charter = sorted(member.setting.charter_keys.items())
     for job in member.orders.jobs.values():
         present = member.bridge.present(job.digest) if member.bridge else ()
         owners = {member.roster.owner(index) for index in present}
+        signed = member.bridge.signatures(job.digest) if member.bridge else {}
         names = [m.name.decode() for m in member.roster.members]
         rows.append(
             {
@@ -113,6 +118,7 @@ def pending(member: Serving) -> list[dict[str, Any]]:
                 "threshold": member.roster.threshold,
                 "signed": [name for seat, name in enumerate(names) if seat in owners],
                 "missing": [name for seat, name in enumerate(names) if seat not in owners],
+                "named": [name for name, key in charter if key in signed],
                 "complete": bool(member.bridge and member.bridge.signature(job.digest)),
                 "sent": job.sent.hex(),
             }

@@ -81,6 +81,8 @@ def test_it_waits_for_a_super_that_is_away(tmp_path: Path) -> None:
         net.up = {0, 2}
         await ordered(net, pays(9_000))
         assert net.payouts(ORDER) == []
+        (pending,) = await net.ask(2, "pending")
+        assert pending["complete"] and pending["named"] == ["super-1"]
         assert all(net.members[seat].purse._reserved == {} for seat in net.up)
         net.up = {0, 1, 2}
         await net.final()
