@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -75,9 +76,8 @@ def main_books(rpc: Rpc, vault: bytes, height: int) -> Books:
     """A vault's holdings and payouts, counted from the main chain's blocks."""
     coins: dict[Outpoint, Output] = {}
     paid: dict[str, int] = {}
-    for number in range(1, height + 1):
-        block = decode_block(bytes.fromhex(rpc.getblock(rpc.getblockhash(number), 0)))
-        for tx in block.transactions:
+    for raw in _blocks(rpc, "/", height):
+        for tx in decode_block(raw).transactions:
             for spent in tx.body.inputs:
                 coins.pop(spent, None)
             for index, output in enumerate(tx.body.outputs):
@@ -92,6 +92,13 @@ def main_books(rpc: Rpc, vault: bytes, height: int) -> Books:
     return Books(held, paid)
 
 
+def _blocks(rpc: Rpc, path: str, height: int) -> Iterator[bytes]:
+    """Every block's bytes from height 1 on."""
+    ids = rpc.batch("getblockhash", [[number] for number in range(1, height + 1)], path)
+    for raw in rpc.batch("getblock", [[id, 0] for id in ids], path):
+        yield bytes.fromhex(raw)
+
+
 def _ordered(tx: Transaction) -> tuple[Output, ...]:
     """What a vault's order pays; nothing for another operation."""
     for action in tx.body.actions:
@@ -104,9 +111,8 @@ def _ordered(tx: Transaction) -> tuple[Output, ...]:
 def minted_on(rpc: Rpc, name: str, height: int) -> dict[str, int]:
     """What claims minted per asset id, counted from the sidechain's blocks."""
     minted: dict[str, int] = {}
-    for number in range(1, height + 1):
-        raw = rpc.side(name, "getblock", rpc.side(name, "getblockhash", number), 0)
-        for tx in decode_body(bytes.fromhex(raw)).transactions:
+    for raw in _blocks(rpc, f"/sidechain/{name}", height):
+        for tx in decode_body(raw).transactions:
             for action in tx.body.actions:
                 if action.kind == CLAIM:
                     claim = decode_action(action)
