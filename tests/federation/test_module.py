@@ -52,8 +52,8 @@ def pause(world: World, what: int, member: int = 0) -> Transaction:
         ("member", CONFIG.members[0]),
         ("pause", Pause(3, 7, "why")),
         ("resume", Resume(4)),
-        ("refund", RefundRequests(5, (b"\x01" * 32,))),
-        ("approval", MemberApproval(1, b"\x02" * 64)),
+        ("refund_requests", RefundRequests(5, (b"\x01" * 32,))),
+        ("member_approval", MemberApproval(1, b"\x02" * 64)),
     ],
 )
 def test_on_the_wire(name: str, value: object) -> None:
