@@ -281,6 +281,8 @@ class Host:
         except Invalid as error:
             ending = Ending(error.rule, error)
             self._refuse((target.address.host,), error)
+        except MemoryError:  # not the peer's matter: the process ends and is started again
+            raise
         except Exception:
             ending = Ending("Crashed")
             _log.exception("peer session crashed", address=str(target.address))

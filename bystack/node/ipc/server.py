@@ -195,6 +195,9 @@ class Connection:
                         await self._answer(message)
                     case m.Open():
                         await self._supply(message)
+            # Out of memory, what runs on is not sound: the process ends and is started again.
+            except MemoryError:
+                raise
             # The boundary of a request: whatever a handler raises ends this request only.
             except Exception as error:
                 await self._send_failure(message.id, _by_value(error, message.method, trace))
