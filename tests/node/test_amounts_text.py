@@ -38,7 +38,8 @@ def test_numbers_where_exact_else_text(amount: int, decimals: int, shown: object
 
 
 @pytest.mark.parametrize(
-    "given", ["", "x", "-1", -0.5, "1.000000001", "nan", "inf", float("inf"), "1e400", "1e3", 1e300, "９"]
+    "given",
+    ["", "x", "-1", -0.5, "1.000000001", "nan", "inf", float("inf"), "1e400", "1e3", 1e300, "９"],
 )
 def test_what_is_no_amount_is_refused(given: str | float) -> None:
     with pytest.raises(RemoteError) as refused:
