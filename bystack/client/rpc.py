@@ -126,6 +126,8 @@ class Rpc:
             replies = self._client.post(path, json=requests).json()
         except (httpx.HTTPError, ValueError) as error:
             raise NodeDown(f"the node in {self.home} does not answer ({error})") from error
+        if not isinstance(replies, list):
+            raise RpcFailed(method, replies.get("error") or {"message": "no batch was answered"})
         for reply in replies:
             if reply.get("error"):
                 raise RpcFailed(method, reply["error"])

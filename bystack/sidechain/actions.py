@@ -37,7 +37,7 @@ from bystack.sidechain.claims import (
     orphan_claims,
     reprove,
 )
-from bystack.sidechain.detachment import detach
+from bystack.sidechain.detachment import detach, detached
 from bystack.sidechain.mirror import (
     AnchorSpend,
     PendingSpend,
@@ -210,12 +210,14 @@ class ModuleMints(Invalid):
 
 
 def _resume(stage: Stage) -> None:
-    """Lift the stops whose condition is gone: a deficit or a lag keeps those it caused."""
+    """Lift the stops whose condition is gone: a deficit, a lag, a detached relay keep theirs."""
     kept = Stop(0)
     if has_deficit(stage.state, stage.genesis.by_asset):
         kept |= Stop.ORPHANED | Stop.UNKNOWN_SPEND
     if lags(stage, RelayView(stage.state).best().header.time):
         kept |= Stop.LAG
+    if detached(stage.state):
+        kept |= Stop.DETACHED
     lift(stage, stops_of(stage.state) & ~kept)
 
 

@@ -1,7 +1,7 @@
 """A reorganisation below the relay's window: nobody can relay it, anybody can prove it.
 
-The proof stops the pegs and stores nothing else. While the relay stays on the lighter branch it can
-be given again, so a quorum that resumes changes nothing before the condition is gone.
+The proof stops the pegs and stores only how much work was shown. No quorum resumes before the
+relayed chain has as much: until then deposits on it may be backed by nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from bystack.mainchain.departures import Departure, verify_departure
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.relay import RelayNotBetter, RelayView, oldest_kept
 from bystack.sidechain.stage import Stage
+from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop, stops_of
+
+_WORK = state_key("departed/work")
 
 
 class DetachmentKnown(Invalid):
@@ -29,5 +32,12 @@ def detach(stage: Stage, departure: Departure) -> None:
     tip = verify_departure(oldest.header, departure, stage.genesis.main, now)
     if tip.work <= best.work:
         raise RelayNotBetter(tip=best.id, height=best.header.height)
+    stage.state.put(_WORK, tip.work)
     stop(stage, Stop.DETACHED)
     stage.tell("detached", fork=departure.fork.header.height, tip=tip.id)
+
+
+def detached(state: SystemState) -> bool:
+    """True while a branch was shown that has more work than the relayed tip."""
+    work = state.get(_WORK)
+    return work is not None and work > RelayView(state).best().work

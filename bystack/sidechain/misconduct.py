@@ -13,7 +13,6 @@ from bystack.primitives.hashes import tagged
 from bystack.sidechain.consensus.evidence import (
     AnyEvidence,
     ForbiddenBlock,
-    ForgottenCommit,
     TwoCertificates,
     guilty,
     parts,
@@ -25,7 +24,8 @@ from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop
 
-BY_QUORUM = (TwoCertificates, ForbiddenBlock, ForgottenCommit)
+# A forgotten commit is one thief's doing, at as many places as it likes: it counts by validator.
+BY_QUORUM = (TwoCertificates, ForbiddenBlock)
 
 _digest = tagged("sidechain/misconduct")
 

@@ -7,7 +7,7 @@ own code. A branch that does not end in strictly more work stores nothing (R03).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -95,6 +95,22 @@ def oldest_kept(state: SystemState, genesis: Genesis) -> Entry:
     view = RelayView(state)
     first = view.best().header.height - genesis.window + 1
     return view.at(max(genesis.checkpoint.header.height, first))
+
+
+def locator(view: RelayView, genesis: Genesis) -> Iterator[bytes]:
+    """Relayed ids from the tip back, the steps doubling, the oldest kept one at last.
+
+    Whoever asks a main chain for headers shows it, so that a branch which left the relayed one
+    anywhere in the window comes whole.
+    """
+    tip = view.best().header.height
+    oldest = max(genesis.checkpoint.header.height, tip - genesis.window + 1)
+    height, step = tip, 1
+    while height > oldest:
+        yield view.at(height).id
+        height -= step
+        step *= 2
+    yield view.at(oldest).id
 
 
 def start_relay(state: SystemState, genesis: Genesis) -> None:

@@ -105,8 +105,6 @@ def test_a_quorum_cannot_resume_what_is_still_so() -> None:
     tx = detaching(world)
     world.block(tx)
     world.block(approved(world, RESUME, Resume))
-    assert world.stops == Stop(0)
-    world.block(tx)
     assert world.stops == Stop.DETACHED
     branch = tuple(entry.header for entry in world.main.entries[-5:])
     with pytest.raises(RelayDetached):

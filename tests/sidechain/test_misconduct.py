@@ -22,12 +22,19 @@ from bystack.sidechain.consensus.evidence import (
     EvidenceIndex,
     EvidenceSignature,
     EvidenceUnfounded,
+    ForgottenCommit,
     TwoCertificates,
     TwoVotes,
 )
-from bystack.sidechain.consensus.statements import COMMIT, NO_HASH, Certificate, Vote
+from bystack.sidechain.consensus.statements import (
+    COMMIT,
+    NO_HASH,
+    Certificate,
+    TimeoutCertificate,
+    Vote,
+)
 from bystack.sidechain.consensus.validators import bitmap_of
-from bystack.sidechain.misconduct import Accuse, EvidenceKnown, convicted
+from bystack.sidechain.misconduct import Accuse, EvidenceKnown, _keys, convicted
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.records import PegoutState
 from bystack.sidechain.stops import PegsPaused, Stop
@@ -176,3 +183,15 @@ def test_it_stands_alone_and_is_free(world: World) -> None:
                            0, 0, b"")  # fmt: skip
     with pytest.raises(NotAlone):
         world.block(Transaction(both, tx.witnesses * 2))
+
+
+def test_a_forgotten_commit_counts_by_validator_not_by_place(world: World) -> None:
+    # One thief can commit this at every height; only a quorum's offence counts by place.
+    one = certificate(world, A, (0, 1, 2), 1)
+    timeouts = TimeoutCertificate(0, 9, 2, (), bytes(96), ())
+    later = replace(one, height=10)
+    places = [
+        _keys(ForgottenCommit(commit, replace(timeouts, height=commit.height)), (2,))
+        for commit in (one, later)
+    ]
+    assert places[0] == places[1]

@@ -5,15 +5,13 @@ The signer says how far it is; everything else follows from that, so it may rest
 
 from __future__ import annotations
 
-from collections import deque
-
 from bystack.ledger.transactions import VaultLock
 from bystack.ledger.vault_operations import VAULT_KINDS
-from bystack.mainchain.blocks import Block, decode_header
+from bystack.mainchain.blocks import Block
 from bystack.node.federation.links import Links
 from bystack.primitives.codec import encode
 from bystack.sidechain.inclusion import Inclusion
-from bystack.sidechain.params import MIN_WINDOW, Genesis
+from bystack.sidechain.params import Genesis
 from bystack.sidechain.relay import MAX_BRANCH
 
 # A better branch comes whole: its first part alone may have less work than what it replaces.
@@ -25,8 +23,6 @@ class Feeding:
 
     def __init__(self, links: Links, genesis: Genesis) -> None:
         self._links, self._genesis = links, genesis
-        self._fed: deque[bytes] = deque(maxlen=MIN_WINDOW)
-        """Ids of the headers fed, oldest first: where a reorganisation may leave from."""
         self._anchors: list[tuple[int, bytes]] = []
 
     def connect(self, height: int, block: Block) -> None:
@@ -46,23 +42,14 @@ class Feeding:
 
     async def step(self) -> bool:
         """Feed one batch of headers and the anchors that are deep enough; True if there is more."""
-        height, tip, seq = await self._links.signer.call("seen")
-        headers = await self._links.main.call("headers", self._locator(tip), BATCH)
+        height, _, seq = await self._links.signer.call("seen")
+        # The signer says itself where a reorganisation may leave from: this process may restart.
+        known = await self._links.signer.call("locator")
+        headers = await self._links.main.call("headers", known, BATCH)
         if headers:
-            height, tip, seq = await self._links.signer.call("headers", headers)
-            self._fed.extend(decode_header(header).id for header in headers)
+            height, _, seq = await self._links.signer.call("headers", headers)
         await self._feed_anchors(height, seq)
         return len(headers) == BATCH
-
-    def _locator(self, tip: bytes) -> list[bytes]:
-        """The signer's tip, then ids fed: the last ten, then twice as far apart each time."""
-        newest = list(reversed(self._fed))
-        places = [*range(min(10, len(newest)))]
-        step = 1
-        while places and places[-1] + step < len(newest):
-            places.append(places[-1] + step)
-            step *= 2
-        return [tip, *(newest[place] for place in places), self._genesis.checkpoint.id]
 
     async def _feed_anchors(self, height: int, seq: int) -> None:
         """The creation comes first (seq −1 says it is not proved), then each spend in order."""

@@ -6,7 +6,7 @@ it only relays nothing (a block's verdict never depends on another process).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -18,7 +18,7 @@ from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.primitives.codec import decode
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.relay import MAX_BRANCH, Relay, RelayView, oldest_kept
+from bystack.sidechain.relay import MAX_BRANCH, Relay, RelayView, locator, oldest_kept
 from bystack.sidechain.relayer import Want
 from bystack.sidechain.state import StateView, SystemState
 from bystack.sidechain.stops import Stop, stops_of
@@ -46,10 +46,10 @@ class MainLine:
 
         None if there are none. Whether they are better is the relay's own judgement.
         """
-        locator = list(_locator(RelayView(SystemState(state)), self._genesis))
+        known = list(locator(RelayView(SystemState(state)), self._genesis))
         try:
             found: list[bytes] = await self.client.call(
-                "headers", locator, HEADERS, timeout=HEADERS_SECONDS
+                "headers", known, HEADERS, timeout=HEADERS_SECONDS
             )
         except (Unavailable, RemoteError) as error:
             log.debug("nothing to relay", reason=str(error))
@@ -85,18 +85,6 @@ class MainLine:
             return Inclusion(proof, ())
         data = await self.client.call("history", want.height, want.under, timeout=PROOF_SECONDS)
         return Inclusion(proof, (decode(HistoryProof, data, MAX_PROOF),))
-
-
-def _locator(view: RelayView, genesis: Genesis) -> Iterator[bytes]:
-    """Relayed ids from the tip back, the steps doubling, the oldest kept one at last."""
-    tip = view.best().header.height
-    oldest = max(genesis.checkpoint.header.height, tip - genesis.window + 1)
-    height, step = tip, 1
-    while height > oldest:
-        yield view.at(height).id
-        height -= step
-        step *= 2
-    yield view.at(oldest).id
 
 
 def _in_time(headers: Sequence[Header], latest: int) -> list[Header]:

@@ -40,6 +40,7 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.relay import locator
 
 MAX_REQUEST = 3_000_000
 
@@ -113,6 +114,9 @@ class VaultKeeper:
                 return self._seen()
             case "seen", []:
                 return self._seen()
+            case "locator", []:
+                watch = self._watching()
+                return list(locator(watch.view, watch.genesis))
             case "order", [bytes() as request]:
                 judge, asked = self._judge(), decode(OrderRequest, request, MAX_REQUEST)
                 return self._spend(judge.order(asked), asked.record.tier)
