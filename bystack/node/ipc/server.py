@@ -46,20 +46,23 @@ def bind(path: str) -> socket.socket:
 
     Raises `Misuse` when the path is longer than the kernel allows.
     """
-    if len(os.fsencode(path)) > MAX_PATH:
+    if len(os.fsencode(path)) >= MAX_PATH:
         raise Misuse(f"socket path of {len(path)} bytes: chdir to the home and use a relative one")
     folder = os.path.dirname(path) or "."
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if folder != "." and stat.S_IMODE(os.stat(folder).st_mode) & 0o077:
         os.chmod(folder, 0o700)
-    if os.path.lexists(path):
-        os.unlink(path)
+    draft = f"{path}~"
+    if os.path.lexists(draft):
+        os.unlink(draft)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # The mode is set on the inode bind creates: there is no moment at which others may connect.
     os.fchmod(sock.fileno(), 0o600)
-    sock.bind(path)
-    os.chmod(path, 0o600)
+    sock.bind(draft)
+    os.chmod(draft, 0o600)
     sock.listen(64)
+    # Who sees the path can connect: it appears when somebody listens, and replaces a stale one.
+    os.rename(draft, path)
     return sock
 
 

@@ -61,7 +61,9 @@ def open_votes(folder: str, name: str, mark: Mark, magic: bytes) -> Journal:
     Raises `JournalMissing`, `JournalElsewhere` and what `Journal.open` raises.
     """
     path, marked = votes_path(folder, name), os.path.lexists(mark_path(name))
-    if not marked and not os.path.exists(path):
+    if marked:
+        _check_mark(path, name, mark)
+    elif not os.path.exists(path):
         _refuse_second(path, mark)
     try:
         journal = Journal.open(path, kind=VOTES, magic=magic, must_exist=marked)
@@ -84,10 +86,21 @@ def _text(mark: Mark, path: str) -> str:
     )
 
 
+def _check_mark(path: str, name: str, mark: Mark) -> None:
+    """A table's name must not carry another key's or another chain's votes on."""
+    if _marked(Path(mark_path(name))) != mark.line:
+        fault = f"{mark_path(name)} is of another key or another chain"
+        raise JournalElsewhere(path, fault, "move that mark and this journal away together")
+
+
+def _marked(path: Path) -> str:
+    return path.read_text(errors="replace").partition("\n")[0]
+
+
 def _refuse_second(path: str, mark: Mark) -> None:
     """Another table's name must not be the way to a fresh journal."""
     for other in sorted(Path("keys").glob("*.votes")):
-        if other.read_text(errors="replace").partition("\n")[0] == mark.line:
+        if _marked(other) == mark.line:
             fault = f"this key votes on this chain as {other.stem}"
             raise JournalElsewhere(path, fault, "name the table so again, or move that journal")
 

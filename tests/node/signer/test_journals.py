@@ -143,6 +143,13 @@ def test_another_name_is_no_way_to_a_fresh_journal(genesis: Genesis) -> None:
     journals.open_votes(DATA, "second-chain", other, REGTEST.magic).close()
 
 
+def test_a_mark_speaks_for_one_key_on_one_chain(genesis: Genesis) -> None:
+    began(genesis, 5)
+    for other in (Mark(bls.sk_to_pk(SECRET), b"\x01" * 32), Mark(b"\x02" * 48, genesis.id)):
+        with pytest.raises(JournalElsewhere, match="another key or another chain"):
+            journals.open_votes(DATA, "trade", other, REGTEST.magic)
+
+
 @pytest.mark.parametrize("index", [1, 12])
 def test_shares_mark_the_journal_of_orders(index: int) -> None:
     path = Path(DATA, "warrants-trade.journal")
