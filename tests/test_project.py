@@ -239,3 +239,11 @@ def test_golden_files_are_lines_of_hex() -> None:
     assert files
     for path in files:
         assert bytes.fromhex(path.read_text()) or path.stem == "empty"
+
+
+def test_no_script_hands_its_own_arguments_to_the_environment() -> None:
+    """Sourced without arguments, `environment` sees its caller's: `scripts/demo --json` broke."""
+    for name in ("demo", "test", "check"):
+        lines = (ROOT / "scripts" / name).read_text().splitlines()
+        (sourced,) = [line for line in lines if line.startswith(". ")]
+        assert re.match(r'\. "\$\(dirname "\$0"\)/environment" (""|dev)', sourced), name
