@@ -55,7 +55,7 @@ from tests.ledger.strategies import policies
 
 YES, NOW = b"\x01", Context(9, 1, bytes(32))
 CALLS_PER_BYTE = 3
-MEMORY_PER_BYTE = 120
+MEMORY_PER_BYTE = 40
 ONE_BRANCH = MerkleProof(0, 1, ())
 
 
