@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.federation import federation, vault
 from bystack.client.cli.network import demo, devnet
@@ -32,7 +33,7 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
-    federation, vault, devnet, demo,
+    federation, vault, devnet, demo, bench,
 )  # fmt: skip
 
 for command in COMMANDS:
