@@ -1,7 +1,8 @@
 """Amounts and assets: integers in [0, 2**63 - 1] of a 32-byte asset; every sum is checked.
 
 The four classes of an issued asset: divisible or not (moves in whole units), fungible or not
-(issued once per serial). A coin carries its asset's unit, so that no spend looks it up.
+(issued once per serial, one unit of it). A coin carries its asset's unit, so that no spend looks it
+up.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bystack.primitives.codec import MAX_INT, U8, Bit, Bytes32, Wire, encode
+from bystack.primitives.codec import MAX_INT, U8, U63, Bit, Bytes32, Wire, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
 
@@ -34,7 +35,8 @@ class AssetDefinition(Wire):
     """What an issued asset is; its id commits to this.
 
     An amount of 10**decimals is one `unit` as people say it. `serial` names the one issue of a
-    non-fungible asset and is empty otherwise.
+    non-fungible asset and is empty otherwise. `cap` is the most that is ever issued, in base units;
+    0 where there is none, as for a non-fungible asset, of which one unit is issued.
     """
 
     symbol: Annotated[str, Meta(min_length=1, max_length=16, pattern="^[A-Za-z][A-Za-z0-9.-]*$")]
@@ -43,6 +45,7 @@ class AssetDefinition(Wire):
     divisible: Bit
     fungible: Bit
     serial: Annotated[bytes, Meta(max_length=64)]
+    cap: U63
 
 
 def asset_id(issuance: bytes, definition: AssetDefinition) -> Bytes32:
@@ -51,16 +54,38 @@ def asset_id(issuance: bytes, definition: AssetDefinition) -> Bytes32:
 
 
 def check_definition(definition: AssetDefinition) -> None:
-    """Raise `DefinitionInvalid` unless decimals and serial fit the class."""
+    """Raise `DefinitionInvalid` unless decimals, serial and cap fit the class."""
     if definition.decimals > MAX_DECIMALS:
         raise DefinitionInvalid(decimals=definition.decimals, most=MAX_DECIMALS)
     if bool(definition.fungible) == bool(definition.serial):
         raise DefinitionInvalid(fungible=definition.fungible, serial=definition.serial)
+    if definition.cap and not definition.fungible:
+        raise DefinitionInvalid(cap=definition.cap, fungible=definition.fungible)
+    if definition.cap % unit_of(definition):
+        raise DefinitionInvalid(cap=definition.cap, unit=unit_of(definition))
 
 
 def unit_of(definition: AssetDefinition) -> int:
     """The amount that every amount of the asset is a multiple of."""
-    return 1 if definition.divisible else int(10**definition.decimals)
+    return 1 if definition.divisible else whole_of(definition)
+
+
+def whole_of(definition: AssetDefinition) -> int:
+    """The amount that people call one unit."""
+    return int(10**definition.decimals)
+
+
+def class_of(definition: AssetDefinition) -> str:
+    """The asset's class by name (ledger.md, section 2): byte, atomic, quark or quantum."""
+    match definition.divisible, definition.fungible:
+        case 1, 1:
+            return "byte"
+        case 1, _:
+            return "atomic"
+        case _, 1:
+            return "quantum"
+        case _:
+            return "quark"
 
 
 def total(amounts: Iterable[int]) -> int:

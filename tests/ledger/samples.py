@@ -80,5 +80,5 @@ SAMPLES: dict[str, Wire] = {
     "wallet_history_entry": ENTRY,
     "wallet_state": WalletState(7, (3, 0), (2, 1), ((OUTPOINT, COIN),), (ENTRY,)),
     "coin": COIN,
-    "asset_definition": AssetDefinition("GOLD", "ounce", 8, 1, 1, b""),
+    "asset_definition": AssetDefinition("GOLD", "ounce", 8, 1, 1, b"", 10**15),
 }

@@ -20,10 +20,10 @@ from bystack.ledger.transactions import (
     TransactionBody,
     transaction_id,
 )
-from bystack.mainchain.actions import Issue, Revealed, issue_action, issue_digest, issued_asset
 from bystack.mainchain.assembly import block_fees, build_block, mine
 from bystack.mainchain.blocks import Block, Header
 from bystack.mainchain.chain import Entry, check_header, genesis_entry
+from bystack.mainchain.issues import Issue, Revealed, issue_action, issue_digest, issued_asset
 from bystack.mainchain.params import REGTEST, Params, chain_id
 from bystack.mainchain.transition import Undo, connect_block, decode_undo, disconnect, undo_of
 from bystack.mainchain.tree import HeaderTree

@@ -13,10 +13,11 @@ from bystack.ledger.transactions import NoWitness, Outpoint, Output, Transaction
 from bystack.ledger.validation import Immature, NothingDone, Overspent
 from bystack.ledger.vault_operations import Create, encode_operation
 from bystack.mainchain import transition
-from bystack.mainchain.actions import CoinbaseMisplaced, Issue, RewardExceeded
+from bystack.mainchain.actions import CoinbaseMisplaced, RewardExceeded
 from bystack.mainchain.assembly import COINBASE_WEIGHT, block_fees, build_block, build_coinbase
 from bystack.mainchain.blocks import Block, transaction_root, witness_root
 from bystack.mainchain.chain import genesis_entry
+from bystack.mainchain.issues import Issue
 from bystack.mainchain.params import genesis, subsidy_at
 from bystack.mainchain.transition import (
     BlockEmpty,
@@ -42,7 +43,7 @@ from tests.ledger.people import ALICE, BOB, CAROL
 from tests.mainchain.builders import EASY, Chain, SignatureWrong, child
 from tests.wire import check_wire
 
-GOLD = AssetDefinition("GOLD", "gram", 2, 1, 1, b"")
+GOLD = AssetDefinition("GOLD", "gram", 2, 1, 1, b"", 0)
 SUBSIDY = EASY.subsidy
 
 

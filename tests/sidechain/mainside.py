@@ -47,11 +47,11 @@ from bystack.ledger.vault_building import (
 )
 from bystack.ledger.vault_operations import AnchorOperation, Create, Order, Touch, Veto
 from bystack.ledger.vault_state import AnchorState, decode_state
-from bystack.mainchain.actions import Issue, issued_asset
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry, genesis_entry
 from bystack.mainchain.departures import Departure, prove_departure
 from bystack.mainchain.history import history_nodes, prove_history
+from bystack.mainchain.issues import Issue, issued_asset
 from bystack.mainchain.line import Line
 from bystack.mainchain.params import Params, chain_id
 from bystack.mainchain.proofs import prove_transaction
@@ -64,7 +64,7 @@ from tests.mainchain.builders import EASY, Chain, Coins
 
 CHAIN = chain_id(EASY)
 ZEROS = bytes(32)
-GOLD_ISSUE = Issue(BOB.lock.root, AssetDefinition("GOLD", "", 0, 1, 1, b""), 1_000_000)
+GOLD_ISSUE = Issue(BOB.lock.root, AssetDefinition("GOLD", "", 0, 1, 1, b"", 0), 1_000_000)
 GOLD = issued_asset(GOLD_ISSUE)
 GROUP = bls.key_gen(b"group" * 8)
 KEYS = {name: sha256(name.encode()).digest() for name in ("super", "guard", "govern", "recover")}

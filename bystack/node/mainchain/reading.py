@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction
-from bystack.mainchain.actions import RECORD_INDEX
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.departures import Departure, prove_departure
 from bystack.mainchain.history import prove_history
+from bystack.mainchain.issues import RECORD_INDEX
 from bystack.mainchain.proofs import HistoryProof, TransactionProof, prove_transaction
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.driver import Driver

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bystack.ledger.amounts import AssetDefinition, class_of, unit_of
 from bystack.ledger.transactions import PendingLock, TreasuryLock
 from bystack.ledger.vault_state import decode_state
-from bystack.mainchain.actions import registration_of
+from bystack.mainchain.issues import registration_of
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.driver import Driver
@@ -12,6 +13,18 @@ from bystack.node.mainchain.forms import Json, coins_form
 from bystack.node.mainchain.reading import NOT_FOUND, Reader
 from bystack.node.rpc import Hash, Methods
 from bystack.primitives.plain import to_plain
+
+
+def definition_form(definition: AssetDefinition) -> Json:
+    """A definition for JSON: its class by name, amounts in base units and as decimals too."""
+    return {
+        **to_plain(definition),
+        "class": class_of(definition),
+        "divisible": bool(definition.divisible),
+        "fungible": bool(definition.fungible),
+        "smallest": amounts_text.show(unit_of(definition), definition.decimals),
+        "cap_value": amounts_text.show(definition.cap, definition.decimals),
+    }
 
 
 class AssetMethods:
@@ -28,7 +41,7 @@ class AssetMethods:
         methods.add("getvault", self.vault, help="A vault: its state and every coin it holds.")
 
     def asset(self, asset: Hash) -> Json:
-        """What was registered when the asset was issued, and how much there is of it."""
+        """What was registered when the asset was issued, how much was issued, first and last when."""
         coin = self._reader.asset(bytes.fromhex(asset))
         if coin is None:
             raise RemoteError(NOT_FOUND, "No such asset was issued")
@@ -36,12 +49,12 @@ class AssetMethods:
         definition = record.definition
         return {
             "asset": asset.lower(),
-            **to_plain(definition),
-            "divisible": bool(definition.divisible),
-            "fungible": bool(definition.fungible),
+            **definition_form(definition),
             "issuance": record.issuance.hex(),
             "issued": record.issued,
             "issued_value": amounts_text.show(record.issued, definition.decimals),
+            "first_height": record.first,
+            "last_height": coin.height,
         }
 
     def vaults(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bystack.ledger.amounts import BTM, BTM_DECIMALS
 from bystack.ledger.coins import Coin
-from bystack.mainchain.actions import registration_of
+from bystack.mainchain.issues import registration_of
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.node.wallet.chains import Chain
 from bystack.primitives.codec import decode

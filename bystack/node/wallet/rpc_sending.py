@@ -93,7 +93,7 @@ class SendingMethods:
         """The new asset's id and the transaction's; a non-fungible asset has a serial."""
         wallet = self._keeper.opened()
         await fresh(wallet, MAIN)
-        parts = (symbol, "", decimals, int(divisible), int(fungible), bytes.fromhex(serial))
+        parts = (symbol, "", decimals, int(divisible), int(fungible), bytes.fromhex(serial), 0)
         definition = AssetDefinition(*parts)
         units = amounts_text.read(amount, decimals)
         if not units or units % unit_of(definition):

@@ -32,7 +32,7 @@ from bystack.ledger.transactions import (
 )
 from bystack.ledger.validation import SCHNORR_WEIGHT
 from bystack.ledger.wallet import build_payment, sign_transaction
-from bystack.mainchain.actions import Issue, Revealed, issue_action, issue_digest, issued_asset
+from bystack.mainchain.issues import Issue, Revealed, issue_action, issue_digest, issued_asset
 from bystack.node.amounts_text import read
 from bystack.node.ipc import RemoteError
 from bystack.node.wallet.following import Follower

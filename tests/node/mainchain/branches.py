@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bystack.ledger.amounts import AssetDefinition
-from bystack.mainchain.actions import Issue
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import path as way
 from bystack.mainchain.events import Refused, Switch
+from bystack.mainchain.issues import Issue
 from bystack.mainchain.tree import HeaderTree
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.switching import Decision, Switcher
@@ -19,7 +19,7 @@ from bystack.primitives.codec import encode
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY, Chain
 
-GOLD = AssetDefinition("GOLD", "", 2, 1, 1, b"")
+GOLD = AssetDefinition("GOLD", "", 2, 1, 1, b"", 0)
 TRUNK, LEFT, RIGHT = 4, 3, 4
 
 

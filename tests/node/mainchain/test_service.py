@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint
-from bystack.mainchain.actions import issued_asset, registration_of
 from bystack.mainchain.blocks import decode_block, decode_header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.departures import Departure, verify_departure
+from bystack.mainchain.issues import issued_asset, registration_of
 from bystack.mainchain.params import genesis
 from bystack.mainchain.proofs import (
     HistoryProof,
@@ -215,7 +215,7 @@ def test_answers(tmp_path: Path) -> None:
 
 
 async def _assets(ask: Callable[..., Any]) -> None:
-    from bystack.mainchain.actions import Issue
+    from bystack.mainchain.issues import Issue
 
     asset = issued_asset(Issue(ALICE.lock.root, GOLD, 1))
     registration = registration_of(decode(Coin, await ask("asset", [asset]), 9_999))
