@@ -12,6 +12,7 @@
     v vault transaction index   an unspent coin of that vault
     a vault               outpoint of the vault's anchor
     T                     id of the last connected block
+    P                     height of the first block whose body is kept (none: 1, nothing pruned)
 
 Numbers and heights are 8 bytes, big endian. A connected block, or a whole reorganisation, is one
 batch: a process killed at any instruction finds the last complete one.
@@ -51,6 +52,7 @@ MAX_ENTRY = 8_192
 
 ENTRY, BAD, BLOCK, LOOSE, LINE, UNDO = b"e", b"i", b"b", b"o", b"h", b"u"
 TRANSACTION, NODE, VAULT, ANCHOR, TIP = b"t", b"m", b"v", b"a", b"T"
+PRUNED = b"P"
 
 _REBUILD = "move the directory away and let the process fetch its chain again"
 
@@ -76,8 +78,10 @@ class ChainStore:
     def __init__(self, store: Store, path: str, params: Params, cache_mb: int) -> None:
         self.coins = CoinStore(store, cache_mb)
         self.params = params
+        self.path = path
+        self.first_kept = int.from_bytes(store.get(PRUNED) or fixed(1), "big")
+        """The least height above the first block whose body and undo data are kept."""
         self._store = store
-        self._path = path
         self._entries = 0
 
     @classmethod
@@ -110,7 +114,7 @@ class ChainStore:
             self._store.commit_now({ENTRY + fixed(0): encode(entry), **line, **nodes})
         elif found != first.id:
             chain = chain_id(self.params).hex()
-            raise StoreCorrupt(self._path, f"it is of another chain than {chain}", _REBUILD)
+            raise StoreCorrupt(self.path, f"it is of another chain than {chain}", _REBUILD)
 
     def load(self) -> Stored:
         """Read the header tree and what is connected; needed once, before anything else."""
@@ -127,13 +131,13 @@ class ChainStore:
         loose = [key[1:] for key, _ in self._store.iterate(LOOSE)]
         connected = self._needed(TIP, "the id of the last block")
         if tree.entry(connected) is None:
-            raise StoreCorrupt(self._path, "the last block's header is missing", _REBUILD)
+            raise StoreCorrupt(self.path, "the last block's header is missing", _REBUILD)
         return Stored(tree, connected, tuple(id for id in loose if tree.entry(id)))
 
     def _needed(self, key: bytes, what: str) -> bytes:
         data = self._store.get(key)
         if data is None:
-            raise StoreCorrupt(self._path, f"{what} is missing", _REBUILD)
+            raise StoreCorrupt(self.path, f"{what} is missing", _REBUILD)
         return data
 
     # Reading
@@ -149,6 +153,10 @@ class ChainStore:
     def undo(self, id: bytes) -> Undo:
         """What undoes a connected block."""
         return decode_undo(self._needed(UNDO + id, f"undo data of block {id.hex()}"))
+
+    def loose(self) -> tuple[bytes, ...]:
+        """The ids of blocks at hand that are not connected."""
+        return tuple(key[1:] for key, _ in self._store.iterate(LOOSE))
 
     def connected_at(self, height: int) -> bytes | None:
         """The id of the connected block at a height."""
@@ -179,9 +187,7 @@ class ChainStore:
         place = outpoint_of(b"c" + data)
         coin = self.coins.get(place)
         if coin is None:
-            raise StoreCorrupt(
-                self._path, f"the anchor of vault {vault.hex()} is missing", _REBUILD
-            )
+            raise StoreCorrupt(self.path, f"the anchor of vault {vault.hex()} is missing", _REBUILD)
         return place, coin
 
     def vault_coins(self, vault: bytes) -> Iterator[tuple[Outpoint, Coin]]:
@@ -206,6 +212,23 @@ class ChainStore:
     def bad_changes(self, id: bytes) -> dict[bytes, bytes | None]:
         """Never connect this block again."""
         return {BAD + id: b"", BLOCK + id: None, LOOSE + id: None}
+
+    def loose_changes(self, id: bytes) -> dict[bytes, bytes | None]:
+        """Drop a block at hand."""
+        return {BLOCK + id: None, LOOSE + id: None}
+
+    def pruning_changes(self, data: bytes) -> dict[bytes, bytes | None]:
+        """Drop a connected block, given its bytes: body, undo data, index entries."""
+        block = decode_block(data)
+        places = {TRANSACTION + tx.id: None for tx in block.transactions}
+        return {**places, BLOCK + block.id: None, UNDO + block.id: None}
+
+    async def commit_pruning(self, changes: Changes, first_kept: int) -> None:
+        """Drop blocks; from now on those from height `first_kept` on are here."""
+        failpoint("prune.before_commit")
+        await self._store.commit({**changes, PRUNED: fixed(first_kept)})
+        failpoint("prune.after_commit")
+        self.first_kept = first_kept
 
     async def commit(self, changes: Changes) -> None:
         """Make changes beside the chain durable: headers, blocks at hand."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import msgspec
 
-from bystack.node.config.tables import FILE, NETWORKS, Config, Sidechain, Table
+from bystack.node.config.tables import FILE, LEAST_KEPT, NETWORKS, Config, Sidechain, Table
 
 MAX_FILE = 1024 * 1024
 SHOWN = 60
@@ -247,6 +247,7 @@ def _across(
     if bool(rpc.get("tls_certificate")) != bool(rpc.get("tls_key")):
         yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
     yield from _unbuilt(data)
+    yield from _pruning(data, extra)
     yield from _doubled_names(data, extra)
     yield from _listening(data, extra)
 
@@ -258,6 +259,21 @@ def _unbuilt(data: dict[str, Any]) -> Iterator[ConfigError]:
     for guard in data.get("guard", []):
         wanted = "no guard in this version; guards sign offline with bystackd key sign"
         yield ConfigError(FILE, "guard", "name", _shown(guard["name"]), wanted)
+
+
+def _pruning(
+    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
+) -> Iterator[ConfigError]:
+    """A pruning node keeps enough to follow reorganisations, and serves nobody who reads it all."""
+    keep = data.get("mainchain", {}).get("prune", 0)
+    readers = [table for table in ("sidechain", "federation", "guard") if data.get(table)]
+    if 0 < keep < LEAST_KEPT:
+        wanted = f"0 (all blocks), or at least {LEAST_KEPT}"
+        yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
+    elif keep and (readers or extra):
+        table = readers[0] if readers else "sidechain"
+        wanted = f"0: [[{table}]] reads old main-chain blocks at each start"
+        yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
 
 
 def _doubled_names(

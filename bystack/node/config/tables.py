@@ -35,6 +35,8 @@ Peer = Annotated[
         description='a peer "host:port" or "node id@host:port"',
     ),
 ]
+LEAST_KEPT = 288
+"""Blocks of half a day: reorganisations that a pruning node must be able to follow."""
 File = Annotated[str, Meta(min_length=1, description="a file, relative to the home")]
 
 
@@ -58,6 +60,10 @@ class Mainchain(Table, frozen=True, kw_only=True):
     cache_mb: Annotated[
         int, Meta(ge=4, le=65536, description="memory for coins read lately, in MiB")
     ] = 64
+    prune: Annotated[
+        int,
+        Meta(ge=0, le=10**9, description="blocks to keep, the last 288 or more; 0 keeps all"),
+    ] = 0
 
 
 class Mining(Table, frozen=True, kw_only=True):

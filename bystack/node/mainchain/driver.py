@@ -23,6 +23,7 @@ from bystack.mainchain.messages import MainMessage, decode_message, encode_messa
 from bystack.mainchain.sync import Sync
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.admission import MainRules
+from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
 from bystack.node.mainchain.serving import Serving
 from bystack.node.mainchain.shelf import Shelf
@@ -62,7 +63,9 @@ DriverEvent = Connected | Lost | Message | Request | Tick
 class Driver:
     """Owns the chain of one process. Start `run` in a nursery; `submit` and `hand_in` from any."""
 
-    def __init__(self, store: ChainStore, host: Host, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, store: ChainStore, host: Host, wall: Callable[[], float], *, prune: int = 0
+    ) -> None:
         stored = store.load()
         self.store, self.host = store, host
         self.machine = Sync(stored.tree, stored.connected, stored.at_hand)
@@ -76,6 +79,7 @@ class Driver:
         self._wall = wall
         self._shelf = Shelf(store)
         self._switcher = Switcher(store, stored.tree, self.verifier)
+        self._pruner = Pruner(store, stored.tree, prune)
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._serving: Serving | None = None
         self._refused: sync.Refused | None = None
@@ -139,6 +143,7 @@ class Driver:
             case Tick():
                 await self._sync(sync.Tick())
                 await self.relay.tick(trio.current_time())
+                await self._pruner.step(self.machine.tip)
             case _:
                 assert_never(event)
 
@@ -217,6 +222,7 @@ class Driver:
 
     async def _switch(self, switch: sync.Switch) -> list[sync.Action]:
         """Make the switch or refuse it, and hear what the machine wants next."""
+        self._pruner.require(switch, self.machine.tip)
         decision = await self._switcher.judge(switch, self._shelf.blocks)
         if isinstance(decision, sync.Refused):
             log.warning("block refused", block=decision.block.hex(), reason=str(decision.reason))
@@ -225,6 +231,7 @@ class Driver:
             return self.machine.handle(decision, self._now())
         await self.store.commit_switch({**self._shelf.take(), **decision.changes}, decision.delta)
         actions = self.machine.handle(sync.Switched(), self._now())
+        await self._pruner.step(self.machine.tip)
         await self._settle(decision)
         self._report(decision)
         self.changed.notify()

@@ -7,11 +7,13 @@ a slow one, and every reorganisation on its way is told to it block by block.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from bystack.mainchain.chain import Entry, parent_of
+from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.driver import Driver
 
+PRUNED: Final = -1
 Item = list[Any]
 
 
@@ -21,6 +23,7 @@ async def follow(driver: Driver, locator: Sequence[tuple[int, bytes]]) -> AsyncI
     Items: `["disconnect", height, id]`, `["connect", height, id, block]`, and `["tip", height, id]`
     whenever there is no more for now. Whoever knows nothing begins after the first block, which
     holds nothing. Blocks of a branch we never saw are disconnected as far as they are named.
+    Raises `RemoteError` (-1) where a block on the way is pruned.
     """
     at, strange = _start(driver, locator)
     for height, id in strange:
@@ -57,4 +60,10 @@ def _step(driver: Driver, at: Entry) -> tuple[Item, Entry] | None:
         return None
     entry = machine.tree.entry(following)
     assert entry is not None
-    return ["connect", height + 1, following, driver.store.block_bytes(following)], entry
+    data = driver.store.block_bytes(following)
+    if data is None:
+        first = driver.store.first_kept
+        raise RemoteError(
+            PRUNED, f"block {height + 1} is pruned; this node has those from {first} on"
+        )
+    return ["connect", height + 1, following, data], entry

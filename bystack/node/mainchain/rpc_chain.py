@@ -48,9 +48,13 @@ class ChainMethods:
             "initialblockdownload": self._driver.syncing,
             "chainwork": tip.work.hex(),
             "size_on_disk": self._driver.store.size,
-            "pruned": False,
+            **self._pruning(),
             "warnings": "",
         }
+
+    def _pruning(self) -> Json:
+        first = self._driver.store.first_kept
+        return {"pruned": False} if first == 1 else {"pruned": True, "pruneheight": first}
 
     def best_hash(self) -> str:
         """The id of the last block."""

@@ -73,7 +73,7 @@ async def main(context: RoleContext) -> None:
     store = ChainStore.open(f"{folder}/chain", params, config.cache_mb)
     try:
         host = Host(identity, host_config(params, config.listen, config.peers), book)
-        driver = Driver(store, host, time.time)
+        driver = Driver(store, host, time.time, prune=config.prune)
         await live(context, driver, identity)
     finally:
         store.close()
