@@ -39,6 +39,7 @@ from bystack.mainchain.history import history_nodes
 from bystack.mainchain.params import Params, chain_id, genesis
 from bystack.mainchain.transition import Undo, decode_undo, undo_of
 from bystack.mainchain.tree import HeaderTree
+from bystack.mainchain.work import ENGINES, Engine
 from bystack.node.coinstore import CoinStore, outpoint_of
 from bystack.node.failpoints import failpoint
 from bystack.node.storage import Changes, Store, StoreCorrupt
@@ -75,9 +76,16 @@ class Place(NamedTuple):
 class ChainStore:
     """The main chain's directory. Made by `ChainStore.open`."""
 
-    def __init__(self, store: Store, path: str, params: Params, cache_mb: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        params: Params,
+        cache_mb: int,
+        engines: Mapping[str, Engine] = ENGINES,
+    ) -> None:
         self.coins = CoinStore(store, cache_mb)
-        self.params = params
+        self.params, self.engines = params, engines
         self.path = path
         self.first_kept = int.from_bytes(store.get(PRUNED) or fixed(1), "big")
         """The least height above the first block whose body and undo data are kept."""
@@ -85,10 +93,16 @@ class ChainStore:
         self._entries = 0
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], params: Params, cache_mb: int = 64) -> ChainStore:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        params: Params,
+        cache_mb: int = 64,
+        engines: Mapping[str, Engine] = ENGINES,
+    ) -> ChainStore:
         """Open or make the store; raises a `StoreError` that names what is wrong."""
         raw = Store.open(path, kind=KIND, magic=params.magic, version=FORMAT)
-        made = cls(raw, str(path), params, cache_mb)
+        made = cls(raw, str(path), params, cache_mb, engines)
         try:
             made._begin()
         except BaseException:
@@ -127,7 +141,7 @@ class ChainStore:
                 invalid.add(entry.id)
             else:
                 entries.append(entry)
-        tree = HeaderTree(entries, self.params, invalid=invalid)
+        tree = HeaderTree(entries, self.params, self.engines, invalid)
         loose = [key[1:] for key, _ in self._store.iterate(LOOSE)]
         connected = self._needed(TIP, "the id of the last block")
         if tree.entry(connected) is None:
