@@ -7,7 +7,7 @@ otherwise, whatever the sidechain or the member says (W04, S01).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bystack.ledger.terms import Terms, decode_terms
 from bystack.ledger.vault_operations import Order, operation_digest
@@ -15,6 +15,7 @@ from bystack.ledger.vault_state import AnchorState, decode_state
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.params import chain_id
+from bystack.mainchain.work import ENGINES, Engine
 from bystack.sidechain.inclusion import Inclusion, verify_included
 from bystack.sidechain.mirror import follow
 from bystack.sidechain.params import Genesis
@@ -47,8 +48,9 @@ class Window:
 class Watch:
     """Verified headers and the vault as proved under them. One task owns it."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(self, genesis: Genesis, engines: Mapping[str, Engine] = ENGINES) -> None:
         self.genesis = genesis
+        self._engines = engines
         self._window = Window()
         state = SystemState(self._window)
         start_relay(state, genesis)
@@ -84,7 +86,7 @@ class Watch:
     def headers(self, headers: Sequence[Header], now: int) -> None:
         """Add a better branch; raises as `sidechain.relay.extend`, and changes nothing then."""
         state = SystemState(self._window)
-        delta = extend(state, self.genesis, headers, now)
+        delta = extend(state, self.genesis, headers, now, self._engines)
         self._window.take(state.changes)
         gone = set(delta.disconnect)
         while self._history and self._history[-1][0].header in gone:

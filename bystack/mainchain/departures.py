@@ -7,7 +7,7 @@ point every rule can be checked: so that such a branch exists is a proof, not an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from bystack.mainchain.history import history_nodes, prove_history
 from bystack.mainchain.line import Line
 from bystack.mainchain.params import Params
 from bystack.mainchain.proofs import HistoryProof, verify_history_proof
-from bystack.mainchain.work import SEED_PERIOD, engine_named
+from bystack.mainchain.work import ENGINES, SEED_PERIOD, Engine, engine_named
 from bystack.primitives.codec import Wire
 from bystack.primitives.errors import Invalid
 from bystack.primitives.mountain import Peaks, mountain_root
@@ -55,13 +55,17 @@ class Departure(Wire):
 
 
 def verify_departure(
-    trusted: Header, departure: Departure, params: Params, now: int | None
+    trusted: Header,
+    departure: Departure,
+    params: Params,
+    now: int | None,
+    engines: Mapping[str, Engine] = ENGINES,
 ) -> Entry:
     """The entry of the branch's tip; `now` as for `check_header`.
 
     Raises this file's errors, those of `verify_history_proof`, the `Header…` errors.
     """
-    entry, engine = _fork(trusted, departure), engine_named(params.work)
+    entry, engine = _fork(trusted, departure), engine_named(params.work, engines)
     for header in departure.headers:
         if header.id == trusted.id:
             raise BranchReturns(height=header.height)

@@ -20,6 +20,7 @@ from bystack.primitives.hashes import sha256
 # Every block at a multiple of this height names, by its id, the seed of the blocks after it.
 SEED_PERIOD = 256
 NO_SEED = b"\0" * 32
+DIGEST_SIZE = 32
 _MAX_COMPACT_MANTISSA = 0x7FFFFF
 _MAX_TARGET = 2**256 - 1
 

@@ -29,7 +29,8 @@ def detach(stage: Stage, departure: Departure) -> None:
         raise DetachmentKnown()
     oldest, best = oldest_kept(stage.state, stage.genesis), RelayView(stage.state).best()
     now = stage.block.time // 1000
-    tip = verify_departure(oldest.header, departure, stage.genesis.main, now)
+    main, engines = stage.genesis.main, stage.modules.engines
+    tip = verify_departure(oldest.header, departure, main, now, engines)
     if tip.work <= best.work:
         raise RelayNotBetter(tip=best.id, height=best.header.height)
     stage.state.put(_WORK, tip.work)

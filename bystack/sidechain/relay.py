@@ -7,13 +7,14 @@ own code. A branch that does not end in strictly more work stores nothing (R03).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta
 
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry, HeaderDelta, HeaderOrphan, add_headers
+from bystack.mainchain.work import ENGINES, Engine
 from bystack.primitives.codec import Wire
 from bystack.primitives.errors import Invalid, Misuse
 from bystack.sidechain.params import Genesis
@@ -124,7 +125,8 @@ def relay(stage: Stage, action: Relay) -> HeaderDelta:
 
     Raises `RelayNotBetter`, `RelayDetached`, or a header rule's error; nothing is stored then.
     """
-    delta = extend(stage.state, stage.genesis, action.headers, stage.block.time // 1000)
+    now, engines = stage.block.time // 1000, stage.modules.engines
+    delta = extend(stage.state, stage.genesis, action.headers, now, engines)
     if len(delta.disconnect) > stage.genesis.depth:
         stop(stage, Stop.DEEP_REORG)
     stage.tell("relayed", tip=delta.new_tip, headers=len(delta.connect))
@@ -132,7 +134,11 @@ def relay(stage: Stage, action: Relay) -> HeaderDelta:
 
 
 def extend(
-    state: SystemState, genesis: Genesis, headers: Sequence[Header], now: int
+    state: SystemState,
+    genesis: Genesis,
+    headers: Sequence[Header],
+    now: int,
+    engines: Mapping[str, Engine] = ENGINES,
 ) -> HeaderDelta:
     """Add a branch to a window of headers kept in `state`; `now` in seconds. Raises as `relay`.
 
@@ -141,7 +147,7 @@ def extend(
     view = RelayView(state)
     old = view.best()
     try:
-        delta = add_headers(view, headers, genesis.main, now)
+        delta = add_headers(view, headers, genesis.main, now, engines)
     except HeaderOrphan as error:
         raise RelayDetached(parent=error.parent) from None
     if not delta.added or delta.new_tip != headers[-1].id:

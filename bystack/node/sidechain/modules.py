@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from bystack.federation.module import FederationModule
+from bystack.node.engines import engines_of
 from bystack.sidechain.modules.base import Module, Modules, ModuleUnknown, Quiet
 from bystack.sidechain.params import Genesis
 
@@ -25,8 +26,12 @@ BUILT_IN: dict[str, Callable[[], Module]] = {
 
 
 def modules_of(genesis: Genesis) -> Modules:
-    """The genesis' modules in its order; raises `ModuleUnknown` for one that is not installed."""
-    return Modules([_make(config.name) for config in genesis.modules])
+    """The genesis' modules in its order, and its main chain's proof-of-work engine.
+
+    Raises `ModuleUnknown` for a module that is not installed, `EngineError` for an engine.
+    """
+    made = [_make(config.name) for config in genesis.modules]
+    return Modules(made, engines_of(genesis.main))
 
 
 def _make(name: str) -> Module:

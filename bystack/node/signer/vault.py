@@ -30,6 +30,7 @@ from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_state import tier_of
 from bystack.mainchain.blocks import decode_header
 from bystack.node import federation_files, genesis_files
+from bystack.node.engines import engines_of
 from bystack.node.failpoints import failpoint
 from bystack.node.journal import Journal
 from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
@@ -172,7 +173,8 @@ class VaultKeeper:
 
     def _watching(self) -> Watch:
         if self._watch is None:
-            self._watch = Watch(self._genesis())
+            genesis = self._genesis()
+            self._watch = Watch(genesis, engines_of(genesis.main))
         return self._watch
 
     def _judge(self) -> Warrants:

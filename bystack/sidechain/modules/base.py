@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from bystack.ledger.effects import Effects
 from bystack.ledger.transactions import Action, Approval, NoWitness, Spend
+from bystack.mainchain.work import ENGINES, Engine
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.state import StateView, SystemState, state_key
 
@@ -147,10 +148,16 @@ class Quiet:
 
 
 class Modules:
-    """The modules of one sidechain in the order of its genesis; action kinds are 256·(i+1) + k."""
+    """The modules of one sidechain in the order of its genesis; action kinds are 256·(i+1) + k.
 
-    def __init__(self, modules: Sequence[Module]) -> None:
+    Beside them `engines`, by which the headers of its main chain are judged.
+    """
+
+    def __init__(
+        self, modules: Sequence[Module], engines: Mapping[str, Engine] = ENGINES
+    ) -> None:
         self.modules = tuple(modules)
+        self.engines = engines
 
     def start(self, state: SystemState, configs: Sequence[bytes]) -> None:
         """Write every module's genesis state."""
