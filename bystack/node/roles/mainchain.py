@@ -11,6 +11,7 @@ import trio
 from bystack.ledger.transactions import PolicyLock
 from bystack.node.announce import socket_of
 from bystack.node.chainstore import ChainStore
+from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.mining import mine_on
@@ -70,7 +71,7 @@ async def main(context: RoleContext) -> None:
         raise LightModeMissing(text)
     params, folder = params_of(context.network), context.data
     identity, book = node_identity(f"{folder}/node.key"), stored_book(f"{folder}/peers")
-    store = ChainStore.open(f"{folder}/chain", params, config.cache_mb)
+    store = ChainStore.open(f"{folder}/chain", params, config.cache_mb, engines_of(params))
     try:
         host = Host(identity, host_config(params, config.listen, config.peers), book)
         driver = Driver(store, host, time.time, prune=config.prune)
