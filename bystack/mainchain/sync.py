@@ -34,7 +34,6 @@ from bystack.mainchain.events import (
 )
 from bystack.mainchain.line import Line
 from bystack.mainchain.messages import (
-    MAX_BLOCKS,
     MAX_HEADERS,
     Announce,
     BlockMessage,
@@ -53,6 +52,7 @@ from bystack.primitives.errors import Invalid
 PATIENCE: Final = 20
 REST: Final = 60
 REMIND: Final = 30
+MAX_BLOCKS: Final = 16
 BAN: Final = 100
 
 
@@ -129,7 +129,7 @@ class Sync:
         return [Send(peer, self._status())]
 
     def _status(self) -> Status:
-        return Status(self.tip.header.height, self.tip.id, self.tip.work)
+        return Status(self.tip.header.height, self.tip.id, self.tip.work, 0)
 
     def _leave(self, peer: bytes, now: int) -> list[Action]:
         self._peers.pop(peer, None)
@@ -172,7 +172,7 @@ class Sync:
 
     def _receive(self, peer: bytes, message: MainMessage, now: int) -> list[Action]:
         match message:
-            case Status(_, tip, work):
+            case Status(_, tip, work, _):
                 known = self._peers[peer]
                 known.tip, known.claim = tip, int.from_bytes(work, "big")
                 return self._seek(now)
@@ -182,12 +182,14 @@ class Sync:
                 return self._headers(peer, headers, now)
             case GetBlocks(ids):
                 return [Serve(peer, ids)]
-            case BlockMessage(block):
-                return self._block(peer, block, now)
+            case BlockMessage(blocks):
+                return [one for block in blocks for one in self._block(peer, block, now)]
             case Missing():
                 return self._missing(peer, now)
             case Announce(header):
                 return self._announced(peer, header, now)
+            case _:
+                return []
 
     def _headers(self, peer: bytes, headers: Sequence[Header], now: int) -> list[Action]:
         if peer != self._source or not self._awaits_headers:

@@ -72,7 +72,7 @@ class SimNode:
         lacking = tuple(id for id in ids if id not in self.chain.blocks)
         for id in ids:
             if id not in lacking:
-                self.out.append((peer, BlockMessage(self.chain.blocks[id])))
+                self.out.append((peer, BlockMessage((self.chain.blocks[id],))))
         if lacking:
             self.out.append((peer, Missing(lacking)))
 

@@ -1,5 +1,6 @@
 import pytest
 
+from bystack.mainchain.assembly import build_coinbase
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.messages import (
     CAPS,
@@ -8,29 +9,41 @@ from bystack.mainchain.messages import (
     MAX_LOCATOR,
     Announce,
     BlockMessage,
+    BlockTransactions,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
+    GetCompact,
     GetHeaders,
     Headers,
     MainMessage,
     MessageUnknown,
     Missing,
     Status,
+    WantCompact,
     decode_message,
     encode_message,
 )
 from bystack.primitives.codec import Malformed, TooLong, encode
+from tests.ledger.people import ALICE
 from tests.mainchain.test_blocks import HEADER
 from tests.wire import check_wire
 
 ID = b"\x01" * 32
+COINBASE = build_coinbase(3, 50, ALICE.lock)
 MESSAGES: dict[str, MainMessage] = {
-    "status": Status(3, ID, b"\x02" * 32),
+    "status": Status(3, ID, b"\x02" * 32, 7),
     "get_headers": GetHeaders((ID, b"\x02" * 32)),
     "headers": Headers((HEADER,)),
     "get_blocks": GetBlocks((ID,)),
-    "block_message": BlockMessage(Block(HEADER, ())),
+    "block_message": BlockMessage((Block(HEADER, ()),)),
     "missing": Missing((ID,)),
     "announce": Announce(HEADER),
+    "want_compact": WantCompact(1),
+    "get_compact": GetCompact(ID),
+    "compact_block": CompactBlock(HEADER, b"\x03" * 8, COINBASE, (b"\x04" * 8,)),
+    "get_block_transactions": GetBlockTransactions(ID, (0, 300)),
+    "block_transactions": BlockTransactions(ID, (COINBASE,)),
 }
 
 
@@ -41,13 +54,13 @@ def test_messages_on_the_wire() -> None:
 
 def test_every_message_has_its_kind_and_comes_back() -> None:
     kinds = [encode_message(message)[0] for message in MESSAGES.values()]
-    assert kinds == sorted(CAPS) == list(range(16, 23))
+    assert kinds == sorted(CAPS) == list(range(16, 28))
     for message in MESSAGES.values():
         assert decode_message(*encode_message(message)) == message
 
 
 def test_unknown_kinds_long_payloads_and_other_messages_are_refused() -> None:
-    for kind in (0, 15, 23, 255):
+    for kind in (0, 15, 28, 255):
         with pytest.raises(MessageUnknown):
             decode_message(kind, b"")
     for kind, cap in CAPS.items():

@@ -219,7 +219,7 @@ def test_headers_whose_blocks_nobody_gives_hold_nothing_up() -> None:
 def test_a_boaster_is_found_out_and_left_alone() -> None:
     node = SimNode(B)
     node.handle(Joined(A), NOW)
-    boast = Status(10**6, b"\x01" * 32, b"\xff" * 32)
+    boast = Status(10**6, b"\x01" * 32, b"\xff" * 32, 0)
     node.handle(Received(A, boast), NOW)
     assert node.sync.source == A
     node.handle(Received(A, Headers(())), NOW)
@@ -245,7 +245,7 @@ def test_bad_headers_cost_their_sender(spoil: str) -> None:
             late = child(other.tip, time=NOW + EASY.tolerance + 1).header
             headers.append(late)
     node.handle(Joined(A), NOW)
-    node.handle(Received(A, Status(3, other.tip.id, b"\x00" * 31 + b"\xff")), NOW)
+    node.handle(Received(A, Status(3, other.tip.id, b"\x00" * 31 + b"\xff", 0)), NOW)
     node.handle(Received(A, Headers(tuple(headers))), NOW)
     assert node.sync.source is None and node.sync.tree.best() == node.chain.tip
     points = 10 if spoil == "time" else 100
@@ -278,10 +278,10 @@ def test_an_invalid_block_is_refused_with_its_descendants_and_what_precedes_it_k
     after = child(other.tree.best())
     branch = [*other.blocks.values(), bad, after]
     node.handle(Joined(A), NOW)
-    node.handle(Received(A, Status(5, after.id, (12).to_bytes(32, "big"))), NOW)
+    node.handle(Received(A, Status(5, after.id, (12).to_bytes(32, "big"), 0)), NOW)
     node.handle(Received(A, Headers(tuple(block.header for block in branch))), NOW)
     for block in branch[::-1]:
-        node.handle(Received(A, BlockMessage(block)), NOW)
+        node.handle(Received(A, BlockMessage((block,))), NOW)
     assert node.chain.tip.id == branch[2].id
     assert node.penalties == [(A, 100, "RewardExceeded")]
     assert node.sync.tree.entry(bad.id) is None and node.sync.tree.entry(after.id) is None
@@ -309,8 +309,8 @@ def test_a_refused_reorganisation_leaves_the_old_chain() -> None:
     node.handle(Joined(C), NOW)
     node.handle(Received(C, Announce(bad.header)), NOW)
     node.handle(Received(C, Announce(after.header)), NOW)
-    node.handle(Received(C, BlockMessage(bad)), NOW)
-    node.handle(Received(C, BlockMessage(after)), NOW)
+    node.handle(Received(C, BlockMessage((bad,))), NOW)
+    node.handle(Received(C, BlockMessage((after,))), NOW)
     assert node.switches[-1] == Switch((before.id,), (bad.id, after.id))
     assert node.chain.tip == before and node.chain.coins.image() == coins
     assert node.penalties[-1] == (C, 100, "RewardExceeded")
@@ -330,7 +330,7 @@ def test_what_was_not_asked_for_is_not_kept() -> None:
     assert sync.handle(Received(A, Headers((block.header,))), NOW) == []  # a stranger
     sync.handle(Joined(A), NOW)
     assert sync.handle(Received(A, Headers((block.header,))), NOW) == []
-    assert sync.handle(Received(A, BlockMessage(block)), NOW) == []
+    assert sync.handle(Received(A, BlockMessage((block,))), NOW) == []
     assert sync.handle(Received(A, Missing((block.id,))), NOW) == []
     assert sync.tree.entry(block.id) is None
 
@@ -361,14 +361,14 @@ def test_a_switch_is_no_longer_than_memory_bears(monkeypatch: pytest.MonkeyPatch
     tree.add([block.header for block in chain.blocks.values()], None)
     sync = Sync(tree, side.tip.id, at_hand=ids)
     sync.handle(Joined(A), NOW)
-    (switch,) = sync.handle(Received(A, Status(10, ids[-1], chain.tip.work)), NOW)
+    (switch,) = sync.handle(Received(A, Status(10, ids[-1], chain.tip.work, 0)), NOW)
     assert switch == Switch(tuple(reversed(side.blocks)), ids[:7])
     assert sync.handle(Switched(), NOW) == [Switch((), ids[7:])]
     sync.handle(Switched(), NOW)
     assert sync.tip.id == ids[-1]
     line = Sync(tree, chain.tree.first.id, at_hand=ids)
     line.handle(Joined(A), NOW)
-    (switch,) = line.handle(Received(A, Status(10, ids[-1], chain.tip.work)), NOW)
+    (switch,) = line.handle(Received(A, Status(10, ids[-1], chain.tip.work, 0)), NOW)
     assert switch == Switch((), ids[:4])
 
 
@@ -378,7 +378,7 @@ def test_no_second_switch_while_blocks_go_on_coming() -> None:
     sync.handle(Joined(A), NOW)
     sync.handle(Received(A, Announce(blocks[2].header)), NOW)
     sync.handle(Received(A, Headers(tuple(block.header for block in blocks))), NOW)
-    outs = [sync.handle(Received(A, BlockMessage(block)), NOW) for block in blocks]
+    outs = [sync.handle(Received(A, BlockMessage((block,))), NOW) for block in blocks]
     assert [out[1:] for out in outs] == [[Switch((), (blocks[0].id,))], [], []]
     assert sync.handle(Switched(), NOW) == [Switch((), (blocks[1].id, blocks[2].id))]
 
@@ -433,7 +433,7 @@ def test_at_most_sixteen_blocks_are_on_their_way() -> None:
     assert [len(ids) for ids in asked] == [16]
     on_the_way, questions = 16, 1
     for block in blocks[:32]:
-        for action in sync.handle(Received(A, BlockMessage(block)), NOW):
+        for action in sync.handle(Received(A, BlockMessage((block,))), NOW):
             match action:
                 case Send(_, GetBlocks(ids)):
                     on_the_way += len(ids)
@@ -483,7 +483,7 @@ def test_a_block_without_its_parent_waits_for_it() -> None:
     sync.handle(Received(A, Announce(first.header)), NOW)
     out = sync.handle(Made(second), NOW)
     assert [type(action) for action in out] == [KeepHeaders, KeepBlock]
-    out = sync.handle(Received(A, BlockMessage(first)), NOW)
+    out = sync.handle(Received(A, BlockMessage((first,))), NOW)
     assert out == [KeepBlock(first), Switch((), (first.id,))]
     assert sync.handle(Switched(), NOW)[-1] == Switch((), (second.id,))
 
@@ -497,7 +497,7 @@ def test_blocks_at_hand_are_not_asked_for_after_a_restart() -> None:
     ]
     sync = Sync(HeaderTree(entries, EASY), ids[0], at_hand=[ids[1]])
     sync.handle(Joined(A), NOW)
-    out = sync.handle(Received(A, Status(3, ids[2], chain.tip.work)), NOW)
+    out = sync.handle(Received(A, Status(3, ids[2], chain.tip.work, 0)), NOW)
     assert out == [Switch((), (ids[1],)), Send(A, GetBlocks((ids[2],)))]
     assert sync.handle(Left(A), NOW) == []
     assert sync.tip.id == ids[0]
@@ -522,7 +522,7 @@ def test_a_stall_is_not_called_while_we_are_busy_ourselves() -> None:
     block = chain.mine()
     sync.handle(Joined(A), NOW)
     sync.handle(Received(A, Announce(block.header)), NOW)
-    out = sync.handle(Received(A, BlockMessage(block)), NOW)
+    out = sync.handle(Received(A, BlockMessage((block,))), NOW)
     assert out[-1] == Switch((), (block.id,))
     later = sync.handle(Tick(), NOW + 10 * PATIENCE)
     assert not any(isinstance(action, Penalise) for action in later)

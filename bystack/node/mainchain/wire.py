@@ -12,12 +12,17 @@ from bystack.mainchain.messages import (
     CAPS,
     Announce,
     BlockMessage,
+    BlockTransactions,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
+    GetCompact,
     GetHeaders,
     Headers,
     MainMessage,
     Missing,
     Status,
+    WantCompact,
 )
 from bystack.mainchain.params import Params, chain_id
 from bystack.p2p.gossip import Topic, payload_cap
@@ -38,6 +43,11 @@ URGENCY: Mapping[type[MainMessage], Class] = {
     GetBlocks: Class.SYNC,
     BlockMessage: Class.SYNC,
     Missing: Class.SYNC,
+    WantCompact: Class.BLOCK,
+    GetCompact: Class.BLOCK,
+    CompactBlock: Class.BLOCK,
+    GetBlockTransactions: Class.BLOCK,
+    BlockTransactions: Class.BLOCK,
 }
 
 
@@ -47,6 +57,6 @@ def host_config(params: Params, listen: str, peers: tuple[str, ...]) -> HostConf
     return HostConfig(chain_id(params), params.magic, listen, peers, caps=caps)
 
 
-def block_payload(block: bytes) -> bytes:
-    """The payload of a `BlockMessage`, made of the block's own bytes."""
-    return encode((msgspec.Raw(block),))
+def block_payload(*blocks: bytes) -> bytes:
+    """The payload of a `BlockMessage`, made of the blocks' own bytes."""
+    return encode((tuple(map(msgspec.Raw, blocks)),))

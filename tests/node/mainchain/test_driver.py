@@ -134,7 +134,7 @@ async def _feed(node: Node, blocks: list[Block], work: bytes) -> None:
     peer = NodeId(b"\xee" * 32)
     by_id = {block.id: block for block in blocks}
     await node.host.inbox.send(Connected(peer, "wire", True))
-    status = Status(blocks[-1].header.height, blocks[-1].id, work)
+    status = Status(blocks[-1].header.height, blocks[-1].id, work, 0)
     await node.host.inbox.send(Message(peer, *encode_message(status)))
     answered = 0
     while not node.host.penalties:
@@ -146,7 +146,7 @@ async def _feed(node: Node, blocks: list[Block], work: bytes) -> None:
                 case GetHeaders():
                     answer = [encode_message(Headers(tuple(b.header for b in blocks)))]
                 case GetBlocks(ids):
-                    answer = [encode_message(BlockMessage(by_id[id])) for id in ids]
+                    answer = [encode_message(BlockMessage((by_id[id],))) for id in ids]
                 case _:
                     answer = []
             for one in answer:
@@ -262,4 +262,4 @@ def test_a_template_leaves_out_what_no_longer_stands(tmp_path: Path) -> None:
 
 def test_a_block_payload_is_a_block_message() -> None:
     block = KNOWN.left[0]
-    assert (BLOCK_KIND, block_payload(encode(block))) == encode_message(BlockMessage(block))
+    assert (BLOCK_KIND, block_payload(encode(block))) == encode_message(BlockMessage((block,)))
