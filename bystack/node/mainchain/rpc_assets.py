@@ -41,7 +41,7 @@ class AssetMethods:
         methods.add("getvault", self.vault, help="A vault: its state and every coin it holds.")
 
     def asset(self, asset: Hash) -> Json:
-        """What was registered when the asset was issued, how much was issued, first and last when."""
+        """What was registered when the asset was issued, how much was issued, and when."""
         coin = self._reader.asset(bytes.fromhex(asset))
         if coin is None:
             raise RemoteError(NOT_FOUND, "No such asset was issued")
