@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from bystack.ledger.transactions import Transaction
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry
-from bystack.mainchain.messages import MainMessage
+from bystack.mainchain.messages import CompactBlock, MainMessage
 from bystack.primitives.errors import Invalid
 
 
@@ -23,10 +25,11 @@ class Left(NamedTuple):
 
 
 class Received(NamedTuple):
-    """A peer's message, decoded."""
+    """A peer's message, decoded, and how many bytes it had."""
 
     peer: bytes
     message: MainMessage
+    size: int = 0
 
 
 class Tick(NamedTuple):
@@ -50,7 +53,15 @@ class Refused(NamedTuple):
     reason: Invalid
 
 
-Event = Joined | Left | Received | Tick | Made | Switched | Refused
+class Matched(NamedTuple):
+    """What `Match` asked for: transactions that wait here, by their position in the block."""
+
+    peer: bytes
+    id: bytes
+    found: Mapping[int, Transaction]
+
+
+Event = Joined | Left | Received | Tick | Made | Switched | Refused | Matched
 
 
 class Send(NamedTuple):
@@ -71,6 +82,28 @@ class Serve(NamedTuple):
 
     peer: bytes
     ids: tuple[bytes, ...]
+
+
+class ServeCompact(NamedTuple):
+    """Send each of these peers this block as a `CompactBlock`, or a `Missing`."""
+
+    peers: tuple[bytes, ...]
+    id: bytes
+
+
+class ServeTransactions(NamedTuple):
+    """Send a peer these transactions of a block in `BlockTransactions`, or a `Missing`."""
+
+    peer: bytes
+    id: bytes
+    positions: tuple[int, ...]
+
+
+class Match(NamedTuple):
+    """Find the transactions of a compact block among those that wait; answer with `Matched`."""
+
+    peer: bytes
+    block: CompactBlock
 
 
 class KeepHeaders(NamedTuple):
@@ -103,4 +136,15 @@ class Penalise(NamedTuple):
     reason: str
 
 
-Action = Send | Broadcast | Serve | KeepHeaders | KeepBlock | Switch | Penalise
+Action = (
+    Send
+    | Broadcast
+    | Serve
+    | ServeCompact
+    | ServeTransactions
+    | Match
+    | KeepHeaders
+    | KeepBlock
+    | Switch
+    | Penalise
+)
