@@ -25,6 +25,10 @@ class FeeNotHigher(Invalid):
     """To displace others a transaction pays more in all, and at a higher rate."""
 
 
+class RelayUnpaid(Invalid):
+    """To displace others a transaction pays for its own way through the network as well."""
+
+
 class PriorityLower(Invalid):
     """Another operation waits that goes before this one."""
 
@@ -66,13 +70,16 @@ class Candidate:
         """Everything that only one transaction can take."""
         return frozenset(self.tx.body.inputs).union(self.extra)
 
-    def check_outbids(self, rivals: Sequence[Candidate], fees: int) -> None:
-        """Raise `FeeNotHigher` unless we pay more than `fees` and at a higher rate than each."""
+    def check_outbids(self, rivals: Sequence[Candidate], fees: int, increment: int = 0) -> None:
+        """Raise unless we pay more than `fees`, at a higher rate than each rival (`FeeNotHigher`),
+        and on top `increment` fee units per `RATE` of our own weight (`RelayUnpaid`)."""
         if not rivals:
             return
         highest = max(rival.rate for rival in rivals)
         if self.fee <= fees or self.rate <= highest:
             raise FeeNotHigher(fee=self.fee, over=fees, rate=self.rate, rate_over=highest)
+        if (self.fee - fees) * RATE < increment * self.weight:
+            raise RelayUnpaid(fee=self.fee, over=fees, increment=increment, weight=self.weight)
 
 
 def candidate(
@@ -104,9 +111,12 @@ def candidate(
     )
 
 
-def displaces(new: Candidate, old: Candidate) -> bool:
+def displaces(new: Candidate, old: Candidate, increment: int = 0) -> bool:
     """Whether `new` puts `old` out by the rules of vaults; False where the two meet elsewhere, in a
-    sponsor's coin, and fees decide. Raises `PriorityLower`, `FeeNotHigher`."""
+    sponsor's coin, and fees decide. Between equals the rate is higher by `increment` at least.
+
+    Raises `PriorityLower`, `FeeNotHigher`, `RelayUnpaid`.
+    """
     if new.priority is None or old.priority is None:
         return False
     if new.vault_inputs.isdisjoint(old.vault_inputs):
@@ -115,4 +125,6 @@ def displaces(new: Candidate, old: Candidate) -> bool:
         raise PriorityLower(waiting=old.tx.id, priority=old.priority.name)
     if new.priority == old.priority and new.rate <= old.rate:
         raise FeeNotHigher(rate=new.rate, rate_over=old.rate, waiting=old.tx.id)
+    if new.priority == old.priority and new.rate < old.rate + increment:
+        raise RelayUnpaid(rate=new.rate, rate_over=old.rate, increment=increment)
     return True

@@ -11,16 +11,19 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from bystack.ledger.candidates import Candidate, displaces
+from bystack.ledger.candidates import Candidate
 from bystack.ledger.coins import Coin, CoinView
-from bystack.ledger.transactions import Outpoint, PolicyLock, Transaction
-from bystack.ledger.waiting import Waiting
+from bystack.ledger.contention import check_relatives, check_sponsors, displaced_by
+from bystack.ledger.crowding import crowded_out
+from bystack.ledger.floors import Floor
+from bystack.ledger.lowest import Lowest
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.ledger.waiting import Entry, Waiting
 from bystack.primitives.errors import Invalid
 
-MAX_RELATIVES = 25
-MAX_DISPLACED = 100
 MAX_WEIGHT = 100_000_000
 MIN_RATE = 1_000_000
+EXPIRY = 336 * 3600
 
 
 class AlreadyPooled(Invalid):
@@ -31,47 +34,30 @@ class FeeTooLow(Invalid):
     """The fee rate is below what the pool asks for."""
 
 
-class TooManyAncestors(Invalid):
-    """The transaction builds on too many that are not confirmed."""
-
-
-class TooManyDescendants(Invalid):
-    """Too many transactions build on one that is not confirmed."""
-
-
-class TooManyDisplaced(Invalid):
-    """The transaction would displace too many others."""
-
-
-class BuildsOnDisplaced(Invalid):
-    """The transaction spends a coin of one that it would displace."""
-
-
-class SponsorUnconfirmed(Invalid):
-    """Who sponsors a vault operation must do so with confirmed coins."""
-
-
-class OperationUnconfirmed(Invalid):
-    """What a vault operation pays out moves on once it is confirmed."""
-
-
-class PoolFull(Invalid):
-    """The pool is full of transactions that pay more."""
-
-
 class Mempool:
     """Transactions waiting for a block, in order of arrival, so parents before children.
 
     `height` is that of the next block; `floor` the fee rate asked for, higher while the pool is
-    full.
+    full; whoever displaces others pays `min_rate` for its own weight on top. `age` tells the time;
+    what waits longer than `expiry` seconds leaves.
     """
 
-    def __init__(self, height: int, max_weight: int = MAX_WEIGHT, min_rate: int = MIN_RATE) -> None:
+    def __init__(
+        self,
+        height: int,
+        max_weight: int = MAX_WEIGHT,
+        min_rate: int = MIN_RATE,
+        expiry: int = EXPIRY,
+    ) -> None:
         self.height = height
-        self.floor = min_rate
-        self._min_rate = min_rate
-        self._max_weight = max_weight
+        self.now = 0
+        self.increment = min_rate
+        self.max_weight = max_weight
+        self._floor = Floor(min_rate, self.increment)
+        self._expiry = expiry
         self._waiting = Waiting()
+        self._ends, self._sinces = Lowest(self._end), Lowest(self._since)
+        self._returning: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -83,9 +69,37 @@ class Mempool:
         return identity in self._waiting
 
     @property
+    def floor(self) -> int:
+        """The fee rate asked for, per million of weight."""
+        return self._floor.rate
+
+    @property
+    def min_rate(self) -> int:
+        """The fee rate asked for while there is room."""
+        return self._floor.least
+
+    @property
     def weight(self) -> int:
         """The weight of all that wait."""
         return self._waiting.weight
+
+    @property
+    def size(self) -> int:
+        """The bytes of all that wait."""
+        return self._waiting.size
+
+    @property
+    def fee(self) -> int:
+        """What all that wait pay."""
+        return self._waiting.fee
+
+    def entry(self, identity: bytes) -> Entry | None:
+        """A waiting transaction with its place among the others."""
+        return self._waiting.entry(identity)
+
+    def entries(self) -> list[Entry]:
+        """All of them, in order of arrival."""
+        return self._waiting.entries()
 
     def get(self, identity: bytes) -> Candidate | None:
         """The waiting transaction with this id."""
@@ -110,22 +124,27 @@ class Mempool:
         """The ids of every waiting transaction that builds on this one, and its own."""
         return self._waiting.families([identity])
 
-    def admit(self, candidate: Candidate) -> tuple[Candidate, ...]:
+    def parents(self, candidate: Candidate) -> set[bytes]:
+        """The ids of those that it builds on directly, whether it waits here itself or not."""
+        return self._waiting.parents(candidate)
+
+    def check(self, candidate: Candidate) -> None:
+        """Raise what `admit` would raise beside `PoolFull`; worth asking before signatures are."""
+        self._judge(candidate)
+
+    def admit(self, candidate: Candidate, since: int | None = None) -> tuple[Candidate, ...]:
         """Take a valid, verified transaction in; returns those it put out.
 
-        Raises one of this file's errors, or `FeeNotHigher` or `PriorityLower` for a conflict lost.
+        It counts as waiting since `since` (seconds), as before if it left with `disconnect`, else
+        since now. Raises the errors of this file, `contention` and `crowding`, or `FeeNotHigher`,
+        `RelayUnpaid` or `PriorityLower` for a conflict lost.
         """
-        identity = candidate.tx.id
-        if identity in self._waiting:
-            raise AlreadyPooled(transaction=identity)
-        if candidate.rate < self.floor:
-            raise FeeTooLow(rate=candidate.rate, floor=self.floor)
-        self._check_operation(candidate)
-        displaced = self._displaced(candidate)
-        self._check_relatives(candidate, displaced)
-        crowded = self._crowded_out(candidate, displaced)
-        removed = self._remove(displaced | crowded)
-        self._waiting.insert(candidate)
+        displaced = self._judge(candidate)
+        crowded = crowded_out(self._waiting, candidate, displaced, self.max_weight)
+        if crowded.leaving:
+            self._floor.lift(crowded.worth, self.now)
+        removed = self._remove({*displaced, *crowded.leaving})
+        self._insert(candidate, since)
         return removed
 
     def connect(
@@ -133,18 +152,22 @@ class Mempool:
     ) -> tuple[Candidate, ...]:
         """A block came with these, and made these claims; `height` is that of the block after it.
 
-        Returns what fell out though no block has it: conflicting with the block, or expired.
+        Returns what fell out though no block has it: conflicting with the block, or past its end.
         """
         self.height = height
         for tx in transactions:
             if tx.id in self._waiting:
                 self._waiting.remove(tx.id)
         spent = {point for tx in transactions for point in tx.body.inputs}
-        rivals = self._waiting.takers(spent.union(claims))
-        late = [c for c in self._waiting if c.until and c.until < height]
-        if self.weight * 2 < self._max_weight:
-            self.floor = self._min_rate
-        return self._remove(self._waiting.families(c.tx.id for c in (*rivals, *late)))
+        rivals = [rival.tx.id for rival in self._waiting.takers(spent.union(claims))]
+        self._floor.block(self.now)
+        return self._remove(self._waiting.families((*rivals, *self._ends.below(height))))
+
+    def age(self, now: int) -> tuple[Candidate, ...]:
+        """It is `now` (seconds): the floor falls, and who waited too long leaves."""
+        self.now = max(self.now, now)
+        self._floor.decay(self.now, self.weight, self.max_weight)
+        return self._remove(self._waiting.families(self._sinces.below(now - self._expiry + 1)))
 
     def drop(self, identity: bytes) -> tuple[Candidate, ...]:
         """Put out one that no longer holds, with its descendants."""
@@ -159,69 +182,38 @@ class Mempool:
         block's (the caller leaves out its coinbase), then those that waited. Of several blocks
         undone, the last block's come first.
         """
-        waiting = tuple(candidate.tx for candidate in self._waiting)
+        waiting = self._waiting.entries()
+        self._returning = {one.candidate.tx.id: one.since for one in waiting}
         self._waiting = Waiting()
         self.height = height
-        return (*transactions, *waiting)
+        return (*transactions, *(one.candidate.tx for one in waiting))
 
-    def _check_operation(self, candidate: Candidate) -> None:
-        """No pinning: sponsors bring confirmed coins, and what they get back is not built upon."""
-        for point in candidate.tx.body.inputs:
-            parent = self._waiting.get(point.transaction)
-            if parent is None or point in candidate.vault_inputs:
-                continue
-            if candidate.priority is not None:
-                raise SponsorUnconfirmed(transaction=point.transaction, index=point.index)
-            lock = parent.tx.body.outputs[point.index].lock
-            if parent.priority is not None and isinstance(lock, PolicyLock):
-                raise OperationUnconfirmed(transaction=point.transaction, index=point.index)
+    def _judge(self, candidate: Candidate) -> Collection[bytes]:
+        """Whom the candidate displaces; raises why it may not come in."""
+        if candidate.tx.id in self._waiting:
+            raise AlreadyPooled(transaction=candidate.tx.id)
+        if candidate.rate < self.floor:
+            raise FeeTooLow(rate=candidate.rate, floor=self.floor)
+        check_sponsors(self._waiting, candidate)
+        displaced = displaced_by(self._waiting, candidate, self.increment)
+        check_relatives(self._waiting, candidate, displaced)
+        return displaced
 
-    def _displaced(self, candidate: Candidate) -> set[bytes]:
-        """Whoever conflicts with the candidate, with descendants, if it may displace them."""
-        rivals = self._waiting.takers(candidate.claims)
-        outbid = [rival for rival in rivals if not displaces(candidate, rival)]
-        leaving = self._waiting.families(rival.tx.id for rival in outbid)
-        candidate.check_outbids(outbid, sum(self._waiting[i].fee for i in leaving))
-        if len(leaving) > MAX_DISPLACED:
-            raise TooManyDisplaced(given=len(leaving), most=MAX_DISPLACED)
-        return self._waiting.families(rival.tx.id for rival in rivals)
+    def _insert(self, candidate: Candidate, since: int | None) -> None:
+        identity = candidate.tx.id
+        before = self._returning.pop(identity, self.now)
+        self._waiting.insert(candidate, before if since is None else since, self.height)
+        self._sinces.put(self._since(identity) or 0, identity)
+        if candidate.until:
+            self._ends.put(candidate.until, identity)
 
-    def _check_relatives(self, candidate: Candidate, displaced: Collection[bytes]) -> None:
-        ancestors = self._waiting.ancestors(candidate)
-        if not ancestors.isdisjoint(displaced):
-            raise BuildsOnDisplaced(transaction=candidate.tx.id)
-        if len(ancestors) >= MAX_RELATIVES:
-            raise TooManyAncestors(given=len(ancestors), most=MAX_RELATIVES - 1)
-        for ancestor in self._waiting.ordered(ancestors):
-            family = self._waiting.families([ancestor.tx.id]).difference(displaced)
-            if len(family) >= MAX_RELATIVES:
-                raise TooManyDescendants(transaction=ancestor.tx.id, most=MAX_RELATIVES)
+    def _since(self, identity: bytes) -> int | None:
+        entry = self._waiting.entry(identity)
+        return None if entry is None else entry.since
 
-    def _crowded_out(self, candidate: Candidate, displaced: set[bytes]) -> set[bytes]:
-        """Who must leave for want of room, lowest worth first.
-
-        Down to 95 %, so that a full pool is not sorted for every transaction; the rate of the last
-        one becomes the floor. Raises `PoolFull` when they are worth more than the candidate.
-        """
-        weight = self.weight + candidate.weight - self._sum(displaced)
-        if weight <= self._max_weight:
-            return set()
-        ancestors, crowded = self._waiting.ancestors(candidate), set[bytes]()
-        for worth, identity in sorted((self._waiting.worth(c.tx.id), c.tx.id) for c in self):
-            family = self._waiting.families([identity]) - displaced - crowded
-            if weight * 20 <= self._max_weight * 19 or worth >= candidate.rate:
-                break
-            if family and family.isdisjoint(ancestors):
-                crowded |= family
-                weight -= self._sum(family)
-                floor = worth + 1
-        if weight > self._max_weight:
-            raise PoolFull(rate=candidate.rate, weight=self.weight)
-        self.floor = max(self.floor, floor)
-        return crowded
-
-    def _sum(self, identities: Iterable[bytes]) -> int:
-        return sum(self._waiting[identity].weight for identity in identities)
+    def _end(self, identity: bytes) -> int | None:
+        candidate = self._waiting.get(identity)
+        return None if candidate is None else candidate.until
 
     def _remove(self, identities: Iterable[bytes]) -> tuple[Candidate, ...]:
         """Take these out, whose descendants are among them; returned in order of arrival."""

@@ -1,6 +1,8 @@
 """The transactions of a memory pool as a graph: who takes which coin, who builds on whom.
 
-Bookkeeping without judgement: `ledger.mempool` decides who comes in and who goes.
+Bookkeeping without judgement: `ledger.mempool` decides who comes in and who goes. Beside each
+stands what it comes to with all it builds on, and with all that build on it, kept up to date at
+every arrival and departure, so that nothing walks through the pool to find out.
 """
 
 from __future__ import annotations
@@ -8,34 +10,94 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 
 from bystack.ledger.candidates import RATE, Candidate
+from bystack.ledger.lowest import Lowest
+
+
+class Sums:
+    """What several transactions come to."""
+
+    __slots__ = ("count", "fee", "weight")
+
+    def __init__(self, one: Candidate) -> None:
+        self.count, self.fee, self.weight = 1, one.fee, one.weight
+
+    @property
+    def rate(self) -> int:
+        """Fee units per million of weight, of all together."""
+        return self.fee * RATE // self.weight
+
+    def add(self, one: Candidate) -> None:
+        """One more."""
+        self.count, self.fee, self.weight = (
+            self.count + 1,
+            self.fee + one.fee,
+            self.weight + one.weight,
+        )
+
+    def subtract(self, one: Candidate) -> None:
+        """One less."""
+        self.count, self.fee, self.weight = (
+            self.count - 1,
+            self.fee - one.fee,
+            self.weight - one.weight,
+        )
+
+
+class Entry:
+    """One that waits: since when (seconds) and at which height, and its place in the graph.
+
+    `above` sums it with all it builds on, `below` with all that build on it.
+    """
+
+    __slots__ = ("above", "arrival", "below", "candidate", "children", "height", "since")
+
+    def __init__(self, candidate: Candidate, arrival: int, since: int, height: int) -> None:
+        self.candidate, self.arrival = candidate, arrival
+        self.since, self.height = since, height
+        self.children: set[bytes] = set()
+        self.above, self.below = Sums(candidate), Sums(candidate)
+
+    @property
+    def worth(self) -> int:
+        """The rate it earns a block: its own, or with its descendants when that is more."""
+        own = self.candidate.rate
+        return own if self.below.count == 1 else max(own, self.below.rate)
 
 
 class Waiting:
     """Candidates by id, in order of arrival, so that parents come before children."""
 
     def __init__(self) -> None:
-        self.weight = 0
-        self._candidates: dict[bytes, Candidate] = {}
-        self._arrival: dict[bytes, int] = {}
+        self.weight = self.fee = self.size = 0
+        self.cheapest = Lowest(self._worth)
+        self._entries: dict[bytes, Entry] = {}
         self._arrivals = 0
         self._taken: dict[Hashable, bytes] = {}
-        self._children: dict[bytes, set[bytes]] = {}
 
     def __len__(self) -> int:
-        return len(self._candidates)
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[Candidate]:
-        return iter(tuple(self._candidates.values()))
+        return iter([entry.candidate for entry in self._entries.values()])
 
     def __contains__(self, identity: object) -> bool:
-        return identity in self._candidates
+        return identity in self._entries
 
     def __getitem__(self, identity: bytes) -> Candidate:
-        return self._candidates[identity]
+        return self._entries[identity].candidate
 
     def get(self, identity: bytes) -> Candidate | None:
         """The candidate with this transaction id."""
-        return self._candidates.get(identity)
+        entry = self._entries.get(identity)
+        return None if entry is None else entry.candidate
+
+    def entry(self, identity: bytes) -> Entry | None:
+        """The same with its place in the graph."""
+        return self._entries.get(identity)
+
+    def entries(self) -> list[Entry]:
+        """Every place, in order of arrival."""
+        return list(self._entries.values())
 
     def taker(self, claim: Hashable) -> bytes | None:
         """Who takes this coin or makes this claim."""
@@ -47,24 +109,22 @@ class Waiting:
 
     def ordered(self, identities: Iterable[bytes]) -> list[Candidate]:
         """The candidates with these ids, in order of arrival."""
-        return [self._candidates[i] for i in sorted(identities, key=self._arrival.__getitem__)]
+        found = sorted((self._entries[i] for i in identities), key=lambda entry: entry.arrival)
+        return [entry.candidate for entry in found]
 
-    def parents(self, candidate: Candidate) -> Iterator[Candidate]:
-        """Those whose outputs it spends, with repetitions."""
-        for point in candidate.tx.body.inputs:
-            parent = self._candidates.get(point.transaction)
-            if parent is not None:
-                yield parent
+    def parents(self, candidate: Candidate) -> set[bytes]:
+        """The ids of those whose outputs it spends."""
+        inputs = candidate.tx.body.inputs
+        return {point.transaction for point in inputs if point.transaction in self._entries}
 
     def ancestors(self, candidate: Candidate) -> set[bytes]:
         """The ids of all it builds on, whether it waits here itself or not."""
-        found: set[bytes] = set()
-        open_ends = [candidate]
+        found = self.parents(candidate)
+        open_ends = list(found)
         while open_ends:
-            for parent in self.parents(open_ends.pop()):
-                if parent.tx.id not in found:
-                    found.add(parent.tx.id)
-                    open_ends.append(parent)
+            fresh = self.parents(self[open_ends.pop()]) - found
+            found |= fresh
+            open_ends += fresh
         return found
 
     def families(self, identities: Iterable[bytes]) -> set[bytes]:
@@ -72,34 +132,49 @@ class Waiting:
         found = set(identities)
         open_ends = list(found)
         while open_ends:
-            fresh = self._children.get(open_ends.pop(), set()) - found
+            fresh = self._entries[open_ends.pop()].children - found
             found |= fresh
             open_ends += fresh
         return found
 
-    def worth(self, identity: bytes) -> int:
-        """The rate it earns a block: its own, or with its descendants when that is more."""
-        family = [self._candidates[i] for i in self.families([identity])]
-        together = sum(c.fee for c in family) * RATE // sum(c.weight for c in family)
-        return max(self._candidates[identity].rate, together)
-
-    def insert(self, candidate: Candidate) -> None:
+    def insert(self, candidate: Candidate, since: int = 0, height: int = 0) -> None:
         """Put in one whose claims nobody here has made."""
         identity = candidate.tx.id
+        self._arrivals += 1
+        entry = Entry(candidate, self._arrivals, since, height)
         for parent in self.parents(candidate):
-            self._children.setdefault(parent.tx.id, set()).add(identity)
-        self._candidates[identity] = candidate
-        self._arrival[identity] = self._arrivals = self._arrivals + 1
+            self._entries[parent].children.add(identity)
+        for ancestor in self.ancestors(candidate):
+            above = self._entries[ancestor]
+            entry.above.add(above.candidate)
+            above.below.add(candidate)
+            self.cheapest.put(above.worth, ancestor)
+        self._entries[identity] = entry
         self._taken.update(dict.fromkeys(candidate.claims, identity))
-        self.weight += candidate.weight
+        self._count(candidate, 1)
+        self.cheapest.put(entry.worth, identity)
 
     def remove(self, identity: bytes) -> None:
         """Take one out; who builds on it stays, as when a block took it."""
-        candidate = self._candidates.pop(identity)
-        for parent in self.parents(candidate):
-            self._children[parent.tx.id].discard(identity)
-        del self._arrival[identity]
-        self._children.pop(identity, None)
+        entry = self._entries[identity]
+        candidate = entry.candidate
+        for descendant in self.families([identity]) - {identity}:
+            self._entries[descendant].above.subtract(candidate)
+        for ancestor in self.ancestors(candidate):
+            above = self._entries[ancestor]
+            above.children.discard(identity)
+            above.below.subtract(candidate)
+            self.cheapest.put(above.worth, ancestor)
+        del self._entries[identity]
         for claim in candidate.claims:
             del self._taken[claim]
-        self.weight -= candidate.weight
+        self._count(candidate, -1)
+
+    def _count(self, candidate: Candidate, sign: int) -> None:
+        self.weight += sign * candidate.weight
+        self.fee += sign * candidate.fee
+        self.size += sign * candidate.tx.size
+
+    def _worth(self, identity: bytes) -> int | None:
+        entry = self._entries.get(identity)
+        return None if entry is None else entry.worth

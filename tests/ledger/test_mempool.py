@@ -18,19 +18,18 @@ from bystack.ledger.candidates import (
     candidate,
 )
 from bystack.ledger.coins import CoinView, Delta
-from bystack.ledger.effects import NO_EFFECTS, Applied, BlsCheck, Effects, SchnorrCheck
-from bystack.ledger.mempool import (
-    AlreadyPooled,
+from bystack.ledger.contention import (
     BuildsOnDisplaced,
-    FeeTooLow,
-    Mempool,
     OperationUnconfirmed,
-    PoolFull,
     SponsorUnconfirmed,
     TooManyAncestors,
     TooManyDescendants,
     TooManyDisplaced,
 )
+from bystack.ledger.crowding import PoolFull
+from bystack.ledger.effects import NO_EFFECTS, Applied, BlsCheck, Effects, SchnorrCheck
+from bystack.ledger.floors import HALF_LIFE
+from bystack.ledger.mempool import AlreadyPooled, FeeTooLow, Mempool
 from bystack.ledger.template import select
 from bystack.ledger.transactions import NoWitness, Outpoint, Transaction
 from bystack.ledger.validation import apply_transaction, weight
@@ -237,9 +236,17 @@ def test_a_full_pool_keeps_the_best() -> None:
     assert pool.admit(waiting([outpoint(99)], 5_000)) == (cheap[0], cheap[1])
     assert pool.weight == 1_900
     refuse(pool, waiting([outpoint(98)], 1_001), FeeTooLow)
-    # An empty pool asks for little again.
+    # Once a block came, an emptier pool asks for less and less again.
+    pool.age(HALF_LIFE)
+    refuse(pool, waiting([outpoint(98)], 1_001), FeeTooLow)
     pool.connect([one.tx for one in cheap], HEIGHT + 1)
-    pool.admit(waiting([outpoint(98)], 1_001))
+    pool.age(HALF_LIFE + 1)
+    refuse(pool, waiting([outpoint(98)], 900), FeeTooLow)
+    pool.age(HALF_LIFE * 5 // 4 + 1)
+    refuse(pool, waiting([outpoint(98)], 400), FeeTooLow)
+    pool.admit(waiting([outpoint(98)], 600))
+    pool.age(HALF_LIFE * 9)
+    assert pool.floor == 10
 
 
 def test_eviction_takes_descendants() -> None:
