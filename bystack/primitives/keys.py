@@ -26,7 +26,8 @@ class SecretKeyInvalid(Invalid):
     """The secret key is not 32 bytes of a number from 1 to the group's order less one."""
 
 
-def _check_secret(secret: bytes) -> None:
+def check_secret(secret: bytes) -> None:
+    """Raise `SecretKeyInvalid` for bytes that are no secret key."""
     # The bytes stay out of the error: it may be shown or logged.
     if type(secret) is not bytes or len(secret) != 32:
         raise SecretKeyInvalid()
@@ -36,7 +37,7 @@ def _check_secret(secret: bytes) -> None:
 
 def public_key(secret: bytes) -> bytes:
     """The 32-byte x-only public key of a 32-byte secret. Raises `SecretKeyInvalid`."""
-    _check_secret(secret)
+    check_secret(secret)
     return bytes(xonly.from_prvkey(secret)[0])
 
 
@@ -47,7 +48,7 @@ def sign(secret: bytes, digest: bytes, aux: bytes) -> bytes:
     verified before it is returned, as BIP 340 advises against faults.
     Raises `SecretKeyInvalid`, `Misuse`.
     """
-    _check_secret(secret)
+    check_secret(secret)
     if len(aux) != 32:
         raise Misuse("auxiliary randomness is 32 bytes")
     return bytes(ssa.sign_custom(digest, secret, aux))
