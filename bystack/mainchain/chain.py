@@ -173,10 +173,22 @@ def check_child(
         raise HeaderHistory(height=header.height, root=header.history_root)
     if header.target != (expected := next_target(parent, params)):
         raise HeaderTarget(expected=expected, given=header.target)
-    target = target_of(header.target)
-    if not meets(engine.digest(header.id, parent.seed), target):
+    if not meets(engine.digest(header.id, parent.seed), target_of(header.target)):
         raise HeaderWork(id=header.id)
-    work = int.from_bytes(parent.work, "big") + work_of(target)
+    return _entry(parent, header, peaks)
+
+
+def known_child(parent: Entry, header: Header) -> Entry:
+    """The entry of a header that was judged before and kept: nothing is judged again.
+
+    Raises `HeaderOrphan`, `HeaderHeight`, `HeaderVersion` when it is no child of `parent`.
+    """
+    _check_place(parent, header)
+    return _entry(parent, header, next_peaks(parent))
+
+
+def _entry(parent: Entry, header: Header, peaks: Peaks) -> Entry:
+    work = int.from_bytes(parent.work, "big") + work_of(target_of(header.target))
     seed = parent.seed if header.height % SEED_PERIOD else header.id
     times = (*parent.times, header.time)[-MEDIAN:]
     return Entry(header, work.to_bytes(32, "big"), peaks, times, seed)
