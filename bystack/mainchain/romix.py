@@ -1,4 +1,4 @@
-"""scrypt's ROMix (RFC 7914, sections 3 to 5) with r = 1: its end state, compiled where one is found.
+"""scrypt's ROMix (RFC 7914, sections 3 to 5) with r = 1: its end state, compiled if one is found.
 
 No library offers ROMix by itself, since scrypt wraps it in PBKDF2 on both sides. pycryptodome has
 it under private names that changed between versions: what is found is tried against the RFC's

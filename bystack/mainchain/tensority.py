@@ -12,7 +12,7 @@ Single precision holds every integer up to 2**24, so no step rounds, fused or no
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha3_256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -60,10 +60,11 @@ def digest(header_hash: bytes, seed: bytes) -> bytes:
         raise Misuse("tensority digests 32 bytes under a seed of 32 bytes")
     table = matrices(seed)
     slices = (header_hash[at : at + SLICE] for at in range(0, len(header_hash), SLICE))
-    total = sum(_product(table, sha3_256(part).digest()) for part in slices)
-    return sha3_256(_folded(total)).digest()
+    products = [_product(table, sha3_256(part).digest()) for part in slices]
+    return sha3_256(_folded(products)).digest()
 
 
+@cache
 def _numpy() -> Any:
     try:
         return import_module("numpy")
@@ -89,9 +90,10 @@ def wrap(sums: NDArray[np.int32]) -> Bytes:
     return wrapped
 
 
-def _folded(total: Bytes) -> bytes:
-    """256 x 256 bytes to 256 bytes: four columns a word, then each half of the rows on the other."""
+def _folded(products: list[Bytes]) -> bytes:
+    """Their sum to 256 bytes: four columns become a word, then half of the rows fold on half."""
     np = _numpy()
+    total: Bytes = np.sum(products, axis=0, dtype=np.int8)
     columns = total.view(np.uint8).reshape(SIDE, 4, SIDE // 4).transpose(0, 2, 1)
     rows: Words = np.ascontiguousarray(columns).view("<u4").reshape(SIDE, SIDE // 4)
     while len(rows) > 1:
@@ -165,5 +167,6 @@ def _quarters(a: Words, b: Words, c: Words, d: Words) -> tuple[Words, Words, Wor
 
 
 def _turned(words: Words, bits: int) -> Words:
-    turned: Words = words << bits | words >> 32 - bits
+    np = _numpy()
+    turned: Words = words << np.uint32(bits) | words >> np.uint32(32 - bits)
     return turned
