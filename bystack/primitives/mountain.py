@@ -54,6 +54,16 @@ class MountainProof(Wire):
 EMPTY_PEAKS = Peaks(0, ())
 
 
+def mountain_leaf(leaf: bytes) -> bytes:
+    """The node of level 0 over a leaf."""
+    return _leaf(leaf)
+
+
+def mountain_node(left: bytes, right: bytes) -> bytes:
+    """The node over two of the level below."""
+    return _node(left, right)
+
+
 def _check(peaks: Peaks) -> None:
     if len(peaks.hashes) != peaks.count.bit_count():
         raise PeaksMalformed(count=peaks.count, peaks=len(peaks.hashes))
