@@ -1,122 +1,145 @@
 """The memory pool of a chain role: judges what comes, keeps orphans a while, tells who listens.
 
-Both chain roles drive `ledger.mempool` through this. What a transaction needs and what it does is
-the chain's rule, handed in as `PoolRules`. Every method is called from the chain's one task.
+Both chain roles drive `ledger.mempool` through this; `judging` says what a transaction does. Every
+method is called from the chain's one task.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol
-
-import trio
 
 from bystack.ledger.candidates import Candidate
 from bystack.ledger.coins import Coin, CoinMissing, CoinView
-from bystack.ledger.effects import Check
-from bystack.ledger.mempool import AlreadyPooled, Mempool
+from bystack.ledger.mempool import Mempool
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import Immature, NotYetValid
+from bystack.node.judging import Fetch, Judging, PoolRules
+from bystack.node.orphans import Orphans
+from bystack.node.pool_listening import Listeners, PoolEvent
 from bystack.node.verifier import Verifier
-from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
-MAX_ORPHANS = 100
-MAX_ORPHAN = 100_000
-MAX_BEHIND = 10_000
+TOGETHER = 500
+"""So many are judged at one time; between two lots others have their turn."""
+MAX_RETURNING = 20_000_000
+"""Bytes of undone blocks' transactions that come back; of a deeper reorganisation the later stay
+out, as their senders still have them."""
 
 LATER = (CoinMissing, Immature, NotYetValid)
 """Rules that a transaction breaks for now: a peer may be a block ahead of us."""
 
-Fetch = Callable[[Iterable[Outpoint]], Awaitable[CoinView]]
+
+class Observer(Protocol):
+    """Who learns from the pool how long transactions wait at which rate."""
+
+    def entered(self, id: bytes, rate: int, height: int, /) -> None:
+        """One came in that builds on nothing unconfirmed."""
+
+    def mined(self, ids: Iterable[bytes], height: int, /) -> None:
+        """A block at `height` holds these."""
+
+    def left(self, id: bytes, /) -> None:
+        """One went, and no block has it."""
 
 
-class Judged(NamedTuple):
-    """A transaction that is valid once its checks hold."""
+class Unobserved:
+    """Nobody learns from the pool."""
 
-    candidate: Candidate
-    checks: tuple[Check, ...]
+    def entered(self, id: bytes, rate: int, height: int, /) -> None:
+        """Nothing."""
 
+    def mined(self, ids: Iterable[bytes], height: int, /) -> None:
+        """Nothing."""
 
-class PoolRules(Protocol):
-    """A chain's rules for transactions that wait."""
-
-    def needs(self, tx: Transaction, /) -> Iterable[Outpoint]:
-        """Every coin that judging it looks up; raises `Invalid` for one that cannot be read."""
-
-    def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
-        """What it would do in a block at `height`; raises the rule it breaks."""
+    def left(self, id: bytes, /) -> None:
+        """Nothing."""
 
 
-class Arrived(NamedTuple):
-    """A transaction came in."""
+class Intake(NamedTuple):
+    """What became of transactions handed in together: those taken, orphans they freed among them,
+    and by id why the others were not."""
 
-    tx: Transaction
-
-
-class Gone(NamedTuple):
-    """A transaction left, into a block or not."""
-
-    id: bytes
-
-
-PoolEvent = Arrived | Gone
+    taken: list[Transaction]
+    refused: dict[bytes, Invalid]
 
 
 class Pool:
     """The waiting transactions of one chain; `fetch` reads the coins of its tip."""
 
     def __init__(
-        self, mempool: Mempool, rules: PoolRules, fetch: Fetch, verifier: Verifier
+        self,
+        mempool: Mempool,
+        rules: PoolRules,
+        fetch: Fetch,
+        verifier: Verifier,
+        observer: Observer | None = None,
     ) -> None:
         self.machine = mempool
-        self._rules = rules
-        self._fetch = fetch
-        self._verifier = verifier
-        self._orphans: OrderedDict[bytes, Transaction] = OrderedDict()
-        self._listeners: set[trio.MemorySendChannel[PoolEvent]] = set()
+        self.orphans = Orphans()
+        self._judging = Judging(mempool, rules, fetch, verifier)
+        self._observer = observer or Unobserved()
+        self._listeners = Listeners()
 
     async def judge(self, tx: Transaction) -> Candidate:
         """Judge a transaction as for admission, signatures included, and change nothing."""
-        if tx.id in self.machine:
-            raise AlreadyPooled(transaction=tx.id)
-        coins = await self.coins_for(tx)
-        judged = self._rules.judge(coins, tx, self.machine.height)
-        await self._verifier.require(judged.checks)
-        return judged.candidate
+        verdict = (await self.judge_all([tx]))[0]
+        if isinstance(verdict, Invalid):
+            raise verdict
+        return verdict
+
+    async def judge_all(self, txs: Sequence[Transaction]) -> list[Candidate | Invalid]:
+        """For each what it would be in the pool, or the rule it breaks; children may follow their
+        parents. Changes nothing."""
+        return (await self._judging.judge(txs))[1]
 
     async def coins_for(self, tx: Transaction) -> CoinView:
         """The coins that judging a transaction looks up: the chain's and those created here."""
-        return self.machine.view(await self._fetch(self._rules.needs(tx)))
+        return await self._judging.coins_for(tx)
 
     async def admit(self, tx: Transaction) -> list[Transaction]:
         """Take a transaction in; returns it and the orphans that waited for it.
 
         Raises the rule by which it is refused.
         """
-        await self._admit(tx)
-        return [tx, *await self._adopt([tx.id])]
+        intake = await self.admit_all([tx])
+        if tx.id in intake.refused:
+            raise intake.refused[tx.id]
+        return intake.taken
 
-    def hold(self, tx: Transaction) -> None:
-        """Keep one that may stand later (`LATER`); the oldest of too many is forgotten."""
-        if tx.size <= MAX_ORPHAN:
-            self._orphans[tx.id] = tx
-        if len(self._orphans) > MAX_ORPHANS:
-            self._orphans.popitem(last=False)
+    async def admit_all(self, txs: Sequence[Transaction], since: Sequence[int] = ()) -> Intake:
+        """Take in what stands of these, in order, and the orphans that waited for them.
+
+        `since` are the times they count as waiting from; left out, it is now.
+        """
+        intake = await self._take_in(txs, since)
+        adopted = await self._adopt([tx.id for tx in intake.taken])
+        return intake._replace(taken=[*intake.taken, *adopted])
+
+    def hold(self, tx: Transaction, peer: bytes = b"", now: float = 0.0) -> None:
+        """Keep one of a peer that may stand later (`LATER`), a while."""
+        self.orphans.hold(tx, peer, now)
+
+    def tick(self, wall: int, now: float) -> None:
+        """Time passed (`wall` in seconds of the world, `now` of this process): let go of what
+        waited too long."""
+        self._tell_lost(self.machine.age(wall))
+        self.orphans.expire(now)
 
     async def connect(
         self, transactions: Sequence[Transaction], height: int, claims: Iterable[Hashable] = ()
     ) -> list[Transaction]:
         """A block came with these; `height` is that of the next. Returns orphans taken in."""
         taken = [tx.id for tx in transactions if tx.id in self.machine]
-        dropped = self.machine.connect(transactions, height, claims)
-        self._tell_gone([*taken, *(one.tx.id for one in dropped)])
+        self._observer.mined(taken, height - 1)
+        lost = self.machine.connect(transactions, height, claims)
+        self._listeners.gone(taken)
+        self._tell_lost(lost)
         return await self._adopt([tx.id for tx in transactions])
 
     async def retry(self) -> list[Transaction]:
         """Judge again what was kept for later; returns what came in."""
-        return [tx for tx in list(self._orphans.values()) if await self._try(tx)]
+        return await self._try_orphans(list(self.orphans))
 
     async def replace(
         self, undone: Sequence[Transaction], done: Sequence[Transaction], height: int
@@ -127,17 +150,20 @@ class Pool:
         in that did not wait before.
         """
         before = {candidate.tx.id for candidate in self.machine}
-        waiting = self.machine.disconnect(undone, height)
         settled = {tx.id for tx in done}
-        for tx in waiting:
-            if tx.id not in settled and tx.id not in self.machine:
-                await self._try(tx, tell=tx.id not in before)
-        self._tell_gone(sorted(id for id in before if id not in self.machine))
+        self._observer.mined(sorted(before & settled), height - 1)
+        returning = _bounded([tx for tx in undone if tx.id not in settled])
+        waiting = [tx for tx in self.machine.disconnect(returning, height) if tx.id not in settled]
+        for start in range(0, len(waiting), TOGETHER):
+            await self._take_in(waiting[start : start + TOGETHER], silent=before)
+        self._listeners.gone(sorted(before & settled))
+        lost = sorted(id for id in before if id not in self.machine and id not in settled)
+        self._forget(lost)
         return [candidate.tx for candidate in self.machine if candidate.tx.id not in before]
 
     def drop(self, id: bytes) -> None:
         """Put out one that no longer holds, with its descendants."""
-        self._tell_gone(one.tx.id for one in self.machine.drop(id))
+        self._tell_lost(self.machine.drop(id))
 
     def get(self, id: bytes) -> Transaction | None:
         """The waiting transaction with this id."""
@@ -153,68 +179,79 @@ class Pool:
         parent = self.machine.get(outpoint.transaction)
         return None if parent is None else parent.delta.created.get(outpoint)
 
-    async def listen(self) -> AsyncIterator[PoolEvent]:
+    def listen(self) -> AsyncIterator[PoolEvent]:
         """What waits now, then every arrival and departure; ends for one who falls far behind."""
-        send, receive = trio.open_memory_channel[PoolEvent](MAX_BEHIND)
-        waiting = self.transactions()
-        self._listeners.add(send)
-        try:
-            for tx in waiting:
-                yield Arrived(tx)
-            async for event in receive:
-                yield event
-        finally:
-            self._listeners.discard(send)
+        return self._listeners.listen(self.transactions)
 
-    async def _admit(self, tx: Transaction, *, tell: bool = True) -> None:
-        displaced = self.machine.admit(await self.judge(tx))
-        self._orphans.pop(tx.id, None)
-        self._tell_gone(one.tx.id for one in displaced)
-        if tell:
-            self._tell(Arrived(tx))
+    # Several at one time
 
-    async def _try(self, tx: Transaction, *, tell: bool = True) -> bool:
-        """Admit one whose refusal concerns nobody; an orphan that may stand later stays one."""
-        try:
-            await self._admit(tx, tell=tell)
-        except LATER:
-            return False
-        except Invalid:
-            self._orphans.pop(tx.id, None)
-            return False
-        return True
+    async def _take_in(
+        self,
+        txs: Sequence[Transaction],
+        since: Sequence[int] = (),
+        silent: Collection[bytes] = (),
+    ) -> Intake:
+        """Judge, verify, admit; the listeners are not told of those who are `silent`."""
+        lot, verdicts = await self._judging.judge(txs)
+        times = since or (None,) * len(txs)
+        intake = Intake([], {})
+        for tx, verdict, time in zip(txs, verdicts, times, strict=True):
+            try:
+                if isinstance(verdict, Invalid):
+                    raise verdict
+                lot.require_parents(tx)
+                lost = self.machine.admit(verdict, time)
+            except Invalid as error:
+                intake.refused.setdefault(tx.id, error)
+                continue
+            self._entered(verdict, lost, silent=tx.id in silent)
+            intake.taken.append(tx)
+        return intake
+
+    def _entered(self, one: Candidate, lost: Sequence[Candidate], *, silent: bool) -> None:
+        self.orphans.forget(one.tx.id)
+        self._tell_lost(lost)
+        if silent:
+            return
+        self._listeners.arrived(one.tx)
+        if not self.machine.parents(one):
+            self._observer.entered(one.tx.id, one.rate, self.machine.height - 1)
 
     async def _adopt(self, parents: list[bytes]) -> list[Transaction]:
+        """Take in the orphans of these, and theirs."""
         adopted: list[Transaction] = []
-        while parents and self._orphans:
-            parent = parents.pop()
-            for orphan in self._children(parent):
-                if await self._try(orphan):
-                    adopted.append(orphan)
-                    parents.append(orphan.id)
+        while parents and self.orphans:
+            taken = await self._try_orphans(self.orphans.children(parents))
+            adopted += taken
+            parents = [tx.id for tx in taken]
         return adopted
 
-    def _children(self, parent: bytes) -> list[Transaction]:
-        spends = (tx for tx in self._orphans.values() if tx.body.inputs)
-        return [tx for tx in spends if any(p.transaction == parent for p in tx.body.inputs)]
+    async def _try_orphans(self, orphans: Sequence[Transaction]) -> list[Transaction]:
+        """Judge orphans again: whose refusal is for ever is forgotten, others wait on."""
+        if not orphans:
+            return []
+        intake = await self._take_in(orphans)
+        for id, error in intake.refused.items():
+            if not isinstance(error, LATER):
+                self.orphans.forget(id)
+        return intake.taken
 
-    def _tell_gone(self, ids: Iterable[bytes]) -> None:
-        for id in ids:
-            self._tell(Gone(id))
+    def _tell_lost(self, lost: Iterable[Candidate]) -> None:
+        self._forget([one.tx.id for one in lost])
 
-    def _tell(self, event: PoolEvent) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener.send_nowait(event)
-            except (trio.WouldBlock, trio.BrokenResourceError):
-                self._listeners.discard(listener)
-                listener.close()
+    def _forget(self, lost: Sequence[bytes]) -> None:
+        """These left, and no block has them."""
+        for id in lost:
+            self._observer.left(id)
+        self._listeners.gone(lost)
 
 
-def as_items(event: PoolEvent) -> list[object]:
-    """An event as an item of the `pool` stream: `["add", id, bytes]` or `["remove", id]`."""
-    match event:
-        case Arrived(tx):
-            return ["add", tx.id, encode(tx)]
-        case Gone(id):
-            return ["remove", id]
+def _bounded(txs: Sequence[Transaction]) -> list[Transaction]:
+    """The first of these, as far as `MAX_RETURNING` bytes go."""
+    room, chosen = MAX_RETURNING, list[Transaction]()
+    for tx in txs:
+        room -= tx.size
+        if room < 0:
+            break
+        chosen.append(tx)
+    return chosen

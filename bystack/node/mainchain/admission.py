@@ -22,7 +22,7 @@ from bystack.ledger.vault_operations import (
 from bystack.mainchain.actions import extra_weight_of, main_effects, needs
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import apply_main
-from bystack.node.pool import Judged
+from bystack.node.judging import Judged
 
 GUARDIANS = frozenset({CANCEL, FREEZE, RECOVER, REPLACE, VETO})
 

@@ -28,9 +28,9 @@ from bystack.ledger.vault_operations import (
     Veto,
     encode_operation,
 )
-from bystack.node import pool as pools
+from bystack.node import pool_listening
 from bystack.node.mainchain.admission import last_height, precedence
-from bystack.node.pool import as_items
+from bystack.node.pool_listening import as_items
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import Chain, child
 from tests.node.mainchain.branches import branches, replayed
@@ -71,7 +71,7 @@ def test_a_listener_hears_what_waits_what_comes_and_what_goes(tmp_path: Path) ->
 
 
 def test_one_who_does_not_listen_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "MAX_BEHIND", 1)
+    monkeypatch.setattr(pool_listening, "MAX_BEHIND", 1)
 
     async def main() -> None:
         async with running(tmp_path) as (node,):
