@@ -8,10 +8,12 @@ account's public key the same addresses follow, so a wallet can watch without be
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from bystack.ledger.policies import Key
 from bystack.ledger.satisfaction import policy_root
 from bystack.primitives.bip32 import HARDENED, ExtendedKey
+from bystack.primitives.codec import U32, Bit, Wire
 
 PURPOSE = 86
 MAIN_COIN = 153
@@ -20,13 +22,18 @@ TEST_COIN = 1
 RECEIVE = 0
 CHANGE = 1
 
+WATCHED = HARDENED
+"""Accounts from this number on are not of the wallet's seed: extended public keys it watches."""
+SINGLES = 2**32 - 1
+"""The account of locks watched one by one."""
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+class Place(Wire):
     """Where an address stands in its account: `change` 0 to be paid at, 1 for change."""
 
-    change: int
-    index: int
+    change: Bit
+    index: U32
+    account: U32 = 0
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,12 @@ class Account:
         """The same account without its secrets."""
         return Account(self.key.neuter())
 
+    @cached_property
+    def _chains(self) -> tuple[ExtendedKey, ExtendedKey]:
+        return self.key.child(RECEIVE), self.key.child(CHANGE)
+
     def _at(self, place: Place) -> ExtendedKey:
-        return self.key.child(place.change).child(place.index)
+        return self._chains[place.change].child(place.index)
 
 
 def account_of(master: ExtendedKey, coin: int, number: int) -> Account:

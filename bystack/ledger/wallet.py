@@ -1,67 +1,46 @@
-"""A wallet's view of a chain: its addresses, its coins, what came and went.
+"""A wallet's view of a chain: its coins, what came and went, what is on its way.
 
 It follows the chain block by block through the same deltas as the node, and back on a
 reorganisation. Coins that a payment takes are set aside until a block spends them or the payment is
-given up. No keys are needed to watch; secrets come from the account only when something is signed.
+given up. No keys are needed to watch; secrets come from an account only when something is signed,
+and only while the account's private key is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from bystack.ledger.accounts import CHANGE, RECEIVE, Account, Place
+from bystack.ledger.accounts import Account, Place
+from bystack.ledger.addressbook import GAP, AddressBook, GapExceeded
+from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.payments import PartiallySigned, build_payment, sign_transaction
-from bystack.ledger.transactions import Lock, Outpoint, PolicyLock, Transaction
-from bystack.primitives.codec import U32, U63, Bytes32, Wire
-from bystack.primitives.errors import Invalid, Misuse
+from bystack.ledger.rows import Rows
+from bystack.ledger.transactions import (
+    Lock,
+    Outpoint,
+    PolicyLock,
+    Transaction,
+    TransactionBody,
+    transaction_id,
+)
+from bystack.ledger.wallet_records import HistoryRecord, Movement, Reservation, fees, movements
+from bystack.primitives.errors import Misuse
 
 __all__ = [
     "Balance",
     "GapExceeded",
-    "HistoryEntry",
+    "HistoryRecord",
     "Movement",
     "Wallet",
-    "WalletState",
     "build_payment",
     "sign_transaction",
 ]
 
-GAP = 20
-
-
-class GapExceeded(Invalid):
-    """Too many addresses are unused: with more of them a restored wallet would miss coins."""
-
-
-class Movement(Wire):
-    """What a transaction brought us and took from us of one asset."""
-
-    asset: Bytes32
-    received: U63
-    sent: U63
-
-
-class HistoryEntry(Wire):
-    """A transaction in a block that concerns us."""
-
-    transaction: Bytes32
-    height: U63
-    movements: tuple[Movement, ...]
-
-
-class WalletState(Wire):
-    """What a wallet must remember over a restart; the rest follows from its account."""
-
-    height: U63
-    given: tuple[U32, U32]
-    used: tuple[U32, U32]
-    coins: tuple[tuple[Outpoint, Coin], ...]
-    history: tuple[HistoryEntry, ...]
-
-
-EMPTY_STATE = WalletState(0, (0, 0), (0, 0), (), ())
+Accounts = Container[int] | None
+"""Which accounts' coins are meant; None: the wallet's own."""
 
 
 @dataclass(frozen=True)
@@ -75,66 +54,67 @@ class Balance:
     pending: int = 0
     reserved: int = 0
 
-    def plus(self, kind: str, amount: int) -> Balance:
-        """The balance with more of one kind."""
-        return Balance(**{**self.__dict__, kind: self.__dict__[kind] + amount})
-
 
 class Wallet:
-    """The addresses and coins of one account on one chain. `height` is the last block's."""
+    """The coins of a wallet's accounts on one chain. `height` is the last block's.
 
-    def __init__(self, account: Account, state: WalletState = EMPTY_STATE, gap: int = GAP) -> None:
-        self.account = account
-        self.height = state.height
-        self.coins: dict[Outpoint, Coin] = dict(state.coins)
-        self.history: list[HistoryEntry] = list(state.history)
-        self.reserved: set[Outpoint] = set()
+    `pegged` is true on a chain whose actions destroy what would else look like a fee.
+    """
+
+    def __init__(
+        self,
+        account: Account | None = None,
+        gap: int = GAP,
+        *,
+        book: AddressBook | None = None,
+        pegged: bool = False,
+    ) -> None:
+        self.book = AddressBook(gap) if book is None else book
+        self.height = 0
+        self.coins: Rows[Outpoint, Coin] = Rows()
+        self.history: Rows[tuple[int, int], HistoryRecord] = Rows()
+        self.reserved: Rows[Outpoint, Reservation] = Rows()
         self.pending: dict[Outpoint, Coin] = {}
-        self._gap = gap
-        self._given = list(state.given)  # addresses handed out, per chain of keys
-        self._used = list(state.used)  # one after the last that was ever paid
-        self._places: dict[bytes, Place] = {}
-        self._ends = [0, 0]  # how far addresses are watched
-        self._watch()
+        self._pegged = pegged
+        if account is not None:
+            self.book.add(0, account)
 
-    def state(self) -> WalletState:
-        """What to store."""
-        given, used = (self._given[0], self._given[1]), (self._used[0], self._used[1])
-        return WalletState(self.height, given, used, tuple(self.coins.items()), tuple(self.history))
+    @property
+    def account(self) -> Account:
+        """The first account."""
+        return self.book.accounts[0]
 
-    def new_lock(self) -> PolicyLock:
-        """An address never handed out. Raises `GapExceeded`."""
-        index = max(self._given[RECEIVE], self._used[RECEIVE])
-        if index >= self._used[RECEIVE] + self._gap:
-            raise GapExceeded(unused=self._gap)
-        self._given[RECEIVE] = index + 1
-        return PolicyLock(self.account.root(Place(RECEIVE, index)))
+    def new_lock(self, account: int = 0, *, force: bool = False) -> PolicyLock:
+        """An address never handed out; raises as `AddressBook.new_lock`."""
+        return self.book.new_lock(account, force=force)
 
-    def change_lock(self) -> PolicyLock:
+    def change_lock(self, account: int = 0) -> PolicyLock:
         """The first change address that was never paid."""
-        return PolicyLock(self.account.root(Place(CHANGE, self._used[CHANGE])))
+        return self.book.change_lock(account)
 
     def place(self, lock: Lock) -> Place | None:
-        """Where the lock's address stands, if it is ours."""
-        return self._places.get(lock.root) if isinstance(lock, PolicyLock) else None
+        """Where the lock's address stands, if it is watched."""
+        return self.book.place(lock)
 
-    def locks(self) -> tuple[PolicyLock, ...]:
-        """Every address handed out or paid, for listing."""
-        shown = (max(pair) for pair in zip(self._given, self._used, strict=True))
-        ends = tuple(shown)
-        return tuple(
-            PolicyLock(root) for root, p in self._places.items() if p.index < ends[p.change]
-        )
+    def observe(
+        self,
+        height: int,
+        delta: Delta,
+        transactions: Sequence[Transaction] = (),
+        *,
+        time: int = 0,
+        rewards: Container[bytes] = (),
+    ) -> None:
+        """A block was connected; with its transactions, the history is kept too.
 
-    def observe(self, height: int, delta: Delta, transactions: Sequence[Transaction] = ()) -> None:
-        """A block was connected; with its transactions, the history is kept too."""
-        self._discover(coin.lock for coin in delta.created.values())
-        self._discover(output.lock for tx in transactions for output in tx.body.outputs)
-        self.history += self._movements(height, transactions)
+        `rewards` are the ids of transactions that no coin paid for.
+        """
+        self.book.discover(coin.lock for coin in delta.created.values())
+        self.book.discover(output.lock for tx in transactions for output in tx.body.outputs)
+        for entry in self._entries(height, transactions, time, rewards):
+            self.history[height, entry.position] = entry
         for point in delta.spent:
-            self.coins.pop(point, None)
-            self.reserved.discard(point)
-            self.pending.pop(point, None)
+            self._gone(point)
         for point, coin in delta.created.items():
             self._take(point, coin)
         self.height = height
@@ -147,45 +127,80 @@ class Wallet:
             self.coins.pop(point, None)
         for point, coin in delta.spent.items():
             self._take(point, coin)
-        self.history = [entry for entry in self.history if entry.height < height]
+        for entry in list(self.entries_at(height)):
+            del self.history[height, entry.position]
         self.height = height - 1
 
-    def confirmed(self, maturity: int) -> Mapping[Outpoint, Coin]:
+    def entries_at(self, height: int) -> Iterator[HistoryRecord]:
+        """What the block at `height` did to us, if it is among the last ones observed."""
+        for at, _ in reversed(self.history):
+            if at < height:
+                return
+            if at == height:
+                yield self.history[at, _]
+
+    def confirmed(self, maturity: int, accounts: Accounts = None) -> Mapping[Outpoint, Coin]:
         """The coins that a transaction in the next block may spend."""
         return {
             point: coin
             for point, coin in self.coins.items()
-            if point not in self.reserved and self._mature(coin, maturity)
+            if point not in self.reserved
+            and self._mature(coin, maturity)
+            and self.mine(coin, accounts)
         }
 
-    def spendable(self, maturity: int) -> Mapping[Outpoint, Coin]:
+    def spendable(self, maturity: int, accounts: Accounts = None) -> Mapping[Outpoint, Coin]:
         """Those, and the change of our own payments that are not in a block yet."""
-        change = {p: coin for p, coin in self.pending.items() if p not in self.reserved}
-        return {**self.confirmed(maturity), **change}
+        change = {
+            point: coin
+            for point, coin in self.pending.items()
+            if point not in self.reserved and self.mine(coin, accounts)
+        }
+        return {**self.confirmed(maturity, accounts), **change}
 
-    def balances(self, maturity: int) -> Mapping[bytes, Balance]:
+    def mine(self, coin: Coin, accounts: Accounts = None) -> bool:
+        """The coin is of these accounts."""
+        place = self.place(coin.lock)
+        if place is None:
+            return False
+        return self.book.own(place.account) if accounts is None else place.account in accounts
+
+    def balances(self, maturity: int, accounts: Accounts = None) -> Mapping[bytes, Balance]:
         """What we own, per asset."""
-        sums: dict[bytes, Balance] = {}
-        for point, coin in {**self.coins, **self.pending}.items():
-            kind = self._kind(point, coin, maturity)
-            sums[coin.asset] = sums.get(coin.asset, Balance()).plus(kind, coin.amount)
-        return sums
+        found: dict[bytes, dict[str, int]] = {}
+        for point, coin in chain(self.coins.items(), self.pending.items()):
+            if self.mine(coin, accounts):
+                kind, amounts = self._kind(point, coin, maturity), found.setdefault(coin.asset, {})
+                amounts[kind] = amounts.get(kind, 0) + coin.amount
+        return {asset: Balance(**amounts) for asset, amounts in found.items()}
 
-    def reserve(self, draft: PartiallySigned) -> None:
-        """Set aside the coins a payment takes, until it is in a block or released."""
-        self.reserved.update(p for p in draft.body.inputs if p in self.coins or p in self.pending)
+    def reserve(self, draft: PartiallySigned, *, kept: bool = False) -> None:
+        """Set aside the coins a payment takes, until it is in a block or released.
+
+        `kept`: also over a restart, as for a draft that others are still to sign.
+        """
+        self._set_aside(draft.body, kept)
+
+    def set_aside(self, point: Outpoint) -> bool:
+        """The owner wants a coin left alone; False when it is none of ours, or set aside."""
+        if (point not in self.coins and point not in self.pending) or point in self.reserved:
+            return False
+        self.reserved[point] = Reservation(bytes(32), 1)
+        return True
 
     def release(self, inputs: Iterable[Outpoint]) -> None:
         """The payment with these inputs was given up: its coins may be spent again."""
-        self.reserved.difference_update(inputs)
+        for point in inputs:
+            self.reserved.pop(point, None)
 
     def sent(self, tx: Transaction) -> None:
         """Our payment was accepted by the pool: its change may be built upon."""
-        self.reserved.update(p for p in tx.body.inputs if p in self.coins or p in self.pending)
+        self._set_aside(tx.body, False)
         for index, output in enumerate(tx.body.outputs):
-            if self.place(output.lock) is not None:
+            point = Outpoint(tx.id, index)
+            if self.place(output.lock) is not None and point not in self.coins:
                 coin = Coin(output.asset, output.amount, output.lock, self.height + 1, 0, 1, b"")
-                self.pending[Outpoint(tx.id, index)] = coin
+                self.pending[point] = coin
 
     def dropped(self, tx: Transaction) -> None:
         """Our payment left the pool and no block has it."""
@@ -194,13 +209,25 @@ class Wallet:
             self.pending.pop(Outpoint(tx.id, index), None)
 
     def secrets(self, draft: PartiallySigned) -> Mapping[bytes, bytes]:
-        """Our secrets for its inputs, by policy root. Raises `HardenedFromPublic`."""
+        """Our secrets for its inputs, by policy root.
+
+        Raises `HardenedFromPublic` where an account has no private key here. A lock that is watched
+        by itself has no secret: it is left out.
+        """
         places = {coin.lock: self.place(coin.lock) for coin in draft.coins}
         return {
-            lock.root: self.account.secret(place)
+            lock.root: self.book.accounts[place.account].secret(place)
             for lock, place in places.items()
-            if place is not None and isinstance(lock, PolicyLock)
+            if place is not None
+            and place.account in self.book.accounts
+            and isinstance(lock, PolicyLock)
         }
+
+    def _set_aside(self, body: TransactionBody, kept: bool) -> None:
+        reservation = Reservation(transaction_id(body), int(kept))
+        for point in body.inputs:
+            if point in self.coins or point in self.pending:
+                self.reserved[point] = reservation
 
     def _mature(self, coin: Coin, maturity: int) -> bool:
         return not coin.coinbase or self.height + 1 - coin.height >= maturity
@@ -217,44 +244,40 @@ class Wallet:
             self.coins[point] = coin
             self.pending.pop(point, None)
 
-    def _discover(self, locks: Iterable[Lock]) -> None:
-        """Note which addresses were paid; each one moves the watched window on."""
-        roots = {lock.root for lock in locks if isinstance(lock, PolicyLock)}
-        found = roots & self._places.keys()
-        while found:
-            for place in (self._places[root] for root in found):
-                self._used[place.change] = max(self._used[place.change], place.index + 1)
-            roots -= found
-            self._watch()
-            found = roots & self._places.keys()
+    def _gone(self, point: Outpoint) -> None:
+        self.coins.pop(point, None)
+        self.reserved.pop(point, None)
+        self.pending.pop(point, None)
 
-    def _watch(self) -> None:
-        for change in (RECEIVE, CHANGE):
-            end = self._used[change] + self._gap
-            for index in range(self._ends[change], end):
-                self._places[self.account.root(Place(change, index))] = Place(change, index)
-            self._ends[change] = max(self._ends[change], end)
-
-    def _movements(self, height: int, transactions: Sequence[Transaction]) -> list[HistoryEntry]:
+    def _entries(
+        self, height: int, transactions: Sequence[Transaction], time: int, rewards: Container[bytes]
+    ) -> Iterator[HistoryRecord]:
         """The entries of a block not yet applied; what comes and goes within it is seen too."""
-        known = {point: (coin.asset, coin.amount) for point, coin in self.coins.items()}
-        entries = []
+        inside: dict[Outpoint, tuple[bytes, int]] = {}
+        position = 0
         for tx in transactions:
-            sent = [known[point] for point in tx.body.inputs if point in known]
+            sent = [known for point in tx.body.inputs if (known := self._known(point, inside))]
             mine = [i for i, o in enumerate(tx.body.outputs) if self.place(o.lock) is not None]
+            if not sent and not mine:
+                continue
             received = [(tx.body.outputs[i].asset, tx.body.outputs[i].amount) for i in mine]
-            known.update((Outpoint(tx.id, i), r) for i, r in zip(mine, received, strict=True))
-            if sent or received:
-                entries.append(HistoryEntry(tx.id, height, _sums(received, sent)))
-        return entries
+            inside.update((Outpoint(tx.id, i), r) for i, r in zip(mine, received, strict=True))
+            moved, paid = movements(received, sent), self._fees(tx, sent)
+            reward = int(tx.id in rewards)
+            yield HistoryRecord(tx.id, height, position, time, reward, moved, paid)
+            position += 1
 
+    def _known(
+        self, point: Outpoint, inside: Mapping[Outpoint, tuple[bytes, int]]
+    ) -> tuple[bytes, int] | None:
+        coin = self.coins.get(point)
+        return (coin.asset, coin.amount) if coin is not None else inside.get(point)
 
-def _sums(
-    received: Sequence[tuple[bytes, int]], sent: Sequence[tuple[bytes, int]]
-) -> tuple[Movement, ...]:
-    assets = sorted({asset for asset, _ in (*received, *sent)})
-    return tuple(Movement(asset, _sum(received, asset), _sum(sent, asset)) for asset in assets)
-
-
-def _sum(amounts: Sequence[tuple[bytes, int]], asset: bytes) -> int:
-    return sum(amount for other, amount in amounts if other == asset)
+    def _fees(
+        self, tx: Transaction, sent: Sequence[tuple[bytes, int]]
+    ) -> tuple[tuple[bytes, int], ...]:
+        if not sent or len(sent) != len(tx.body.inputs) or (self._pegged and tx.body.actions):
+            return ()
+        paid = fees(sent, ((output.asset, output.amount) for output in tx.body.outputs))
+        # What the main chain's actions destroy is never BTM, and its fees are.
+        return paid if self._pegged else tuple(fee for fee in paid if fee[0] == BTM)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from btclib_secp256k1 import keys as points
 
@@ -94,7 +95,7 @@ class ExtendedKey:
     @property
     def fingerprint(self) -> bytes:
         """The 4 bytes by which children name this key (RIPEMD-160 of SHA-256 of the point)."""
-        return ripemd160(sha256(self.point))[:4]
+        return _fingerprint(self.point)
 
     def neuter(self) -> ExtendedKey:
         """The public key with the same children, as far as these are not hardened."""
@@ -134,6 +135,12 @@ class ExtendedKey:
         version = _PRIVATE if self.private else _PUBLIC
         place = bytes([self.depth]) + self.parent + fixed(self.index, 4)
         return base58_encode(version + place + self.chain_code + self.key)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(point: bytes) -> bytes:
+    """Six times the work of the rest of a derivation, and the same for every child."""
+    return ripemd160(sha256(point))[:4]
 
 
 def parse_path(path: str) -> tuple[int, ...]:

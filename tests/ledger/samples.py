@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bystack.ledger.accounts import CHANGE, SINGLES, Place
+from bystack.ledger.addressbook import AddressRecord
 from bystack.ledger.amounts import BTM, AssetDefinition
 from bystack.ledger.coins import Coin
 from bystack.ledger.payments import PartiallySigned
@@ -23,7 +25,7 @@ from bystack.ledger.transactions import (
     TreasuryLock,
     VaultLock,
 )
-from bystack.ledger.wallet import HistoryEntry, Movement, WalletState
+from bystack.ledger.wallet_records import HistoryRecord, Movement, Reservation
 from bystack.primitives.codec import MAX_INT, Wire
 from bystack.primitives.merkle import MerkleProof
 
@@ -49,7 +51,7 @@ BODY = TransactionBody(
 )
 COIN = Coin(BTM, MAX_INT, PolicyLock(_fill(5)), 840_000, 1, 1, b"state")
 MOVEMENT = Movement(BTM, 30, 2**40)
-ENTRY = HistoryEntry(_fill(15), 9, (MOVEMENT,))
+HISTORY = HistoryRecord(_fill(15), 9, 2, 2**31, 0, (MOVEMENT,), ((BTM, 500),))
 
 SAMPLES: dict[str, Wire] = {
     "outpoint": OUTPOINT,
@@ -77,8 +79,10 @@ SAMPLES: dict[str, Wire] = {
     "policy_sha256": Sha256(_fill(3)),
     "partially_signed": PartiallySigned(_fill(14), BODY, (COIN,), (SPEND, NoWitness())),
     "wallet_movement": MOVEMENT,
-    "wallet_history_entry": ENTRY,
-    "wallet_state": WalletState(7, (3, 0), (2, 1), ((OUTPOINT, COIN),), (ENTRY,)),
+    "wallet_history_record": HISTORY,
+    "wallet_reservation": Reservation(_fill(15), 1),
+    "account_place": Place(CHANGE, 70_000, SINGLES),
+    "address_record": AddressRecord(b"xpub", (3, 0), (2, 1)),
     "coin": COIN,
     "asset_definition": AssetDefinition("GOLD", "ounce", 8, 1, 1, b"", 10**15),
 }

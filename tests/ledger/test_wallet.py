@@ -25,15 +25,14 @@ from bystack.ledger.validation import apply_transaction
 from bystack.ledger.wallet import (
     Balance,
     GapExceeded,
-    HistoryEntry,
+    HistoryRecord,
     Movement,
     Wallet,
-    WalletState,
     build_payment,
     sign_transaction,
 )
 from bystack.primitives.bip32 import HardenedFromPublic, master
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Misuse
 from tests.ledger.people import BOB, CHAIN, GOLD, RULES, ZEROS, body, outpoint, pay
 
@@ -74,7 +73,7 @@ def test_addresses_are_given_once_and_up_to_the_gap() -> None:
         wallet.new_lock()
     wallet.observe(1, created(made(LOCKS[3], 5)))
     assert [wallet.new_lock() for _ in range(4)] == LOCKS[20:24]
-    assert wallet.locks() == tuple(LOCKS[:24])
+    assert [PolicyLock(root) for root, _ in wallet.book.given()] == LOCKS[:24]
 
 
 def test_coins_come_and_go_by_deltas() -> None:
@@ -214,26 +213,14 @@ def test_history_tells_what_came_and_went() -> None:
         Outpoint(income.id, 2): made(LOCKS[0], 30),
         Outpoint(through.id, 0): made(LOCKS[2], 9),
     }
-    wallet.observe(4, Delta({}, kept), [income, others, through])
-    assert wallet.history == [
-        HistoryEntry(income.id, 4, (Movement(BTM, 60, 0),)),
-        HistoryEntry(through.id, 4, (Movement(BTM, 9, 30),)),
+    wallet.observe(4, Delta({}, kept), [income, others, through], time=99)
+    assert list(wallet.history.values()) == [
+        HistoryRecord(income.id, 4, 0, 99, 0, (Movement(BTM, 60, 0),), ()),
+        HistoryRecord(through.id, 4, 1, 99, 0, (Movement(BTM, 9, 30),), ((BTM, 1),)),
     ]
     wallet.forget(4, Delta({}, kept))
-    assert wallet.history == []
+    assert not wallet.history
 
 
 def _to(lock: PolicyLock, amount: int) -> Output:
     return Output(BTM, amount, lock)
-
-
-def test_a_wallet_goes_on_where_its_state_was_stored() -> None:
-    wallet = funded()
-    for _ in range(3):
-        wallet.new_lock()
-    tx = Transaction(body([], [_to(LOCKS[5], 1)]), ())
-    wallet.observe(2, created(made(LOCKS[5], 1, 2), start=9), [tx])
-    again = Wallet(ACCOUNT, decode(WalletState, encode(wallet.state()), 100_000))
-    assert again.state() == wallet.state()
-    assert again.new_lock() == wallet.new_lock() == LOCKS[6]
-    assert again.history == wallet.history

@@ -2,10 +2,13 @@
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
+from bystack.ledger.policies import Older
 from bystack.ledger.transactions import Outpoint, PolicyLock
+from bystack.ledger.wallet_records import Movement
 from bystack.mainchain.transition import Change, Undo
 from bystack.node.sidechain.store import Tip
-from bystack.node.wallet.purse import Block, RecentBlocks
+from bystack.node.wallet.migration import HistoryEntry, RecentBlocks, WalletState
+from bystack.node.wallet.stored import Block, PaymentNote, PolicyRecord, Position, ScanRecord
 from tests.wire import check_wire
 
 PLACE = Outpoint(b"\x01" * 32, 3)
@@ -19,3 +22,18 @@ def test_how_far_a_sidechain_store_is() -> None:
 
 def test_the_blocks_a_wallet_can_go_back() -> None:
     check_wire("node_wallet_recent_blocks", RecentBlocks((BLOCK,)))
+
+
+def test_what_a_wallet_keeps_of_a_chain() -> None:
+    check_wire("node_wallet_position", Position(7, 20))
+    check_wire("node_wallet_payment_note", PaymentNote(2**31, b"rent", b"Bob", 1, b"\x05" * 32))
+    check_wire("node_wallet_policy_record", PolicyRecord((Older(144),)))
+    check_wire("node_wallet_scan_record", ScanRecord(5, 7, b"\x06" * 32))
+
+
+def test_what_the_first_format_of_a_wallet_kept() -> None:
+    entry = HistoryEntry(b"\x0f" * 32, 9, (Movement(BTM, 30, 2**40),))
+    check_wire("wallet_history_entry", entry)
+    coin = Coin(BTM, 2**63 - 1, PolicyLock(b"\x05" * 32), 840_000, 1, 1, b"state")
+    place = Outpoint(b"\x04" * 32, 70_000)
+    check_wire("wallet_state", WalletState(7, (3, 0), (2, 1), ((place, coin),), (entry,)))

@@ -37,13 +37,23 @@ class Chain:
         """The socket of the process that follows the chain."""
         return socket_of("mainchain") if self.genesis is None else socket_of("sidechain", self.name)
 
-    def account(self, master: ExtendedKey) -> Account:
-        """The wallet's account: number 0 on the main chain, one drawn from a sidechain's id.
+    @property
+    def coin(self) -> int:
+        """The coin type in derivation paths."""
+        return MAIN_COIN if self.params.name == "main" else TEST_COIN
 
-        So a phrase alone finds every coin again, and chains do not share addresses.
+    def number(self, account: int) -> int:
+        """The number in derivation paths of a wallet's account.
+
+        The first is 0 on the main chain and one drawn from a sidechain's id elsewhere. So a phrase
+        alone finds every coin again, and chains do not share addresses.
         """
-        number = 0 if self.genesis is None else int.from_bytes(self.id[:4], "big") % HARDENED
-        return account_of(master, MAIN_COIN if self.params.name == "main" else TEST_COIN, number)
+        first = 0 if self.genesis is None else int.from_bytes(self.id[:4], "big")
+        return (first + account) % HARDENED
+
+    def account(self, master: ExtendedKey, account: int = 0) -> Account:
+        """The keys of one of a wallet's accounts."""
+        return account_of(master, self.coin, self.number(account))
 
 
 def main_chain(config: Config) -> Chain:

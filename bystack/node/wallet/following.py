@@ -67,7 +67,8 @@ class Follower:
             async for item in items:
                 match item:
                     case ["connect", int(height), bytes(id), bytes(data)]:
-                        self.purse.connect(height, id, decode_block(data).transactions)
+                        block = decode_block(data)
+                        self.purse.connect(height, id, block.transactions, time=block.header.time)
                     case ["disconnect", int(height), bytes(id)]:
                         if not self.purse.disconnect(height, id):
                             log.warning("reading the chain again", chain="main", height=height)
@@ -82,10 +83,10 @@ class Follower:
         async with self.client.stream("blocks", wallet.height + 1) as items:
             async for item in items:
                 match item:
-                    case ["block", int(height), bytes(header), _, bytes(body), *_]:
-                        transactions = decode_body(body).transactions
+                    case ["block", int(height), bytes(data), _, bytes(body), *_]:
+                        header, transactions = decode_header(data), decode_body(body).transactions
                         more = await self._given_out(height, transactions)
-                        self.purse.connect(height, decode_header(header).id, transactions, more)
+                        self.purse.connect(height, header.id, transactions, more, header.time)
                 await self._went_on()
                 if wallet.height >= tip:
                     await self._at_tip()

@@ -12,6 +12,7 @@ from bystack.node.storage import Store
 from bystack.node.wallet.assets import Assets
 from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.following import Follower
+from bystack.node.wallet.migration import to_rows
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.node.wallet.spending import Spending
 from bystack.primitives.bip32 import ExtendedKey
@@ -24,7 +25,9 @@ class Opened:
 
     def __init__(self, name: str, master: ExtendedKey, path: str, magic: bytes) -> None:
         self.name = name
-        self.store = Store.open(path, kind=KIND, magic=magic, version=FORMAT)
+        self.store = Store.open(
+            path, kind=KIND, magic=magic, version=FORMAT, migrations={1: to_rows}
+        )
         self.assets = Assets(None)
         self._master = master
         self._followers: dict[str, Follower] = {}

@@ -2,161 +2,293 @@
 
 The last blocks' changes are kept so that a reorganisation can be followed back; one that goes
 deeper makes the wallet read the chain again. What is stored lags behind by the blocks since the
-last `save`, which are then read again.
+last `save`, which are then read again. A payment of ours is open until a block holds it, or one
+that spends its coins; a block that leaves the chain opens its payments again.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Container, Sequence
 
-from msgspec import Meta
-
+from bystack.ledger.accounts import WATCHED, Account
+from bystack.ledger.addressbook import GAP, AddressBook
 from bystack.ledger.coins import Coin, Delta
-from bystack.ledger.transactions import Outpoint, PolicyLock, Transaction, decode_transaction
-from bystack.ledger.wallet import Wallet, WalletState
+from bystack.ledger.policies import Policy
+from bystack.ledger.rows import Rows
+from bystack.ledger.satisfaction import policy_root
+from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
+from bystack.ledger.wallet import Wallet
+from bystack.ledger.wallet_records import HistoryRecord
 from bystack.mainchain.actions import is_coinbase
-from bystack.mainchain.transition import Undo, disconnect, undo_of
-from bystack.node.storage import Store
+from bystack.mainchain.transition import disconnect, undo_of
+from bystack.node.storage import Changes, Store
+from bystack.node.wallet import stored
 from bystack.node.wallet.chains import Chain
-from bystack.primitives.bip32 import ExtendedKey
-from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
+from bystack.node.wallet.stored import (
+    NO_NOTE,
+    Block,
+    PaymentNote,
+    PolicyRecord,
+    Position,
+    ScanRecord,
+    number,
+    place_of,
+)
+from bystack.primitives.bip32 import ExtendedKey, parse_key
+from bystack.primitives.codec import encode
 
-FORMAT = 1
+FORMAT = 2
 KIND = "wallet"
 KEPT_BLOCKS = 1_000
 UNSAVED_BLOCKS = 50
 """So many blocks without anything of ours may have to be read again after a restart."""
-MAX_STATE = 1_000_000_000
-
-STATE, RECENT, OPEN = b"s", b"r", b"p"
-
-
-class Block(Wire):
-    """A followed block, and what it changed of ours."""
-
-    height: U63
-    id: Bytes32
-    change: Undo
-
-
-Blocks = Annotated[tuple[Block, ...], Meta(max_length=KEPT_BLOCKS)]
-
-
-class RecentBlocks(Wire):
-    """The last blocks followed, oldest first."""
-
-    blocks: Blocks
+LOOKAHEAD = 5
+"""So many accounts after the last one used are watched (BIP 44 asks for one)."""
 
 
 def change_of(
-    wallet: Wallet, height: int, transactions: Sequence[Transaction], coinbases: bool
+    wallet: Wallet, height: int, transactions: Sequence[Transaction], rewards: Container[bytes]
 ) -> Delta:
-    """What a block does to coins: ours that it spends, and every single-policy coin it leaves.
+    """What a block does to our coins: those it spends, and those it leaves us.
 
-    Where `coinbases` is true the reward is marked as still to mature.
+    A coin of a transaction in `rewards` is marked as still to mature.
     """
     spent: dict[Outpoint, Coin] = {}
     created: dict[Outpoint, Coin] = {}
     for tx in transactions:
-        for place in tx.body.inputs:
-            if created.pop(place, None) is None and place in wallet.coins:
-                spent[place] = wallet.coins[place]
-        reward = int(coinbases and is_coinbase(tx))
+        for point in tx.body.inputs:
+            if created.pop(point, None) is None and point in wallet.coins:
+                spent[point] = wallet.coins[point]
         for index, output in enumerate(tx.body.outputs):
-            if isinstance(output.lock, PolicyLock):
+            if wallet.place(output.lock) is not None:
+                reward = int(tx.id in rewards)
                 coin = Coin(output.asset, output.amount, output.lock, height, reward, 1, b"")
                 created[Outpoint(tx.id, index)] = coin
     return Delta(spent, created)
 
 
 class Purse:
-    """A wallet's part on one chain."""
+    """A wallet's part on one chain. Without `master` it follows with the keys stored before."""
 
-    def __init__(self, chain: Chain, master: ExtendedKey, store: Store) -> None:
+    def __init__(
+        self, chain: Chain, master: ExtendedKey | None, store: Store, gap: int = GAP
+    ) -> None:
         self.chain = chain
         self.caught_up = False
-        self.open: dict[bytes, Transaction] = {}
+        self.fresh = False
+        """Nothing was followed yet, and nothing can have been paid to it before now."""
         self._store = store
-        self._account = chain.account(master)
-        self._recent: deque[Block] = deque(maxlen=KEPT_BLOCKS)
+        self._rows = stored.Rows(store, chain.id)
         self._dirty = False
-        self.wallet = Wallet(self._account)
-        self._load()
+        self._texts: dict[bytes, bytes] = {}  # transactions not saved yet
+        self._load(gap)
+        if master is not None:
+            self.unlock(master)
 
-    def _key(self, prefix: bytes) -> bytes:
-        return prefix + self.chain.id
+    def _load(self, gap: int) -> None:
+        rows, chain = self._rows, self.chain
+        position = rows.one(stored.POSITION, b"", Position) or Position(0, gap)
+        self.empty = rows.one(stored.POSITION, b"", Position) is None
+        book = AddressBook(position.gap, dict(rows.records()), dict(rows.places()))
+        self.wallet = wallet = Wallet(book=book, pegged=chain.genesis is not None)
+        wallet.height, wallet.coins = position.height, Rows(rows.coins())
+        wallet.history, wallet.reserved = Rows(rows.history()), Rows(rows.reservations())
+        self.recent: Rows[int, Block] = Rows(rows.blocks())
+        self.open: Rows[bytes, Transaction] = Rows(rows.open())
+        self.notes: Rows[bytes, PaymentNote] = Rows(rows.notes())
+        self.labels: Rows[bytes, bytes] = Rows(rows.all(stored.LABEL))
+        self.policies: Rows[bytes, PolicyRecord] = Rows(rows.policies())
+        self.scan: ScanRecord | None = rows.one(stored.SCAN, b"", ScanRecord)
+        for account, record in list(book.records.items()):
+            if record.key:
+                book.add(account, Account(parse_key(record.key.decode())))
+        self._free()
+        for tx in self.open.values():
+            wallet.sent(tx)
 
-    def _load(self) -> None:
-        state, recent = self._store.get(self._key(STATE)), self._store.get(self._key(RECENT))
-        if state is None or recent is None:
-            return
-        self.wallet = Wallet(self._account, decode(WalletState, state, MAX_STATE))
-        self._recent.extend(decode(RecentBlocks, recent, MAX_STATE).blocks)
-        for key, data in self._store.iterate(self._key(OPEN)):
-            tx = decode_transaction(data)
-            self.open[key[-32:]] = tx
-            self.wallet.sent(tx)
+    def _free(self) -> None:
+        """Coins set aside for a payment that never became one may be spent again."""
+        for point, why in list(self.wallet.reserved.items()):
+            if not why.kept and why.transaction not in self.open:
+                del self.wallet.reserved[point]
+
+    @property
+    def ready(self) -> bool:
+        """There are keys to follow the chain with; else the wallet must be unlocked once."""
+        return bool(self.wallet.book.accounts) or bool(self.wallet.book.places)
+
+    def unlock(self, master: ExtendedKey) -> None:
+        """The accounts' private keys are there from now on; new accounts ahead are watched."""
+        book = self.wallet.book
+        last = max((one for one in book.records if one < WATCHED and book.used(one)), default=0)
+        wanted = {one for one in book.records if one < WATCHED} | set(range(last + LOOKAHEAD + 1))
+        for account in sorted(wanted):
+            book.add(account, self.chain.account(master, account))
+        self._dirty |= book.records.changed
+
+    def lock(self) -> None:
+        """Forget the private keys."""
+        accounts = self.wallet.book.accounts
+        accounts.update({number: account.watching() for number, account in accounts.items()})
+
+    def watch(self, branches: Sequence[Policy]) -> bytes:
+        """Watch the lock of these branches; its root. Raises `PolicyInvalid`."""
+        root = policy_root(branches)
+        self.wallet.book.add_single(root)
+        self.policies[root] = PolicyRecord(tuple(branches))
+        self._dirty = True
+        return root
 
     def locator(self) -> list[tuple[int, bytes]]:
         """The blocks followed last, newest first."""
-        return [(block.height, block.id) for block in reversed(self._recent)]
+        return [(block.height, block.id) for block in reversed(self.recent.values())]
+
+    def begin_at(self, height: int, id: bytes) -> None:
+        """Follow from behind this block on: nothing before it concerns us."""
+        self.wallet.height = height
+        self.recent[height] = Block(height, id, undo_of(Delta({}, {})))
+        self.fresh, self._dirty = False, True
 
     def connect(
-        self, height: int, id: bytes, transactions: Sequence[Transaction], more: Delta | None = None
+        self,
+        height: int,
+        id: bytes,
+        transactions: Sequence[Transaction],
+        more: Delta | None = None,
+        time: int = 0,
     ) -> None:
         """Follow a block; `more` are coins that no transaction shows."""
-        delta = change_of(self.wallet, height, transactions, self.chain.genesis is None)
+        wallet = self.wallet
+        rewards = self._rewards(transactions)
+        wallet.book.discover(output.lock for tx in transactions for output in tx.body.outputs)
+        delta = change_of(wallet, height, transactions, rewards)
         if more is not None:
             delta = Delta({**delta.spent, **more.spent}, {**delta.created, **more.created})
-        self.wallet.observe(height, delta, transactions)
-        mine = {p: coin for p, coin in delta.created.items() if self.wallet.place(coin.lock)}
-        self._recent.append(Block(height, id, undo_of(Delta(delta.spent, mine))))
+        wallet.observe(height, delta, transactions, time=time, rewards=rewards)
+        self._keep_texts(height, transactions)
+        mine = {p: coin for p, coin in delta.created.items() if wallet.place(coin.lock)}
+        self.recent[height] = Block(height, id, undo_of(Delta(delta.spent, mine)))
+        while len(self.recent) > KEPT_BLOCKS:
+            del self.recent[next(iter(self.recent))]
         self._settle(transactions)
+        self.fresh = False
         self._dirty |= bool(delta.spent or mine) or height % UNSAVED_BLOCKS == 0
+
+    def _rewards(self, transactions: Sequence[Transaction]) -> frozenset[bytes]:
+        if self.chain.genesis is not None:
+            return frozenset()
+        return frozenset(tx.id for tx in transactions if is_coinbase(tx))
+
+    def _keep_texts(self, height: int, transactions: Sequence[Transaction]) -> None:
+        wanted = {entry.transaction for entry in self.wallet.entries_at(height)}
+        self._texts |= {tx.id: encode(tx) for tx in transactions if tx.id in wanted}
 
     def disconnect(self, height: int, id: bytes) -> bool:
         """Follow a block back; False when its change is not kept: read the chain again."""
-        if not self._recent or self._recent[-1].id != id:
+        block = self.recent.get(height)
+        if block is None or block.id != id or height != self.wallet.height:
             return False
-        undone = disconnect(self._recent.pop().change)
+        entries = sorted(self.wallet.entries_at(height), key=lambda entry: entry.position)
+        undone = disconnect(block.change)
         self.wallet.forget(height, undone.inverse())
+        del self.recent[height]
+        for entry in entries:
+            self._reopen(entry)
         self._dirty = True
         return True
 
+    def _reopen(self, entry: HistoryRecord) -> None:
+        """A payment of ours left the chain: it is on its way again."""
+        tx = self.transaction(entry.transaction)
+        if tx is not None and not entry.reward and any(moved.sent for moved in entry.movements):
+            self.wallet.sent(tx)
+            self.open[tx.id] = tx
+
     def restart(self) -> None:
         """Begin again before the first block; addresses handed out are kept."""
-        state = self.wallet.state()
-        fresh = WalletState(0, state.given, state.used, (), ())
-        self.wallet = Wallet(self._account, fresh)
-        self._recent.clear()
+        self.wind_back(0, b"")
+
+    def wind_back(self, height: int, id: bytes) -> None:
+        """Stand after the block `id` at `height` again, with what the wallet knows of until there.
+
+        The caller sees to it that every transaction up to there is known (`transaction`).
+        """
+        wallet, entries = self.wallet, list(self.wallet.history.values())
+        wallet.coins.clear()
+        wallet.history.clear()
+        self.recent.clear()
+        wallet.height = 0
+        self._replay([entry for entry in entries if entry.height <= height])
+        wallet.height = height
+        if height:
+            self.recent[height] = Block(height, id, undo_of(Delta({}, {})))
         self._dirty = True
 
-    def sent(self, tx: Transaction) -> None:
+    def _replay(self, entries: Sequence[HistoryRecord]) -> None:
+        for entry in entries:
+            tx = self.transaction(entry.transaction)
+            assert tx is not None
+            rewards = {tx.id} if entry.reward else frozenset[bytes]()
+            delta = change_of(self.wallet, entry.height, (tx,), rewards)
+            self.wallet.observe(entry.height, delta)
+            self.wallet.history[entry.height, entry.position] = entry
+
+    @property
+    def complete(self) -> bool:
+        """Every transaction of the history is known, so that the wallet can be wound back."""
+        return all(self.transaction(e.transaction) for e in self.wallet.history.values())
+
+    def transaction(self, id: bytes) -> Transaction | None:
+        """A transaction that concerned us, or a payment of ours."""
+        data = self._texts.get(id) or self._store.get(self._rows.key(stored.TRANSACTION, id))
+        return self.open.get(id) if data is None else decode_transaction(data)
+
+    def sent(self, tx: Transaction, note: PaymentNote = NO_NOTE) -> None:
         """Our payment is on its way."""
         self.wallet.sent(tx)
         self.open[tx.id] = tx
+        self.notes[tx.id] = note
+        self._texts[tx.id] = encode(tx)
         self._dirty = True
 
-    def given_up(self, tx: Transaction) -> None:
-        """Our payment was refused: its coins may be spent again."""
+    def given_up(self, tx: Transaction, replaced: bytes = b"") -> None:
+        """Our payment will be in no block: its coins may be spent again, and payments of ours that
+        build on it go with it. `replaced` is what took its place."""
         self.wallet.dropped(tx)
         self.open.pop(tx.id, None)
+        old = self.notes.get(tx.id, NO_NOTE)
+        self.notes[tx.id] = PaymentNote(old.time, old.comment, old.to, 1, replaced)
         self._dirty = True
+        for other in list(self.open.values()):
+            if any(point.transaction == tx.id for point in other.body.inputs):
+                self.given_up(other)
 
     async def save(self) -> None:
         """Make durable what changed, in one batch."""
         if not self._dirty:
             return
         self._dirty = False
-        stored = dict.fromkeys(key for key, _ in self._store.iterate(self._key(OPEN)))
-        waiting = {self._key(OPEN) + id: encode(tx) for id, tx in self.open.items()}
-        state = {
-            self._key(STATE): encode(self.wallet.state()),
-            self._key(RECENT): encode(RecentBlocks(tuple(self._recent))),
+        await self._store.commit(self._changes())
+
+    def _changes(self) -> Changes:
+        wallet, batch = self.wallet, self._rows.batch
+        scan = None if self.scan is None else encode(self.scan)
+        texts, self._texts = self._texts, {}
+        return {
+            **batch(stored.COIN, wallet.coins.taken(), encode),
+            **batch(stored.HISTORY, wallet.history.taken(), place_of),
+            **batch(stored.RESERVATION, wallet.reserved.taken(), encode),
+            **batch(stored.ACCOUNT, wallet.book.records.taken(), number),
+            **batch(stored.ADDRESS, wallet.book.places.taken(), bytes),
+            **batch(stored.BLOCK, self.recent.taken(), lambda height: number(height, 8)),
+            **batch(stored.OPEN, self.open.taken(), bytes),
+            **batch(stored.NOTE, self.notes.taken(), bytes),
+            **batch(stored.POLICY, self.policies.taken(), bytes),
+            **{self._rows.key(stored.LABEL, k): v for k, v in self.labels.taken().items()},
+            **{self._rows.key(stored.TRANSACTION, id): text for id, text in texts.items()},
+            self._rows.key(stored.POSITION): encode(Position(wallet.height, wallet.book.gap)),
+            self._rows.key(stored.SCAN): scan,
         }
-        await self._store.commit({**stored, **waiting, **state})
 
     def touch(self) -> None:
         """Something was handed out: save it."""
@@ -164,12 +296,14 @@ class Purse:
 
     def _settle(self, transactions: Sequence[Transaction]) -> None:
         """Payments that the block holds, or makes impossible, are no longer open."""
-        spent = {place for tx in transactions for place in tx.body.inputs}
-        for place in spent:  # change made and spent within the block is in no delta
-            self.wallet.pending.pop(place, None)
-            self.wallet.reserved.discard(place)
+        spent = {point for tx in transactions for point in tx.body.inputs}
+        for point in spent & self.wallet.pending.keys():
+            self.wallet.pending.pop(point)  # change made and spent within the block is in no delta
+        for point in spent & self.wallet.reserved.keys():
+            self.wallet.reserved.pop(point)
+        here = {tx.id for tx in transactions}
         for tx in list(self.open.values()):
-            if not spent.isdisjoint(tx.body.inputs):
-                del self.open[tx.id]
-                if all(tx.id != other.id for other in transactions):
-                    self.wallet.dropped(tx)
+            if tx.id in here:
+                self.open.pop(tx.id, None)
+            elif not spent.isdisjoint(tx.body.inputs) and tx.id in self.open:
+                self.given_up(tx)

@@ -170,7 +170,7 @@ class MoneyMethods:
         """The last transactions that concern us, oldest first; amounts are what we gained."""
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
-        entries = purse.wallet.history
+        entries = list(purse.wallet.history.values())
         part = entries[max(0, len(entries) - skip - count) : max(0, len(entries) - skip)]
         listed = []
         for entry in part:

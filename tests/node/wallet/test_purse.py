@@ -55,7 +55,7 @@ def check(purse: Purse, goal: bytes) -> None:
         for tx in block.transactions
         if {ME.lock, MINE.lock} & {o.lock for o in tx.body.outputs}
     ]
-    assert [(e.transaction, e.height) for e in purse.wallet.history] == concerned
+    assert [(e.transaction, e.height) for e in purse.wallet.history.values()] == concerned
 
 
 @given(walk=st.lists(st.tuples(st.sampled_from(GOALS), st.booleans()), min_size=1, max_size=6))
