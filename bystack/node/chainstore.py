@@ -42,7 +42,7 @@ from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, Engine
 from bystack.node.coinstore import CoinStore, outpoint_of
 from bystack.node.failpoints import failpoint
-from bystack.node.storage import Changes, Store, StoreCorrupt
+from bystack.node.storage import Changes, Store, StoreCorrupt, View
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Misuse
 from bystack.primitives.hashes import fixed
@@ -101,7 +101,7 @@ class ChainStore:
         engines: Mapping[str, Engine] = ENGINES,
     ) -> ChainStore:
         """Open or make the store; raises a `StoreError` that names what is wrong."""
-        raw = Store.open(path, kind=KIND, magic=params.magic, version=FORMAT)
+        raw = open_raw(path, params)
         made = cls(raw, str(path), params, cache_mb, engines)
         try:
             made._begin()
@@ -113,6 +113,11 @@ class ChainStore:
     def close(self) -> None:
         """Release the directory."""
         self._store.close()
+
+    @property
+    def view(self) -> View:
+        """The keys themselves: for checks."""
+        return self._store
 
     @property
     def size(self) -> int:
@@ -255,6 +260,11 @@ class ChainStore:
         await self._store.commit({**changes, **indexes})
         failpoint("chain.after_commit")
         self.coins.apply(delta)
+
+
+def open_raw(path: str | os.PathLike[str], params: Params) -> Store:
+    """The keys and values of a chain's store, in this format; raises a `StoreError`."""
+    return Store.open(path, kind=KIND, magic=params.magic, version=FORMAT)
 
 
 def connect_changes(entry: Entry, block: Block, delta: Delta) -> dict[bytes, bytes | None]:

@@ -29,6 +29,7 @@ Changes = Mapping[bytes, bytes | None]
 Migration = Callable[["View"], Changes]
 
 HEADER = b"\x00header"
+UNFINISHED = b"\x00unfinished"
 FIRST_KEY = b"\x01"
 FREE_BYTES_NEEDED = 64 * 1024 * 1024
 
@@ -47,6 +48,10 @@ class StoreLocked(StoreError):
 
 class StoreCorrupt(StoreError):
     """Bytes on the disk are not what was written."""
+
+
+class StoreUnfinished(StoreError):
+    """A repair was cut short; the store is not to be used before it is done again."""
 
 
 class StoreFull(StoreError):
@@ -174,6 +179,25 @@ class Store(_Reading):
         store = cls(_open_handle(str(path)), str(path))
         try:
             store._check_header(Header(version, magic, kind), migrations or {})
+            store._check_finished()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def open_unfinished(
+        cls, path: str | os.PathLike[str], *, kind: str, magic: bytes, version: int
+    ) -> Store:
+        """As `open`, for a repair: also one that was cut short, and one that lost its header.
+
+        What lies in it is not to be trusted.
+        """
+        store = cls(_open_handle(str(path)), str(path))
+        try:
+            if store.get(HEADER) is None:
+                store._write({HEADER: msgspec.msgpack.encode(Header(version, magic, kind))})
+            store._check_header(Header(version, magic, kind), {})
         except BaseException:
             store.close()
             raise
@@ -193,6 +217,10 @@ class Store(_Reading):
             if step not in migrations:
                 raise StoreVersion(self._path, f"format {found.version} has no migration", _RESYNC)
             self._write({**migrations[step](self), HEADER: _packed(wanted, step + 1)})
+
+    def _check_finished(self) -> None:
+        if self.get(UNFINISHED) is not None:
+            raise StoreUnfinished(self._path, "a repair of it was cut short", _REPAIR)
 
     def _begin(self, wanted: Header) -> None:
         if next(self._handle.iterator(include_value=False), None) is not None:
@@ -235,6 +263,15 @@ class Store(_Reading):
         except plyvel.IOError as error:
             raise _unwritable(self._path, error) from None
 
+    def change_unfinished(self, changes: Changes) -> None:
+        """One step of several that only together leave a whole store: until `finish`, nobody opens
+        it but `open_unfinished`."""
+        self._write({**changes, UNFINISHED: b""})
+
+    def finish(self) -> None:
+        """The last step is done."""
+        self._write({UNFINISHED: None})
+
     @property
     def size(self) -> int:
         """Bytes of disk the store takes, about."""
@@ -257,6 +294,7 @@ class Store(_Reading):
 
 
 _RESYNC = "move the directory away and let the process fetch its chain again"
+_REPAIR = "stop the node and run: bystackd check --repair"
 
 
 def _packed(header: Header, version: int) -> bytes:
@@ -276,7 +314,7 @@ def _check_same(path: str, found: Header, wanted: Header) -> None:
 
 
 def _corrupt(path: str, error: object) -> StoreCorrupt:
-    return StoreCorrupt(path, f"damaged data ({error})", _RESYNC)
+    return StoreCorrupt(path, f"damaged data ({error})", _REPAIR)
 
 
 def _unwritable(path: str, error: object) -> StoreError:
@@ -285,8 +323,16 @@ def _unwritable(path: str, error: object) -> StoreError:
     return StoreError(path, f"cannot write ({error})", "check the disk and its permissions")
 
 
+def _check_whole(path: str) -> None:
+    """LevelDB would begin anew, and delete what is there, where only its first file is lost."""
+    names = os.listdir(path)
+    if "CURRENT" not in names and any(name.endswith((".ldb", ".sst", ".log")) for name in names):
+        raise _corrupt(path, "the file CURRENT is missing")
+
+
 def _open_handle(path: str) -> Any:
     os.makedirs(path, mode=0o700, exist_ok=True)
+    _check_whole(path)
     try:
         return plyvel.DB(
             path,
@@ -304,3 +350,14 @@ def _open_handle(path: str) -> Any:
         raise StoreError(
             path, f"cannot open ({error})", "check the disk and its permissions"
         ) from None
+
+
+def salvage(path: str | os.PathLike[str]) -> None:
+    """Have LevelDB make a damaged directory readable again, without what cannot be read.
+
+    Keys may be lost and older values come back: everything in it must be judged anew.
+    """
+    try:
+        plyvel.repair_db(str(path), paranoid_checks=True, bloom_filter_bits=10)
+    except (plyvel.CorruptionError, plyvel.IOError) as error:
+        raise StoreCorrupt(str(path), f"cannot be made readable ({error})", _RESYNC) from None

@@ -1,0 +1,68 @@
+"""Connecting blocks to a store outside the running node: by the node's own code, in whole batches.
+
+Every rule is applied as to a block from a peer. A batch is committed whole or not at all, so a
+process that is killed leaves a store that opens at the last complete batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bystack.ledger.effects import Check
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.events import Refused, Switch
+from bystack.mainchain.tree import HeaderTree
+from bystack.node.chainstore import ChainStore
+from bystack.node.mainchain.switching import Switcher
+from bystack.node.verifier import Verifier
+
+BATCH_BLOCKS: Final = 64
+BATCH_BYTES: Final = 8_000_000
+
+
+class Unverified(Verifier):
+    """Takes every signature for true: for a check that need not make them again."""
+
+    async def require(self, checks: Sequence[Check]) -> None:
+        """Return at once."""
+
+    def holds(self, checks: Sequence[Check]) -> bool:
+        """True."""
+        return True
+
+
+class Growth:
+    """Moves the connected chain of a store; `tree` knows every header on the way."""
+
+    def __init__(self, store: ChainStore, tree: HeaderTree, verifier: Verifier) -> None:
+        self._store = store
+        self._switcher = Switcher(store, tree, verifier)
+
+    async def move(
+        self,
+        switch: Switch,
+        fresh: Mapping[bytes, Block],
+        beside: Mapping[bytes, bytes | None] | None = None,
+    ) -> Refused | None:
+        """Make the switch, and the changes `beside` in the same batch; None, or why not.
+
+        `fresh` are blocks that are not in the store. When refused, nothing is changed.
+        """
+        decision = await self._switcher.judge(switch, fresh)
+        if isinstance(decision, Refused):
+            return decision
+        await self._store.commit_switch({**(beside or {}), **decision.changes}, decision.delta)
+        return None
+
+    async def connect(
+        self, blocks: Sequence[Block], beside: Mapping[bytes, bytes | None] | None = None
+    ) -> Refused | None:
+        """Connect blocks that follow the tip; of a batch with a bad one, those before it."""
+        known = {block.id: block for block in blocks}
+        refused = await self.move(Switch((), tuple(known)), known, beside)
+        if refused is not None:
+            sound = list(known)[: list(known).index(refused.block)]
+            if sound:
+                await self.move(Switch((), tuple(sound)), known)
+        return refused
