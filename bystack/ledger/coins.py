@@ -21,7 +21,7 @@ class CoinExists(Invalid):
     """A transaction would create a coin that already exists."""
 
 
-class Coin(Wire):
+class Coin(Wire, gc=False):
     """An unspent output and its context.
 
     `height` is that of the block that created it, `unit` what its amount is a multiple of,

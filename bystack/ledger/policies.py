@@ -19,7 +19,7 @@ MAX_KEYS = 32
 MAX_BRANCHES = 1024
 
 
-class Key(Wire, tag=0):
+class Key(Wire, tag=0, gc=False):
     """A BIP 340 Schnorr signature by `key` (x-only)."""
 
     key: Bytes32

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bystack.ledger.policies import Policy
-from bystack.primitives.codec import U8, U16, U32, U63, Bytes32, Wire, decode, encode
+from bystack.primitives.codec import U8, U16, U32, U63, Bytes32, Wire, array_header, decode, encode
 from bystack.primitives.hashes import tagged
 from bystack.primitives.merkle import MerkleProof
 
@@ -25,18 +25,19 @@ MAX_ACTION_BODY = 1_000_000
 
 _transaction_id = tagged("transaction")
 _witness_id = tagged("witness")
+_TWO = array_header(2)
 
 Amount = U63
 
 
-class Outpoint(Wire, frozen=True):
+class Outpoint(Wire, gc=False):
     """The `index`-th output of the transaction with id `transaction`."""
 
     transaction: Bytes32
     index: U32
 
 
-class PolicyLock(Wire, tag=0):
+class PolicyLock(Wire, tag=0, gc=False):
     """Spendable by revealing one branch of the policies under `root` and satisfying it."""
 
     root: Bytes32
@@ -54,7 +55,7 @@ class VaultLock(Wire, tag=2):
     vault: Bytes32
 
 
-class DepositLock(Wire, tag=3):
+class DepositLock(Wire, tag=3, gc=False):
     """Paid into a vault by anybody; the chain does not interpret `note`."""
 
     vault: Bytes32
@@ -85,7 +86,7 @@ class RecordLock(Wire, tag=6):
 Lock = PolicyLock | RetireLock | VaultLock | DepositLock | TreasuryLock | PendingLock | RecordLock
 
 
-class Output(Wire):
+class Output(Wire, gc=False):
     """`amount` of `asset` under `lock`."""
 
     asset: Bytes32
@@ -100,7 +101,7 @@ class Action(Wire):
     body: Annotated[bytes, Meta(max_length=MAX_ACTION_BODY)]
 
 
-class TransactionBody(Wire):
+class TransactionBody(Wire, gc=False):
     """What the id commits to. `valid_from` and `valid_until` are heights; 0 means unbounded."""
 
     version: U16
@@ -115,11 +116,11 @@ class TransactionBody(Wire):
 Items = Annotated[tuple[Annotated[bytes, Meta(max_length=96)], ...], Meta(max_length=64)]
 
 
-class NoWitness(Wire, tag=0):
+class NoWitness(Wire, tag=0, gc=False):
     """For an input that an operation authorises, or an action that needs no signature."""
 
 
-class Spend(Wire, tag=1):
+class Spend(Wire, tag=1, gc=False):
     """Reveals one branch of a policy lock and satisfies it.
 
     `items` holds one entry per leaf of the policy, depth first; empty where not provided.
@@ -146,6 +147,15 @@ class Transaction(Wire, dict=True):
 
     body: TransactionBody
     witnesses: Annotated[tuple[Witness, ...], Meta(max_length=MAX_INPUTS + MAX_ACTIONS)]
+
+    def encoded(self) -> bytes:
+        """The encoding, body and witnesses apart: id, witness id and size come with it."""
+        body, witnesses, known = encode(self.body), encode(self.witnesses), self.__dict__
+        known["id"] = id = _transaction_id(body)
+        known["witness_id"] = _witness_id(id, witnesses)
+        data = b"".join((_TWO, body, witnesses))
+        known["size"] = len(data)
+        return data
 
     @cached_property
     def id(self) -> bytes:

@@ -14,7 +14,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bystack.ledger.transactions import Transaction
-from bystack.primitives.codec import U32, U63, Bytes8, Bytes32, Wire, decode, encode
+from bystack.primitives.codec import U32, U63, Bytes8, Bytes32, Wire, decode, encode, encode_array
 from bystack.primitives.hashes import tagged
 from bystack.primitives.merkle import merkle_root
 
@@ -42,6 +42,12 @@ class Header(Wire, dict=True):
     target: U32
     nonce: Bytes8
 
+    def encoded(self) -> bytes:
+        """The encoding; the id comes with it."""
+        data = encode(self)
+        self.__dict__["id"] = _header_id(data)
+        return data
+
     @cached_property
     def id(self) -> bytes:
         """The block id: tagged hash of the header's encoding."""
@@ -53,6 +59,11 @@ class Block(Wire, dict=True):
 
     header: Header
     transactions: Annotated[tuple[Transaction, ...], Meta(max_length=MAX_TRANSACTIONS)]
+
+    def encoded(self) -> bytes:
+        """The encoding, header and transactions apart: all ids come with it."""
+        transactions = encode_array([tx.encoded() for tx in self.transactions])
+        return encode_array((self.header.encoded(), transactions))
 
     @property
     def id(self) -> bytes:

@@ -8,6 +8,7 @@ the object must encode to the very bytes received, since msgspec accepts non-min
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
@@ -34,7 +35,17 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Base of every wire type: an immutable array of its fields in declared order."""
+    """Base of every wire type: an immutable array of its fields in declared order.
+
+    A type of which blocks hold thousands may say `gc=False`: a value made only of values that were
+    there before is in no cycle, and the collector need not look at it.
+    """
+
+    def encoded(self) -> bytes:
+        """What `encode` gives. A type that is hashed in parts encodes them apart and keeps hashes:
+        decoding, which compares this with what it was given, then hashes as it goes.
+        """
+        return _encoder.encode(self)
 
 
 class TooLong(Invalid):
@@ -62,6 +73,20 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
+def encode_array(elements: Collection[bytes]) -> bytes:
+    """The encoding of the array whose elements have these encodings."""
+    return b"".join((array_header(len(elements)), *elements))
+
+
+def array_header(count: int) -> bytes:
+    """How an array of so many elements begins: the shortest of MessagePack's three forms."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    return (
+        b"\xdc" + count.to_bytes(2, "big") if count < 2**16 else b"\xdd" + count.to_bytes(4, "big")
+    )
+
+
 def decode(kind: type[T], data: bytes, limit: int) -> T:
     """The value of type `kind` that `data` encodes.
 
@@ -75,7 +100,7 @@ def decode(kind: type[T], data: bytes, limit: int) -> T:
         value = _decoder(key).decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise Malformed(type=getattr(kind, "__name__", str(kind)), reason=str(error)) from None
-    if _encoder.encode(value) != data:
+    if (value.encoded() if isinstance(value, Wire) else _encoder.encode(value)) != data:
         raise NotCanonical(type=getattr(kind, "__name__", str(kind)))
     return value  # type: ignore[no-any-return]
 

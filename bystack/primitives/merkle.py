@@ -15,10 +15,12 @@ from msgspec import Meta
 
 from bystack.primitives.codec import U32, Bytes32, Wire
 from bystack.primitives.errors import Invalid
-from bystack.primitives.hashes import tagged
+from bystack.primitives.hashes import absorbed, tagged
 
 _leaf = tagged("merkle/leaf")
 _node = tagged("merkle/node")
+_begin_leaf = absorbed("merkle/leaf")
+_begin_node = absorbed("merkle/node")
 EMPTY_ROOT = tagged("merkle/empty")()
 
 
@@ -38,7 +40,7 @@ class ProofMismatch(Invalid):
     """The proof does not lead to the committed root."""
 
 
-class MerkleProof(Wire):
+class MerkleProof(Wire, gc=False):
     """Element `index` of a list of `count`: its siblings from the leaf upwards."""
 
     index: U32
@@ -50,14 +52,30 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """The 32-byte root of a list of byte strings; a constant of its own for the empty list."""
     if not leaves:
         return EMPTY_ROOT
-    level = [_leaf(leaf) for leaf in leaves]
+    level = _leaves(leaves)
     while len(level) > 1:
         level = _parents(level)
     return level[0]
 
 
+# A block has thousands of leaves, so these two loops hash without a call between.
+
+
+def _leaves(elements: Sequence[bytes]) -> list[bytes]:
+    hashes = []
+    for element in elements:
+        state = _begin_leaf()
+        state.update(element)
+        hashes.append(state.digest())
+    return hashes
+
+
 def _parents(level: list[bytes]) -> list[bytes]:
-    parents = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+    parents = []
+    for left, right in zip(level[::2], level[1::2], strict=False):
+        state = _begin_node()
+        state.update(left + right)
+        parents.append(state.digest())
     return parents + level[-1:] if len(level) % 2 else parents
 
 
@@ -66,11 +84,16 @@ def merkle_prove(leaves: Sequence[bytes], index: int) -> MerkleProof:
     count = len(leaves)
     if not 0 <= index < count:
         raise ProofIndex(index=index, count=count)
-    level, at, path = [_leaf(leaf) for leaf in leaves], index, []
+    level, at, path = _leaves(leaves), index, []
     while len(level) > 1:
         path += level[at ^ 1 : (at ^ 1) + 1]  # nothing where the node is carried up
         level, at = _parents(level), at // 2
     return MerkleProof(index, count, tuple(path))
+
+
+def merkle_leaf(element: bytes) -> bytes:
+    """The hash of a leaf, which is the root of the list of that one element."""
+    return _leaf(element)
 
 
 def _sides(index: int, count: int) -> Iterator[int]:
