@@ -223,7 +223,7 @@ def test_the_target_follows_the_schedule_and_only_where_it_may_move() -> None:
     root = genesis_entry(TEST)
     assert next_target(root, TEST) == TEST.genesis_target
     late = msgspec.structs.replace(
-        root, header=msgspec.structs.replace(root.header, time=TEST.genesis_time + 86_400)
+        root, header=msgspec.structs.replace(root.header, time=TEST.genesis_time + TEST.half_life)
     )
     assert target_of(next_target(late, TEST)) == 2 * target_of(TEST.genesis_target)
     assert next_target(late, EASY) == EASY.genesis_target
