@@ -11,6 +11,7 @@
     m level index         node of the mountain range over the connected headers (1 and 8 bytes)
     v vault transaction index   an unspent coin of that vault
     a vault               outpoint of the vault's anchor
+    f block               the block's filter, made when a light node first asked for it
     T                     id of the last connected block
     P                     height of the first block whose body is kept (none: 1, nothing pruned)
 
@@ -54,6 +55,7 @@ MAX_ENTRY = 8_192
 ENTRY, BAD, BLOCK, LOOSE, LINE, UNDO = b"e", b"i", b"b", b"o", b"h", b"u"
 TRANSACTION, NODE, VAULT, ANCHOR, TIP = b"t", b"m", b"v", b"a", b"T"
 PRUNED = b"P"
+FILTER = b"f"
 
 _REBUILD = "move the directory away and let the process fetch its chain again"
 
@@ -165,6 +167,10 @@ class ChainStore:
         """A stored block's bytes."""
         return self._store.get(BLOCK + id)
 
+    def filter_bytes(self, id: bytes) -> bytes | None:
+        """A block's filter, if it was ever made."""
+        return self._store.get(FILTER + id)
+
     def block(self, id: bytes) -> Block:
         """A block that must be stored."""
         return decode_block(self._needed(BLOCK + id, f"block {id.hex()}"))
@@ -248,6 +254,10 @@ class ChainStore:
         await self._store.commit({**changes, PRUNED: fixed(first_kept)})
         failpoint("prune.after_commit")
         self.first_kept = first_kept
+
+    async def keep_filters(self, filters: Mapping[bytes, bytes]) -> None:
+        """Keep filters by block; they follow from the blocks, so nothing depends on them."""
+        await self._store.commit({FILTER + id: data for id, data in filters.items()})
 
     async def commit(self, changes: Changes) -> None:
         """Make changes beside the chain durable: headers, blocks at hand."""
