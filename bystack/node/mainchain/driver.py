@@ -19,6 +19,7 @@ from bystack.ledger.mempool import Mempool
 from bystack.ledger.transactions import Transaction
 from bystack.mainchain import events as sync
 from bystack.mainchain.blocks import Block
+from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
 from bystack.mainchain.messages import MainMessage, decode_message, encode_message
 from bystack.mainchain.sync import Sync
 from bystack.node.chainstore import ChainStore
@@ -26,6 +27,7 @@ from bystack.node.mainchain.admission import MainRules
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
 from bystack.node.mainchain.serving import Serving
+from bystack.node.mainchain.serving_light import LightServing
 from bystack.node.mainchain.shelf import Shelf
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.switching import Decision, Switcher
@@ -82,6 +84,7 @@ class Driver:
         self._pruner = Pruner(store, stored.tree, prune)
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._serving: Serving | None = None
+        self._light: LightServing | None = None
         self._refused: sync.Refused | None = None
 
     # For others
@@ -112,6 +115,7 @@ class Driver:
         """Handle events until cancelled."""
         async with trio.open_nursery() as nursery:
             self._serving = Serving(self.host, self.store, nursery)
+            self._light = LightServing(self.host, self.store, self.machine, nursery)
             nursery.start_soon(self._hear)
             nursery.start_soon(self._tick)
             task_status.started()
@@ -136,6 +140,8 @@ class Driver:
                 await self._leave(peer)
             case Message(peer, kind, payload) if kind == GOSSIP:
                 await self.relay.hear(peer, payload, trio.current_time())
+            case Message(peer, kind, payload) if kind in LIGHT_CAPS and self._light:
+                self._light.hear(peer, kind, payload)
             case Message(peer, kind, payload):
                 await self._receive(peer, kind, payload)
             case Request():
@@ -156,6 +162,8 @@ class Driver:
     async def _leave(self, peer: bytes) -> None:
         if self._serving:
             self._serving.leave(peer)
+        if self._light:
+            self._light.leave(peer)
         await self._sync(sync.Left(peer))
         await self.relay.leave(peer, trio.current_time())
 

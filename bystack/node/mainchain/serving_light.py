@@ -34,15 +34,16 @@ from bystack.mainchain.light_messages import (
     Record,
     Request,
     Unserved,
+    decode_light,
     encode_light,
     subject_of,
 )
 from bystack.mainchain.line import Line
 from bystack.mainchain.proofs import prove_transaction
 from bystack.node.chainstore import ChainStore
-from bystack.node.mainchain.serving import Sender
 from bystack.p2p.queues import Class
 from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
 
 WAITING: Final = 16
 MOST_MATCHES: Final = 64
@@ -53,6 +54,17 @@ LEAST_COST: Final = 20_000
 PROOF_COST: Final = 50_000
 PAUSE: Final = 0.05
 PATIENCE: Final = 400
+MALFORMED_POINTS: Final = 50
+
+
+class Peers(Protocol):
+    """What is needed of the peer host."""
+
+    def send(self, peer: bytes, kind: int, payload: bytes, cls: Class) -> bool:
+        """Queue a payload; False when the peer's queue is full or it is gone."""
+
+    def penalise(self, peer: bytes, points: int, reason: str) -> None:
+        """Add to a peer's score."""
 
 
 class Machine(Protocol):
@@ -75,7 +87,7 @@ class LightServing:
     """Serves light nodes from the store of a full one."""
 
     def __init__(
-        self, host: Sender, store: ChainStore, machine: Machine, nursery: trio.Nursery
+        self, host: Peers, store: ChainStore, machine: Machine, nursery: trio.Nursery
     ) -> None:
         self._host, self._store, self._machine, self._nursery = host, store, machine, nursery
         self._peers: dict[bytes, trio.MemorySendChannel[Request]] = {}
@@ -86,10 +98,16 @@ class LightServing:
         if (channel := self._peers.pop(peer, None)) is not None:
             channel.close()
 
-    def ask(self, peer: bytes, message: LightMessage) -> None:
+    def hear(self, peer: bytes, kind: int, payload: bytes) -> None:
         """A peer asks; what exceeds its due is dropped, and answers we never asked for too."""
-        if not isinstance(message, Request):
-            return
+        try:
+            message = decode_light(kind, payload)
+        except Invalid as error:
+            return self._host.penalise(peer, MALFORMED_POINTS, error.rule)
+        if isinstance(message, Request):
+            self._queue(peer, message)
+
+    def _queue(self, peer: bytes, message: Request) -> None:
         if peer not in self._peers:
             self._peers[peer], receive = trio.open_memory_channel[Request](WAITING)
             self._nursery.start_soon(self._serve, peer, receive)

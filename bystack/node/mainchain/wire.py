@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from bystack.ledger.transactions import MAX_TRANSACTION
+from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
 from bystack.mainchain.messages import (
     CAPS,
     Announce,
@@ -53,7 +54,7 @@ URGENCY: Mapping[type[MainMessage], Class] = {
 
 def host_config(params: Params, listen: str, peers: tuple[str, ...]) -> HostConfig:
     """The peer network of this chain."""
-    caps = {**CAPS, GOSSIP: payload_cap([TOPIC])}
+    caps = {**CAPS, **LIGHT_CAPS, GOSSIP: payload_cap([TOPIC])}
     return HostConfig(chain_id(params), params.magic, listen, peers, caps=caps)
 
 
