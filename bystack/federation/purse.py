@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
-from bystack.ledger.payments import PartiallySigned, sign_transaction, single_key_root
+from bystack.ledger.payments import sign_transaction, single_key_root
+from bystack.ledger.pst import unsigned
 from bystack.ledger.transactions import (
-    NoWitness,
     Outpoint,
     Output,
     PolicyLock,
@@ -113,9 +113,7 @@ class Purse:
         self, chain: bytes, body: TransactionBody, coins: tuple[Coin, ...], aux: bytes
     ) -> tuple[Witness, ...]:
         """The witnesses of this purse's inputs, which stand last; `coins` are all spent coins."""
-        empty: tuple[Witness, ...] = (NoWitness(),) * (len(body.inputs) + len(body.actions))
-        draft = PartiallySigned(chain, body, coins, empty)
-        signed = sign_transaction(draft, {self.root: self._secret}, aux)
+        signed = sign_transaction(unsigned(chain, body, coins), {self.root: self._secret}, aux)
         inputs = signed.witnesses[: len(body.inputs)]
         return tuple(
             witness for witness, coin in zip(inputs, coins, strict=True) if coin.lock == self._lock

@@ -1,28 +1,26 @@
 """Payments in the making: which coins they take, what comes back, and who has signed already.
 
 Largest coins first keeps transactions small; while fees are low a few of the smallest go along, so
-that coins do not grow too many to spend. A `PartiallySigned` carries the coins with the body: it
-can go to file and to others, and whoever signs sees, and signs, what is spent.
+that coins do not grow too many to spend. What comes out is a draft (`ledger.pst`); here it is
+signed by one wallet's keys, `ledger.pst_signing` is for several people and other policies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from bystack.ledger.amounts import add
 from bystack.ledger.coins import Coin
 from bystack.ledger.effects import NO_EFFECTS, Effects
 from bystack.ledger.policies import Key
+from bystack.ledger.pst import PartiallySigned as PartiallySigned
+from bystack.ledger.pst import unsigned
 from bystack.ledger.satisfaction import policy_root, prove_branch
 from bystack.ledger.signing import ALL, Signing
 from bystack.ledger.transactions import (
-    MAX_ACTIONS,
-    MAX_INPUTS,
-    MAX_TRANSACTION,
     VERSION,
     Action,
     NoWitness,
@@ -32,10 +30,8 @@ from bystack.ledger.transactions import (
     Spend,
     Transaction,
     TransactionBody,
-    Witness,
 )
 from bystack.ledger.validation import SCHNORR_WEIGHT
-from bystack.primitives.codec import Bytes32, Wire, decode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.keys import public_key, sign
@@ -65,43 +61,12 @@ class SignatureMissing(Invalid):
     """An input of the transaction is not signed yet."""
 
 
-class DraftsDiffer(Invalid):
-    """The two partially signed transactions are not of the same transaction."""
-
-
 class FeeTerms(NamedTuple):
     """What fees are paid in, how much per million of weight, and the least of a transaction."""
 
     asset: bytes
     rate: int
     least: int = 0
-
-
-class PartiallySigned(Wire):
-    """A transaction on its way from signer to signer, with the coins it spends, in order.
-
-    A `NoWitness` stands where an input is not signed, or needs no signature.
-    """
-
-    chain_id: Bytes32
-    body: TransactionBody
-    coins: Annotated[tuple[Coin, ...], Meta(max_length=MAX_INPUTS)]
-    witnesses: Annotated[tuple[Witness, ...], Meta(max_length=MAX_INPUTS + MAX_ACTIONS)]
-
-    @property
-    def fee(self) -> Mapping[bytes, int]:
-        """What comes in and does not go out, per asset; actions are not counted."""
-        sums: dict[bytes, int] = {}
-        for coin in self.coins:
-            sums[coin.asset] = sums.get(coin.asset, 0) + coin.amount
-        for output in self.body.outputs:
-            sums[output.asset] = sums.get(output.asset, 0) - output.amount
-        return {asset: amount for asset, amount in sums.items() if amount}
-
-
-def decode_partially_signed(data: bytes) -> PartiallySigned:
-    """A partially signed transaction from its bytes. Raises as `decode`."""
-    return decode(PartiallySigned, data, 2 * MAX_TRANSACTION)
 
 
 def build_payment(
@@ -136,13 +101,8 @@ def build_payment(
             raise PaymentTooHeavy(weight=weight, limit=MAX_WEIGHT, inputs=len(chosen))
         enough = max(fees.least, -(-weight * fees.rate // RATE))
         if fee >= enough:
-            return _unsigned(chain_id, body, tuple(chosen.values()))
+            return unsigned(chain_id, body, tuple(chosen.values()))
         fee = enough
-
-
-def _unsigned(chain_id: bytes, body: TransactionBody, coins: tuple[Coin, ...]) -> PartiallySigned:
-    empty = (NoWitness(),) * (len(body.inputs) + len(body.actions))
-    return PartiallySigned(chain_id, body, coins, empty)
 
 
 def signed_weight(body: TransactionBody) -> int:
@@ -229,15 +189,6 @@ def _spend(secret: bytes, digest: bytes, mode: int, aux: bytes) -> Spend:
 def single_key_root(secret: bytes) -> bytes:
     """The policy root that one secret opens."""
     return policy_root([Key(public_key(secret))])
-
-
-def merge(one: PartiallySigned, other: PartiallySigned) -> PartiallySigned:
-    """The signatures of both. Raises `DraftsDiffer`."""
-    if (one.chain_id, one.body, one.coins) != (other.chain_id, other.body, other.coins):
-        raise DraftsDiffer()
-    pairs = zip(one.witnesses, other.witnesses, strict=True)
-    witnesses = tuple(theirs if isinstance(ours, NoWitness) else ours for ours, theirs in pairs)
-    return msgspec.structs.replace(one, witnesses=witnesses)
 
 
 def completed(draft: PartiallySigned) -> Transaction:

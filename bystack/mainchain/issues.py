@@ -21,10 +21,12 @@ from bystack.ledger.amounts import (
 from bystack.ledger.coins import Coin, CoinView, Delta, Overlay
 from bystack.ledger.effects import Check, Effects
 from bystack.ledger.policies import Policy
+from bystack.ledger.pst import Branch
 from bystack.ledger.satisfaction import Context, check_branch, satisfies
 from bystack.ledger.transactions import (
     Action,
     Approval,
+    Items,
     NoWitness,
     Outpoint,
     RecordLock,
@@ -166,13 +168,11 @@ def _check_issue(issue: Issue) -> bytes:
 
 
 def _approve(issue: Issue, witness: Witness, height: int, digest: bytes) -> tuple[Check, ...]:
-    if not isinstance(witness, Approval) or len(witness.signatures) != 1:
-        raise IssueUnapproved(given=type(witness).__name__)
-    revealed = decode(Revealed, witness.revealed, MAX_REVEALED)
-    check_branch(issue.issuance, revealed.policy, revealed.branch)
+    branch, items = ISSUE_APPROVALS.opened(witness)
+    check_branch(issue.issuance, branch.policy, branch.proof)
     # There is no coin whose age `older` could mean: it counts from this block and never passes.
     context = Context(height, height, digest)
-    return satisfies(revealed.policy, witness.signatures[0], context)
+    return satisfies(branch.policy, items, context)
 
 
 def _register(coins: CoinView, issue: Issue, asset: bytes, height: int) -> Delta:
@@ -190,3 +190,29 @@ def _register(coins: CoinView, issue: Issue, asset: bytes, height: int) -> Delta
     record = Coin(asset, 0, RecordLock(encode(body)), height, 0, unit_of(issue.definition), b"")
     spent: Mapping[Outpoint, Coin] = {} if before is None else {place: before}
     return Delta(spent, {place: record})
+
+
+class IssueApprovals:
+    """What issues ask to be signed, for drafts (`ledger.pst_auditing.Approvals`)."""
+
+    def root(self, action: Action, /) -> bytes | None:
+        """The issuance policy's root."""
+        return decode_issue(action).issuance if action.kind == ISSUE else None
+
+    def digest(self, chain: bytes, transaction: bytes, position: int, /) -> bytes:
+        """As `issue_digest`."""
+        return issue_digest(chain, transaction, position)
+
+    def witness(self, branch: Branch, items: Sequence[bytes], /) -> Witness:
+        """As `issue_approval`."""
+        return issue_approval(branch.policy, branch.proof, items)
+
+    def opened(self, witness: Witness, /) -> tuple[Branch, Items]:
+        """What an issue's approval reveals; raises `IssueUnapproved` and the codec's errors."""
+        if not isinstance(witness, Approval) or len(witness.signatures) != 1:
+            raise IssueUnapproved(given=type(witness).__name__)
+        revealed = decode(Revealed, witness.revealed, MAX_REVEALED)
+        return Branch(revealed.policy, revealed.branch), witness.signatures[0]
+
+
+ISSUE_APPROVALS = IssueApprovals()

@@ -6,8 +6,17 @@ from bystack.ledger.accounts import CHANGE, SINGLES, Place
 from bystack.ledger.addressbook import AddressRecord
 from bystack.ledger.amounts import BTM, AssetDefinition
 from bystack.ledger.coins import Coin
-from bystack.ledger.payments import PartiallySigned
 from bystack.ledger.policies import After, All, Any, Bls, Key, Older, Sha256, Thresh
+from bystack.ledger.pst import (
+    EMPTY,
+    Branch,
+    Contribution,
+    KeySignature,
+    Origin,
+    Part,
+    PartiallySigned,
+    SharedKey,
+)
 from bystack.ledger.transactions import (
     Action,
     Approval,
@@ -49,6 +58,12 @@ BODY = TransactionBody(
     valid_until=2**32,
     memo=b"memo",
 )
+BRANCH = Branch(POLICY, MerkleProof(1, 2, (_fill(6),)))
+SIGNATURE = KeySignature(_fill(2, 48), _fill(8, 96))
+ORIGIN = Origin(_fill(1), 0, 2, 7)
+CONTRIBUTION = Contribution(_fill(2, 33), _fill(3, 66), b"")
+SHARED = SharedKey((CONTRIBUTION, Contribution(_fill(3, 33), b"", b"")))
+PART = Part(1, (BRANCH,), (SIGNATURE,), (_fill(16),), (SHARED,), (ORIGIN,))
 COIN = Coin(BTM, MAX_INT, PolicyLock(_fill(5)), 840_000, 1, 1, b"state")
 MOVEMENT = Movement(BTM, 30, 2**40)
 HISTORY = HistoryRecord(_fill(15), 9, 2, 2**31, 0, (MOVEMENT,), ((BTM, 500),))
@@ -77,7 +92,15 @@ SAMPLES: dict[str, Wire] = {
     "policy_after": After(600),
     "policy_older": Older(144),
     "policy_sha256": Sha256(_fill(3)),
-    "partially_signed": PartiallySigned(_fill(14), BODY, (COIN,), (SPEND, NoWitness())),
+    "pst_branch": BRANCH,
+    "pst_key_signature": SIGNATURE,
+    "pst_origin": ORIGIN,
+    "pst_contribution": CONTRIBUTION,
+    "pst_shared_key": SHARED,
+    "pst_part": PART,
+    "partially_signed": PartiallySigned(
+        _fill(14), BODY, (COIN,), (SPEND, NoWitness()), (EMPTY, PART)
+    ),
     "wallet_movement": MOVEMENT,
     "wallet_history_record": HISTORY,
     "wallet_reservation": Reservation(_fill(15), 1),

@@ -12,24 +12,20 @@ from bystack.ledger.checks import verify_checks
 from bystack.ledger.coins import Coin
 from bystack.ledger.effects import NO_EFFECTS, Effects
 from bystack.ledger.payments import (
-    DraftsDiffer,
     FeeTerms,
     InsufficientFunds,
-    PartiallySigned,
     PaymentTooHeavy,
     SignatureMissing,
     build_payment,
     completed,
-    decode_partially_signed,
-    merge,
     sign_transaction,
     single_key_root,
 )
+from bystack.ledger.pst import PartiallySigned
+from bystack.ledger.pst_signing import combine
 from bystack.ledger.signing import SINGLE_ANYONE
 from bystack.ledger.transactions import Action, Outpoint, Output, PolicyLock
 from bystack.ledger.validation import apply_transaction, weight
-from bystack.primitives.codec import encode
-from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, BOB, CAROL, CHAIN, GOLD, RULES, coin, outpoint, pay
 
 FEES = FeeTerms(BTM, 1_000_000)
@@ -168,25 +164,10 @@ def test_two_people_sign_one_after_the_other_or_side_by_side() -> None:
     assert caught.value.index == 1
     his = sign_transaction(draft, {BOB.lock.root: BOB.secret}, AUX)
     after = sign_transaction(hers, {BOB.lock.root: BOB.secret}, AUX)
-    assert completed(merge(hers, his)).body == completed(after).body
+    assert completed(combine(hers, his)).body == completed(after).body
     coins = dict(zip(draft.body.inputs, draft.coins, strict=True))
-    applied = apply_transaction(coins, completed(merge(his, hers)), 5, NO_EFFECTS, RULES)
+    applied = apply_transaction(coins, completed(combine(his, hers)), 5, NO_EFFECTS, RULES)
     assert verify_checks(applied.checks)
-
-
-def test_it_survives_the_way_through_a_file() -> None:
-    hers = sign_transaction(shared(), {ALICE.lock.root: ALICE.secret}, AUX)
-    assert decode_partially_signed(encode(hers)) == hers
-    for end in range(0, len(encode(hers)), 7):
-        with pytest.raises(Invalid):
-            decode_partially_signed(encode(hers)[:end])
-
-
-def test_drafts_of_different_transactions_do_not_merge() -> None:
-    one = shared()
-    other = msgspec.structs.replace(one, chain_id=bytes(32))
-    with pytest.raises(DraftsDiffer):
-        merge(one, other)
 
 
 def test_a_lie_about_a_coin_makes_the_signature_worthless() -> None:

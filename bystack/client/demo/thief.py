@@ -19,11 +19,11 @@ from bystack.ledger.amounts import BTM as BTM_ID
 from bystack.ledger.buckets import levels
 from bystack.ledger.coins import Coin
 from bystack.ledger.fulfilment import items_for
-from bystack.ledger.payments import PartiallySigned, sign_transaction, single_key_root
+from bystack.ledger.payments import sign_transaction, single_key_root
+from bystack.ledger.pst import unsigned
 from bystack.ledger.terms import Limit, Terms
 from bystack.ledger.transactions import (
     DepositLock,
-    NoWitness,
     Outpoint,
     Output,
     PolicyLock,
@@ -164,8 +164,7 @@ def _signed_order(
 def _sponsor_witness(
     main: bytes, body: TransactionBody, spent: tuple[Coin, ...], secret: bytes
 ) -> tuple[Any, ...]:
-    empty = (NoWitness(),) * (len(body.inputs) + len(body.actions))
-    draft = PartiallySigned(main, body, spent, empty)
+    draft = unsigned(main, body, spent)
     secrets_by_root = {single_key_root(secret): secret}
     signed = sign_transaction(draft, secrets_by_root, secrets.token_bytes(32))
     return (signed.witnesses[len(body.inputs) - 1],)
