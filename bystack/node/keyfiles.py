@@ -2,7 +2,8 @@
 
 Two lines: a JSON header (format, kind, how it is sealed, the parameters) and the box in hex. The
 header is the associated datum, so neither kind nor parameters can be exchanged. Sealing is scrypt
-(RFC 7914) and ChaCha20-Poly1305 (RFC 8439). Nothing here prints a secret.
+(RFC 7914) or, on request, Argon2id (RFC 9106), and ChaCha20-Poly1305 (RFC 8439). Nothing here
+prints a secret.
 """
 
 from __future__ import annotations
@@ -11,20 +12,25 @@ import hashlib
 import os
 import secrets
 import stat
-from typing import Annotated
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 import structlog
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as Derivation
 from msgspec import Meta, Struct
 
 from bystack.node import files
+from bystack.primitives.errors import Misuse
 
 FORMAT = 1
 STRONG = (2**16, 8, 1)
 CHEAP = (2**4, 8, 1)
 LEAST_COST = 2**14
+STRONG_ARGON = (2**16, 3, 4)  # the second choice of RFC 9106, section 4: 64 MiB
+CHEAP_ARGON = (64, 1, 1)
+LEAST_MEMORY = 19 * 2**10
 MAX_FILE = 40 * 1024 * 1024  # a large federation's key generation in hex; a key is far smaller
 
 log = structlog.get_logger("keyfiles")
@@ -79,6 +85,16 @@ class Scrypt(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kdf", t
     nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}\Z")]
 
 
+class Argon2id(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kdf", tag="argon2id"):
+    """The same by Argon2id: memory in KiB, passes over it, lanes; bounded in the same way."""
+
+    memory: Annotated[int, Meta(ge=8, le=2**20)]
+    passes: Annotated[int, Meta(ge=1, le=16)]
+    lanes: Annotated[int, Meta(ge=1, le=8)]
+    salt: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}\Z")]
+
+
 class Clear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kdf", tag="none"):
     """No password: the file's permissions are the only guard."""
 
@@ -90,7 +106,10 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True):
 
     bystack_key: Annotated[int, Meta(ge=1)]
     kind: str
-    seal: Scrypt | Clear
+    seal: Scrypt | Argon2id | Clear
+
+
+Kdf = Literal["scrypt", "argon2id"]
 
 
 def write_key(
@@ -101,25 +120,37 @@ def write_key(
     *,
     cheap: bool = False,
     replace: bool = False,
+    kdf: Kdf = "scrypt",
 ) -> None:
     """Write `secret` to `path` as a key of `kind`, sealed by `password` (None: in the clear).
 
     `cheap` parameters are for regtest alone. An existing file is kept unless `replace` is given
-    (`KeyFileExists`): a key written over is lost.
+    (`KeyFileExists`): a key written over is lost. Raises `KeyFileWeak` where this machine's
+    libraries lack `kdf`.
     """
     if not replace and os.path.lexists(path):
         raise KeyFileExists(path, "there is a key already", "move it away first")
     if password is None:
         log.warning("key written without a password", path=os.fspath(path))
     os.makedirs(os.path.dirname(os.fspath(path)) or ".", mode=0o700, exist_ok=True)
-    header = Header(FORMAT, kind, _seal_of(kind, secret, password, CHEAP if cheap else STRONG))
-    first = msgspec.json.encode(header)
-    box = (
-        secret
-        if password is None
-        else _cipher(header.seal, password).encrypt(_nonce(header.seal), secret, first)
-    )
-    files.replace(path, first + b"\n" + box.hex().encode() + b"\n")
+    files.replace(path, sealed(kind, secret, password, cheap=cheap, kdf=kdf, name=path))
+
+
+def sealed(
+    kind: str,
+    secret: bytes,
+    password: str | None,
+    *,
+    cheap: bool = False,
+    kdf: Kdf = "scrypt",
+    name: files.Path = "key",
+) -> bytes:
+    """What a key file holds; raises as `write_key`. `name` stands in errors."""
+    header = Header(FORMAT, kind, _seal_of(kind, secret, password, cheap, kdf))
+    first, box = msgspec.json.encode(header), secret
+    if password is not None:
+        box = _cipher(name, header.seal, password).encrypt(_nonce(header.seal), secret, first)
+    return first + b"\n" + box.hex().encode() + b"\n"
 
 
 def read_key(
@@ -130,24 +161,40 @@ def read_key(
     Raises a `KeyFileError`: missing, loose permissions, another kind, malformed, password needed or
     wrong, or sealed with parameters that only regtest (`cheap`) accepts.
     """
-    first, box = _lines(path)
-    header = _header(path, first)
+    return unsealed(path, read_private(path), kind, password, cheap=cheap)
+
+
+def unsealed(
+    name: files.Path, data: bytes, kind: str, password: str | None = None, *, cheap: bool = False
+) -> bytes:
+    """The secret in what `sealed` gave; raises as `read_key`, with `name` in the message."""
+    first, box = _lines(name, data)
+    header = _header(name, first)
     if header.kind != kind:
-        raise KeyFileKind(path, f"it is a {header.kind} key, not {kind}", "check bystack.toml")
+        raise KeyFileKind(name, f"it is a {header.kind} key, not {kind}", "check bystack.toml")
     match header.seal:
         case Clear() as clear:
-            return _in_clear(path, kind, box, clear)
-        case Scrypt() as seal if seal.n < LEAST_COST and not cheap:
-            raise KeyFileWeak(path, "sealed with test parameters", "make a new key")
-        case Scrypt() if password is None:
-            raise KeyFileSealed(path, "the key is sealed", "give its password file")
-        case Scrypt() as seal:
-            return _unsealed(path, first, box, seal, password or "")
+            return _in_clear(name, kind, box, clear)
+        case seal if _weak(seal) and not cheap:
+            raise KeyFileWeak(name, "sealed with test parameters", "make a new key")
+        case _ if password is None:
+            raise KeyFileSealed(name, "the key is sealed", "give its password file")
+        case seal:
+            return _unsealed(name, first, box, seal, password)
+
+
+def _weak(seal: Scrypt | Argon2id) -> bool:
+    return seal.n < LEAST_COST if isinstance(seal, Scrypt) else seal.memory < LEAST_MEMORY
 
 
 def is_sealed(path: files.Path) -> bool:
     """The key at `path` needs a password."""
-    return isinstance(_header(path, _lines(path)[0]).seal, Scrypt)
+    return is_sealed_text(path, read_private(path))
+
+
+def is_sealed_text(name: files.Path, data: bytes) -> bool:
+    """What `sealed` gave needs a password."""
+    return not isinstance(_header(name, _lines(name, data)[0]).seal, Clear)
 
 
 def read_private(path: files.Path) -> bytes:
@@ -165,8 +212,8 @@ def read_private(path: files.Path) -> bytes:
         return file.read(MAX_FILE)
 
 
-def _lines(path: files.Path) -> tuple[bytes, bytes]:
-    first, _, rest = read_private(path).partition(b"\n")
+def _lines(path: files.Path, data: bytes) -> tuple[bytes, bytes]:
+    first, _, rest = data.partition(b"\n")
     try:
         return first, bytes.fromhex(rest.decode("ascii").strip())
     except ValueError:
@@ -186,11 +233,16 @@ def _header(path: files.Path, first: bytes) -> Header:
 
 
 def _seal_of(
-    kind: str, secret: bytes, password: str | None, cost: tuple[int, int, int]
-) -> Scrypt | Clear:
-    if password is None:
-        return Clear(_check(kind, secret))
-    return Scrypt(*cost, salt=secrets.token_hex(32), nonce=secrets.token_hex(12))
+    kind: str, secret: bytes, password: str | None, cheap: bool, kdf: Kdf
+) -> Scrypt | Argon2id | Clear:
+    salt, nonce = secrets.token_hex(32), secrets.token_hex(12)
+    match kdf:
+        case _ if password is None:
+            return Clear(_check(kind, secret))
+        case "scrypt":
+            return Scrypt(*(CHEAP if cheap else STRONG), salt=salt, nonce=nonce)
+        case "argon2id":
+            return Argon2id(*(CHEAP_ARGON if cheap else STRONG_ARGON), salt=salt, nonce=nonce)
 
 
 def _check(kind: str, secret: bytes) -> str:
@@ -203,14 +255,25 @@ def _in_clear(path: files.Path, kind: str, box: bytes, clear: Clear) -> bytes:
     return box
 
 
-def _nonce(seal: Scrypt | Clear) -> bytes:
-    return bytes.fromhex(seal.nonce) if isinstance(seal, Scrypt) else b""
+def _nonce(seal: Scrypt | Argon2id | Clear) -> bytes:
+    return b"" if isinstance(seal, Clear) else bytes.fromhex(seal.nonce)
 
 
-def _cipher(seal: Scrypt | Clear, password: str) -> ChaCha20Poly1305:
-    assert isinstance(seal, Scrypt)
-    key = hashlib.scrypt(
-        password.encode(),
+def _cipher(name: files.Path, seal: Scrypt | Argon2id | Clear, password: str) -> ChaCha20Poly1305:
+    match seal:
+        case Scrypt():
+            return ChaCha20Poly1305(_by_scrypt(seal, password.encode()))
+        case Argon2id():
+            return ChaCha20Poly1305(_by_argon(name, seal, password.encode()))
+        case Clear():
+            raise Misuse("a key in the clear has no cipher")
+        case _:
+            assert_never(seal)
+
+
+def _by_scrypt(seal: Scrypt, password: bytes) -> bytes:
+    return hashlib.scrypt(
+        password,
         salt=bytes.fromhex(seal.salt),
         n=seal.n,
         r=seal.r,
@@ -218,14 +281,31 @@ def _cipher(seal: Scrypt | Clear, password: str) -> ChaCha20Poly1305:
         maxmem=128 * seal.n * seal.r + 64 * 1024 * 1024,
         dklen=32,
     )
-    return ChaCha20Poly1305(key)
 
 
-def _unsealed(path: files.Path, first: bytes, box: bytes, seal: Scrypt, password: str) -> bytes:
-    if seal.n & (seal.n - 1):
+def _by_argon(name: files.Path, seal: Argon2id, password: bytes) -> bytes:
+    salt = bytes.fromhex(seal.salt)
+    try:
+        derivation = Derivation(
+            salt=salt,
+            length=32,
+            iterations=seal.passes,
+            lanes=seal.lanes,
+            memory_cost=seal.memory,
+        )
+    except (UnsupportedAlgorithm, ValueError) as error:
+        fault = f"Argon2id is not to be had with these parameters ({error})"
+        raise KeyFileWeak(name, fault, "use scrypt, or a newer OpenSSL") from None
+    return derivation.derive(password)
+
+
+def _unsealed(
+    path: files.Path, first: bytes, box: bytes, seal: Scrypt | Argon2id, password: str
+) -> bytes:
+    if isinstance(seal, Scrypt) and seal.n & (seal.n - 1):
         raise KeyFileMalformed(path, "scrypt's n is no power of two", "restore it from a backup")
     try:
-        return _cipher(seal, password).decrypt(_nonce(seal), box, first)
+        return _cipher(path, seal, password).decrypt(_nonce(seal), box, first)
     except InvalidTag:
         fault = "the password is wrong, or the file was changed"
         raise WrongPassword(path, fault, "try again, or restore it from a backup") from None

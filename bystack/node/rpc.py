@@ -38,6 +38,12 @@ Height = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a block height")]
 Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?\Z", description="an amount")]
 
 _chain: ContextVar[str] = ContextVar("bystack_rpc_chain", default="main")
+_wallet: ContextVar[str] = ContextVar("bystack_rpc_wallet", default="")
+
+
+def calling_wallet() -> str:
+    """The wallet that the path of the request names (`/wallet/NAME`), or nothing."""
+    return _wallet.get()
 
 
 def calling_chain() -> str:
@@ -115,9 +121,10 @@ class Methods:
         return await result if inspect.isawaitable(result) else result
 
     async def answer(self, params: list[Any]) -> Any:
-        """Serve `call("rpc", method, params, scope, chain)`; without a scope it is `read`."""
-        name, given, scope, chain = [*params, *["", [], "read", "main"][len(params) :]][:4]
-        with _on(chain):
+        """Serve `call("rpc", method, params, scope, chain, wallet)`; no scope is `read`."""
+        defaults = ["", [], "read", "main", ""]
+        name, given, scope, chain, wallet = [*params, *defaults[len(params) :]][:5]
+        with _on(_chain, chain), _on(_wallet, wallet):
             return await self.call(name, given, scope)
 
     def _help(self, command: str = "") -> str:
@@ -132,12 +139,12 @@ class Methods:
 
 
 @contextmanager
-def _on(chain: str) -> Iterator[None]:
-    token = _chain.set(chain)
+def _on(variable: ContextVar[str], value: str) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _chain.reset(token)
+        variable.reset(token)
 
 
 def expected(kind: Any) -> str:

@@ -133,3 +133,35 @@ def test_replace_keeps_the_old_file_when_the_disk_refuses(
         files.replace(target, b"new")
     assert target.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_argon2id_seals_as_well(path: Path) -> None:
+    k.write_key(path, "wallet", SECRET, "pw", kdf="argon2id")
+    seal = json.loads(path.read_text().splitlines()[0])["seal"]
+    assert (seal["kdf"], seal["memory"]) == ("argon2id", 2**16)
+    assert k.is_sealed(path)
+    assert k.read_key(path, "wallet", "pw") == SECRET
+    with pytest.raises(k.WrongPassword):
+        k.read_key(path, "wallet", "other")
+    k.write_key(path, "wallet", SECRET, "pw", kdf="argon2id", cheap=True, replace=True)
+    with pytest.raises(k.KeyFileWeak):
+        k.read_key(path, "wallet", "pw")
+
+
+@pytest.mark.parametrize("name, value", [("memory", 2**21), ("passes", 17), ("lanes", 9)])
+def test_a_hostile_file_cannot_ask_for_more_work(path: Path, name: str, value: int) -> None:
+    k.write_key(path, "wallet", SECRET, "pw", kdf="argon2id", cheap=True)
+    first, _, box = path.read_text().partition("\n")
+    header = json.loads(first)
+    header["seal"][name] = value
+    path.write_text(json.dumps(header) + "\n" + box)
+    with pytest.raises(k.KeyFileMalformed):
+        k.read_key(path, "wallet", "pw", cheap=True)
+
+
+def test_what_is_sealed_need_not_be_a_file() -> None:
+    data = k.sealed("backup", SECRET, "pw", cheap=True)
+    assert k.is_sealed_text("it", data)
+    assert k.unsealed("it", data, "backup", "pw", cheap=True) == SECRET
+    with pytest.raises(k.KeyFileKind):
+        k.unsealed("it", data, "wallet", "pw", cheap=True)

@@ -144,7 +144,8 @@ class Page:
         """JSON-RPC on the path of a process."""
         scope = self._scope(request)
         path = request.url.path
-        if path.rstrip("/") not in self._node.paths():
+        _, rest = forward.wallet_named(path)
+        if f"/{rest.strip('/')}".rstrip("/") not in self._node.paths():
             raise _Refused(404, f"nobody answers at {path}")
         if self._reading.statistics().tasks_waiting >= QUEUE or self._held > MAX_HELD:
             raise _Refused(503, "too many requests are waiting")

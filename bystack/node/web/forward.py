@@ -18,31 +18,59 @@ MAX_WAITING = 256
 
 WALLET_METHODS = frozenset(
     {
-        "createwallet",
-        "loadwallet",
-        "unloadwallet",
-        "listwallets",
-        "getwalletinfo",
+        "abandontransaction",
+        "abortrescan",
         "backupwallet",
-        "getnewaddress",
+        "bumpfee",
+        "consolidate",
+        "createaccount",
+        "createwallet",
+        "dumpphrase",
+        "encryptwallet",
+        "finalizepst",
+        "getaddressesbylabel",
+        "getaddressinfo",
         "getbalance",
         "getbalances",
-        "listunspent",
-        "listassets",
-        "listtransactions",
+        "getnewaddress",
+        "getrawchangeaddress",
         "gettransaction",
-        "sendtoaddress",
-        "sendmany",
+        "getwalletinfo",
+        "importaddress",
+        "importdescriptors",
         "issueasset",
+        "listaccounts",
+        "listaddresses",
+        "listassets",
+        "listdescriptors",
+        "listlabels",
+        "listlockunspent",
+        "listsinceblock",
+        "listtransactions",
+        "listunspent",
+        "listwalletdir",
+        "listwallets",
+        "loadwallet",
+        "lockunspent",
         "pegin",
         "reissueasset",
+        "renameaccount",
+        "rescanblockchain",
+        "restorewallet",
         "retireasset",
-        "walletcreatefundedpst",
-        "walletprocesspst",
-        "finalizepst",
-        "getaddressinfo",
+        "sendall",
+        "sendmany",
+        "sendtoaddress",
         "sendtomainchain",
         "sendtosidechain",
+        "setaddressgap",
+        "setlabel",
+        "unloadwallet",
+        "walletcreatefundedpst",
+        "walletlock",
+        "walletpassphrase",
+        "walletpassphrasechange",
+        "walletprocesspst",
     }
 )
 
@@ -63,6 +91,15 @@ class Clients(Protocol):
 
     def client(self, label: str) -> Calls | None:
         """The client of the process `label`."""
+
+
+def wallet_named(path: str) -> tuple[str, str]:
+    """The wallet that a path begins with (`/wallet/NAME/…`, as Bitcoin Core's), and the rest."""
+    match path.strip("/").split("/"):
+        case ["wallet", name, *rest] if name:
+            return name, "/".join(rest)
+        case _:
+            return "", path
 
 
 def target(path: str, method: str) -> tuple[str, str]:
@@ -100,17 +137,21 @@ class Forwarder:
         """
         if path.strip("/") == "" and request.method == "help":
             return await self._help(request, scope)
-        label, chain = target(path, request.method)
-        return await self._ask(label, request, scope, chain)
+        wallet, rest = wallet_named(path)
+        label, chain = target(rest, request.method)
+        return await self._ask(label, request, scope, chain, wallet)
 
-    async def _ask(self, label: str, request: Request, scope: str, chain: str) -> Any:
+    async def _ask(
+        self, label: str, request: Request, scope: str, chain: str, wallet: str = ""
+    ) -> Any:
         client = self._clients.client(label)
         if client is None:
             raise Unknown(label)
         room = self._rooms.setdefault(label, trio.CapacityLimiter(self._room))
         if room.statistics().tasks_waiting >= MAX_WAITING:
             raise Unavailable(f"too many requests wait for {label}")
-        params = (request.method, request.params, scope, chain)
+        named = (wallet,) if wallet and label == "wallet" else ()
+        params = (request.method, request.params, scope, chain, *named)
         with traced(""):
             async with room:
                 return await client.call("rpc", *params, timeout=CALL_SECONDS)

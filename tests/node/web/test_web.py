@@ -38,11 +38,11 @@ class FakeProcess:
         self.calls = 0
 
     async def call(self, method: str, *params: Any, timeout: float = 0) -> Any:
-        name, given, scope, chain = params
+        name, given, scope, chain, *wallet = params
         self.calls += 1
         match name:
-            case "who":
-                return [self.label, given, scope, chain]
+            case "who" | "getbalance":
+                return [self.label, given, scope, chain, *wallet]
             case "refuse":
                 raise RemoteError(-26, "BucketExceeded: no", {"rule": "BucketExceeded"})
             case "slow":
@@ -132,7 +132,24 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
         ):
             answer = (await web.post({**WHO, "method": method}, path)).json()
             assert answer["result"] == [label, [5], "admin", chain]
-        for path in ("/nowhere", "/sidechain/games", "/sidechain/", "/federation/trade/x"):
+        for path, method, expected in (
+            ("/wallet/savings", "getbalance", ["wallet", [5], "admin", "main", "savings"]),
+            (
+                "/wallet/savings/sidechain/trade",
+                "getbalance",
+                ["wallet", [5], "admin", "trade", "savings"],
+            ),
+            ("/wallet/savings", "who", ["mainchain", [5], "admin", "main"]),
+        ):
+            answer = (await web.post({**WHO, "method": method}, path)).json()
+            assert answer["result"] == expected
+        for path in (
+            "/nowhere",
+            "/sidechain/games",
+            "/sidechain/",
+            "/federation/trade/x",
+            "/wallet/a/b",
+        ):
             assert (await web.post(WHO, path)).status_code == 404
         text = (await web.post({"method": "help"})).json()["result"]
         assert text == "help of mainchain\n\nhelp of wallet"
