@@ -79,22 +79,17 @@ class Overlay:
 
     def apply(self, delta: Delta) -> None:
         """Put a change on top; one that does not fit is our own mistake."""
+        created, spent, base = self._created, self._spent, self._base.get
         for outpoint, coin in delta.spent.items():
-            self._spend(outpoint, coin)
+            if created.pop(outpoint, None) is None:
+                if outpoint in spent or base(outpoint) is None:
+                    raise Misuse(f"coin {outpoint} is not there")
+                spent[outpoint] = coin
         for outpoint, coin in delta.created.items():
-            if self.get(outpoint) is not None:
+            # A record that is replaced in place (asset registration) is spent and created again.
+            if outpoint in created or (outpoint not in spent and base(outpoint) is not None):
                 raise Misuse(f"coin {outpoint} exists")
-            self._create(outpoint, coin)
-
-    def _spend(self, outpoint: Outpoint, coin: Coin) -> None:
-        if self.get(outpoint) is None:
-            raise Misuse(f"coin {outpoint} is not there")
-        if self._created.pop(outpoint, None) is None:
-            self._spent[outpoint] = coin
-
-    def _create(self, outpoint: Outpoint, coin: Coin) -> None:
-        # A record that is replaced in place (asset registration) is spent and created again.
-        self._created[outpoint] = coin
+            created[outpoint] = coin
 
     def delta(self) -> Delta:
         """Everything since the base, in one change."""

@@ -7,7 +7,7 @@ people assemble. The chain id stands in both: no signature is worth anything on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from bystack.ledger.coins import Coin, coin_digest
@@ -56,7 +56,7 @@ class Signing:
         """The 32 bytes that input `index` signs. Raises `ModeUnknown`, `OutputBesideMissing`."""
         match mode:
             case 0:
-                return _signing_digest(self._chain_id, b"\x00", self._whole, fixed(index, 4))
+                return digest_of_all(self._chain_id, self._whole, index)
             case 1:
                 return _signing_digest(self._chain_id, b"\x01", *self._part(index))
             case _:
@@ -66,7 +66,7 @@ class Signing:
     def _whole(self) -> bytes:
         """Transaction id and digest of all spent coins: what every input signs under ALL."""
         identity = self._identity or transaction_id(self._body)
-        return identity + _coins_digest(*(coin_digest(*pair) for pair in self._coins))
+        return identity + coins_digest(self._coins)
 
     def _part(self, index: int) -> tuple[bytes, ...]:
         """What SINGLE_ANYONE signs: no position, so that the pair can be moved as it is."""
@@ -75,6 +75,16 @@ class Signing:
             raise OutputBesideMissing(index=index, outputs=len(body.outputs))
         limits = fixed(body.version, 2) + fixed(body.valid_from) + fixed(body.valid_until)
         return limits, coin_digest(*self._coins[index]), encode(body.outputs[index])
+
+
+def coins_digest(coins: Iterable[tuple[Outpoint, Coin]]) -> bytes:
+    """The digest of all coins a transaction spends, in the order of its inputs."""
+    return _coins_digest(b"".join([coin_digest(place, coin) for place, coin in coins]))
+
+
+def digest_of_all(chain_id: bytes, whole: bytes, index: int) -> bytes:
+    """What input `index` signs under ALL; `whole` is transaction id and digest of all coins."""
+    return _signing_digest(b"".join((chain_id, b"\x00", whole, index.to_bytes(4, "big"))))
 
 
 def signing_digest(

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from bystack.ledger.amounts import BTM, add
 from bystack.ledger.coins import Coin, CoinExists, CoinMissing, CoinView, Delta
-from bystack.ledger.effects import Applied, Check, Effects, SchnorrCheck
+from bystack.ledger.effects import NO_EFFECTS, Applied, Check, Effects, SchnorrCheck
+from bystack.ledger.ordinary import judge_ordinary
 from bystack.ledger.policies import check_policy
 from bystack.ledger.satisfaction import Context, check_branch, satisfies
 from bystack.ledger.signing import Signing
@@ -176,6 +177,17 @@ def apply_transaction(
     Raises the rule it breaks: those of `check_transaction` and of this file, `CoinMissing`,
     `CoinExists`, `AmountOverflow`, or what the revealed policies raise.
     """
+    if effects is NO_EFFECTS:
+        ordinary = judge_ordinary(coins, tx, height, rules.chain_id, rules.maturity)
+        if ordinary is not None:
+            return ordinary
+    return apply_general(coins, tx, height, effects, rules)
+
+
+def apply_general(
+    coins: CoinView, tx: Transaction, height: int, effects: Effects, rules: Rules
+) -> Applied:
+    """As `apply_transaction`, rule by rule, whatever the transaction's shape."""
     check_transaction(tx)
     _check_window(tx.body, height)
     spent = _find(coins, tx.body, height, rules.maturity)
@@ -288,5 +300,7 @@ def _check_lock(index: int, output: Output, effects: Effects) -> None:
 
 def weight(tx: Transaction, checks: Sequence[Check]) -> int:
     """Bytes, and more for each signature, for verifying is what a block costs everybody."""
-    schnorr = sum(isinstance(check, SchnorrCheck) for check in checks)
+    schnorr = 0
+    for check in checks:
+        schnorr += type(check) is SchnorrCheck
     return tx.size + SCHNORR_WEIGHT * schnorr + BLS_WEIGHT * (len(checks) - schnorr)
