@@ -48,9 +48,10 @@ class Mempool:
         max_weight: int = MAX_WEIGHT,
         min_rate: int = MIN_RATE,
         expiry: int = EXPIRY,
+        now: int = 0,
     ) -> None:
         self.height = height
-        self.now = 0
+        self.now = now
         self.increment = min_rate
         self.max_weight = max_weight
         self._floor = Floor(min_rate, self.increment)

@@ -129,12 +129,16 @@ class Pool:
     async def connect(
         self, transactions: Sequence[Transaction], height: int, claims: Iterable[Hashable] = ()
     ) -> list[Transaction]:
-        """A block came with these; `height` is that of the next. Returns orphans taken in."""
+        """A block came with these; `height` is that of the next. Returns orphans taken in.
+
+        Who made a claim that the block makes may stand beside it, and is judged again.
+        """
         taken = [tx.id for tx in transactions if tx.id in self.machine]
         self._observer.mined(taken, height - 1)
         lost = self.machine.connect(transactions, height, claims)
         self._listeners.gone(taken)
         self._tell_lost(lost)
+        await self._take_in([one.tx for one in lost if one.extra])
         return await self._adopt([tx.id for tx in transactions])
 
     async def retry(self) -> list[Transaction]:
@@ -204,17 +208,19 @@ class Pool:
             except Invalid as error:
                 intake.refused.setdefault(tx.id, error)
                 continue
-            self._entered(verdict, lost, silent=tx.id in silent)
+            self._entered(verdict, lost, silent=tx.id in silent, known=time is not None)
             intake.taken.append(tx)
         return intake
 
-    def _entered(self, one: Candidate, lost: Sequence[Candidate], *, silent: bool) -> None:
+    def _entered(
+        self, one: Candidate, lost: Sequence[Candidate], *, silent: bool, known: bool
+    ) -> None:
         self.orphans.forget(one.tx.id)
         self._tell_lost(lost)
         if silent:
             return
         self._listeners.arrived(one.tx)
-        if not self.machine.parents(one):
+        if not known and not self.machine.parents(one):
             self._observer.entered(one.tx.id, one.rate, self.machine.height - 1)
 
     async def _adopt(self, parents: list[bytes]) -> list[Transaction]:

@@ -1,14 +1,15 @@
-"""The main chain's rules for transactions that wait: what they need, pay and displace."""
+"""The main chain's rules for transactions that wait: what they need, pay, claim and displace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from bystack.ledger.amounts import BTM
-from bystack.ledger.candidates import AnchorSpend, candidate
+from bystack.ledger.candidates import AnchorSpend, Candidate, candidate
 from bystack.ledger.coins import CoinView
+from bystack.ledger.mempool import EXPIRY, MAX_WEIGHT, MIN_RATE, Mempool
 from bystack.ledger.transactions import Outpoint, PendingLock, Transaction
-from bystack.ledger.validation import check_transaction
 from bystack.ledger.vault_operations import (
     CANCEL,
     CONSOLIDATE,
@@ -20,11 +21,18 @@ from bystack.ledger.vault_operations import (
     VETO,
 )
 from bystack.mainchain.actions import extra_weight_of, main_effects, needs
+from bystack.mainchain.assembly import COINBASE_WEIGHT
+from bystack.mainchain.issues import ISSUE, decode_issue, issued_asset, record_outpoint
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import apply_main
 from bystack.node.judging import Judged
+from bystack.primitives.errors import Invalid
 
 GUARDIANS = frozenset({CANCEL, FREEZE, RECOVER, REPLACE, VETO})
+
+
+class NoBlockHolds(Invalid):
+    """The transaction weighs more, or has more BLS signatures, than a block has room for."""
 
 
 def precedence(tx: Transaction) -> AnchorSpend | None:
@@ -47,6 +55,27 @@ def last_height(coins: CoinView, tx: Transaction) -> int:
     return coin.height + coin.lock.delay - 1
 
 
+def claims_of(tx: Transaction) -> tuple[Outpoint, ...]:
+    """The records that only one waiting transaction may change: of assets of which there is one
+    unit, or a limit, what may still be issued depends on who comes first."""
+    issues = [decode_issue(action) for action in tx.body.actions if action.kind == ISSUE]
+    bound = [one for one in issues if one.definition.cap or not one.definition.fungible]
+    return tuple(dict.fromkeys(record_outpoint(issued_asset(one)) for one in bound))
+
+
+class PoolSettings(NamedTuple):
+    """An operator's choices about the pool: `max_weight` of all together, the least fee rate per
+    million of weight, and after how many seconds one that waits is given up."""
+
+    max_weight: int = MAX_WEIGHT
+    min_rate: int = MIN_RATE
+    expiry: int = EXPIRY
+
+    def pool_at(self, height: int, now: int) -> Mempool:
+        """An empty pool for the next block at `height`; it is `now` (seconds)."""
+        return Mempool(height, self.max_weight, self.min_rate, self.expiry, now)
+
+
 class MainRules:
     """`PoolRules` of the main chain."""
 
@@ -55,7 +84,6 @@ class MainRules:
 
     def needs(self, tx: Transaction, /) -> Iterable[Outpoint]:
         """Its inputs, and the records of what it issues."""
-        check_transaction(tx)
         return needs(tx)
 
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
@@ -67,7 +95,15 @@ class MainRules:
             main_effects(coins, tx, height, self._params),
             BTM,
             priority=precedence(tx),
+            extra=claims_of(tx),
             extra_weight=extra_weight_of(tx),
             until=last_height(coins, tx),
         )
+        self._check_block_holds(one)
         return Judged(one, applied.checks)
+
+    def _check_block_holds(self, one: Candidate) -> None:
+        """Before its signatures are verified, of which it could have a hundred thousand."""
+        room, params = self._params.max_weight - COINBASE_WEIGHT, self._params
+        if one.weight > room or one.bls_checks > params.max_bls_checks:
+            raise NoBlockHolds(weight=one.weight, bls_checks=one.bls_checks, most=room)

@@ -8,14 +8,14 @@ change between two events only.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 import structlog
 import trio
 
-from bystack.ledger.mempool import Mempool
+from bystack.ledger.estimates import FeeEstimates
 from bystack.ledger.transactions import Transaction
 from bystack.mainchain import events as sync
 from bystack.mainchain.blocks import Block
@@ -23,7 +23,7 @@ from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
 from bystack.mainchain.messages import MainMessage, decode_message, encode_message
 from bystack.mainchain.sync import Sync
 from bystack.node.chainstore import ChainStore
-from bystack.node.mainchain.admission import MainRules
+from bystack.node.mainchain.admission import MainRules, PoolSettings, claims_of
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
 from bystack.node.mainchain.serving import Serving
@@ -45,11 +45,19 @@ TICK_SECONDS: Final = 1.0
 log = structlog.get_logger("mainchain")
 
 
+@dataclass(frozen=True)
+class Restored:
+    """Transactions that waited before a restart, and since when each waits."""
+
+    transactions: tuple[Transaction, ...]
+    since: tuple[int, ...]
+
+
 @dataclass(eq=False)
 class Request:
     """Work handed to the task from outside, and the answer to it."""
 
-    work: Transaction | Block
+    work: Transaction | Block | Restored
     done: trio.Event = field(default_factory=trio.Event)
     error: Exception | None = None
 
@@ -66,7 +74,13 @@ class Driver:
     """Owns the chain of one process. Start `run` in a nursery; `submit` and `hand_in` from any."""
 
     def __init__(
-        self, store: ChainStore, host: Host, wall: Callable[[], float], *, prune: int = 0
+        self,
+        store: ChainStore,
+        host: Host,
+        wall: Callable[[], float],
+        *,
+        prune: int = 0,
+        mempool: PoolSettings | None = None,
     ) -> None:
         stored = store.load()
         self.store, self.host = store, host
@@ -74,8 +88,10 @@ class Driver:
         self.changed = Signal()
         self.verifier = Verifier()
         height = self.machine.tip.header.height + 1
+        self.fees = FeeEstimates()
+        waiting = (mempool or PoolSettings()).pool_at(height, int(wall()))
         rules = MainRules(store.params)
-        self.pool = Pool(Mempool(height), rules, store.coins.fetch, self.verifier)
+        self.pool = Pool(waiting, rules, store.coins.fetch, self.verifier, self.fees)
         self.relay = Relay(self.pool, host)
         self.deepest = 0
         self._wall = wall
@@ -103,6 +119,10 @@ class Driver:
         """Connect a block of our own; raises the rule it breaks. A stale one is kept beside."""
         await self._ask(Request(block))
 
+    async def restore(self, transactions: Sequence[Transaction], since: Sequence[int]) -> None:
+        """Take in again, as far as they still stand, transactions that waited before a restart."""
+        await self._ask(Request(Restored(tuple(transactions), tuple(since))))
+
     async def _ask(self, request: Request) -> None:
         await self._inbox.send(request)
         await request.done.wait()
@@ -121,6 +141,8 @@ class Driver:
             task_status.started()
             async for event in self._events:
                 await self._take(event)
+                if not self._events.statistics().current_buffer_used:
+                    await self.relay.settle(trio.current_time())
                 await self._flush()
 
     async def _hear(self) -> None:
@@ -149,6 +171,8 @@ class Driver:
             case Tick():
                 await self._sync(sync.Tick())
                 await self.relay.tick(trio.current_time())
+                self.fees.live = not self.syncing
+                self.pool.tick(self._now(), trio.current_time())
                 await self._pruner.step(self.machine.tip)
             case _:
                 assert_never(event)
@@ -182,8 +206,10 @@ class Driver:
             request.error = error
         request.done.set()  # not in a `finally`: one that ends this process gets no answer
 
-    async def _work(self, work: Transaction | Block) -> None:
+    async def _work(self, work: Transaction | Block | Restored) -> None:
         match work:
+            case Restored(transactions, since):
+                await self.pool.admit_all(transactions, since)
             case Transaction():
                 await self.relay.admit(work, trio.current_time())
             case Block():
@@ -251,7 +277,8 @@ class Driver:
         if decision.move.leaving:
             fresh = await self.pool.replace(decision.undone, decision.done, height)
         else:
-            fresh = await self.pool.connect(decision.done, height)
+            claims = [claim for tx in decision.done for claim in claims_of(tx)]
+            fresh = await self.pool.connect(decision.done, height, claims)
         if not self.syncing:
             fresh = [*fresh, *await self.pool.retry()]
         await self.relay.announce(fresh, now)

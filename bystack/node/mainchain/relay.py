@@ -1,25 +1,28 @@
 """Transactions on their way: between the gossip machine, the pool and the peers.
 
-A body is judged like one handed in here. What is wrong with it for ever costs the peer that sent
-it; what only does not fit our tip or pool (a coin spent meanwhile, a fee too low) costs nobody.
+A body is judged like one handed in here, together with all that came since the last `settle`. What
+is wrong with it for ever costs the peer that sent it; what only does not fit our tip or pool (a
+coin spent meanwhile, a fee too low) costs nobody. Of an orphan's sender we ask the parent.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import structlog
 
 from bystack.ledger.checks import SignatureWrong
+from bystack.ledger.coins import CoinMissing
 from bystack.ledger.mempool import AlreadyPooled
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.validation import check_transaction
 from bystack.node.mainchain.wire import GOSSIP, TOPIC, TRANSACTIONS
-from bystack.node.pool import LATER, Pool
+from bystack.node.pool import LATER, TOGETHER, Pool
 from bystack.p2p import gossip
 from bystack.p2p.host import Class, Host
+from bystack.p2p.items import Announce
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
@@ -32,26 +35,52 @@ class WrongItem(Invalid):
     """The transaction is not the one that was announced."""
 
 
+class Delivered(NamedTuple):
+    """A transaction that a peer sent and nobody has judged yet."""
+
+    peer: bytes
+    tx: Transaction
+
+
 class Relay:
-    """Owned by the chain's task, as the pool is."""
+    """Owned by the chain's task, as the pool is; it calls `settle` when nothing else waits."""
 
     def __init__(self, pool: Pool, host: Host) -> None:
         self._pool, self._host = pool, host
         self._gossip = gossip.Gossip([TOPIC])
+        self._peers: set[bytes] = set()
+        self._delivered: list[Delivered] = []
 
     async def join(self, peer: bytes, now: float) -> None:
         """A peer is connected: tell it what waits."""
         waiting = tuple(tx.id for tx in self._pool.transactions())
+        self._peers.add(peer)
         await self._handle(gossip.Joined(peer), now)
         await self._handle(gossip.Offer(peer, TRANSACTIONS, waiting), now)
 
     async def leave(self, peer: bytes, now: float) -> None:
         """A peer is gone."""
+        self._peers.discard(peer)
+        self._pool.orphans.leave(peer)
         await self._handle(gossip.Left(peer), now)
 
     async def hear(self, peer: bytes, payload: bytes, now: float) -> None:
         """A peer sent a gossip payload."""
         await self._handle(gossip.Heard(peer, payload), now)
+        if len(self._delivered) >= TOGETHER:
+            await self.settle(now)
+
+    async def settle(self, now: float) -> None:
+        """Judge all that peers sent since the last time."""
+        if not self._delivered:
+            return
+        lot, self._delivered = self._delivered, []
+        intake = await self._pool.admit_all([one.tx for one in lot])
+        for one in lot:
+            error = intake.refused.get(one.tx.id)
+            for verdict in self._refuse(one, error, now) if error else ():
+                await self._handle(verdict, now)
+        await self.announce(intake.taken, now)
 
     async def tick(self, now: float) -> None:
         """Time passed."""
@@ -78,8 +107,7 @@ class Relay:
                 case gossip.Fetch(peer, topic, id):
                     todo.extend(self._gossip.handle(self._supply(peer, topic, id), now))
                 case gossip.Deliver(peer, _, id, body):
-                    for verdict in await self._judge(peer, id, body):
-                        todo.extend(self._gossip.handle(verdict, now))
+                    todo.extend(self._deliver(peer, id, body, now))
                 case other:
                     assert_never(other)
 
@@ -87,7 +115,10 @@ class Relay:
         tx = self._pool.get(id)
         return gossip.Supply(peer, topic, id, None if tx is None else encode(tx))
 
-    async def _judge(self, peer: bytes, id: bytes, body: bytes) -> list[gossip.GossipEvent]:
+    def _deliver(
+        self, peer: bytes, id: bytes, body: bytes, now: float
+    ) -> list[gossip.GossipOutput]:
+        """Put a body to those to be judged, unless it is wrong by itself."""
         try:
             tx = decode_transaction(body)
             if tx.id != id:
@@ -95,21 +126,32 @@ class Relay:
             check_transaction(tx)
         except Invalid as error:
             self._host.penalise(peer, BREACH_POINTS, error.rule)
-            return [gossip.Rejected(TRANSACTIONS, id)]
-        return await self._admit(peer, tx)
+            return self._gossip.handle(gossip.Rejected(TRANSACTIONS, id), now)
+        self._delivered.append(Delivered(peer, tx))
+        return []
 
-    async def _admit(self, peer: bytes, tx: Transaction) -> list[gossip.GossipEvent]:
-        try:
-            taken = await self._pool.admit(tx)
-        except AlreadyPooled:
-            return [gossip.Accepted(TRANSACTIONS, tx.id)]
-        except LATER:
-            self._pool.hold(tx)  # should it come in later, it is announced then
-            return [gossip.Refused(TRANSACTIONS, tx.id), gossip.Dropped(TRANSACTIONS, tx.id)]
-        except SignatureWrong as error:
-            self._host.penalise(peer, BREACH_POINTS, error.rule)
-            return [gossip.Rejected(TRANSACTIONS, tx.id)]
-        except Invalid as error:
-            log.debug("transaction refused", id=tx.id.hex(), reason=str(error))
-            return [gossip.Refused(TRANSACTIONS, tx.id)]
-        return [gossip.Accepted(TRANSACTIONS, one.id) for one in taken]
+    def _refuse(self, one: Delivered, error: Invalid, now: float) -> list[gossip.GossipEvent]:
+        """What to tell the gossip machine of one that was not taken in."""
+        peer, id = one.peer, one.tx.id
+        match error:
+            case AlreadyPooled():
+                return [gossip.Accepted(TRANSACTIONS, id)]
+            case SignatureWrong():
+                self._host.penalise(peer, BREACH_POINTS, error.rule)
+                return [gossip.Rejected(TRANSACTIONS, id)]
+            case _ if isinstance(error, LATER):
+                self._pool.hold(one.tx, peer, now)  # should it come in later, it is announced then
+                refused, free = gossip.Refused(TRANSACTIONS, id), gossip.Dropped(TRANSACTIONS, id)
+                return [refused, free, *self._parent(peer, error)]
+            case _:
+                log.debug("transaction refused", id=id.hex(), reason=str(error))
+                return [gossip.Refused(TRANSACTIONS, id)]
+
+    def _parent(self, peer: bytes, error: Invalid) -> list[gossip.GossipEvent]:
+        """Whoever sends a child has its parent to give, as if it had announced it."""
+        parent = error.facts.get("transaction")
+        if peer not in self._peers or not isinstance(error, CoinMissing):
+            return []
+        if not isinstance(parent, bytes) or parent in self._pool.orphans:
+            return []
+        return [gossip.Heard(peer, encode(Announce(TRANSACTIONS, (parent,))))]

@@ -6,6 +6,7 @@ says (peers come and go, blocks are final) is always heard, in order.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
@@ -93,7 +94,7 @@ class Pooling:
     """Owns the pool of one sidechain; `waiting` wakes whoever would make blocks."""
 
     def __init__(self, store: SideStore, rules: SideRules, host: Host, verifier: Verifier) -> None:
-        mempool = Mempool(store.height + 1, min_rate=0)
+        mempool = Mempool(store.height + 1, min_rate=0, now=int(time.time()))
         self.pool = Pool(mempool, rules, store.coins.fetch, verifier)
         self.waiting = Signal()
         self._rules = rules
@@ -141,6 +142,8 @@ class Pooling:
             async for event in self._events:
                 before = len(self)
                 await self._take(event)
+                if not self._events.statistics().current_buffer_used:
+                    await self._relay.settle(trio.current_time())
                 if len(self) > before:
                     self.waiting.notify()
 
@@ -160,6 +163,7 @@ class Pooling:
                 await self._relay.hear(peer, payload, now)
             case Tick():
                 await self._relay.tick(now)
+                self.pool.tick(int(time.time()), now)
             case BlockFinal(transactions, height):
                 await self._settle(transactions, height)
             case Useless(ids):
