@@ -77,6 +77,22 @@ class Mining(Table, frozen=True, kw_only=True):
     ] = ""
 
 
+class MempoolLimits(Table, frozen=True, kw_only=True):
+    """Main-chain transactions that wait for a block."""
+
+    max_mb: Annotated[
+        int, Meta(ge=5, le=65536, description="memory they may take, about, in MiB")
+    ] = 300
+    expiry_hours: Annotated[
+        int, Meta(ge=1, le=100_000, description="after how long one is given up")
+    ] = 336
+    min_fee: Annotated[
+        int,
+        Meta(ge=0, le=10**9, description="least fee in 0.00000001 BTM per 1000 of weight"),
+    ] = 1000
+    persist: Annotated[bool, Meta(description="keep them over a restart")] = True
+
+
 class Rpc(Table, frozen=True, kw_only=True):
     """The JSON-RPC and web server."""
 
@@ -180,6 +196,7 @@ class Config(Table, frozen=True, kw_only=True):
     ]
     mainchain: Mainchain = Mainchain()
     mining: Mining = Mining()
+    mempool: MempoolLimits = MempoolLimits()
     rpc: Rpc = Rpc()
     wallet: Wallet = Wallet()
     limits: Limits = Limits()

@@ -15,9 +15,11 @@ from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.mining import mine_on
+from bystack.node.mainchain.poolkeeping import PoolKeeper, settings_of
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_assets import AssetMethods
 from bystack.node.mainchain.rpc_chain import ChainMethods
+from bystack.node.mainchain.rpc_mempool import MempoolMethods
 from bystack.node.mainchain.rpc_network import NetworkMethods, reward_lock
 from bystack.node.mainchain.rpc_transactions import TransactionMethods
 from bystack.node.mainchain.service import Service
@@ -74,20 +76,31 @@ async def main(context: RoleContext) -> None:
     store = ChainStore.open(f"{folder}/chain", params, config.cache_mb, engines_of(params))
     try:
         host = Host(identity, host_config(params, config.listen, config.peers), book)
-        driver = Driver(store, host, time.time, prune=config.prune)
-        await live(context, driver, identity)
+        limits = context.config.mempool
+        settings = settings_of(limits)
+        driver = Driver(store, host, time.time, prune=config.prune, mempool=settings)
+        keeper = PoolKeeper(driver, folder, persist=limits.persist)
+        try:
+            await live(context, driver, identity, keeper)
+        finally:
+            keeper.save_now()
     finally:
         store.close()
 
 
-async def live(context: RoleContext, driver: Driver, identity: Identity) -> None:
+async def live(
+    context: RoleContext, driver: Driver, identity: Identity, keeper: PoolKeeper
+) -> None:
     """The tasks of the process, and its announcement once all of them run."""
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(driver.host.run)
         await nursery.start(driver.run)
         reader = Reader(driver)
-        service = Service(driver, reader, rpc_methods(driver, reader, identity, listening))
+        methods = rpc_methods(driver, reader, identity, listening)
+        MempoolMethods(driver, keeper).register(methods)
+        service = Service(driver, reader, methods)
         await nursery.start(serve, context.socket, service.handle, service.streams)
+        nursery.start_soon(keeper.run)
         nursery.start_soon(keep_book, driver.host.book, f"{context.data}/peers")
         tip = driver.machine.tip
         log.info("main chain runs", height=tip.header.height, listening=listening)

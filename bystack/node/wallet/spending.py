@@ -145,7 +145,11 @@ class Spending:
 
     async def _main_rate(self) -> int:
         """What the main chain's pool asks for, per million of weight."""
-        answer = await self._follower.client.call("rpc", "estimatesmartfee", [1], "read", "main")
+        call = self._follower.client.call
+        answer = await call("rpc", "estimatesmartfee", [1], "read", "main")
+        if "feerate" not in answer:  # too few transactions were mined to learn from
+            info = await call("rpc", "getmempoolinfo", [], "read", "main")
+            answer = {"feerate": info["mempoolminfee"]}
         return max(LEAST_RATE, read(answer["feerate"], BTM_DECIMALS) * RATE // 1_000)
 
 

@@ -26,9 +26,11 @@ from bystack.mainchain.proofs import (
 )
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.mainchain.following import follow
+from bystack.node.mainchain.poolkeeping import PoolKeeper
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_assets import AssetMethods
 from bystack.node.mainchain.rpc_chain import ChainMethods
+from bystack.node.mainchain.rpc_mempool import MempoolMethods
 from bystack.node.mainchain.rpc_network import NetworkMethods
 from bystack.node.mainchain.rpc_transactions import TransactionMethods
 from bystack.node.mainchain.service import Service
@@ -49,6 +51,7 @@ def service(node: Node) -> Service:
     ChainMethods(node.driver, reader).register(methods)
     TransactionMethods(node.driver, reader).register(methods)
     AssetMethods(node.driver, reader).register(methods)
+    MempoolMethods(node.driver, PoolKeeper(node.driver, "", persist=False)).register(methods)
     NetworkMethods(node.driver, node.host.id, "127.0.0.1:1", "0").register(methods)
     return Service(node.driver, reader, methods)
 
