@@ -31,6 +31,7 @@ from bystack.ledger.transactions import (
     Lock,
     Outpoint,
     PendingLock,
+    PolicyLock,
     TreasuryLock,
     VaultLock,
 )
@@ -38,10 +39,10 @@ from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.chain import Entry, genesis_entry
 from bystack.mainchain.history import history_nodes
 from bystack.mainchain.params import Params, chain_id, genesis
-from bystack.mainchain.transition import Undo, decode_undo, undo_of
+from bystack.mainchain.transition import Undo, decode_undo, encode_undo, undo_of
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, Engine
-from bystack.node.coinstore import CoinStore, outpoint_of
+from bystack.node.coinstore import CoinStore, coin_changes, coin_rows, outpoint_of
 from bystack.node.failpoints import failpoint
 from bystack.node.storage import Changes, Store, StoreCorrupt, View
 from bystack.primitives.codec import decode, encode
@@ -243,10 +244,10 @@ class ChainStore:
         return {BLOCK + id: None, LOOSE + id: None}
 
     def pruning_changes(self, data: bytes) -> dict[bytes, bytes | None]:
-        """Drop a connected block, given its bytes: body, undo data, index entries."""
+        """Drop a connected block, given its bytes: body, undo data, filter, index entries."""
         block = decode_block(data)
         places = {TRANSACTION + tx.id: None for tx in block.transactions}
-        return {**places, BLOCK + block.id: None, UNDO + block.id: None}
+        return {**places, **dict.fromkeys(kind + block.id for kind in (BLOCK, UNDO, FILTER))}
 
     async def commit_pruning(self, changes: Changes, first_kept: int) -> None:
         """Drop blocks; from now on those from height `first_kept` on are here."""
@@ -263,13 +264,12 @@ class ChainStore:
         """Make changes beside the chain durable: headers, blocks at hand."""
         await self._store.commit(changes)
 
-    async def commit_switch(self, changes: Changes, delta: Delta) -> None:
-        """Make a move of the connected chain durable, coins and indexes included, in one batch."""
-        indexes = {**self.coins.changes(delta), **vault_changes(delta)}
+    async def commit_switch(self, changes: Changes, coins: Changes) -> None:
+        """Make a move of the connected chain durable, in one batch: `coins` and what is beside."""
         failpoint("chain.before_commit")
-        await self._store.commit({**changes, **indexes})
+        await self._store.commit({**changes, **coins})
         failpoint("chain.after_commit")
-        self.coins.apply(delta)
+        self.coins.apply(coins)
 
 
 def open_raw(path: str | os.PathLike[str], params: Params) -> Store:
@@ -277,13 +277,39 @@ def open_raw(path: str | os.PathLike[str], params: Params) -> Store:
     return Store.open(path, kind=KIND, magic=params.magic, version=FORMAT)
 
 
+class Moved(NamedTuple):
+    """What going over one block changes: coins under their keys, and what is beside."""
+
+    coins: dict[bytes, bytes | None]
+    beside: dict[bytes, bytes | None]
+
+
+def connected(entry: Entry, block: Block, delta: Delta) -> Moved:
+    """What connecting a block changes; `delta` is that of this block alone."""
+    spent, created = coin_rows(delta.spent), coin_rows(delta.created)
+    undo = encode_undo([row[1:] for row in spent], [row[1:] for row in created])
+    beside = {**_line_changes(entry, block), UNDO + entry.id: undo, **vault_changes(delta)}
+    return Moved(coin_changes(spent, created), beside)
+
+
+def disconnected(block: Block, delta: Delta) -> Moved:
+    """What disconnecting the last block changes; `delta` is what undoes it."""
+    coins = coin_changes(coin_rows(delta.spent), coin_rows(delta.created))
+    return Moved(coins, {**disconnect_changes(block), **vault_changes(delta)})
+
+
 def connect_changes(entry: Entry, block: Block, delta: Delta) -> dict[bytes, bytes | None]:
-    """What connecting a block changes beside the coins; `delta` is that of this block alone."""
+    """What connecting a block changes beside coins and vaults."""
+    return {**_line_changes(entry, block), UNDO + entry.id: encode(undo_of(delta))}
+
+
+def _line_changes(entry: Entry, block: Block) -> dict[bytes, bytes | None]:
+    id = entry.id
     places = {
-        TRANSACTION + tx.id: block.id + fixed(at, 4) for at, tx in enumerate(block.transactions)
+        TRANSACTION + tx.id: id + at.to_bytes(4, "big") for at, tx in enumerate(block.transactions)
     }
-    chain = {LINE + fixed(entry.header.height): entry.id, TIP: entry.id, LOOSE + entry.id: None}
-    return {**chain, UNDO + entry.id: encode(undo_of(delta)), **places, **_node_changes(entry)}
+    chain = {LINE + fixed(entry.header.height): id, TIP: id, LOOSE + id: None}
+    return {**chain, **places, **_node_changes(entry)}
 
 
 def disconnect_changes(block: Block) -> dict[bytes, bytes | None]:
@@ -307,9 +333,11 @@ def vault_changes(delta: Delta) -> dict[bytes, bytes | None]:
     """How the index of vaults follows the coins."""
     changes: dict[bytes, bytes | None] = {}
     for place, coin in delta.spent.items():
-        changes |= dict.fromkeys(_vault_keys(place, coin.lock))
+        if type(coin.lock) is not PolicyLock:
+            changes |= dict.fromkeys(_vault_keys(place, coin.lock))
     for place, coin in delta.created.items():
-        changes |= _vault_keys(place, coin.lock)
+        if type(coin.lock) is not PolicyLock:
+            changes |= _vault_keys(place, coin.lock)
     return changes
 
 

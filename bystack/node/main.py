@@ -7,42 +7,16 @@ Exit codes: 0 done, 1 it failed, 2 the configuration or the command line is wron
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from bystack.node.config import FILE, Config, ConfigErrors, load_config
+from bystack.node.config import FILE, load_config
+from bystack.node.homes import end, expanded, home_option, load
+from bystack.node.offline.commands import check, export_command, import_command
 
-DEFAULT_HOME = "~/.bystack"
 FOLDERS = ("data", "federations", "keys", "logs", "run", "sidechains", "tokens")
-
-home_option = click.option(
-    "--home",
-    default=DEFAULT_HOME,
-    envvar="BYSTACK_HOME",
-    show_default=True,
-    show_envvar=True,
-    type=click.Path(file_okay=False),
-    help="Directory of this node: configuration, keys, data.",
-)
-
-
-def _expanded(home: str) -> str:
-    return os.path.abspath(os.path.expanduser(home))
-
-
-def _end(text: str, code: int) -> NoReturn:
-    click.echo(text, err=True)
-    sys.exit(code)
-
-
-def _load(home: str) -> Config:
-    try:
-        return load_config(home)
-    except ConfigErrors as error:
-        _end(str(error), 2)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -75,12 +49,12 @@ def init(home: str, network: str) -> None:
     from bystack.node import files
     from bystack.node.config import NETWORKS, commented_config
 
-    home = _expanded(home)
+    home = expanded(home)
     if network not in NETWORKS and not os.path.isfile(network):
-        _end(f"--network {network}: expected main, test, regtest or a genesis file", 2)
+        end(f"--network {network}: expected main, test, regtest or a genesis file", 2)
     path = os.path.join(home, FILE)
     if os.path.exists(path):
-        _end(f"{path} exists already; edit it, or choose another --home", 1)
+        end(f"{path} exists already; edit it, or choose another --home", 1)
     os.umask(0o077)
     for folder in ("", *FOLDERS):
         os.makedirs(os.path.join(home, folder), mode=0o700, exist_ok=True)
@@ -103,20 +77,20 @@ def run(home: str) -> None:
     from bystack.node.plan import plan
     from bystack.node.supervisor import HomeLocked, Supervisor, lock_home
 
-    home = _expanded(home)
-    config = _load(home)
+    home = expanded(home)
+    config = load(home)
     os.umask(0o077)
     try:
         handle = lock_home(home)
     except HomeLocked as error:
-        _end(str(error), 1)
+        end(str(error), 1)
     os.chdir(home)
     logs.configure("bystackd", config.log.level, config.log.format)
     node = Supervisor(plan(config), config, replan=lambda: plan(load_config(".")))
     try:
         trio.run(_announced, node)
     except* OSError as group:
-        _end(f"{_first(group)}; see [rpc] listen in {FILE}", 1)
+        end(f"{_first(group)}; see [rpc] listen in {FILE}", 1)
     finally:
         os.close(handle)
 
@@ -135,19 +109,6 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-@main.command()
-@home_option
-def check(home: str) -> None:
-    """Check a home before running it: configuration, named files, permissions, disk, kernel."""
-    from bystack.node.health import examine
-
-    home = _expanded(home)
-    findings = examine(home, _load(home))
-    for finding in findings:
-        click.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.text}")
-    sys.exit(0 if all(finding.good for finding in findings) else 1)
-
-
 @main.group()
 def config() -> None:
     """Check, show or explain the configuration."""
@@ -157,8 +118,8 @@ def config() -> None:
 @home_option
 def config_check(home: str) -> None:
     """Read bystack.toml and sidechains/*.toml; every error at once (exit code 2)."""
-    _load(_expanded(home))
-    click.echo(f"{Path(_expanded(home)) / FILE}: no errors")
+    load(expanded(home))
+    click.echo(f"{Path(expanded(home)) / FILE}: no errors")
 
 
 @config.command("show")
@@ -167,7 +128,7 @@ def config_show(home: str) -> None:
     """Print the configuration in force, defaults included."""
     from bystack.node.config import shown_config
 
-    click.echo(shown_config(_load(_expanded(home))), nl=False)
+    click.echo(shown_config(load(expanded(home))), nl=False)
 
 
 @config.command("docs")
@@ -198,6 +159,9 @@ class _Keys(click.Group):
         return key.get_command(ctx, name)
 
 
+main.add_command(check)
+main.add_command(export_command)
+main.add_command(import_command)
 main.add_command(_Keys("key", help="Make keys, sign offline, accept a lost journal."))
 
 

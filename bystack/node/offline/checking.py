@@ -22,7 +22,7 @@ from bystack.node.offline.comparing import differences, is_left_over
 from bystack.node.offline.findings import KINDS, Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Growth, Unverified
 from bystack.node.offline.headers import Judged, judge_entries, rescue
-from bystack.node.offline.rebuilding import Rebuilt, judge_block, rebuild
+from bystack.node.offline.rebuilding import Rebuilt, filter_differs, judge_block, rebuild
 from bystack.node.offline.repairing import Right, repair
 from bystack.node.offline.rewinding import Rewinding
 from bystack.node.storage import Store, StoreCorrupt, View, salvage
@@ -144,6 +144,8 @@ class Checking:
             report.coins += key[:1] == COIN
             if key[:1] not in KINDS:
                 report.differs(Finding(*named(key), "surplus"))
+            elif key[:1] == keys.FILTER and filter_differs(self._store, key[1:], data):
+                report.differs(Finding(*named(key), "changed"))
             elif key[:1] == keys.BLOCK:
                 bodies.add(key[1:])
                 self._judge_body(report, key[1:], data, line, loose)

@@ -28,6 +28,7 @@ KINDS: Mapping[bytes, str] = MappingProxyType(
         keys.NODE: "history node",
         keys.VAULT: "vault coin",
         keys.ANCHOR: "vault anchor",
+        keys.FILTER: "filter",
         keys.TIP: "tip",
         keys.PRUNED: "pruned height",
     }

@@ -39,30 +39,23 @@ class Growth:
         self._store = store
         self._switcher = Switcher(store, tree, verifier)
 
-    async def move(
-        self,
-        switch: Switch,
-        fresh: Mapping[bytes, Block],
-        beside: Mapping[bytes, bytes | None] | None = None,
-    ) -> Refused | None:
-        """Make the switch, and the changes `beside` in the same batch; None, or why not.
+    async def move(self, switch: Switch, fresh: Mapping[bytes, Block]) -> Refused | None:
+        """Make the switch; None, or why not, and then nothing is changed.
 
-        `fresh` are blocks that are not in the store. When refused, nothing is changed.
+        `fresh` are blocks of it that need not be read from the store.
         """
         decision = await self._switcher.judge(switch, fresh)
         if isinstance(decision, Refused):
             return decision
-        await self._store.commit_switch({**(beside or {}), **decision.changes}, decision.delta)
+        await self._store.commit_switch(decision.changes, decision.delta)
         return None
 
-    async def connect(
-        self, blocks: Sequence[Block], beside: Mapping[bytes, bytes | None] | None = None
-    ) -> Refused | None:
+    async def connect(self, blocks: Sequence[Block]) -> Refused | None:
         """Connect blocks that follow the tip; of a batch with a bad one, those before it."""
         known = {block.id: block for block in blocks}
-        refused = await self.move(Switch((), tuple(known)), known, beside)
+        refused = await self.move(Switch((), tuple(known)), known)
         if refused is not None:
-            sound = list(known)[: list(known).index(refused.block)]
+            sound = tuple(known)[: tuple(known).index(refused.block)]
             if sound:
-                await self.move(Switch((), tuple(sound)), known)
+                await self.move(Switch((), sound), known)
         return refused

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bystack.mainchain.blocks import Block, decode_block
+from bystack.mainchain.filters import filter_of
 from bystack.mainchain.transition import check_block
 from bystack.node.chainstore import BLOCK
 from bystack.node.offline.findings import Finding, Progress
 from bystack.node.offline.growth import BATCH_BLOCKS, BATCH_BYTES, Growth
 from bystack.node.storage import View
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 
@@ -43,6 +45,12 @@ def judge_block(id: bytes, data: bytes | None) -> Block | Finding:
     except Invalid as error:
         return Finding("block", id.hex(), f"damaged ({error.rule})")
     return block
+
+
+def filter_differs(view: View, id: bytes, stored: bytes) -> bool:
+    """Whether a stored filter is not its block's; of a block that is not here nobody knows."""
+    block = judge_block(id, view.get(BLOCK + id))
+    return not isinstance(block, Finding) and encode(filter_of(block)) != stored
 
 
 async def rebuild(

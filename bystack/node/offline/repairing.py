@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from bystack.node.chainstore import BAD, BLOCK, ENTRY, LOOSE
+from bystack.node.chainstore import BAD, BLOCK, ENTRY, FILTER, LOOSE
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import KINDS, Finding
 from bystack.node.offline.headers import Judged
-from bystack.node.offline.rebuilding import judge_block
+from bystack.node.offline.rebuilding import filter_differs, judge_block
 from bystack.node.storage import Store, View
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import fixed
@@ -42,6 +42,7 @@ def repair(store: Store, right: Right, prefixes: Iterable[bytes]) -> None:
         _apply(store, ((one.key, one.right) for one in found))
     _apply(store, _blocks(store, right))
     _apply(store, ((key, None) for key, _ in store.iterate() if key[:1] not in KINDS))
+    _apply(store, _filters(store))
     store.finish()
 
 
@@ -88,6 +89,13 @@ def _blocks(store: View, right: Right) -> Iterator[Change]:
     first = right.line[0]
     if first not in bodies:
         yield BLOCK + first, right.view.get(BLOCK + first)
+
+
+def _filters(store: View) -> Iterator[Change]:
+    """Wrong filters go; they are made again when somebody asks."""
+    for key, data in store.iterate(FILTER):
+        if filter_differs(store, key[1:], data):
+            yield key, None
 
 
 def _invalid(damage: Finding | None) -> bytes:

@@ -93,6 +93,7 @@ SPOILT: dict[str, tuple[str, Callable[[Store], dict[bytes, bytes | None]]]] = {
     "lost entry": ("header entry missing", lambda s: {b"e" + fixed(2): None}),
     "damaged entry": ("header entry damaged", lambda s: changed(s, b"e" + fixed(2))),
     "unknown key": ("unknown key surplus", lambda s: {b"Zoo": b"?"}),
+    "other filter": ("filter changed", lambda s: {b"f" + LINE[1].id: b"wrong"}),
     "connected and at hand": ("block at hand", lambda s: {b"o" + LINE[1].id: b""}),
     "at hand and absent": ("block at hand", lambda s: {b"o" + bytes(32): b""}),
 }

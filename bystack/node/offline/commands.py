@@ -1,0 +1,217 @@
+"""`bystackd check`, `export`, `import`: commands on a home whose node is stopped.
+
+Imports of weight wait until a command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bystack.node.homes import end, expanded, home_option, load
+
+if TYPE_CHECKING:
+    from bystack.node.offline.findings import Report
+    from bystack.node.offline.showing import Bar
+
+CHAIN = "data/mainchain/chain"
+
+
+@contextmanager
+def _stopped(home: str) -> Iterator[None]:
+    """Hold the home's lock; exit 1 when a node runs on it."""
+    from bystack.node.supervisor import HomeLocked, lock_home
+
+    try:
+        handle = lock_home(home)
+    except HomeLocked as error:
+        end(str(error), 1)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@click.command()
+@home_option
+@click.option("--quick", is_flag=True, help="Leave the stored chains alone.")
+@click.option("--no-signatures", is_flag=True, help="Take stored signatures for true.")
+@click.option("--repair", is_flag=True, help="Put right what can be put right.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bool) -> None:
+    """Check a home: configuration, files, permissions, disk, kernel, and the stored chains.
+
+    The node must be stopped. Coins, undo data and indexes are computed again from the stored
+    blocks, signatures included, and compared with what is stored; every difference is named. With
+    --repair the rest is rebuilt from sound blocks; damaged ones are fetched again. Exit code 1 when
+    something is wrong.
+    """
+    from bystack.node.health import examine
+
+    home = expanded(home)
+    config = load(home)
+    findings = examine(home, config)
+    reports: list[dict[str, Any]] = []
+    if not as_json:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.text}")
+    if not quick:
+        with _stopped(home):
+            reports = list(_checked(home, config.network, not no_signatures, repair, as_json))
+    if as_json:
+        _print_json([finding._asdict() for finding in findings], reports)
+    good = all(finding.good for finding in findings) and all(one["sound"] for one in reports)
+    sys.exit(0 if good else 1)
+
+
+def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -> None:
+    import msgspec
+
+    body = msgspec.json.encode({"home": findings, "stores": reports})
+    click.echo(msgspec.json.format(body).decode())
+
+
+def _checked(
+    home: str, network: str, signatures: bool, repair: bool, quiet: bool
+) -> Iterator[dict[str, Any]]:
+    """The main chain's store, checked, as JSON values; shown in lines unless `quiet`."""
+    import trio
+
+    from bystack.node.engines import engines_of
+    from bystack.node.networks import params_of
+    from bystack.node.offline.checking import Options, check_chain
+    from bystack.node.offline.showing import Bar
+    from bystack.node.storage import StoreError
+
+    folder = os.path.join(home, CHAIN)
+    if not os.path.isdir(folder):
+        return
+    params = params_of(_network(home, network))
+    options = Options(signatures, repair)
+    try:
+        with Bar() as bar:
+            report = trio.run(check_chain, folder, params, engines_of(params), options, bar)
+    except StoreError as error:
+        if not quiet:
+            click.echo(f"FAIL  {error}")
+        yield {"path": folder, "sound": False, "error": str(error), "step": error.step}
+        return
+    if not quiet:
+        _show(report, bar)
+    yield report.as_json()
+
+
+def _network(home: str, network: str) -> str:
+    """A genesis file is named relative to the home."""
+    path = os.path.join(home, network)
+    return path if os.path.isfile(path) else network
+
+
+def _show(report: Report, bar: Bar) -> None:
+    if report.sound:
+        text = f"{report.path}: height {report.height}, {report.coins} coins"
+        checked = f"{report.blocks} blocks, {report.transactions} transactions"
+        click.echo(f"ok    {text}; {checked} executed again {bar.rate(report.transactions)}")
+    else:
+        click.echo(f"FAIL  {report.path}: not what its blocks give")
+    if report.first_kept > 1:
+        click.echo(f"      pruned: blocks from {report.first_kept} on; older coins as stored")
+    for damage in report.damaged:
+        click.echo(f"      {damage}")
+    for finding in report.differences:
+        click.echo(f"      {finding}")
+    if (more := report.counts.total() - len(report.differences)) > 0:
+        click.echo(f"      and {more} more")
+    if report.step:
+        click.echo(f"      {report.step}")
+
+
+@click.command("export")
+@home_option
+@click.option("--file", "file", required=True, type=click.Path(dir_okay=False), help="To write.")
+@click.option("--from", "first", default=1, show_default=True, help="First height.")
+def export_command(home: str, file: str, first: int) -> None:
+    """Write the main chain's blocks to a file. The node must be stopped.
+
+    The file is a stream of MessagePack objects; `bystackd import` reads it. It appears when it is
+    whole; a file of that name is never overwritten.
+    """
+    from bystack.node.offline.exporting import export_chain
+    from bystack.node.offline.showing import Bar
+
+    home = expanded(home)
+    with _main_store(home) as store, _explained(), Bar() as bar:
+        begin, last = export_chain(store, file, first, bar)
+        size = os.path.getsize(file)
+    count = last - begin + 1
+    click.echo(f"{file}: blocks {begin} to {last}, {size} bytes, {bar.rate(count)}")
+
+
+@click.command("import")
+@home_option
+@click.option(
+    "--file", "file", required=True, type=click.Path(exists=True, dir_okay=False), help="To read."
+)
+def import_command(home: str, file: str) -> None:
+    """Take blocks from a file into the main chain. The node must be stopped.
+
+    Every block is judged as if a peer had sent it; blocks known here are passed over, so an import
+    that was cut short goes on where it stopped. Of a file that turns bad in the middle the valid
+    blocks before that place are kept.
+    """
+    import time
+
+    import trio
+
+    from bystack.node.offline.importing import Importing
+    from bystack.node.offline.showing import Bar
+    from bystack.node.verifier import Verifier
+
+    home = expanded(home)
+    with _main_store(home) as store, open(file, "rb") as source, Bar() as bar:
+        importing = Importing(store, Verifier(), int(time.time()), bar)
+        try:
+            with _explained():
+                trio.run(importing.run, source)
+        finally:
+            done = importing.done
+            text = f"{done.read} blocks read, {done.known} of them known; height {done.height}"
+            click.echo(f"{file}: {text}, {bar.rate(done.read)}")
+
+
+@contextmanager
+def _main_store(home: str) -> Iterator[Any]:
+    """The store of a stopped node's main chain."""
+    from bystack.node.chainstore import ChainStore
+    from bystack.node.engines import engines_of
+    from bystack.node.networks import params_of
+
+    config = load(home)
+    params = params_of(_network(home, config.network))
+    with _stopped(home), _explained():
+        os.makedirs(os.path.dirname(os.path.join(home, CHAIN)), mode=0o700, exist_ok=True)
+        store = ChainStore.open(
+            os.path.join(home, CHAIN), params, config.mainchain.cache_mb, engines_of(params)
+        )
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What a file or a store may do wrong, as one sentence and exit code 1."""
+    from bystack.node.offline.importing import BlockRefused
+    from bystack.node.storage import StoreError
+    from bystack.primitives.errors import Invalid
+
+    try:
+        yield
+    except (Invalid, BlockRefused, StoreError, OSError) as error:
+        end(str(error), 1)
