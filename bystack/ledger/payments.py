@@ -15,7 +15,8 @@ import msgspec
 from bystack.ledger.amounts import add
 from bystack.ledger.coins import Coin
 from bystack.ledger.effects import NO_EFFECTS, Effects
-from bystack.ledger.policies import Key
+from bystack.ledger.fulfilment import leaves
+from bystack.ledger.policies import Key, Policy
 from bystack.ledger.pst import PartiallySigned as PartiallySigned
 from bystack.ledger.pst import unsigned
 from bystack.ledger.satisfaction import policy_root, prove_branch
@@ -43,6 +44,10 @@ MANY_COINS = 10
 SWEPT_COINS = 8
 SPEND_WEIGHT = 250  # what one more input weighs, amply
 MAX_WEIGHT = 400_000
+
+SIGNATURE = 64
+SINGLE_KEY = Spend(Key(bytes(32)), MerkleProof(0, 1, ()), ALL, (bytes(SIGNATURE),))
+"""What spending a coin of a single key looks like."""
 
 Coins = Mapping[Outpoint, Coin]
 
@@ -81,11 +86,13 @@ def build_payment(
     extra_weight: int = 0,
     window: tuple[int, int] = (0, 0),
     memo: bytes = b"",
+    model: Spend = SINGLE_KEY,
 ) -> PartiallySigned:
     """A payment of `outputs` from `coins`, what is left of each asset going to `change`.
 
     `effects` says what the actions create and destroy, `extra_weight` what their witnesses will
-    weigh. Raises `InsufficientFunds`, `PaymentTooHeavy`.
+    weigh, `model` what the witness of each coin will look like. Raises `InsufficientFunds`,
+    `PaymentTooHeavy`.
     """
     needs = _needs(outputs, effects)
     fee = 0
@@ -96,7 +103,7 @@ def build_payment(
         returned = tuple(Output(asset, n, change) for asset, n in sorted(rests.items()) if n)
         made = (*outputs, *returned)
         body = TransactionBody(VERSION, tuple(chosen), made, tuple(actions), *window, memo)
-        weight = signed_weight(body) + extra_weight
+        weight = signed_weight(body, model) + extra_weight
         if weight > MAX_WEIGHT:
             raise PaymentTooHeavy(weight=weight, limit=MAX_WEIGHT, inputs=len(chosen))
         enough = max(fees.least, -(-weight * fees.rate // RATE))
@@ -105,11 +112,17 @@ def build_payment(
         fee = enough
 
 
-def signed_weight(body: TransactionBody) -> int:
-    """What it will weigh once each input is signed by a single key."""
-    spend = Spend(Key(bytes(32)), MerkleProof(0, 1, ()), ALL, (bytes(64),))
-    witnesses = (spend,) * len(body.inputs) + (NoWitness(),) * len(body.actions)
-    return Transaction(body, witnesses).size + SCHNORR_WEIGHT * len(body.inputs)
+def signed_weight(body: TransactionBody, model: Spend = SINGLE_KEY) -> int:
+    """What it will weigh once each input is signed as in `model`."""
+    witnesses = (model,) * len(body.inputs) + (NoWitness(),) * len(body.actions)
+    checks = sum(len(item) == SIGNATURE for item in model.items)
+    return Transaction(body, witnesses).size + SCHNORR_WEIGHT * checks * len(body.inputs)
+
+
+def model_of(policies: Sequence[Policy], branch: int = 0) -> Spend:
+    """A witness as heavy as any that satisfies this branch by Schnorr signatures."""
+    policy = policies[branch]
+    return Spend(policy, prove_branch(policies, branch), ALL, (bytes(SIGNATURE),) * leaves(policy))
 
 
 def _needs(outputs: Sequence[Output], effects: Effects) -> Mapping[bytes, int]:

@@ -28,7 +28,7 @@ from bystack.ledger.transactions import (
 )
 from bystack.primitives import bls, musig2
 from bystack.primitives.codec import MAX_INT
-from bystack.primitives.errors import Invalid
+from bystack.primitives.errors import Invalid, Misuse
 from bystack.primitives.keys import verify
 
 
@@ -93,15 +93,15 @@ class NoApprovals:
 
     def digest(self, chain: bytes, transaction: bytes, position: int, /) -> bytes:
         """Never asked for."""
-        raise NotImplementedError
+        raise Misuse("no action of this chain is approved through drafts")
 
     def witness(self, branch: Branch, items: Sequence[bytes], /) -> Witness:
         """Never asked for."""
-        raise NotImplementedError
+        raise Misuse("no action of this chain is approved through drafts")
 
     def opened(self, witness: Witness, /) -> tuple[Branch, Items]:
         """Never asked for."""
-        raise NotImplementedError
+        raise Misuse("no action of this chain is approved through drafts")
 
 
 NO_APPROVALS = NoApprovals()
@@ -174,6 +174,8 @@ def audit(draft: PartiallySigned, approvals: Approvals = NO_APPROVALS) -> None:
             _check_unasked(slot, part, witness)
         elif isinstance(witness, NoWitness):
             _check_part(slot, part, ask)
+        elif slot < len(draft.coins) and not isinstance(witness, Spend):
+            raise WitnessForged(slot=slot)
         else:
             _check_finished(slot, witness, ask, approvals)
 

@@ -78,11 +78,12 @@ def take_offer(
     """
     offer = read_offer(draft)
     asset, amount = offer.coin.asset, offer.coin.amount
-    gained = Output(asset, amount, receive)
+    # Of the asset that fees are paid in, what is left of it comes back as change.
+    gained = () if asset == fees.asset else (Output(asset, amount, receive),)
     paid = build_payment(
         draft.chain_id,
         {place: coin for place, coin in coins.items() if place != offer.place},
-        (offer.wanted, gained),
+        (offer.wanted, *gained),
         change,
         fees,
         effects=Effects(created={asset: amount}),
