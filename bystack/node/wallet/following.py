@@ -2,6 +2,23 @@
 
 The process may be down, come back, or be another one than before; the purse says where it stands
 and the stream begins there.
+
+**What the main chain's `blocks` stream must say**, whoever serves it (a full chain does, a light
+one can). It is asked with a locator: `[height, id]` pairs of the blocks followed last, newest
+first, not necessarily next to each other. The first of them that the chain knows is where it
+begins; those before are named in `disconnect` items. Items, one height after the other:
+
+    ["connect", height, id, block]                    a whole block's bytes, or
+    ["matched", height, id, time, [transaction, …]]   its transactions that pay a watched lock or
+                                                      spend a coin so paid, in the block's order
+    ["disconnect", height, id]                        the block followed last left the chain
+    ["tip", height, id]                               no more for now
+
+A chain that sends `matched` says `light: true` in its `status`. It is then told by
+`call("watch", [root, …])` what to look for (32-byte policy roots; more each time, never less),
+before the stream is opened. When a match makes more addresses known, the wallet tells them and
+opens the stream again *before* the block that held it: so the chain looks at that block, and at
+those after it, with the new roots. Heights without a match may be left out.
 """
 
 from __future__ import annotations
@@ -13,7 +30,7 @@ import structlog
 import trio
 
 from bystack.ledger.coins import Coin, Delta
-from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.mainchain.blocks import decode_block
 from bystack.node.ipc import Client, Reconnecting, RemoteError, Unavailable
 from bystack.node.mainchain.signals import Signal
@@ -26,17 +43,29 @@ MAX_COIN: Final = 64_000
 SAVE_EVERY: Final = 500
 PAUSE: Final = 0.2
 GIVEN_OUT: Final = 64
+IMPOSSIBLE: Final = frozenset(
+    {"CoinMissing", "Expired", "Overspent", "SignatureWrong", "PolicyUnsatisfied"}
+)
+"""Refusals that no later block makes good. Whatever else a pool says (full, a fee too low now, too
+many before it), the payment may still be mined, and its coins must not be spent again."""
 
 log = structlog.get_logger("wallet")
 
 
 class Follower:
-    """Keeps one purse at its chain's tip; `moved` tells whenever it went on."""
+    """Keeps one purse at its chain's tip; `moved` tells whenever it went on.
+
+    `woken` makes a purse without keys look again; `again` closes the stream, to begin where the
+    purse stands now.
+    """
 
     def __init__(self, purse: Purse) -> None:
         self.purse = purse
         self.client = Reconnecting(purse.chain.socket)
-        self.moved = Signal()
+        self.moved, self.woken, self._begun = Signal(), Signal(), trio.Event()
+        self.target = 0
+        self._scope = trio.CancelScope()
+        self._told = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -44,12 +73,24 @@ class Follower:
             nursery.start_soon(self.client.run)
             while True:
                 await self.client.wait_connected()
+                while not self.purse.ready:
+                    await self.woken.wait()
                 try:
-                    await self._follow()
+                    with trio.CancelScope() as self._scope:
+                        await self._follow()
                 except (Unavailable, RemoteError) as error:
                     log.info("chain lost", chain=self.purse.chain.name, reason=str(error))
                 self.purse.caught_up = False
-                await trio.sleep(PAUSE)
+                self._told = 0
+                await trio.sleep(0 if self._scope.cancel_called else PAUSE)
+
+    def again(self) -> None:
+        """Ask the chain anew from where the purse stands."""
+        self._scope.cancel()
+
+    async def begun(self) -> None:
+        """Return once it is decided where a new purse begins."""
+        await self._begun.wait()
 
     async def reach(self, height: int) -> None:
         """Return once the purse stands at `height` or above."""
@@ -57,18 +98,32 @@ class Follower:
             await self.moved.wait()
 
     async def _follow(self) -> None:
+        status: dict[str, Any] = await self.client.call("status")
+        self.target = int(status["height"])
+        if self.purse.fresh and self.purse.wallet.height == 0 and self.target:
+            self.purse.begin_at(self.target, bytes(status["tip"]))
+            await self.purse.save()
+        self._begun.set()
         if self.purse.chain.genesis is None:
-            await self._follow_main()
+            await self._follow_main(light=bool(status.get("light")))
         else:
             await self._follow_sidechain()
 
-    async def _follow_main(self) -> None:
+    async def _follow_main(self, *, light: bool) -> None:
+        if light:
+            await self._tell()
         async with self.client.stream("blocks", self.purse.locator()) as items:
             async for item in items:
                 match item:
                     case ["connect", int(height), bytes(id), bytes(data)]:
                         block = decode_block(data)
                         self.purse.connect(height, id, block.transactions, time=block.header.time)
+                    case ["matched", int(height), bytes(id), int(time), list(texts)]:
+                        found = [decode_transaction(text) for text in texts]
+                        self.purse.connect(height, id, found, time=time)
+                        if self._told < len(self.purse.wallet.book.places):
+                            self.purse.disconnect(height, id)
+                            return self._scope.cancel()
                     case ["disconnect", int(height), bytes(id)]:
                         if not self.purse.disconnect(height, id):
                             log.warning("reading the chain again", chain="main", height=height)
@@ -77,9 +132,14 @@ class Follower:
                         await self._at_tip()
                 await self._went_on()
 
+    async def _tell(self) -> None:
+        """Tell a light chain what to look for."""
+        places = self.purse.wallet.book.places
+        await self.client.call("watch", list(places))
+        self._told = len(places)
+
     async def _follow_sidechain(self) -> None:
         wallet = self.purse.wallet
-        tip = await self._tip()
         async with self.client.stream("blocks", wallet.height + 1) as items:
             async for item in items:
                 match item:
@@ -88,31 +148,33 @@ class Follower:
                         more = await self._given_out(height, transactions)
                         self.purse.connect(height, header.id, transactions, more, header.time)
                 await self._went_on()
-                if wallet.height >= tip:
+                if wallet.height >= self.target:
                     await self._at_tip()
-
-    async def _tip(self) -> int:
-        status: dict[str, Any] = await self.client.call("status")
-        return int(status["height"])
 
     async def _went_on(self) -> None:
         if self.purse.wallet.height % SAVE_EVERY == 0:
             await self.purse.save()
+        self.target = max(self.target, self.purse.wallet.height)
         self.moved.notify()
 
     async def _at_tip(self) -> None:
-        self.purse.caught_up = True
+        self.purse.at_tip()
         await self.resubmit()
         await self.purse.save()
 
     async def resubmit(self) -> None:
-        """Hand in payments that no block has yet; those refused are given up."""
+        """Hand in payments that no block has yet; those that can never be in one are given up."""
         for tx in list(self.purse.open.values()):
             try:
                 await self.client.call("submit", encode(tx))
             except RemoteError as error:
-                log.warning("payment given up", id=tx.id.hex(), reason=error.rule or str(error))
-                self.purse.given_up(tx)
+                if error.rule in IMPOSSIBLE and not self._builds_on_open(tx):
+                    log.warning("payment given up", id=tx.id.hex(), reason=error.rule)
+                    self.purse.given_up(tx)
+
+    def _builds_on_open(self, tx: Transaction) -> bool:
+        """A coin may be missing because the payment that makes it waits to be taken in itself."""
+        return any(point.transaction in self.purse.open for point in tx.body.inputs)
 
     async def _given_out(self, height: int, transactions: Sequence[Transaction]) -> Delta:
         """Coins that a sidechain itself gave out (refunds, repaid sponsors): asked for by place."""

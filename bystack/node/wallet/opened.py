@@ -1,4 +1,8 @@
-"""A loaded wallet: its key, its store, one follower per chain; chains come and go while it runs."""
+"""A loaded wallet: its keys, its store, one follower per chain; chains come and go while it runs.
+
+The private keys are in memory while it is unlocked, and one that has no password always is. Locked,
+it follows and shows everything, but signs nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,40 @@ from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.migration import to_rows
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
+from bystack.node.wallet.settings import Book
 from bystack.node.wallet.spending import Spending
 from bystack.primitives.bip32 import ExtendedKey
 
 UNKNOWN_CHAIN = -8
+UNLOCK_NEEDED = -13
+WALLET_ERROR = -4
 
 
 class Opened:
-    """One wallet in use. Run `run` in a nursery; close the store after it."""
+    """One wallet in use. Run `run` in a nursery; close the store after it.
 
-    def __init__(self, name: str, master: ExtendedKey, path: str, magic: bytes) -> None:
-        self.name = name
-        self.store = Store.open(
-            path, kind=KIND, magic=magic, version=FORMAT, migrations={1: to_rows}
-        )
+    `watching`: it has no keys at all; `fresh`: nothing can have been paid to it yet.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        master: ExtendedKey | None,
+        path: str,
+        magic: bytes,
+        *,
+        sealed: bool = False,
+        watching: bool = False,
+        fresh: bool = False,
+        gap: int | None = None,
+    ) -> None:
+        self.name, self.sealed, self.watching = name, sealed, watching
+        versions = {1: to_rows}
+        self.store = Store.open(path, kind=KIND, magic=magic, version=FORMAT, migrations=versions)
+        self.book = Book(self.store, gap)
         self.assets = Assets(None)
-        self._master = master
+        self.unlocked_until = 0.0
+        self._master, self._fresh = master, fresh
         self._followers: dict[str, Follower] = {}
         self._scopes: dict[str, trio.CancelScope] = {}
         self._changed = Signal()
@@ -38,6 +60,33 @@ class Opened:
     def chains(self) -> tuple[str, ...]:
         """The names of the chains followed, the main chain first."""
         return tuple(sorted(self._followers, key=lambda name: (name != MAIN, name)))
+
+    @property
+    def locked(self) -> bool:
+        """The keys are sealed now."""
+        return self.sealed and self._master is None
+
+    def check_unlocked(self) -> None:
+        """Raise `RemoteError` unless there are keys to sign with: -13 locked, -4 none at all."""
+        if self.locked:
+            text = "Please enter the wallet passphrase with walletpassphrase first."
+            raise RemoteError(UNLOCK_NEEDED, text)
+        if self.watching:
+            text = "This wallet only watches: it has no private keys. Sign with the one that has."
+            raise RemoteError(WALLET_ERROR, text, {"rule": "PrivateKeysDisabled"})
+
+    def unlock(self, master: ExtendedKey) -> None:
+        """The private keys are there from now on."""
+        self._master = master
+        for follower in self._followers.values():
+            follower.purse.unlock(master)
+            follower.woken.notify()
+
+    def lock(self) -> None:
+        """Forget the private keys."""
+        self._master, self.unlocked_until = None, 0.0
+        for follower in self._followers.values():
+            follower.purse.lock()
 
     def follower(self, chain: str) -> Follower:
         """The follower of a chain; raises `RemoteError` (-8) for one that is not followed."""
@@ -51,8 +100,10 @@ class Opened:
         return self.follower(chain).purse
 
     def spending(self, chain: str) -> Spending:
-        """Payments on a chain; raises as `follower`."""
-        return Spending(self.follower(chain))
+        """Payments on a chain; raises as `follower` and `check_unlocked`."""
+        follower = self.follower(chain)
+        self.check_unlocked()
+        return Spending(follower)
 
     def arrange(self, chains: Iterable[Chain]) -> None:
         """Follow exactly these chains from now on."""
@@ -69,11 +120,23 @@ class Opened:
     def _follow(self, chain: Chain) -> None:
         if chain.name in self._followers:
             return
-        follower = Follower(Purse(chain, self._master, self.store))
+        purse = Purse(chain, self._master, self.store, self.book.gap)
+        purse.fresh = self._fresh and purse.empty
+        follower = Follower(purse)
         self._followers[chain.name] = follower
         self.assets.learn(chain)
         if chain.genesis is None:
             self.assets.main = follower.client
+
+    async def begin(self, seconds: float) -> None:
+        """Let a new wallet begin at its chains' tips; one not reached in time is read whole."""
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                for follower in self._followers.values():
+                    nursery.start_soon(follower.begun)
+        self._fresh = False
+        for follower in self._followers.values():
+            follower.purse.fresh = False
 
     async def run(self) -> None:
         """Run every follower until cancelled."""

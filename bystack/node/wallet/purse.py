@@ -98,6 +98,7 @@ class Purse:
         self.notes: Rows[bytes, PaymentNote] = Rows(rows.notes())
         self.labels: Rows[bytes, bytes] = Rows(rows.all(stored.LABEL))
         self.policies: Rows[bytes, PolicyRecord] = Rows(rows.policies())
+        self.aside: Rows[tuple[int, int], HistoryRecord] = Rows(rows.history(stored.ASIDE))
         self.scan: ScanRecord | None = rows.one(stored.SCAN, b"", ScanRecord)
         for account, record in list(book.records.items()):
             if record.key:
@@ -185,9 +186,10 @@ class Purse:
 
     def disconnect(self, height: int, id: bytes) -> bool:
         """Follow a block back; False when its change is not kept: read the chain again."""
-        block = self.recent.get(height)
-        if block is None or block.id != id or height != self.wallet.height:
+        block = next(reversed(self.recent.values()), None)
+        if block is None or (block.height, block.id) != (height, id):
             return False
+        self.wallet.height = height  # blocks without anything of ours may have been left out
         entries = sorted(self.wallet.entries_at(height), key=lambda entry: entry.position)
         undone = disconnect(block.change)
         self.wallet.forget(height, undone.inverse())
@@ -277,6 +279,7 @@ class Purse:
         return {
             **batch(stored.COIN, wallet.coins.taken(), encode),
             **batch(stored.HISTORY, wallet.history.taken(), place_of),
+            **batch(stored.ASIDE, self.aside.taken(), place_of),
             **batch(stored.RESERVATION, wallet.reserved.taken(), encode),
             **batch(stored.ACCOUNT, wallet.book.records.taken(), number),
             **batch(stored.ADDRESS, wallet.book.places.taken(), bytes),
@@ -289,6 +292,13 @@ class Purse:
             self._rows.key(stored.POSITION): encode(Position(wallet.height, wallet.book.gap)),
             self._rows.key(stored.SCAN): scan,
         }
+
+    def at_tip(self) -> None:
+        """There are no more blocks for now."""
+        self.caught_up = True
+        if self.scan is not None:
+            self.scan, self._dirty = None, True
+            self.aside.clear()
 
     def touch(self) -> None:
         """Something was handed out: save it."""

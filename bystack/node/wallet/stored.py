@@ -22,7 +22,7 @@ from bystack.primitives.codec import U32, U63, Bit, Bytes32, Wire, decode, encod
 
 ADDRESS, COIN, HISTORY, ACCOUNT, LABEL = b"A", b"C", b"H", b"K", b"L"
 NOTE, POSITION, BLOCK, TRANSACTION = b"M", b"P", b"R", b"T"
-RESERVATION, POLICY, OPEN, SCAN = b"V", b"W", b"p", b"X"
+RESERVATION, POLICY, OPEN, SCAN, ASIDE = b"V", b"W", b"p", b"X", b"Y"
 
 MAX_ROW: Final = 100_000_000
 MAX_TEXT: Final = 1_024
@@ -105,9 +105,9 @@ class Rows:
         for rest, data in self.all(COIN):
             yield decode(Outpoint, rest, 64), decode(Coin, data, MAX_ROW)
 
-    def history(self) -> Iterator[tuple[tuple[int, int], HistoryRecord]]:
-        """What happened, oldest first."""
-        for _, data in self.all(HISTORY):
+    def history(self, kind: bytes = HISTORY) -> Iterator[tuple[tuple[int, int], HistoryRecord]]:
+        """What happened, oldest first; of `ASIDE`: what a rescan has still to find again."""
+        for _, data in self.all(kind):
             record = decode(HistoryRecord, data, MAX_ROW)
             yield (record.height, record.position), record
 

@@ -45,12 +45,12 @@ class World:
         for part in (keeper, MoneyMethods(keeper), SendingMethods(keeper)):
             part.register(self.methods)
 
-    async def rpc(self, method: str, *params: Any, chain: str = "main") -> Any:
-        return await self.methods.answer([method, list(params), "wallet", chain])
+    async def rpc(self, method: str, *params: Any, chain: str = "main", wallet: str = "") -> Any:
+        return await self.methods.answer([method, list(params), "wallet", chain, wallet])
 
-    async def refusal(self, method: str, *params: Any, chain: str = "main") -> tuple[int, str]:
+    async def refusal(self, method: str, *params: Any, **where: str) -> tuple[int, str]:
         with pytest.raises(RemoteError) as refused:
-            await self.rpc(method, *params, chain=chain)
+            await self.rpc(method, *params, **where)
         return refused.value.code, refused.value.rule
 
     async def mine(self, count: int, address: str) -> None:
@@ -93,20 +93,28 @@ def test_wallets_are_made_sealed_loaded_and_found_again(tmp_path: Path) -> None:
             assert (await here.refusal("createwallet", "third", "", "not a phrase"))[0] == -4
             again = await here.rpc("createwallet", "second", "", PHRASE)
             assert "mnemonic" not in again
-            address = await here.rpc("getnewaddress")
-            assert await here.rpc("listwallets") == ["second"]
+            assert await here.rpc("listwallets") == ["first", "second"]
+            assert (await here.refusal("getnewaddress"))[0] == -19
+            assert (await here.refusal("getnewaddress", wallet="third"))[0] == -18
+            address = await here.rpc("getnewaddress", wallet="second")
             assert (await here.refusal("loadwallet", "second"))[0] == -35
             assert (await here.refusal("loadwallet", "none"))[0] == -18
-            for password in ("", "wrong"):
-                assert (await here.refusal("loadwallet", "first", password))[0] == -14
+            described = await here.rpc("getaddressinfo", address, wallet="first")
+            assert described["ismine"] is False
+            await here.rpc("unloadwallet", "first")
+            assert (await here.refusal("loadwallet", "first", "wrong"))[0] == -14
             assert await here.rpc("listwallets") == ["second"]
             await here.rpc("loadwallet", "first", "secret")
-            assert (await here.rpc("getaddressinfo", address))["ismine"] is False
-            await here.rpc("unloadwallet")
+            assert (await here.rpc("getwalletinfo", wallet="first"))["locked"] is False
+            await here.rpc("unloadwallet", "second")
+            await here.keeper.close()
             await here.keeper.start()
-            assert await here.rpc("listwallets") == []  # two wallets, none the default
+            assert await here.rpc("listwallets") == ["first"]  # the one loaded last, locked
+            assert (await here.rpc("getwalletinfo"))["locked"] is True
+            listed = (await here.rpc("listwalletdir"))["wallets"]
+            assert [one["name"] for one in listed] == ["first", "second"]
             await here.rpc("createwallet", "copy", "", PHRASE)
-            assert await here.rpc("getnewaddress") == address
+            assert await here.rpc("getnewaddress", wallet="copy") == address
 
     trio.run(main)
 
