@@ -247,6 +247,7 @@ def _across(
     if bool(rpc.get("tls_certificate")) != bool(rpc.get("tls_key")):
         yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
     yield from _unbuilt(data)
+    yield from _light(data)
     yield from _pruning(data, extra)
     yield from _doubled_names(data, extra)
     yield from _listening(data, extra)
@@ -254,11 +255,27 @@ def _across(
 
 def _unbuilt(data: dict[str, Any]) -> Iterator[ConfigError]:
     """What the format has and this version does not: said at once, not by a process that fails."""
-    if data.get("mainchain", {}).get("mode") == "light":
-        yield ConfigError(FILE, "mainchain", "mode", '"light"', '"full" or "off" in this version')
     for guard in data.get("guard", []):
         wanted = "no guard in this version; guards sign offline with bystackd key sign"
         yield ConfigError(FILE, "guard", "name", _shown(guard["name"]), wanted)
+
+
+def _light(data: dict[str, Any]) -> Iterator[ConfigError]:
+    """Who must not run on headers alone: whoever signs for a vault or against one, and miners."""
+    main = data.get("mainchain", {})
+    if main.get("mode") != "light":
+        return
+    for table in ("federation", "guard"):
+        for one in data.get(table, []):
+            why = "a light client would take an invalid block with enough work for good"
+            wanted = f'"full": [[{table}]] {one["name"]} signs over a vault, and {why}'
+            yield ConfigError(FILE, "mainchain", "mode", '"light"', wanted)
+    if threads := data.get("mining", {}).get("threads", 0):
+        wanted = '0 with mode "light": a block is made of every block before it'
+        yield ConfigError(FILE, "mining", "threads", _shown(threads), wanted)
+    if keep := main.get("prune", 0):
+        wanted = '0 with mode "light", which keeps no blocks'
+        yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
 
 
 def _pruning(

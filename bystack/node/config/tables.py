@@ -60,6 +60,10 @@ class Mainchain(Table, frozen=True, kw_only=True):
     cache_mb: Annotated[
         int, Meta(ge=4, le=65536, description="memory for coins read lately, in MiB")
     ] = 64
+    filter_peers: Annotated[
+        int,
+        Meta(ge=1, le=8, description="light: how many full peers must agree on what a block holds"),
+    ] = 2
     prune: Annotated[
         int,
         Meta(ge=0, le=10**9, description="blocks to keep, the last 288 or more; 0 keeps all"),

@@ -16,6 +16,7 @@ from bystack.node.mainchain.mining import generate
 from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
 from bystack.node.rpc import MISC, Methods
 from bystack.p2p.addresses import BadAddress, parse_target
+from bystack.p2p.host import Host
 from bystack.primitives.addresses import POLICY, decode_address
 from bystack.primitives.errors import Invalid
 
@@ -39,15 +40,15 @@ def reward_lock(address: str, params: Params) -> PolicyLock:
     return PolicyLock(given.payload)
 
 
-class NetworkMethods:
+class PeerMethods:
     """Answers from the peer host; changes whom it keeps and whom it refuses."""
 
-    def __init__(self, driver: Driver, node_id: bytes, listening: str, version: str) -> None:
-        self._driver, self._host = driver, driver.host
+    def __init__(self, host: Host, node_id: bytes, listening: str, version: str) -> None:
+        self._host = host
         self._node_id, self._listening, self._version = node_id, listening, version
 
     def register(self, methods: Methods) -> None:
-        """Add every method of this file."""
+        """Add every method about peers."""
         add = methods.add
         add("getpeerinfo", self.peers, help="The connected peers.")
         add("getconnectioncount", self.count, help="How many peers are connected.")
@@ -55,7 +56,6 @@ class NetworkMethods:
         add("addnode", self.add, scope="admin", help="Keep (add, onetry) or drop (remove) a peer.")
         add("setban", self.ban, scope="admin", help="Refuse a host or node id, or lift that.")
         add("listbanned", self.banned, help="Who is refused, and until when.")
-        add("generatetoaddress", self.generate, scope="wallet", help="Mine blocks (regtest only).")
 
     def peers(self) -> list[Json]:
         """One object per peer."""
@@ -128,6 +128,20 @@ class NetworkMethods:
         """Names and times."""
         bans = self._host.book.bans(int(time.time()))
         return [{"address": name, "banned_until": until} for name, until in bans.items()]
+
+
+class NetworkMethods(PeerMethods):
+    """A full node's: with blocks made to order where the network allows it."""
+
+    def __init__(self, driver: Driver, node_id: bytes, listening: str, version: str) -> None:
+        super().__init__(driver.host, node_id, listening, version)
+        self._driver = driver
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        super().register(methods)
+        name, help = "generatetoaddress", "Mine blocks (regtest only)."
+        methods.add(name, self.generate, scope="wallet", help=help)
 
     async def generate(self, nblocks: Count, address: str) -> list[str]:
         """Mine at once, the rewards going to an address; the ids of the blocks."""

@@ -13,6 +13,7 @@ from bystack.node.announce import socket_of
 from bystack.node.chainstore import ChainStore
 from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
+from bystack.node.light.process import run_light
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.mining import mine_on
 from bystack.node.mainchain.poolkeeping import PoolKeeper, settings_of
@@ -34,10 +35,6 @@ from bystack.p2p.identity import Identity
 ASK_SECONDS = 1.0
 
 log = structlog.get_logger("mainchain")
-
-
-class LightModeMissing(OSError):
-    """The configuration asks for a mode that this version does not have."""
 
 
 async def reward(context: RoleContext) -> PolicyLock:
@@ -69,8 +66,7 @@ async def main(context: RoleContext) -> None:
     """Run the main chain until cancelled."""
     config = context.config.mainchain
     if config.mode == "light":
-        text = 'bystack.toml: [mainchain] mode "light" is not in this version; choose "full"'
-        raise LightModeMissing(text)
+        return await run_light(context)
     params, folder = params_of(context.network), context.data
     identity, book = node_identity(f"{folder}/node.key"), stored_book(f"{folder}/peers")
     store = ChainStore.open(f"{folder}/chain", params, config.cache_mb, engines_of(params))

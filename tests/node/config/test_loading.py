@@ -65,13 +65,36 @@ UNGUARDED = PAGE[: PAGE.index("[[guard]]")]
 
 
 def test_what_this_version_cannot_do_is_refused_at_once(tmp_path: Path) -> None:
-    text = PAGE.replace('mode = "full" ', 'mode = "light"')
     with pytest.raises(ConfigErrors) as refused:
-        load_config(home(tmp_path, text))
-    assert [(one.table, one.key) for one in refused.value.errors] == [
-        ("mainchain", "mode"),
-        ("guard", "name"),
-    ]
+        load_config(home(tmp_path, PAGE))
+    assert [(one.table, one.key) for one in refused.value.errors] == [("guard", "name")]
+
+
+LIGHT = PAGE.replace('mode = "full" ', 'mode = "light"')
+
+
+def test_members_and_guards_refuse_a_light_main_chain_and_say_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors) as refused:
+        load_config(home(tmp_path, LIGHT))
+    text = str(refused.value)
+    modes = [one for one in refused.value.errors if one.key == "mode"]
+    assert len(modes) == 2
+    assert "[[federation]] trade" in text and "[[guard]] trade" in text
+    assert text.count("would take an invalid block with enough work for good") == 2
+
+
+def test_a_light_node_follows_and_validates_but_does_not_mine_or_prune(tmp_path: Path) -> None:
+    alone = LIGHT[: LIGHT.index("[[federation]]")]
+    config = load_config(home(tmp_path, alone))
+    assert config.mainchain.mode == "light" and config.sidechain[0].validator_key
+    slips = alone.replace("threads = 0", "threads = 2").replace(
+        "[mining]", "prune = 9000\n[mining]"
+    )
+    (tmp_path / "bystack.toml").write_text(slips)
+    with pytest.raises(ConfigErrors) as refused:
+        load_config(tmp_path)
+    keys = {(one.table, one.key) for one in refused.value.errors}
+    assert keys >= {("mining", "threads"), ("mainchain", "prune")}
 
 
 def test_defaults_alone_load() -> None:

@@ -1,0 +1,1 @@
+"""The main chain of a light node: headers, filters that several peers agree on, proofs."""

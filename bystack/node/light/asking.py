@@ -1,0 +1,115 @@
+"""Asking one peer and waiting for its answer, each question with a deadline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+
+import trio
+
+from bystack.mainchain.light_messages import (
+    LightMessage,
+    Reply,
+    Request,
+    Unserved,
+    encode_light,
+    subject_of,
+)
+from bystack.mainchain.messages import BlockMessage, GetBlocks, Missing, encode_message
+from bystack.p2p.host import Class, Host
+
+PATIENCE: Final = 30.0
+SILENCE_POINTS: Final = 5
+UNASKED_POINTS: Final = 2
+
+Answer = Reply | BlockMessage
+T = TypeVar("T", bound=Answer)
+
+
+class Unanswered(Exception):
+    """The peer is gone, let us wait too long, or does not serve what was asked."""
+
+
+@dataclass(eq=False)
+class _Question:
+    wanted: type[Any]
+    done: trio.Event = field(default_factory=trio.Event)
+    answer: Answer | None = None
+
+
+class Asking:
+    """The open questions, by peer and by what they are about; a peer answers in order."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._open: defaultdict[bytes, dict[bytes, list[_Question]]] = defaultdict(dict)
+
+    async def ask(self, peer: bytes, request: Request, wanted: type[T]) -> T:
+        """The peer's answer of the type wanted. Raises `Unanswered`."""
+        kind, payload = encode_light(request)
+        return await self._ask(peer, subject_of(request), kind, payload, wanted)
+
+    async def block(self, peer: bytes, id: bytes) -> BlockMessage:
+        """A peer's block, not looked at yet. Raises `Unanswered`."""
+        kind, payload = encode_message(GetBlocks((id,)))
+        return await self._ask(peer, id, kind, payload, BlockMessage)
+
+    async def _ask(
+        self, peer: bytes, subject: bytes, kind: int, payload: bytes, wanted: type[T]
+    ) -> T:
+        question = _Question(wanted)
+        if not self._host.send(peer, kind, payload, Class.SYNC):
+            raise Unanswered
+        waiting = self._open[peer].setdefault(subject, [])
+        waiting.append(question)
+        try:
+            with trio.move_on_after(PATIENCE) as patience:
+                await question.done.wait()
+        finally:
+            if question in waiting:
+                waiting.remove(question)
+        if patience.cancelled_caught:
+            self._host.penalise(peer, SILENCE_POINTS, "silent")
+        if question.answer is None:
+            raise Unanswered
+        return cast(T, question.answer)
+
+    def hear(self, peer: bytes, message: LightMessage) -> None:
+        """A light answer came, or a question, which a light node does not serve."""
+        if isinstance(message, Unserved):
+            return self._resolve(peer, message.subject, None, None)
+        if isinstance(message, Request):
+            kind, payload = encode_light(Unserved(subject_of(message)))
+            self._host.send(peer, kind, payload, Class.SYNC)
+            return None
+        return self._resolve(peer, subject_of(message), type(message), message)
+
+    def hear_blocks(self, peer: bytes, message: BlockMessage) -> None:
+        """Blocks came; each question was about one."""
+        for block in message.blocks:
+            self._resolve(peer, block.id, BlockMessage, BlockMessage((block,)))
+
+    def hear_missing(self, peer: bytes, message: Missing) -> None:
+        """The peer has not got these blocks."""
+        for id in message.ids:
+            self._resolve(peer, id, BlockMessage, None)
+
+    def lost(self, peer: bytes) -> None:
+        """The peer is gone, and its answers with it."""
+        for waiting in self._open.pop(peer, {}).values():
+            for question in waiting:
+                question.done.set()
+
+    def _resolve(
+        self, peer: bytes, subject: bytes, kind: type[Answer] | None, answer: Answer | None
+    ) -> None:
+        waiting = self._open.get(peer, {}).get(subject, [])
+        for question in waiting:
+            if kind is None or question.wanted is kind:
+                waiting.remove(question)
+                question.answer = answer
+                return question.done.set()
+        if answer is not None:  # it may have come too late
+            self._host.penalise(peer, UNASKED_POINTS, "unasked")
+        return None

@@ -1,0 +1,147 @@
+"""Getting blocks, proofs and records from full peers: whoever gives a false one is banned.
+
+Each is checked against the own headers before it is handed on, so one honest peer is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import structlog
+import trio
+
+from bystack.ledger.amounts import asset_id
+from bystack.ledger.coins import Coin
+from bystack.ledger.transactions import RecordLock, Transaction
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.chain import Entry
+from bystack.mainchain.issues import registration_of
+from bystack.mainchain.light_messages import GetProof, GetRecord, Proof, Record
+from bystack.mainchain.proofs import TransactionProof, check_transaction_proof
+from bystack.mainchain.transition import check_block
+from bystack.node.light.asking import Unanswered
+from bystack.node.light.driver import LightDriver
+from bystack.primitives.errors import Invalid
+
+FALSE_POINTS: Final = 100
+REST_SECONDS: Final = 0.5
+"""A peer that lags behind by one block has it soon."""
+
+log = structlog.get_logger("light")
+
+
+class ProofForeign(Invalid):
+    """The proof is of another transaction than was asked for."""
+
+
+class RecordForeign(Invalid):
+    """The record is not that of the asset asked for."""
+
+
+class NoPeer(Exception):
+    """No connected full peer serves what is needed."""
+
+
+class Fetcher:
+    """Asks peers in an order of chance; those that did not serve rest for a while."""
+
+    def __init__(self, driver: LightDriver, dice: Random) -> None:
+        self.driver = driver
+        self._dice = dice
+        self._resting: dict[bytes, float] = {}
+
+    def peers(self, height: int) -> list[bytes]:
+        """The full peers that have the blocks from a height on, in an order of chance."""
+        now = trio.current_time()
+        self._resting = {peer: until for peer, until in self._resting.items() if until > now}
+        ready = set(self.driver.machine.serving(height)) - self._resting.keys()
+        return self._dice.sample(sorted(ready), len(ready))
+
+    def rest(self, peer: bytes) -> None:
+        """Do not ask this peer for a while."""
+        self._resting[peer] = trio.current_time() + REST_SECONDS
+
+    def blame(self, peer: bytes, error: Invalid) -> None:
+        """The peer gave something false: it is banned."""
+        log.warning("false answer", peer=peer.hex(), rule=error.rule, reason=str(error))
+        self.rest(peer)
+        self.driver.host.penalise(peer, FALSE_POINTS, error.rule)
+
+    async def block(self, entry: Entry) -> Block:
+        """The block of a header, its every byte committed to by it. Raises `NoPeer`."""
+        for peer in self._asked(entry.header.height):
+            try:
+                (block,) = (await self.driver.asking.block(peer, entry.id)).blocks
+                check_block(block)
+            except Unanswered:
+                self.rest(peer)
+            except Invalid as error:
+                self.blame(peer, error)
+            else:
+                return block
+        raise NoPeer
+
+    def _asked(self, height: int) -> Iterator[bytes]:
+        """Peers one after another, as long as they are connected."""
+        for peer in self.peers(height):
+            if peer in self.driver.machine.serving(height):
+                yield peer
+
+    async def proof(self, transaction: bytes) -> TransactionProof | None:
+        """The proof of a transaction in our best chain: kept, or asked for; None if nobody has it.
+
+        That nobody has it is a peer's word only.
+        """
+        kept = self.driver.store.watched(transaction)
+        if kept is not None and self.driver.machine.line.holds(kept.header):
+            return kept
+        for peer in self._asked(self.driver.machine.tip.header.height):
+            try:
+                answer = await self.driver.asking.ask(peer, GetProof(transaction), Proof)
+                found = self._judged(transaction, answer)
+            except Unanswered:
+                continue
+            except Invalid as error:
+                self.blame(peer, error)
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def _judged(self, transaction: bytes, answer: Proof) -> TransactionProof | None:
+        """The proof, if it is of a block we know; one of another branch proves nothing here."""
+        tree, line = self.driver.machine.tree, self.driver.machine.line
+        for proof in answer.proof:
+            entry = tree.entry(proof.header)
+            if entry is None or not line.holds(proof.header):
+                return None
+            tx: Transaction = check_transaction_proof(entry.header, proof)
+            if tx.id != transaction:
+                raise ProofForeign(asked=transaction, given=tx.id)
+            return proof
+        return None
+
+    async def record(self, asset: bytes) -> Coin | None:
+        """An asset's record. Its definition is bound by the asset's id; how much was issued, and
+        when, is a peer's word."""
+        for peer in self._asked(self.driver.machine.tip.header.height):
+            try:
+                answer = await self.driver.asking.ask(peer, GetRecord(asset), Record)
+                for coin in answer.coin:
+                    return _checked(asset, coin)
+            except Unanswered:
+                continue
+            except Invalid as error:
+                self.blame(peer, error)
+        return None
+
+
+def _checked(asset: bytes, coin: Coin) -> Coin:
+    if not isinstance(coin.lock, RecordLock):
+        raise RecordForeign(asset=asset)
+    registration = registration_of(coin)
+    if asset_id(registration.issuance, registration.definition) != asset:
+        raise RecordForeign(asset=asset)
+    return coin

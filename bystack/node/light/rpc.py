@@ -1,0 +1,189 @@
+"""The RPC of a light node: Bitcoin Core's names for what headers and proofs can answer.
+
+What needs blocks, coins or a pool is refused with the setting that would bring it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bystack.ledger.amounts import BTM_DECIMALS
+from bystack.ledger.candidates import RATE
+from bystack.ledger.mempool import MIN_RATE
+from bystack.ledger.transactions import decode_transaction
+from bystack.mainchain.chain import Entry, median_time
+from bystack.mainchain.params import chain_id
+from bystack.mainchain.proofs import MAX_PROOF, TransactionProof, check_transaction_proof
+from bystack.node import amounts_text
+from bystack.node.ipc import RemoteError
+from bystack.node.light.driver import LightDriver
+from bystack.node.light.reading import LightReader
+from bystack.node.light.scanning import Scanner
+from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
+from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
+from bystack.node.mainchain.rpc_transactions import decoded
+from bystack.node.rpc import MISC, Hash, Height, Hex, Methods
+from bystack.primitives.codec import decode, encode
+
+LEAST_PER_KILO: Final = MIN_RATE * 1_000 // RATE
+"""The least fee that full nodes relay by default, in base units per 1,000 of weight."""
+
+FULL_ONLY: Final = frozenset(
+    {
+        "buildvaultoperation",
+        "createvault",
+        "generatetoaddress",
+        "getassetinfo",
+        "getblock",
+        "getblocktemplate",
+        "getmempoolentry",
+        "getmempoolinfo",
+        "getrawmempool",
+        "gettxout",
+        "getvault",
+        "listvaults",
+        "savemempool",
+        "submitblock",
+        "submitvaultoperation",
+        "testmempoolaccept",
+    }
+)
+
+
+def needs_full(name: str) -> RemoteError:
+    """Why a light node does not answer, and the next step."""
+    text = (
+        f'{name} needs every block; set [mainchain] mode = "full" and restart, or ask a full node'
+    )
+    return RemoteError(MISC, text, {"rule": "NeedsFullNode", "mode": "light"})
+
+
+class LightMethods(Methods):
+    """The methods of a light node."""
+
+    async def call(self, name: str, params: Any = (), scope: str = "admin") -> Any:
+        """As `Methods.call`; one of a full node's raises `RemoteError` (-1, `NeedsFullNode`)."""
+        if name in FULL_ONLY and name not in self.names:
+            raise needs_full(name)
+        return await super().call(name, params, scope)
+
+
+class LightChainMethods:
+    """Answers from headers, from what was watched, and from peers' proofs."""
+
+    def __init__(self, scanner: Scanner, reader: LightReader) -> None:
+        self._scanner, self._reader = scanner, reader
+        self._driver: LightDriver = scanner.driver
+        self._params = scanner.driver.store.params
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("getblockchaininfo", self.info, help="What the chain's state is.")
+        add("getbestblockhash", self.best_hash, help="The id of the best header.")
+        add("getblockcount", self.count, help="The height of the best header.")
+        add("getblockhash", self.hash_at, help="The id of the header at a height.")
+        add("getblockheader", self.header, help="A header, as fields or in hex.")
+        add("getrawtransaction", self.raw, help="A transaction that was watched or sent here.")
+        add("decoderawtransaction", self.decode, help="The fields of a transaction in hex.")
+        add("sendrawtransaction", self.send, help="Offer a transaction to every peer.")
+        add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
+        add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
+        add("estimatesmartfee", self.estimate, help="The least fee rate relayed, per 1000.")
+
+    def info(self) -> Json:
+        """The chain's state: headers only; blocks are never judged here."""
+        tip = self._reader.tip
+        return {
+            "chain": self._params.name,
+            "chain_id": chain_id(self._params).hex(),
+            "mode": "light",
+            "blocks": tip.header.height,
+            "headers": tip.header.height,
+            "bestblockhash": tip.id.hex(),
+            "difficulty": difficulty(tip.header, self._params),
+            "time": tip.header.time,
+            "mediantime": median_time(tip),
+            "verificationprogress": 1.0,
+            "initialblockdownload": self._driver.syncing,
+            "chainwork": tip.work.hex(),
+            "size_on_disk": self._driver.store.size,
+            "pruned": True,
+            "full_peers": len(self._driver.machine.serving(0)),
+            "full_peers_needed": self._scanner.agree,
+            "warnings": self._warning(),
+        }
+
+    def _warning(self) -> str:
+        lacking = self._scanner.lacking
+        if not lacking:
+            return ""
+        return f"payments and deposits are not read: {lacking} more full peers must be connected"
+
+    def best_hash(self) -> str:
+        """The id of the best header."""
+        return self._reader.tip.id.hex()
+
+    def count(self) -> int:
+        """The height of the best header."""
+        return self._reader.tip.header.height
+
+    def hash_at(self, height: Height) -> str:
+        """The id of the header at a height."""
+        return self._reader.id_at(height).hex()
+
+    def header(self, blockhash: Hash, verbose: bool = True) -> Any:
+        """A header as fields, or its bytes in hex."""
+        entry = self._reader.entry(bytes.fromhex(blockhash))
+        return self._form(entry) if verbose else encode(entry.header).hex()
+
+    def _form(self, entry: Entry) -> Json:
+        depth, following = self._reader.confirmations(entry), self._reader.following(entry)
+        return header_form(entry, self._params, confirmations=depth, following=following)
+
+    def raw(self, txid: Hash, verbose: int | bool = 0) -> Any:
+        """A transaction that concerned a wallet or sidechain here, or that was sent from here."""
+        tx, entry = self._reader.transaction(bytes.fromhex(txid))
+        if not verbose:
+            return encode(tx).hex()
+        form = transaction_form(tx, self._params)
+        if entry is None:
+            return form
+        depth, time = max(0, self._reader.confirmations(entry)), entry.header.time
+        place = {"blockhash": entry.id.hex(), "height": entry.header.height}
+        return {**form, **place, "confirmations": depth, "time": time, "blocktime": time}
+
+    def decode(self, hexstring: Hex) -> Json:
+        """A transaction's fields."""
+        return transaction_form(decoded(hexstring, decode_transaction, "TX"), self._params)
+
+    async def send(self, hexstring: Hex) -> str:
+        """The id; only its form is judged here, and no peer says whether it took it."""
+        tx = decoded(hexstring, decode_transaction, "TX")
+        await self._driver.submit(tx)
+        return tx.id.hex()
+
+    async def prove(self, txids: list[Hash], blockhash: Hash = "") -> str:
+        """The proof of one transaction, in hex; asked of peers where it is not kept."""
+        if len(txids) != 1:
+            raise RemoteError(BAD_PARAMETER, "One transaction a proof.")
+        proof = await self._scanner.fetcher.proof(bytes.fromhex(txids[0]))
+        if proof is None or (blockhash and proof.header.hex() != blockhash.lower()):
+            raise RemoteError(NOT_FOUND, "Transaction not yet in block")
+        return encode(proof).hex()
+
+    def verify(self, proof: Hex) -> list[str]:
+        """The transaction's id if its block is in our chain, else an error."""
+        given = decoded(proof, lambda data: decode(TransactionProof, data, MAX_PROOF), "Proof")
+        if not self._driver.machine.line.holds(given.header):
+            raise RemoteError(NOT_FOUND, "Block not found in chain")
+        header = self._reader.entry(given.header).header
+        return [check_transaction_proof(header, given).id.hex()]
+
+    def estimate(self, conf_target: int = 1) -> Json:
+        """The least rate that is relayed: what waits elsewhere a light node does not see."""
+        if not 1 <= conf_target <= 1008:
+            raise RemoteError(BAD_PARAMETER, "conf_target must be between 1 and 1008")
+        rate = amounts_text.show(LEAST_PER_KILO, BTM_DECIMALS)
+        note = "a light node sees no pool: this is the least rate relayed, not an estimate"
+        return {"feerate": rate, "blocks": conf_target, "errors": [note]}
