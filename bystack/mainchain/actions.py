@@ -89,6 +89,8 @@ def needs(tx: Transaction) -> tuple[Outpoint, ...]:
 
 def extra_weight_of(tx: Transaction) -> int:
     """What a transaction's operation weighs beside its bytes and checks."""
+    if not tx.body.actions:
+        return 0
     operations = [
         decode_operation(a.kind, a.body) for a in tx.body.actions if a.kind in VAULT_KINDS
     ]

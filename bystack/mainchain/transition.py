@@ -7,7 +7,7 @@ their very bytes: height, coinbase mark and vault state included.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -21,11 +21,12 @@ from bystack.mainchain.actions import coinbase_effects, extra_weight_of, main_ef
 from bystack.mainchain.blocks import Block, transaction_root, witness_root
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.params import Params, chain_id, subsidy_at
-from bystack.primitives.codec import Wire, decode
+from bystack.primitives.codec import Wire, array_header, decode, encode_array
 from bystack.primitives.errors import Invalid
 
 MAX_UNDO = 64_000_000
 MAX_CHANGES = 200_000
+_TWO = array_header(2)
 
 
 class BlockUnlinked(Invalid):
@@ -79,6 +80,8 @@ class Change(Wire):
     coin: Coin
 
 
+EncodedChange = tuple[bytes, bytes]
+"""A coin and where it is, each encoded: outpoint, coin."""
 Changes = Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES)]
 
 
@@ -91,10 +94,13 @@ class Undo(Wire):
 
 def block_needs(block: Block) -> frozenset[Outpoint]:
     """Every coin outside the block that connecting it looks up."""
-    inside = {transaction.id for transaction in block.transactions[1:]}
-    wanted = (place for tx in block.transactions[1:] for place in needs(tx))
-    outside = {place for place in wanted if place.transaction not in inside}
-    return frozenset(outside.union(spends(block.transactions[0])) if block.transactions else ())
+    if not block.transactions:
+        return frozenset()
+    inside, wanted = set[bytes](), set[Outpoint](spends(block.transactions[0]))
+    for tx in block.transactions[1:]:
+        inside.add(tx.id)
+        wanted.update(needs(tx) if tx.body.actions or not tx.body.inputs else tx.body.inputs)
+    return frozenset([place for place in wanted if place.transaction not in inside])
 
 
 def check_block(block: Block) -> None:
@@ -115,8 +121,12 @@ def apply_main(coins: CoinView, tx: Transaction, height: int, params: Params) ->
 
     Raises the rules of `ledger.validation`, `actions` and `FeeAsset`.
     """
+    return _apply(coins, tx, height, params, _rules(params))
+
+
+def _apply(coins: CoinView, tx: Transaction, height: int, params: Params, rules: Rules) -> Applied:
     effects = main_effects(coins, tx, height, params)
-    applied = apply_transaction(coins, tx, height, effects, _rules(params))
+    applied = apply_transaction(coins, tx, height, effects, rules)
     for asset, surplus in applied.fees.items():
         if asset != BTM:
             raise FeeAsset(asset=asset, surplus=surplus)
@@ -142,11 +152,12 @@ def connect_block(coins: CoinView, block: Block, parent: Entry, params: Params) 
     if header.previous != parent.id or header.height != parent.header.height + 1:
         raise BlockUnlinked(block=header.id, parent=parent.id)
     check_block(block)
-    overlay, applied = Overlay(coins), list[Applied]()
+    overlay, applied, rules = Overlay(coins), list[Applied](), _rules(params)
     for tx in block.transactions[1:]:
-        applied.append(apply_main(overlay, tx, header.height, params))
-        overlay.apply(applied[-1].delta)
-    fees = total(one.fees.get(BTM, 0) for one in applied)
+        one = _apply(overlay, tx, header.height, params, rules)
+        overlay.apply(one.delta)
+        applied.append(one)
+    fees = total([one.fees.get(BTM, 0) for one in applied])
     first = _reward(overlay, block, fees, params)
     overlay.apply(first.delta)
     return _sum(block, [first, *applied], fees, overlay.delta(), params)
@@ -165,8 +176,8 @@ def _sum(
     weights = tuple(map(weigh, block.transactions, applied))
     if sum(weights) > params.max_weight:
         raise BlockTooHeavy(weight=sum(weights), most=params.max_weight)
-    checks = tuple(check for one in applied for check in one.checks)
-    bls = sum(isinstance(check, BlsCheck) for check in checks)
+    checks = tuple([check for one in applied for check in one.checks])
+    bls = sum([type(check) is BlsCheck for check in checks])
     if bls > params.max_bls_checks:
         raise TooManyBlsChecks(given=bls, most=params.max_bls_checks)
     return Connected(delta, checks, fees, weights)
@@ -175,6 +186,12 @@ def _sum(
 def undo_of(delta: Delta) -> Undo:
     """What to keep of a block's change so that it can be undone."""
     return Undo(_changes(delta.spent), _changes(delta.created))
+
+
+def encode_undo(spent: Iterable[EncodedChange], created: Iterable[EncodedChange]) -> bytes:
+    """The encoding of an `Undo` from coins encoded already, in ascending order of outpoint."""
+    lists = [[b"".join((_TWO, place, coin)) for place, coin in part] for part in (spent, created)]
+    return encode_array([encode_array(changes) for changes in lists])
 
 
 def _changes(coins: Mapping[Outpoint, Coin]) -> tuple[Change, ...]:

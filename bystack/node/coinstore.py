@@ -5,16 +5,20 @@ How a chain role uses it (fetch – decide – commit, from one task):
     coins = CoinStore(store, cache_mb=64)
     view = await coins.fetch(outpoints)                 # those that exist: a `CoinView`
     delta = …                                           # a pure rule decides over `view`
-    await store.commit({**coins.changes(delta), **the_rest_of_the_block})
-    coins.apply(delta)                                  # the cache follows, after the commit only
+    changes = coins.changes(delta)
+    await store.commit({**changes, **the_rest_of_the_block})
+    coins.apply(changes)                                # the cache follows, after the commit only
 
 Keys are `c` + transaction id + index (big endian); no other part of a store may use that prefix.
+The cache holds coins as their stored bytes, a third of what the objects take. The oldest leave
+first: a coin is asked for when it is about to be spent, so use says little about who is asked next.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 import trio
 
@@ -22,18 +26,20 @@ from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.transactions import Outpoint
 from bystack.node.storage import View
 from bystack.primitives.codec import decode, encode
-from bystack.primitives.hashes import fixed
 
 PREFIX = b"c"
 MAX_COIN = 64_000
 MIB = 1024 * 1024
-COIN_COST = 700
-"""Bytes of memory that a cached coin takes, about, beside its state."""
+SLACK = 32
+"""The part of the cache that is dropped at a time: one in so many."""
+
+CoinRow = tuple[bytes, bytes, bytes]
+"""A coin's key in the store, its outpoint and itself, the latter two encoded."""
 
 
 def coin_key(outpoint: Outpoint) -> bytes:
     """Where a coin lies in the store."""
-    return PREFIX + outpoint.transaction + fixed(outpoint.index, 4)
+    return PREFIX + outpoint.transaction + outpoint.index.to_bytes(4, "big")
 
 
 def outpoint_of(key: bytes) -> Outpoint:
@@ -46,37 +52,62 @@ def decode_coin(data: bytes) -> Coin:
     return decode(Coin, data, MAX_COIN)
 
 
+def coin_rows(coins: Mapping[Outpoint, Coin]) -> list[CoinRow]:
+    """Coins as they lie in the store, in ascending order of outpoint."""
+    return sorted([(coin_key(place), encode(place), encode(coin)) for place, coin in coins.items()])
+
+
+def coin_changes(spent: Iterable[CoinRow], created: Iterable[CoinRow]) -> dict[bytes, bytes | None]:
+    """What spending and creating coins changes in the store."""
+    changes: dict[bytes, bytes | None] = dict.fromkeys([key for key, _, _ in spent])
+    changes.update([(key, coin) for key, _, coin in created])
+    return changes
+
+
 class CoinStore:
     """The unspent coins of a chain, in a store that others commit to."""
 
     def __init__(self, store: View, cache_mb: int = 64) -> None:
         self._store = store
         self._bound = cache_mb * MIB
-        self._cache: OrderedDict[Outpoint, Coin] = OrderedDict()
-        self._cost = 0
+        self._cache: dict[bytes, bytes] = {}
+        self._taken = 0
         self._generation = 0
+
+    @property
+    def cached(self) -> int:
+        """How many coins are in memory."""
+        return len(self._cache)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the cache takes: keys, coins and the table itself."""
+        return self._taken + sys.getsizeof(self._cache)
 
     async def fetch(self, outpoints: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
         """The coins at these outpoints, as far as they exist; read in a thread where not cached."""
-        wanted = list(dict.fromkeys(outpoints))
-        found = {place: self._cache[place] for place in wanted if place in self._cache}
-        missing = [place for place in wanted if place not in found]
+        wanted = {coin_key(place): place for place in outpoints}
+        found, missing = self._cached(wanted)
         if missing:
             generation = self._generation
-            read = await trio.to_thread.run_sync(self._read, missing)
-            found |= read
+            read = await trio.to_thread.run_sync(self._store.get_many, missing)
+            found |= {wanted[key]: decode_coin(data) for key, data in read.items()}
             if generation == self._generation:  # else the block since then may have spent them
                 self._remember(read)
-        for place in found:
-            self._touch(place)
+        return found
+
+    def read(self, outpoints: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
+        """As `fetch`, in this thread and leaving the cache as it is: for coins a block spends."""
+        wanted = {coin_key(place): place for place in outpoints}
+        found, missing = self._cached(wanted)
+        for key, data in self._store.get_many(missing).items() if missing else ():
+            found[wanted[key]] = decode_coin(data)
         return found
 
     def get(self, outpoint: Outpoint, /) -> Coin | None:
         """One coin, read at once, the cache left as it is: for lookups outside the chain's task."""
-        cached = self._cache.get(outpoint)
-        if cached is not None:
-            return cached
-        data = self._store.get(coin_key(outpoint))
+        key = coin_key(outpoint)
+        data = self._cache.get(key) or self._store.get(key)
         return None if data is None else decode_coin(data)
 
     def all(self) -> Iterator[tuple[Outpoint, Coin]]:
@@ -86,33 +117,42 @@ class CoinStore:
 
     def changes(self, delta: Delta) -> dict[bytes, bytes | None]:
         """What to commit so that the store follows the delta."""
-        gone: dict[bytes, bytes | None] = {coin_key(place): None for place in delta.spent}
-        return gone | {coin_key(place): encode(coin) for place, coin in delta.created.items()}
+        return coin_changes(coin_rows(delta.spent), coin_rows(delta.created))
 
-    def apply(self, delta: Delta) -> None:
-        """The delta is committed: let the cache follow."""
+    def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """The changes of coins are committed: let the cache follow."""
         self._generation += 1
-        for place in delta.spent:
-            self._forget(place)
-        self._remember(delta.created)
+        for key, data in changes.items():
+            if data is None:
+                self._forget(key)
+        self._remember({key: data for key, data in changes.items() if data is not None})
 
-    def _read(self, places: list[Outpoint]) -> dict[Outpoint, Coin]:
-        stored = ((place, self._store.get(coin_key(place))) for place in places)
-        return {place: decode_coin(data) for place, data in stored if data is not None}
+    def _cached(self, wanted: Mapping[bytes, Outpoint]) -> tuple[dict[Outpoint, Coin], list[bytes]]:
+        """The coins in memory, and the keys of those that are not."""
+        found, missing, cached = dict[Outpoint, Coin](), list[bytes](), self._cache.get
+        for key, place in wanted.items():
+            data = cached(key)
+            if data is None:
+                missing.append(key)
+            else:
+                found[place] = decode_coin(data)
+        return found, missing
 
-    def _touch(self, place: Outpoint) -> None:
-        if place in self._cache:
-            self._cache.move_to_end(place)
+    def _remember(self, coins: Mapping[bytes, bytes]) -> None:
+        for key, data in coins.items():
+            self._forget(key)
+            self._cache[key] = data
+            self._taken += _size(key) + _size(data)
+        while self._cache and self.memory > self._bound:
+            for key in list(islice(self._cache, len(self._cache) // SLACK + 1)):
+                self._forget(key)
 
-    def _remember(self, coins: Mapping[Outpoint, Coin]) -> None:
-        for place, coin in coins.items():
-            self._forget(place)
-            self._cache[place] = coin
-            self._cost += COIN_COST + len(coin.state)
-        while self._cost > self._bound and self._cache:
-            self._forget(next(iter(self._cache)))
+    def _forget(self, key: bytes) -> None:
+        data = self._cache.pop(key, None)
+        if data is not None:
+            self._taken -= _size(key) + _size(data)
 
-    def _forget(self, place: Outpoint) -> None:
-        coin = self._cache.pop(place, None)
-        if coin is not None:
-            self._cost -= COIN_COST + len(coin.state)
+
+def _size(data: bytes) -> int:
+    """Bytes that the interpreter takes for a byte string: its head, then rounded to 16."""
+    return len(data) + 48 & ~15

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -84,6 +84,9 @@ class View(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """The value at `key`, or None."""
 
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those of the keys that are there, with their values, all of one moment."""
+
     def iterate(
         self, prefix: bytes = b"", *, reverse: bool = False, start: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
@@ -110,6 +113,23 @@ class _Reading:
         except plyvel.CorruptionError as error:
             raise _corrupt(self._path, error) from None
         return value
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those of the keys that are there, with their values, all of one moment.
+
+        One cursor that only moves forward: several times as fast as asking for each. Raises
+        `StoreCorrupt`.
+        """
+        found: dict[bytes, bytes] = {}
+        try:
+            with closing(self._handle.raw_iterator(verify_checksums=True)) as cursor:
+                for key in sorted(keys):
+                    cursor.seek(key)
+                    if cursor.valid() and cursor.key() == key:
+                        found[key] = cursor.value()
+        except plyvel.CorruptionError as error:
+            raise _corrupt(self._path, error) from None
+        return found
 
     def iterate(
         self, prefix: bytes = b"", *, reverse: bool = False, start: bytes | None = None
@@ -243,7 +263,7 @@ class Store(_Reading):
 
     def commit_now(self, changes: Changes) -> None:
         """As `commit`, in this thread: for start-up, before anything else runs."""
-        if any(key < FIRST_KEY for key in changes):
+        if min(changes, default=FIRST_KEY) < FIRST_KEY:
             raise Misuse("keys that begin with a zero byte belong to the store")
         failpoint("store.before_commit")
         self._write(changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import trio
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.transactions import Outpoint
-from bystack.node.coinstore import CoinStore, coin_key, outpoint_of
+from bystack.node.coinstore import MIB, CoinStore, coin_key, outpoint_of
 from bystack.node.storage import Store
 from tests.ledger.people import ALICE
 
@@ -40,9 +42,11 @@ def test_follows_deltas_with_a_tiny_cache(tmp_path: Path, steps: list[list[int]]
                 spent = {PLACES[i]: model[PLACES[i]] for i in flips if PLACES[i] in model}
                 created = {PLACES[i]: coin(number) for i in flips if PLACES[i] not in model}
                 delta = Delta(spent, created)
-                await store.commit(coins.changes(delta))
-                coins.apply(delta)
+                changes = coins.changes(delta)
+                await store.commit(changes)
+                coins.apply(changes)
                 model = {p: c for p, c in model.items() if p not in spent} | created
+                assert coins.read(PLACES) == model
                 assert await coins.fetch(PLACES) == model
                 assert dict(coins.all()) == model
                 assert {p: coins.get(p) for p in PLACES if coins.get(p)} == model
@@ -54,14 +58,42 @@ def test_cache_keeps_within_its_bound_and_serves_without_the_store(tmp_path: Pat
     async def main() -> None:
         with opened(tmp_path / "s") as store:
             coins = CoinStore(store, cache_mb=1)
-            many = {Outpoint(n.to_bytes(32, "big"), 0): coin(n) for n in range(1, 4_000)}
+            many = {Outpoint(n.to_bytes(32, "big"), 0): coin(n) for n in range(1, 6_000)}
+            changes = coins.changes(Delta({}, many))
+            await store.commit(changes)
+            coins.apply(changes)
+            assert coins.memory <= MIB
+            assert 0 < coins.cached < len(many)
+            newest, oldest = (Outpoint(n.to_bytes(32, "big"), 0) for n in (5_999, 1))
+            await store.commit({coin_key(newest): None, coin_key(oldest): None})
+            assert list(await coins.fetch([newest, oldest])) == [newest], "the cache was not asked"
+
+    trio.run(main)
+
+
+def test_memory_is_what_the_interpreter_says_and_nothing_once_all_is_spent(tmp_path: Path) -> None:
+    with opened(tmp_path / "s") as store:
+        coins = CoinStore(store)
+        many = {Outpoint(n.to_bytes(32, "big"), 0): coin(n) for n in range(1, 500)}
+        coins.apply(coins.changes(Delta({}, many)))
+        counted = sum(sys.getsizeof(one) for pair in coins._cache.items() for one in pair)
+        assert counted <= coins._taken <= 1.2 * counted
+        coins.apply(coins.changes(Delta(many, {})))
+        assert coins.cached == coins._taken == 0
+
+
+def test_a_block_that_touches_more_coins_than_the_cache_holds(tmp_path: Path) -> None:
+    async def main() -> None:
+        with opened(tmp_path / "s") as store:
+            coins = CoinStore(store, cache_mb=1)
+            many = {Outpoint(n.to_bytes(32, "big"), 0): coin(n) for n in range(1, 20_000)}
             await store.commit(coins.changes(Delta({}, many)))
-            coins.apply(Delta({}, many))
-            assert coins._cost <= 1024 * 1024
-            assert 0 < len(coins._cache) < len(many)
-            newest = Outpoint((3_999).to_bytes(32, "big"), 0)
-            await store.commit({coin_key(newest): None})
-            assert newest in await coins.fetch([newest]), "the cache was not asked"
+            assert coins.read(many) == await coins.fetch(many) == many
+            assert coins.memory <= MIB
+            changes = coins.changes(Delta(many, {}))
+            await store.commit(changes)
+            coins.apply(changes)
+            assert await coins.fetch(many) == {} and coins.cached == 0
 
     trio.run(main)
 
@@ -74,21 +106,29 @@ def test_a_coin_spent_while_it_is_read_is_not_cached(tmp_path: Path) -> None:
         with opened(tmp_path / "s") as store:
             await store.commit(CoinStore(store).changes(Delta({}, {place: coin(1)})))
             coins = CoinStore(store)
-            read = coins._read
+            read = store.get_many
 
-            def spent_meanwhile(places: list[Outpoint]) -> dict[Outpoint, Coin]:
-                found = read(places)
-                delta = Delta({place: coin(1)}, {})
-                store.commit_now(coins.changes(delta))
-                trio.from_thread.run_sync(coins.apply, delta)
+            def spent_meanwhile(keys: Iterable[bytes]) -> dict[bytes, bytes]:
+                found = read(keys)
+                changes = coins.changes(Delta({place: coin(1)}, {}))
+                store.commit_now(changes)
+                trio.from_thread.run_sync(coins.apply, changes)
                 return found
 
-            coins._read = spent_meanwhile  # type: ignore[method-assign]
-            await coins.fetch([place])
-            coins._read = read  # type: ignore[method-assign]
+            store.get_many = spent_meanwhile  # type: ignore[method-assign]
+            assert await coins.fetch([place]) == {place: coin(1)}
+            store.get_many = read  # type: ignore[method-assign]
             assert await coins.fetch([place]) == {}
 
     trio.run(main)
+
+
+def test_what_is_read_for_a_block_is_not_cached(tmp_path: Path) -> None:
+    with opened(tmp_path / "s") as store:
+        coins = CoinStore(store)
+        store.commit_now(coins.changes(Delta({}, {PLACES[0]: coin(1)})))
+        assert coins.read([PLACES[0], PLACES[1]]) == {PLACES[0]: coin(1)}
+        assert coins.cached == 0
 
 
 def test_keys_lead_back_to_outpoints() -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import trio
 
-from bystack.ledger.coins import Coin, CoinView, Delta, Overlay
+from bystack.ledger.coins import CoinSet
 from bystack.ledger.effects import Check
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.mainchain.blocks import Block
@@ -20,7 +20,7 @@ from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import Undo, block_needs, connect_block, disconnect
 from bystack.mainchain.tree import HeaderTree
-from bystack.node.chainstore import ChainStore, connect_changes, disconnect_changes
+from bystack.node.chainstore import ChainStore, Moved, connected, disconnected
 from bystack.node.verifier import Verifier
 from bystack.primitives.errors import Invalid, Misuse
 
@@ -52,7 +52,7 @@ class Decision(NamedTuple):
 
     move: Move
     changes: Mapping[bytes, bytes | None]
-    delta: Delta
+    delta: Mapping[bytes, bytes | None]
     checks: tuple[tuple[Check, ...], ...]
 
     @property
@@ -67,30 +67,35 @@ class Decision(NamedTuple):
         return [tx for one in self.move.joining for tx in one.block.transactions]
 
 
-def decide(coins: CoinView, move: Move, params: Params) -> Decision | Refused:
-    """What the move does on top of `coins`, or the first block that breaks a rule, and which."""
-    overlay, changes = Overlay(coins), dict[bytes, bytes | None]()
-    checks: list[tuple[Check, ...]] = []
+def decide(coins: CoinSet, move: Move, params: Params) -> Decision | Refused:
+    """What the move does to `coins`, or the first block that breaks a rule, and which."""
+    moved, checks = Moved({}, {}), list[tuple[Check, ...]]()
     for block, undo in move.leaving:
-        overlay.apply(disconnect(undo))
-        changes |= disconnect_changes(block)
+        delta = disconnect(undo)
+        coins.apply(delta)
+        _gather(moved, disconnected(block, delta))
     for block, entry, parent in move.joining:
         try:
-            done = connect_block(overlay, block, parent, params)
+            done = connect_block(coins, block, parent, params)
         except Invalid as error:
             return Refused(block.id, error)
-        overlay.apply(done.delta)
-        changes |= connect_changes(entry, block, done.delta)
+        coins.apply(done.delta)
+        _gather(moved, connected(entry, block, done.delta))
         checks.append(done.checks)
-    return Decision(move, changes, overlay.delta(), tuple(checks))
+    return Decision(move, moved.beside, moved.coins, tuple(checks))
+
+
+def _gather(whole: Moved, part: Moved) -> None:
+    whole.coins.update(part.coins)
+    whole.beside.update(part.beside)
 
 
 def needs(move: Move) -> set[Outpoint]:
     """Every coin that deciding about a move looks up."""
     wanted: set[Outpoint] = set()
     for one in move.leaving:
-        wanted.update(change.outpoint for change in one.undo.created)
-        wanted.update(change.outpoint for change in one.undo.spent)
+        wanted.update([change.outpoint for change in one.undo.created])
+        wanted.update([change.outpoint for change in one.undo.spent])
     return wanted.union(*(block_needs(one.block) for one in move.joining))
 
 
@@ -103,8 +108,7 @@ class Switcher:
     async def judge(self, switch: Switch, fresh: Mapping[bytes, Block]) -> Decision | Refused:
         """What the switch changes, signatures verified, or why it is refused."""
         move = await trio.to_thread.run_sync(self._fetch, switch, fresh)
-        coins: Mapping[Outpoint, Coin] = await self._store.coins.fetch(needs(move))
-        decision = await trio.to_thread.run_sync(decide, coins, move, self._store.params)
+        decision = await trio.to_thread.run_sync(self._decide, move)
         if isinstance(decision, Refused):
             return decision
         wrong = await self._wrong(move.joining, decision.checks)
@@ -119,6 +123,10 @@ class Switcher:
             except Invalid as error:
                 return Refused(one.block.id, error)
         return None
+
+    def _decide(self, move: Move) -> Decision | Refused:
+        coins = CoinSet(self._store.coins.read(needs(move)))
+        return decide(coins, move, self._store.params)
 
     def _fetch(self, switch: Switch, fresh: Mapping[bytes, Block]) -> Move:
         leaving = tuple(

@@ -275,13 +275,14 @@ class SideStore:
         """
         if header.height <= self.height:
             return None
+        coins = self.coins.changes(executed.delta)
         tip, read = Tip(header.height, executed.trie.root, executed.multiset), decode_body(body)
         changes = {
             **_block_changes(header, body, certificate, read.transactions),
             **_state_changes(executed),
             **self._outbox_changes(header.height, executed),
             **self._retired_changes(read.transactions),
-            **self.coins.changes(executed.delta),
+            **coins,
             **{key: None for key, _ in self._store.iterate(KEPT)},
             EVENTS + fixed(header.height): msgspec.msgpack.encode(_plain(executed)),
             TIP: encode(tip),
@@ -289,7 +290,7 @@ class SideStore:
         failpoint("sidechain.before_commit")
         await self._store.commit(changes)
         failpoint("sidechain.after_commit")
-        self.coins.apply(executed.delta)
+        self.coins.apply(coins)
         self.tip, self.header, self.certificate = tip, header, certificate
         return read
 
