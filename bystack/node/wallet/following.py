@@ -3,22 +3,19 @@
 The process may be down, come back, or be another one than before; the purse says where it stands
 and the stream begins there.
 
-**What the main chain's `blocks` stream must say**, whoever serves it (a full chain does, a light
-one can). It is asked with a locator: `[height, id]` pairs of the blocks followed last, newest
-first, not necessarily next to each other. The first of them that the chain knows is where it
-begins; those before are named in `disconnect` items. Items, one height after the other:
+**What the main chain's `blocks` stream says**, whoever serves it. It is asked with a locator:
+`[height, id]` pairs of the blocks followed last, newest first, not necessarily next to each other.
+The first of them that the chain knows is where it begins; those before are named in `disconnect`
+items. Items, one height after the other:
 
-    ["connect", height, id, block]                    a whole block's bytes, or
-    ["matched", height, id, time, [transaction, …]]   its transactions that pay a watched lock or
-                                                      spend a coin so paid, in the block's order
-    ["disconnect", height, id]                        the block followed last left the chain
-    ["tip", height, id]                               no more for now
+    ["connect", height, id, block]   a block's bytes; of a light chain, its header and those of its
+                                     transactions that pay a watched lock or spend a coin so paid
+    ["disconnect", height, id]       the block followed last left the chain
+    ["tip", height, id]              no more for now
 
-A chain that sends `matched` says `light: true` in its `status`. It is then told by
-`call("watch", [root, …])` what to look for (32-byte policy roots; more each time, never less),
-before the stream is opened. When a match makes more addresses known, the wallet tells them and
-opens the stream again *before* the block that held it: so the chain looks at that block, and at
-those after it, with the new roots. Heights without a match may be left out.
+A chain that says `mode: light` in its `status` is told with the locator what to look for (32-byte
+policy roots). When a match makes more addresses known, the wallet opens the stream again *before*
+the block that held it: so the chain looks at that block, and at those after it, with the new roots.
 """
 
 from __future__ import annotations
@@ -30,7 +27,7 @@ import structlog
 import trio
 
 from bystack.ledger.coins import Coin, Delta
-from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
+from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.mainchain.blocks import decode_block
 from bystack.node.ipc import Client, Reconnecting, RemoteError, Unavailable
 from bystack.node.mainchain.signals import Signal
@@ -65,7 +62,6 @@ class Follower:
         self.moved, self.woken, self._begun = Signal(), Signal(), trio.Event()
         self.target = 0
         self._scope = trio.CancelScope()
-        self._told = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -81,7 +77,6 @@ class Follower:
                 except (Unavailable, RemoteError) as error:
                     log.info("chain lost", chain=self.purse.chain.name, reason=str(error))
                 self.purse.caught_up = False
-                self._told = 0
                 await trio.sleep(0 if self._scope.cancel_called else PAUSE)
 
     def again(self) -> None:
@@ -105,23 +100,20 @@ class Follower:
             await self.purse.save()
         self._begun.set()
         if self.purse.chain.genesis is None:
-            await self._follow_main(light=bool(status.get("light")))
+            await self._follow_main(light=status.get("mode") == "light")
         else:
             await self._follow_sidechain()
 
     async def _follow_main(self, *, light: bool) -> None:
-        if light:
-            await self._tell()
-        async with self.client.stream("blocks", self.purse.locator()) as items:
+        places = self.purse.wallet.book.places
+        told, watched = len(places), [list(places)] if light else []
+        async with self.client.stream("blocks", self.purse.locator(), *watched) as items:
             async for item in items:
                 match item:
                     case ["connect", int(height), bytes(id), bytes(data)]:
                         block = decode_block(data)
                         self.purse.connect(height, id, block.transactions, time=block.header.time)
-                    case ["matched", int(height), bytes(id), int(time), list(texts)]:
-                        found = [decode_transaction(text) for text in texts]
-                        self.purse.connect(height, id, found, time=time)
-                        if self._told < len(self.purse.wallet.book.places):
+                        if light and told < len(places):
                             self.purse.disconnect(height, id)
                             return self._scope.cancel()
                     case ["disconnect", int(height), bytes(id)]:
@@ -131,12 +123,6 @@ class Follower:
                     case ["tip", *_]:
                         await self._at_tip()
                 await self._went_on()
-
-    async def _tell(self) -> None:
-        """Tell a light chain what to look for."""
-        places = self.purse.wallet.book.places
-        await self.client.call("watch", list(places))
-        self._told = len(places)
 
     async def _follow_sidechain(self) -> None:
         wallet = self.purse.wallet
