@@ -7,7 +7,7 @@ that makes an object with `digest(id, seed)`. Only the engine that the network n
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Final
@@ -40,25 +40,30 @@ class Installed:
         return made
 
 
-@cache
 def engines_of(params: Params) -> Mapping[str, Engine]:
     """The engines to judge the network's headers with; raises `EngineError`."""
-    if params.work in ENGINES:
-        return ENGINES
-    return {**ENGINES, params.work: Installed(params.work, _load(params.work))}
+    return {**ENGINES, params.work: installed_engine(params.work)}
 
 
-def _load(name: str) -> Engine:
+@cache
+def installed_engine(name: str) -> Engine:
+    """The engine of this name, built in or of a package; raises `EngineError`."""
+    if name in ENGINES:
+        return ENGINES[name]
     for variable in ONE_THREAD:
         os.environ.setdefault(variable, "1")
     for found in entry_points(group=GROUP, name=name):
-        try:
-            engine: Engine = found.load()()
-        except (ImportError, AttributeError, TypeError) as error:
-            text = f"the proof-of-work engine {name} ({found.value}) does not load: {error}"
-            raise EngineError(f"{text}; install what it needs") from None
-        if not callable(getattr(engine, "digest", None)):
-            raise EngineError(f"the proof-of-work engine {name} ({found.value}) has no digest")
-        return engine
+        return Installed(name, _load(found.value, found.load))
     hint = f"a package that offers it under the entry point {GROUP}"
     raise EngineError(f"the proof-of-work engine {name} is not installed; install {hint}")
+
+
+def _load(place: str, load: Callable[[], Callable[[], Engine]]) -> Engine:
+    try:
+        engine = load()()
+    except (ImportError, AttributeError, TypeError) as error:
+        text = f"the proof-of-work engine at {place} does not load: {error}"
+        raise EngineError(f"{text}; install what it needs") from None
+    if not callable(getattr(engine, "digest", None)):
+        raise EngineError(f"the proof-of-work engine at {place} has no digest")
+    return engine

@@ -1,14 +1,19 @@
 """A process that searches nonces: reads jobs, one a line, and answers each with a nonce or `-`.
 
-A job is `header start count seed engine`: header and seed in hex. It ends when its input does.
+A job is `header start count seed engine`: header and seed in hex. It ends when its input does, and
+leaves the processor to whoever else wants it.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from bystack.mainchain.blocks import decode_header
-from bystack.mainchain.work import engine_named, search
+from bystack.mainchain.work import search
+from bystack.node.engines import installed_engine
+
+NICENESS = 10
 
 
 def answer(line: str) -> str:
@@ -19,11 +24,12 @@ def answer(line: str) -> str:
         int(start),
         int(count),
         bytes.fromhex(seed),
-        engine_named(engine),
+        installed_engine(engine),
     )
     return "-" if nonce is None else nonce.hex()
 
 
 if __name__ == "__main__":
+    os.nice(NICENESS)
     for job in sys.stdin:
         print(answer(job), flush=True)

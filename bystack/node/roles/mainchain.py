@@ -15,15 +15,17 @@ from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
 from bystack.node.light.process import run_light
 from bystack.node.mainchain.driver import Driver
-from bystack.node.mainchain.mining import mine_on
+from bystack.node.mainchain.miner import Miner
 from bystack.node.mainchain.poolkeeping import PoolKeeper, settings_of
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_assets import AssetMethods
 from bystack.node.mainchain.rpc_chain import ChainMethods
 from bystack.node.mainchain.rpc_mempool import MempoolMethods
+from bystack.node.mainchain.rpc_mining import MAX_WAITING, MiningMethods
 from bystack.node.mainchain.rpc_network import NetworkMethods, reward_lock
 from bystack.node.mainchain.rpc_transactions import TransactionMethods
 from bystack.node.mainchain.service import Service
+from bystack.node.mainchain.templates import Templates
 from bystack.node.mainchain.wire import host_config
 from bystack.node.networks import params_of
 from bystack.node.peering import keep_book, node_identity, stored_book
@@ -94,6 +96,9 @@ async def live(
         reader = Reader(driver)
         methods = rpc_methods(driver, reader, identity, listening)
         MempoolMethods(driver, keeper).register(methods)
+        templates = Templates(driver)
+        miner = Miner(driver, templates, lambda: reward(context))
+        _mining(context, driver, reader, templates, miner).register(methods)
         service = Service(driver, reader, methods)
         await nursery.start(serve, context.socket, service.handle, service.streams)
         nursery.start_soon(keeper.run)
@@ -101,8 +106,18 @@ async def live(
         tip = driver.machine.tip
         log.info("main chain runs", height=tip.header.height, listening=listening)
         context.announce(listen=listening, node_id=identity.node_id.hex(), height=tip.header.height)
-        if workers := context.config.mining.threads:
-            nursery.start_soon(mine_on, driver, workers, lambda: reward(context))
+        miner.turn(context.config.mining.threads)
+        nursery.start_soon(templates.follow)
+        nursery.start_soon(miner.run)
+
+
+def _mining(
+    context: RoleContext, driver: Driver, reader: Reader, templates: Templates, miner: Miner
+) -> MiningMethods:
+    # Those who wait for better work leave half of the places to everybody else.
+    waiters = min(MAX_WAITING, context.config.rpc.concurrency // 2)
+    threads = context.config.mining.threads
+    return MiningMethods(driver, reader, templates, miner, threads=threads, waiters=waiters)
 
 
 if __name__ == "__main__":
