@@ -22,6 +22,7 @@ from bystack.ledger.transactions import (
     TreasuryLock,
 )
 from bystack.mainchain.blocks import Block
+from bystack.mainchain.filters import outpoint_key
 from bystack.sidechain.claims import DONATION, claimed_at
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.state import SystemState
@@ -88,6 +89,16 @@ class Holdings:
         for held in self._coins.values():
             held.spent = NEVER if held.spent >= height else held.spent
         self.height = height - 1
+
+    def watched(self) -> list[bytes]:
+        """What a light chain must look for, to show all that concerns the vault from here on.
+
+        Its id, and the places of its coins that wait to be paid out: completing names no vault.
+        """
+        waiting = (
+            p for p, held in self._coins.items() if isinstance(held.output.lock, PendingLock)
+        )
+        return [self._genesis.vault, *(outpoint_key(place) for place in waiting)]
 
     def deposits(self) -> Iterator[tuple[Outpoint, Held]]:
         """Every deposit ever made into the vault, whoever is named, spent since or not."""

@@ -1,4 +1,8 @@
-"""Relaying by this node: follows its main chain, and proves to the sidechain what it lacks."""
+"""Relaying by this node: follows its main chain, and proves to the sidechain what it lacks.
+
+A light main chain is told what the vault is watched by, and gives of each block the transactions
+that touch it: all that a relayer reads.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +83,9 @@ class Relaying:
         checkpoint = self._store.genesis.checkpoint
         first = (checkpoint.header.height, checkpoint.id)
         locator = [list(place) for place in (*reversed(self._known), first)]
-        async with self._main.client.stream("blocks", locator) as items:
+        status = await self._main.client.call("status")
+        watched = [self._holdings.watched()] if status.get("mode") == "light" else []
+        async with self._main.client.stream("blocks", locator, *watched) as items:
             async for item in items:
                 await self._take(item)
 
