@@ -25,7 +25,7 @@ def test_the_blocks_a_wallet_can_go_back() -> None:
 
 
 def test_what_a_wallet_keeps_of_a_chain() -> None:
-    check_wire("node_wallet_position", Position(7, 20))
+    check_wire("node_wallet_position", Position(7, 20, 3))
     check_wire("node_wallet_payment_note", PaymentNote(2**31, b"rent", b"Bob", 1, b"\x05" * 32))
     check_wire("node_wallet_policy_record", PolicyRecord((Older(144),)))
     check_wire("node_wallet_scan_record", ScanRecord(5, 7, b"\x06" * 32))

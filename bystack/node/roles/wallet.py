@@ -12,11 +12,9 @@ from bystack.node.config import Config, ConfigErrors, load_config
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
 from bystack.node.role_main import RoleContext, run_role
-from bystack.node.rpc import Methods
 from bystack.node.wallet.chains import Chain, configured
 from bystack.node.wallet.keeper import Keeper
-from bystack.node.wallet.rpc_money import MoneyMethods
-from bystack.node.wallet.rpc_sending import SendingMethods
+from bystack.node.wallet.registry import wallet_methods
 
 RELOAD_SECONDS = 1.0
 
@@ -59,9 +57,7 @@ async def main(context: RoleContext) -> None:
     chains = Chains(context.config)
     async with trio.open_nursery() as nursery:
         keeper = Keeper(context.data, params_of(context.network), chains, nursery)
-        methods = Methods()
-        for part in (keeper, MoneyMethods(keeper), SendingMethods(keeper)):
-            part.register(methods)
+        methods = wallet_methods(keeper)
 
         async def handle(method: str, params: list[Any]) -> Any:
             match method, params:

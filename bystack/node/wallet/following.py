@@ -31,6 +31,7 @@ from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.mainchain.blocks import decode_block
 from bystack.node.ipc import Client, Reconnecting, RemoteError, Unavailable
 from bystack.node.mainchain.signals import Signal
+from bystack.node.wallet import scanning
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.actions import ANCHOR, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
@@ -62,6 +63,7 @@ class Follower:
         self.moved, self.woken, self._begun = Signal(), Signal(), trio.Event()
         self.target = 0
         self._scope = trio.CancelScope()
+        self._told = -1  # how many addresses a light chain was told
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -82,6 +84,27 @@ class Follower:
     def again(self) -> None:
         """Ask the chain anew from where the purse stands."""
         self._scope.cancel()
+
+    def tell(self) -> None:
+        """More may be watched than a light chain was told: tell it."""
+        if 0 <= self._told < len(self.purse.wallet.book.places):
+            self.again()
+
+    async def rescan(self, height: int) -> int:
+        """Read the chain again from `height` on; the height it really begins at.
+
+        Raises `RemoteError` where the chain does not know the height.
+        """
+        id = b""
+        if self.purse.chain.genesis is not None or height <= 1 or not self.purse.complete:
+            height = 1
+        else:
+            params = ("getblockhash", [height - 1], "read", "main")
+            id = bytes.fromhex(await self.client.call("rpc", *params))
+        scanning.begin(self.purse, height - 1, id)
+        await self.purse.save()
+        self.again()
+        return height
 
     async def begun(self) -> None:
         """Return once it is decided where a new purse begins."""
@@ -106,14 +129,14 @@ class Follower:
 
     async def _follow_main(self, *, light: bool) -> None:
         places = self.purse.wallet.book.places
-        told, watched = len(places), [list(places)] if light else []
+        self._told, watched = (len(places), [list(places)]) if light else (-1, [])
         async with self.client.stream("blocks", self.purse.locator(), *watched) as items:
             async for item in items:
                 match item:
                     case ["connect", int(height), bytes(id), bytes(data)]:
                         block = decode_block(data)
                         self.purse.connect(height, id, block.transactions, time=block.header.time)
-                        if light and told < len(places):
+                        if light and self._told < len(places):
                             self.purse.disconnect(height, id)
                             return self._scope.cancel()
                     case ["disconnect", int(height), bytes(id)]:

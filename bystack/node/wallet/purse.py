@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from bystack.ledger.accounts import WATCHED, Account
+from bystack.ledger.accounts import PURPOSE, WATCHED, Account
 from bystack.ledger.addressbook import GAP, AddressBook
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.policies import Policy
 from bystack.ledger.rows import Rows
-from bystack.ledger.satisfaction import policy_root
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.ledger.wallet import Wallet
 from bystack.ledger.wallet_records import HistoryRecord
@@ -87,7 +86,7 @@ class Purse:
 
     def _load(self, gap: int) -> None:
         rows, chain = self._rows, self.chain
-        position = rows.one(stored.POSITION, b"", Position) or Position(0, gap)
+        position = rows.one(stored.POSITION, b"", Position) or Position(0, gap, 0)
         self.empty = rows.one(stored.POSITION, b"", Position) is None
         book = AddressBook(position.gap, dict(rows.records()), dict(rows.places()))
         self.wallet = wallet = Wallet(book=book, pegged=chain.genesis is not None)
@@ -96,6 +95,10 @@ class Purse:
         self.recent: Rows[int, Block] = Rows(rows.blocks())
         self.open: Rows[bytes, Transaction] = Rows(rows.open())
         self.notes: Rows[bytes, PaymentNote] = Rows(rows.notes())
+        self.birth = position.birth
+        self.paths: Rows[int, bytes] = Rows(
+            (int.from_bytes(rest, "big"), path) for rest, path in rows.all(stored.PATH)
+        )
         self.labels: Rows[bytes, bytes] = Rows(rows.all(stored.LABEL))
         self.policies: Rows[bytes, PolicyRecord] = Rows(rows.policies())
         self.aside: Rows[tuple[int, int], HistoryRecord] = Rows(rows.history(stored.ASIDE))
@@ -132,13 +135,28 @@ class Purse:
         accounts = self.wallet.book.accounts
         accounts.update({number: account.watching() for number, account in accounts.items()})
 
-    def watch(self, branches: Sequence[Policy]) -> bytes:
-        """Watch the lock of these branches; its root. Raises `PolicyInvalid`."""
-        root = policy_root(branches)
-        self.wallet.book.add_single(root)
-        self.policies[root] = PolicyRecord(tuple(branches))
+    def watch(self, root: bytes, branches: Sequence[Policy]) -> bool:
+        """Watch one lock, whose branches may be known; False when its address is known already."""
+        added = self.wallet.book.add_single(root)
+        if branches:
+            self.policies[root] = PolicyRecord(tuple(branches))
         self._dirty = True
-        return root
+        return added
+
+    def watch_account(self, key: ExtendedKey, path: str) -> int:
+        """Watch every address below an extended public key; the account's number."""
+        book = self.wallet.book
+        account = max((one + 1 for one in book.records if one >= WATCHED), default=WATCHED)
+        book.add(account, Account(key.neuter()))
+        self.paths[account] = path.encode()
+        self._dirty = True
+        return account
+
+    def path_of(self, account: int) -> str:
+        """The derivation path of an account."""
+        if account >= WATCHED:
+            return self.paths.get(account, b"m").decode()
+        return f"m/{PURPOSE}'/{self.chain.coin}'/{self.chain.number(account)}'"
 
     def locator(self) -> list[tuple[int, bytes]]:
         """The blocks followed last, newest first."""
@@ -146,7 +164,7 @@ class Purse:
 
     def begin_at(self, height: int, id: bytes) -> None:
         """Follow from behind this block on: nothing before it concerns us."""
-        self.wallet.height = height
+        self.wallet.height = self.birth = height
         self.recent[height] = Block(height, id, undo_of(Delta({}, {})))
         self.fresh, self._dirty = False, True
 
@@ -276,6 +294,7 @@ class Purse:
         wallet, batch = self.wallet, self._rows.batch
         scan = None if self.scan is None else encode(self.scan)
         texts, self._texts = self._texts, {}
+        position = Position(wallet.height, wallet.book.gap, self.birth)
         return {
             **batch(stored.COIN, wallet.coins.taken(), encode),
             **batch(stored.HISTORY, wallet.history.taken(), place_of),
@@ -287,9 +306,10 @@ class Purse:
             **batch(stored.OPEN, self.open.taken(), bytes),
             **batch(stored.NOTE, self.notes.taken(), bytes),
             **batch(stored.POLICY, self.policies.taken(), bytes),
+            **{self._rows.key(stored.PATH, number(k)): v for k, v in self.paths.taken().items()},
             **{self._rows.key(stored.LABEL, k): v for k, v in self.labels.taken().items()},
             **{self._rows.key(stored.TRANSACTION, id): text for id, text in texts.items()},
-            self._rows.key(stored.POSITION): encode(Position(wallet.height, wallet.book.gap)),
+            self._rows.key(stored.POSITION): encode(position),
             self._rows.key(stored.SCAN): scan,
         }
 

@@ -20,7 +20,7 @@ from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Methods, calling_chain
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
-from bystack.primitives.addresses import DEPOSIT, decode_address, split_address
+from bystack.primitives.addresses import DEPOSIT, decode_address
 from bystack.primitives.errors import Invalid
 
 BAD_ADDRESS: Final = -5
@@ -72,8 +72,6 @@ class MoneyMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getnewaddress", self.new_address, scope="wallet", help="A fresh address of ours.")
-        add("getaddressinfo", self.address_info, scope="wallet", help="What an address is.")
         add("getbalance", self.balance, scope="wallet", help="What can be spent of an asset.")
         add("getbalances", self.balances, scope="wallet", help="Every asset we own.")
         add("listassets", self.assets, scope="wallet", help="The assets we own, by name.")
@@ -84,28 +82,6 @@ class MoneyMethods:
         wallet, name = self._keeper.opened(), chain or calling_chain()
         await fresh(wallet, name)
         return wallet, name
-
-    async def new_address(self, chain: Text = "") -> str:
-        """An address never handed out before; saved before it is told."""
-        wallet, name = self._keeper.opened(), chain or calling_chain()
-        purse = wallet.purse(name)
-        lock = purse.wallet.new_lock()
-        purse.touch()
-        await purse.save()
-        return str(address_of(lock, purse.chain.hrp))
-
-    def address_info(self, address: Text) -> Json:
-        """The chain it belongs to, its lock, whether it is ours."""
-        wallet = self._keeper.opened()
-        try:
-            hrp = split_address(address).hrp
-        except Invalid as error:
-            raise bad_address(error) from None
-        for name in wallet.chains:
-            purse = wallet.purse(name)
-            if purse.chain.hrp == hrp:
-                return _described(address, name, lock_at(address, hrp), purse.wallet.place)
-        raise RemoteError(BAD_ADDRESS, f"Invalid address: no chain here has the prefix {hrp}")
 
     async def balance(self, chain: Text = "", asset: Text = "BTM") -> amounts_text.Shown:
         """The sum of coins that a payment may take now, our own unconfirmed change included."""
@@ -194,12 +170,3 @@ class MoneyMethods:
 
 def _negative(shown: amounts_text.Shown) -> amounts_text.Shown:
     return f"-{shown}" if isinstance(shown, str) else -shown
-
-
-def _described(address: str, chain: str, lock: PolicyLock | DepositLock, place: Any) -> Json:
-    facts: Json = {"address": address, "chain": chain, "ismine": place(lock) is not None}
-    match lock:
-        case PolicyLock(root):
-            return {**facts, "kind": "policy", "root": root.hex()}
-        case DepositLock(vault, note):
-            return {**facts, "kind": "deposit", "vault": vault.hex(), "note": note.hex()}

@@ -22,7 +22,7 @@ from bystack.primitives.codec import U32, U63, Bit, Bytes32, Wire, decode, encod
 
 ADDRESS, COIN, HISTORY, ACCOUNT, LABEL = b"A", b"C", b"H", b"K", b"L"
 NOTE, POSITION, BLOCK, TRANSACTION = b"M", b"P", b"R", b"T"
-RESERVATION, POLICY, OPEN, SCAN, ASIDE = b"V", b"W", b"p", b"X", b"Y"
+RESERVATION, POLICY, OPEN, SCAN, ASIDE, PATH = b"V", b"W", b"p", b"X", b"Y", b"D"
 
 MAX_ROW: Final = 100_000_000
 MAX_TEXT: Final = 1_024
@@ -31,10 +31,11 @@ Text = Annotated[bytes, Meta(max_length=MAX_TEXT)]
 
 
 class Position(Wire):
-    """How far a chain was followed, and how far addresses are watched."""
+    """How far a chain was followed, how far addresses are watched, and from which height on."""
 
     height: U63
     gap: U32
+    birth: U63
 
 
 class Block(Wire):

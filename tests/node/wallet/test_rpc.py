@@ -15,11 +15,9 @@ from bystack.ledger.transactions import DepositLock, PolicyLock, Transaction, de
 from bystack.node.ipc import RemoteError, serve
 from bystack.node.keyfiles import is_sealed
 from bystack.node.mainchain.forms import address_of
-from bystack.node.rpc import Methods
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.keys import key_path
-from bystack.node.wallet.rpc_money import MoneyMethods
-from bystack.node.wallet.rpc_sending import SendingMethods
+from bystack.node.wallet.registry import wallet_methods
 from bystack.primitives.codec import decode
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.claims import note_for
@@ -41,9 +39,7 @@ class World:
 
     def __init__(self, node: Node, side: FakeSide, keeper: Keeper, data: str) -> None:
         self.node, self.side, self.keeper, self.data = node, side, keeper, data
-        self.methods = Methods()
-        for part in (keeper, MoneyMethods(keeper), SendingMethods(keeper)):
-            part.register(self.methods)
+        self.methods = wallet_methods(keeper)
 
     async def rpc(self, method: str, *params: Any, chain: str = "main", wallet: str = "") -> Any:
         return await self.methods.answer([method, list(params), "wallet", chain, wallet])

@@ -1,0 +1,22 @@
+"""Every method of the wallet's RPC, file by file."""
+
+from __future__ import annotations
+
+from bystack.node.rpc import Methods
+from bystack.node.wallet.keeper import Keeper
+from bystack.node.wallet.rpc_accounts import AccountMethods
+from bystack.node.wallet.rpc_addresses import AddressMethods
+from bystack.node.wallet.rpc_locking import LockingMethods
+from bystack.node.wallet.rpc_money import MoneyMethods
+from bystack.node.wallet.rpc_sending import SendingMethods
+
+PARTS = (AccountMethods, AddressMethods, LockingMethods, MoneyMethods, SendingMethods)
+
+
+def wallet_methods(keeper: Keeper) -> Methods:
+    """The methods that act on the wallets a keeper owns."""
+    methods = Methods()
+    keeper.register(methods)
+    for part in PARTS:
+        part(keeper).register(methods)
+    return methods
