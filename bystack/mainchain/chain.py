@@ -221,6 +221,17 @@ def add_headers(
 
     Headers known already are passed over. One bad header refuses the branch (`Header…` errors).
     """
+    return choose(view, judge_branch(view, headers, params, now, engines))
+
+
+def judge_branch(
+    view: HeaderView,
+    headers: Sequence[Header],
+    params: Params,
+    now: int | None,
+    engines: Mapping[str, Engine] = ENGINES,
+) -> tuple[Entry, ...]:
+    """The entries of those headers of a branch that are not known; raises as `add_headers`."""
     engine = engine_named(params.work, engines)
     added: list[Entry] = []
     parent: Entry | None = None
@@ -233,7 +244,7 @@ def add_headers(
             raise HeaderOrphan(parent=header.previous)
         parent = check_child(parent, header, params, now, engine)
         added.append(parent)
-    return choose(view, added)
+    return tuple(added)
 
 
 def choose(view: HeaderView, added: Sequence[Entry]) -> HeaderDelta:

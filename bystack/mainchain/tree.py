@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bystack.mainchain.blocks import Header
-from bystack.mainchain.chain import Entry, HeaderDelta, HeaderView, add_headers, path
+from bystack.mainchain.chain import (
+    Entry,
+    HeaderDelta,
+    HeaderView,
+    choose,
+    judge_branch,
+    parent_of,
+    path,
+)
 from bystack.mainchain.line import Line
 from bystack.mainchain.params import Params
 from bystack.mainchain.work import ENGINES, Engine
@@ -65,13 +73,39 @@ class HeaderTree(HeaderView):
 
     def add(self, headers: Sequence[Header], now: int | None) -> HeaderDelta:
         """Judge a branch (`chain.add_headers`) and keep it. Raises `Header…`, `BranchInvalid`."""
+        return self.keep(self.judge(headers, now))
+
+    def judge(
+        self, headers: Sequence[Header], now: int | None, beyond: Entry | None = None
+    ) -> tuple[Entry, ...]:
+        """The new entries of a branch, without keeping them. Raises as `add`.
+
+        The branch may begin after `beyond`, a judged entry that is not kept either.
+        """
         for header in headers:
             if header.id in self._invalid or header.previous in self._invalid:
                 raise BranchInvalid(id=header.id)
-        delta = add_headers(self, headers, self._params, now, self._engines)
+        view: HeaderView = self if beyond is None else _Beyond(self, beyond)
+        return judge_branch(view, headers, self._params, now, self._engines)
+
+    def keep(self, entries: Sequence[Entry]) -> HeaderDelta:
+        """Take in a branch that was judged, its parent in the tree."""
+        delta = choose(self, entries)
         self._entries.update((entry.id, entry) for entry in delta.added)
         self.line.move(delta.disconnect, delta.connect)
         return delta
+
+    def common(self, one: Entry, other: Entry) -> Entry:
+        """The last entry that two branches share; cheap when both are on or near the best."""
+        while one.id != other.id:
+            here, there = self.line.holds(one.id), self.line.holds(other.id)
+            if here and there:
+                return min(one, other, key=lambda entry: entry.header.height)
+            if there or (not here and one.header.height >= other.header.height):
+                one = parent_of(self, one)
+            else:
+                other = parent_of(self, other)
+        return one
 
     def invalidate(self, id: bytes) -> HeaderDelta:
         """Take a header whose block is invalid out of the tree, with all its descendants."""
@@ -91,6 +125,19 @@ class HeaderTree(HeaderView):
 
     def _heaviest(self) -> Entry:
         return max(self._entries.values(), key=lambda entry: entry.work)  # max keeps the first
+
+
+class _Beyond:
+    """The tree and one judged entry that is not in it."""
+
+    def __init__(self, tree: HeaderTree, last: Entry) -> None:
+        self._tree, self._last = tree, last
+
+    def entry(self, id: bytes, /) -> Entry | None:
+        return self._last if id == self._last.id else self._tree.entry(id)
+
+    def tip(self) -> bytes:
+        return self._tree.tip()
 
 
 class _Whole:

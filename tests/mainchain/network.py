@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from bystack.ledger.transactions import Transaction
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.events import (
     Action,
@@ -14,21 +15,28 @@ from bystack.mainchain.events import (
     KeepHeaders,
     Left,
     Made,
+    Match,
+    Matched,
     Penalise,
     Received,
     Refused,
     Send,
     Serve,
+    ServeCompact,
+    ServeTransactions,
     Switch,
     Switched,
     Tick,
 )
-from bystack.mainchain.messages import BlockMessage, MainMessage, Missing
+from bystack.mainchain.messages import BlockMessage, BlockTransactions, MainMessage, Missing
 from bystack.mainchain.params import Params
-from bystack.mainchain.sync import Sync
+from bystack.mainchain.sync.compact import compact, match
+from bystack.mainchain.sync.machine import Sync
 from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, Person
 from tests.mainchain.builders import EASY, Chain, child, entry_of
+
+SALT = bytes(8)
 
 
 class SimNode:
@@ -43,6 +51,7 @@ class SimNode:
         self.bad: set[bytes] = set()
         self.kept: set[bytes] = set()
         self.switches: list[Switch] = []
+        self.pool: list[Transaction] = []
 
     def handle(self, event: Event, now: int) -> None:
         queue = deque(self.sync.handle(event, now))
@@ -57,6 +66,14 @@ class SimNode:
                 self.out.append((None, message))
             case Serve(peer, ids):
                 self.serve(peer, ids)
+            case ServeCompact(peers, id):
+                self.out.extend((one, compact(self.chain.blocks[id], SALT)) for one in peers)
+            case ServeTransactions(peer, id, positions):
+                chosen = tuple(self.chain.blocks[id].transactions[at] for at in positions)
+                self.out.append((peer, BlockTransactions(id, chosen)))
+            case Match(peer, block):
+                found = match(block, self.pool)
+                return self.sync.handle(Matched(peer, block.header.id, found), now)
             case KeepHeaders(entries):
                 self.kept |= {entry.id for entry in entries}
             case KeepBlock(block):
@@ -147,9 +164,10 @@ class Network:
         return count
 
     def wait(self, seconds: int) -> None:
-        self.now += seconds
-        for node in self.nodes.values():
-            node.handle(Tick(), self.now)
+        for _ in range(seconds):
+            self.now += 1
+            for node in self.nodes.values():
+                node.handle(Tick(), self.now)
 
     def tips(self) -> set[bytes]:
         return {node.chain.tip.id for node in self.nodes.values()}

@@ -2,13 +2,14 @@
 
 Everything that changes the chain or the pool comes through the inbox: what peers send, ticks,
 transactions and blocks of our own. Readers look at the store and at `machine.line` directly; these
-change between two events only.
+change between two events only. A switch is judged in a task of its own, which changes nothing, while
+blocks go on coming in; its verdict comes through the inbox and is carried out here.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
@@ -21,9 +22,12 @@ from bystack.mainchain import events as sync
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
 from bystack.mainchain.messages import MainMessage, decode_message, encode_message
-from bystack.mainchain.sync import Sync
+from bystack.mainchain.sync.compact import match
+from bystack.mainchain.sync.machine import Sync
+from bystack.mainchain.sync.pace import Progress
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.admission import MainRules, PoolSettings, claims_of
+from bystack.node.mainchain.progress import ProgressLog
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
 from bystack.node.mainchain.serving import Serving
@@ -41,6 +45,8 @@ INBOX: Final = 64
 MALFORMED_POINTS: Final = 50
 DEEP: Final = 10
 TICK_SECONDS: Final = 1.0
+SHELF: Final = 16_000_000
+"""Bytes of blocks and headers that may wait for the next batch."""
 
 log = structlog.get_logger("mainchain")
 
@@ -67,7 +73,14 @@ class Tick:
     """Time has passed."""
 
 
-DriverEvent = Connected | Lost | Message | Request | Tick
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on the switch that the sync machine asked for."""
+
+    decision: Decision | sync.Refused
+
+
+DriverEvent = Connected | Lost | Message | Request | Tick | Judged
 
 
 class Driver:
@@ -101,15 +114,21 @@ class Driver:
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._serving: Serving | None = None
         self._light: LightServing | None = None
-        self._refused: sync.Refused | None = None
+        self._nursery: trio.Nursery | None = None
+        self._handed_in: list[Request] = []
+        self._progress_log = ProgressLog()
 
     # For others
 
     @property
     def syncing(self) -> bool:
         """Whether blocks of a better chain are on their way."""
-        ahead = self.machine.tree.best().work > self.machine.tip.work
-        return ahead or self.machine.source is not None
+        return self.machine.behind
+
+    @property
+    def progress(self) -> Progress:
+        """How far and how fast we follow the best chain."""
+        return self.machine.progress(self._now())
 
     async def submit(self, tx: Transaction) -> None:
         """Take a transaction into the pool and relay it; raises the rule by which it is refused."""
@@ -134,6 +153,7 @@ class Driver:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Handle events until cancelled."""
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             self._serving = Serving(self.host, self.store, nursery)
             self._light = LightServing(self.host, self.store, self.machine, nursery)
             nursery.start_soon(self._hear)
@@ -169,18 +189,22 @@ class Driver:
             case Request():
                 await self._answer(event)
             case Tick():
-                await self._sync(sync.Tick())
+                self.machine.blocks_from = self.store.first_kept
+                self._sync(sync.Tick())
+                self._progress_log.tell(self.syncing, self.progress, trio.current_time())
                 await self.relay.tick(trio.current_time())
                 self.fees.live = not self.syncing
                 self.pool.tick(self._now(), trio.current_time())
                 await self._pruner.step(self.machine.tip)
+            case Judged(decision):
+                await self._carry_out(decision)
             case _:
                 assert_never(event)
 
     async def _join(self, peer: bytes) -> None:
         if self._serving:
             self._serving.join(peer)
-        await self._sync(sync.Joined(peer))
+        self._sync(sync.Joined(peer))
         await self.relay.join(peer, trio.current_time())
 
     async def _leave(self, peer: bytes) -> None:
@@ -188,7 +212,7 @@ class Driver:
             self._serving.leave(peer)
         if self._light:
             self._light.leave(peer)
-        await self._sync(sync.Left(peer))
+        self._sync(sync.Left(peer))
         await self.relay.leave(peer, trio.current_time())
 
     async def _receive(self, peer: bytes, kind: int, payload: bytes) -> None:
@@ -196,40 +220,50 @@ class Driver:
             message = decode_message(kind, payload)
         except Invalid as error:
             return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
-        await self._sync(sync.Received(peer, message))
+        self._sync(sync.Received(peer, message, len(payload)))
 
     async def _answer(self, request: Request) -> None:
         """The boundary of a request: a rule it breaks is its own answer, not our end."""
         try:
-            await self._work(request.work)
+            await self._work(request, request.work)
         except Invalid as error:
             request.error = error
-        request.done.set()  # not in a `finally`: one that ends this process gets no answer
+        if request not in self._handed_in:
+            request.done.set()  # not in a `finally`: one that ends this process gets no answer
 
-    async def _work(self, work: Transaction | Block | Restored) -> None:
+    async def _work(self, request: Request, work: Transaction | Block | Restored) -> None:
         match work:
             case Restored(transactions, since):
                 await self.pool.admit_all(transactions, since)
             case Transaction():
                 await self.relay.admit(work, trio.current_time())
             case Block():
-                await self._make(work)
+                self._sync(sync.Made(work))
+                self._handed_in.append(request)
+                self._answer_handed_in()
 
-    async def _make(self, block: Block) -> None:
-        self._refused = None
-        await self._sync(sync.Made(block))
-        refused: sync.Refused | None = self._refused
-        if refused is not None and refused.block == block.id:
-            raise refused.reason
+    def _answer_handed_in(self, refused: sync.Refused | None = None) -> None:
+        """Tell whoever handed in a block, once it is connected, refused or known to stay beside."""
+        for request in list(self._handed_in):
+            block = request.work
+            assert isinstance(block, Block)
+            if refused is not None and refused.block == block.id:
+                request.error = refused.reason
+            elif self.machine.may_connect(block.id):
+                continue
+            self._handed_in.remove(request)
+            request.done.set()
 
     # What the sync machine asks for
 
-    async def _sync(self, event: sync.Event) -> None:
+    def _sync(self, event: sync.Event) -> None:
         todo = deque(self.machine.handle(event, self._now()))
         while todo:
             match todo.popleft():
-                case sync.Switch() as switch:
-                    todo.extend(await self._switch(switch))
+                case sync.Match(peer, block):
+                    found = match(block, self.pool.transactions())
+                    event = sync.Matched(peer, block.header.id, found)
+                    todo.extend(self.machine.handle(event, self._now()))
                 case action:
                     self._perform(action)
 
@@ -241,35 +275,49 @@ class Driver:
                 self.host.broadcast(*encode_message(message), URGENCY[type(message)])
             case sync.Serve(peer, ids) if self._serving:
                 self._serving.ask(peer, ids)
+            case sync.ServeCompact(peers, id) if self._serving:
+                self._serving.ask_compact(peers, id)
+            case sync.ServeTransactions(peer, id, positions) if self._serving:
+                self._serving.ask_part(peer, id, positions)
+            case sync.Switch() if self._nursery:
+                self._begin(action, self._nursery)
             case sync.KeepHeaders(entries):
                 self._shelf.keep_headers(entries)
             case sync.KeepBlock(block):
                 self._shelf.keep_block(block)
             case sync.Penalise(peer, points, reason):
                 self.host.penalise(peer, points, reason)
-            case sync.Serve() | sync.Switch():
-                return  # nobody is served before the task runs; switches are made in `_sync`
+            case _:
+                return  # nobody is served and nothing switched before the task runs
 
     def _send(self, peer: bytes, message: MainMessage) -> None:
         kind, payload = encode_message(message)
         self.host.send(peer, kind, payload, URGENCY[type(message)])
 
-    async def _switch(self, switch: sync.Switch) -> list[sync.Action]:
-        """Make the switch or refuse it, and hear what the machine wants next."""
+    def _begin(self, switch: sync.Switch, nursery: trio.Nursery) -> None:
+        """Have a switch judged; blocks come in meanwhile."""
         self._pruner.require(switch, self.machine.tip)
-        decision = await self._switcher.judge(switch, self._shelf.blocks)
+        fresh = {id: block for id in switch.connect if (block := self._shelf.blocks.get(id))}
+        nursery.start_soon(self._judge, switch, fresh)
+
+    async def _judge(self, switch: sync.Switch, fresh: Mapping[bytes, Block]) -> None:
+        decision = await self._switcher.judge(switch, fresh)
+        await self._inbox.send(Judged(decision))
+
+    async def _carry_out(self, decision: Decision | sync.Refused) -> None:
+        """Make the switch or refuse it, and let everybody follow."""
         if isinstance(decision, sync.Refused):
             log.warning("block refused", block=decision.block.hex(), reason=str(decision.reason))
-            self._refused = decision
             self._shelf.keep_refusal(decision.block)
-            return self.machine.handle(decision, self._now())
+            self._sync(decision)
+            return self._answer_handed_in(decision)
         await self.store.commit_switch({**self._shelf.take(), **decision.changes}, decision.delta)
-        actions = self.machine.handle(sync.Switched(), self._now())
+        self._sync(sync.Switched())
         await self._pruner.step(self.machine.tip)
         await self._settle(decision)
         self._report(decision)
         self.changed.notify()
-        return actions
+        self._answer_handed_in()
 
     async def _settle(self, decision: Decision) -> None:
         """Let the pool follow the chain."""
@@ -295,9 +343,10 @@ class Driver:
             log.debug("connected", blocks=len(decision.move.joining), **facts)
 
     async def _flush(self) -> None:
-        changes = self._shelf.take()
-        if changes:
-            await self.store.commit(changes)
+        """Store what is kept, unless more is here to be stored with it or a switch will do so."""
+        waiting = self._events.statistics().current_buffer_used or self.machine.busy
+        if self._shelf.size > SHELF or (self._shelf.size and not waiting):
+            await self.store.commit(self._shelf.take())
 
     def _now(self) -> int:
         return int(self._wall())

@@ -1,18 +1,31 @@
-"""Giving peers the blocks they ask for: one task per peer, at the pace at which it reads."""
+"""Giving peers the blocks they ask for: one task per peer, at the pace at which it reads.
+
+Small blocks go many to a message. One answer is made at a time, so a peer that asks for much and
+reads slowly costs the memory of one message and of its bounded queue.
+"""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
 
 import trio
 
-from bystack.mainchain.messages import MAX_BLOCKS, Missing, encode_message
+from bystack.mainchain.blocks import decode_block
+from bystack.mainchain.messages import MAX_BLOCKS, BlockTransactions, Missing, encode_message
+from bystack.mainchain.sync.compact import SHORT, compact
 from bystack.node.mainchain.wire import BLOCK_KIND, block_payload
 from bystack.p2p.queues import Class
 
-WAITING: Final = 4 * MAX_BLOCKS
-PAUSE: Final = 0.05
-PATIENCE: Final = 400
+WAITING: Final = 1_024
+"""Most blocks a peer may wait for; what exceeds that is not served."""
+TOGETHER: Final = 256_000
+"""Bytes of blocks that share a message, one block excepted."""
+PAUSE: Final = 0.02
+PATIENCE: Final = 1_000
 
 
 class Sender(Protocol):
@@ -29,16 +42,49 @@ class Blocks(Protocol):
         """A stored block."""
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A block."""
+
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Short:
+    """A block in compact form."""
+
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a block's transactions."""
+
+    id: bytes
+    positions: tuple[int, ...]
+
+
+Wanted = Whole | Short | Part
+
+
+class Answer(NamedTuple):
+    """A message to a peer, and how urgent it is."""
+
+    kind: int
+    payload: bytes
+    urgency: Class
+
+
 class Serving:
     """Serves blocks to every peer that asks."""
 
     def __init__(self, host: Sender, blocks: Blocks, nursery: trio.Nursery) -> None:
         self._host, self._blocks, self._nursery = host, blocks, nursery
-        self._peers: dict[bytes, trio.MemorySendChannel[bytes]] = {}
+        self._peers: dict[bytes, trio.MemorySendChannel[Wanted]] = {}
 
     def join(self, peer: bytes) -> None:
         """A peer is connected."""
-        send, receive = trio.open_memory_channel[bytes](WAITING)
+        send, receive = trio.open_memory_channel[Wanted](WAITING)
         self._peers[peer] = send
         self._nursery.start_soon(self._serve, peer, receive)
 
@@ -49,25 +95,90 @@ class Serving:
 
     def ask(self, peer: bytes, ids: tuple[bytes, ...]) -> None:
         """A peer wants these blocks; what exceeds its due is not served."""
+        self._queue(peer, map(Whole, ids))
+
+    def ask_compact(self, peers: tuple[bytes, ...], id: bytes) -> None:
+        """These peers want a block in compact form."""
+        for peer in peers:
+            self._queue(peer, [Short(id)])
+
+    def ask_part(self, peer: bytes, id: bytes, positions: tuple[int, ...]) -> None:
+        """A peer wants some transactions of a block."""
+        self._queue(peer, [Part(id, positions)])
+
+    def _queue(self, peer: bytes, wanted: Iterable[Wanted]) -> None:
         channel = self._peers.get(peer)
-        for id in ids if channel else ():
+        for one in wanted if channel else ():
             try:
                 assert channel is not None
-                channel.send_nowait(id)
+                channel.send_nowait(one)
             except trio.WouldBlock:
                 return
 
-    async def _serve(self, peer: bytes, wanted: trio.MemoryReceiveChannel[bytes]) -> None:
-        async for id in wanted:
-            kind, payload = await trio.to_thread.run_sync(self._answer, id)
-            await self._deliver(peer, kind, payload)
+    async def _serve(self, peer: bytes, wanted: trio.MemoryReceiveChannel[Wanted]) -> None:
+        async for first in wanted:
+            queue = deque([first])
+            while True:
+                _drain(wanted, queue)
+                if not queue:
+                    break
+                await self._deliver(peer, await trio.to_thread.run_sync(self._answer, queue))
 
-    def _answer(self, id: bytes) -> tuple[int, bytes]:
+    def _answer(self, queue: deque[Wanted]) -> Answer:
+        """The next message; takes off the queue what it answers."""
+        match queue.popleft():
+            case Whole(id):
+                return self._whole(id, queue)
+            case Short(id):
+                return self._short(id)
+            case Part(id, positions):
+                return self._part(id, positions)
+
+    def _whole(self, id: bytes, queue: deque[Wanted]) -> Answer:
         data = self._blocks.block_bytes(id)
-        return encode_message(Missing((id,))) if data is None else (BLOCK_KIND, block_payload(data))
+        if data is None:
+            return _missing(id)
+        blocks, size = [data], len(data)
+        while queue and isinstance(queue[0], Whole):
+            data = self._blocks.block_bytes(queue[0].id)
+            if data is None or size + len(data) > TOGETHER:
+                break
+            queue.popleft()
+            blocks.append(data)
+            size += len(data)
+        return Answer(BLOCK_KIND, block_payload(*blocks), Class.SYNC)
 
-    async def _deliver(self, peer: bytes, kind: int, payload: bytes) -> None:
+    def _short(self, id: bytes) -> Answer:
+        data = self._blocks.block_bytes(id)
+        if data is None:
+            return _missing(id)
+        block = compact(decode_block(data), secrets.token_bytes(SHORT))
+        return Answer(*encode_message(block), Class.BLOCK)
+
+    def _part(self, id: bytes, positions: tuple[int, ...]) -> Answer:
+        data = self._blocks.block_bytes(id)
+        if data is None:
+            return _missing(id)
+        block = decode_block(data)
+        chosen = tuple(block.transactions[at] for at in positions)
+        return Answer(*encode_message(BlockTransactions(id, chosen)), Class.BLOCK)
+
+    async def _deliver(self, peer: bytes, answer: Answer) -> None:
         for _ in range(PATIENCE):
-            if peer not in self._peers or self._host.send(peer, kind, payload, Class.SYNC):
+            sent = self._host.send(peer, answer.kind, answer.payload, answer.urgency)
+            if peer not in self._peers or sent:
                 return
             await trio.sleep(PAUSE)
+
+
+def _drain(wanted: trio.MemoryReceiveChannel[Wanted], queue: deque[Wanted]) -> None:
+    """Take what waits already, as much as one message may answer."""
+    while len(queue) < MAX_BLOCKS:
+        try:
+            queue.append(wanted.receive_nowait())
+        except (trio.WouldBlock, trio.EndOfChannel):
+            return
+
+
+def _missing(id: bytes) -> Answer:
+    return Answer(*encode_message(Missing((id,))), Class.SYNC)

@@ -10,12 +10,13 @@ from bystack.node.chainstore import ChainStore
 
 
 class Shelf:
-    """Changes in the order they came; whoever commits takes them all."""
+    """Changes in the order they came, `size` bytes of them; whoever commits takes them all."""
 
     def __init__(self, store: ChainStore) -> None:
         self._store = store
         self._changes: dict[bytes, bytes | None] = {}
         self._blocks: dict[bytes, Block] = {}
+        self.size = 0
 
     @property
     def blocks(self) -> Mapping[bytes, Block]:
@@ -24,19 +25,23 @@ class Shelf:
 
     def keep_headers(self, entries: Sequence[Entry]) -> None:
         """Judged headers."""
-        self._changes |= self._store.header_changes(entries)
+        self._add(self._store.header_changes(entries))
 
     def keep_block(self, block: Block) -> None:
         """A block at hand."""
         self._blocks[block.id] = block
-        self._changes |= self._store.block_changes(block)
+        self._add(self._store.block_changes(block))
 
     def keep_refusal(self, block: bytes) -> None:
         """A block that is invalid."""
         self._blocks.pop(block, None)
-        self._changes |= self._store.bad_changes(block)
+        self._add(self._store.bad_changes(block))
+
+    def _add(self, changes: Mapping[bytes, bytes | None]) -> None:
+        self._changes |= changes
+        self.size += sum(len(key) + len(value or b"") for key, value in changes.items())
 
     def take(self) -> dict[bytes, bytes | None]:
         """Everything, leaving the shelf empty."""
-        taken, self._changes, self._blocks = self._changes, {}, {}
+        taken, self._changes, self._blocks, self.size = self._changes, {}, {}, 0
         return taken

@@ -7,7 +7,6 @@ from bystack.mainchain.assembly import build_coinbase
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import HeaderTimeAhead
 from bystack.mainchain.events import (
-    Broadcast,
     Joined,
     KeepBlock,
     KeepHeaders,
@@ -24,13 +23,19 @@ from bystack.mainchain.events import (
 from bystack.mainchain.messages import (
     Announce,
     BlockMessage,
+    BlockTransactions,
+    CompactBlock,
     GetBlocks,
     GetHeaders,
     Headers,
+    MainMessage,
     Missing,
     Status,
 )
-from bystack.mainchain.sync import PATIENCE, REMIND, REST, Sync
+from bystack.mainchain.sync.headers import HURRY
+from bystack.mainchain.sync.machine import REMIND, Sync
+from bystack.mainchain.sync.peers import REST
+from bystack.mainchain.sync.window import PATIENCE
 from bystack.mainchain.transition import TransactionCount
 from bystack.mainchain.tree import HeaderTree
 from bystack.primitives.errors import Misuse
@@ -65,10 +70,10 @@ def test_a_newcomer_catches_up_and_follows() -> None:
     net[A].mine(70, net.now)
     net.join(A, B)
     net.run()
-    assert net[B].chain.tip == net[A].chain.tip and net[B].sync.source is None
+    assert net[B].chain.tip == net[A].chain.tip and not net[B].sync.behind
     assert net[B].chain.coins == net[A].chain.coins
     net[A].mine(1, net.now)
-    assert net.run() <= 8  # announcement, question, block, announcement, status: no chatter
+    assert net.run() <= 6  # announcement, question, block, thanks and statuses: no chatter
     assert len(net.tips()) == 1 and net[A].penalties == net[B].penalties == []
 
 
@@ -97,7 +102,8 @@ def test_of_equal_forks_each_keeps_its_own_until_one_grows() -> None:
 
 
 def test_more_headers_than_fit_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bystack.mainchain.sync.MAX_HEADERS", 10)
+    for module in ("machine", "headers"):
+        monkeypatch.setattr(f"bystack.mainchain.sync.{module}.MAX_HEADERS", 10)
     for length in (30, 35):
         net = Network(A, B)
         net[A].mine(length, net.now)
@@ -151,37 +157,41 @@ def test_parted_nodes_agree_once_joined(history: list[tuple[bytes, int, bool]]) 
 # Peers that fail us
 
 
-def test_a_stalled_peer_is_replaced() -> None:
+def promised(net: Network) -> None:
+    """A has told B where it is, and says no more."""
+    net.join(A, B)
+    net.deliver(A, *net[A].out.popleft())
+    net.mute.add(A)
+
+
+def test_a_peer_that_gives_no_headers_is_replaced() -> None:
     net = Network(A, B, C)
     net[A].mine(30, net.now)
     net.join(A, C)
     net.run()
-    assert net[C].chain.tip == net[A].chain.tip
     net.part(A, C)
-    net.join(A, B)
-    net.deliver(A, *net[A].out.popleft())
-    net.mute.add(A)  # A has promised its work: B asks it first and hears nothing
-    assert net[B].sync.source == A
+    net[A].mine(1, net.now)
+    promised(net)  # more than C has, so B asks A
     net.join(B, C)
     net.run()
-    net.wait(PATIENCE - 1)
-    assert net[B].sync.source == A
-    net.wait(1)
-    assert net[B].sync.source == C and (A, 5, "stalled") in net[B].penalties
+    net.wait(HURRY - 1)
     net.run()
-    assert net[B].chain.tip == net[C].chain.tip
+    assert net[B].chain.tip.header.height == 0
+    net.wait(1)  # C is asked beside A
+    net.run()
+    assert net[B].chain.tip == net[C].chain.tip and net[B].penalties == []
+    net.wait(PATIENCE)
+    assert (A, 20, "stalled") in net[B].penalties
 
 
 def test_the_only_peer_is_asked_again_after_its_rest() -> None:
     net = Network(A, B)
     net[A].mine(5, net.now)
     net.run()
-    net.join(A, B)
-    net.deliver(A, *net[A].out.popleft())
-    net.mute.add(A)
+    promised(net)
     net.run()
     net.wait(PATIENCE)
-    assert net[B].sync.source is None
+    assert net[B].penalties == [(A, 20, "stalled")]
     net.mute.clear()
     net.wait(REST)
     net.run()
@@ -193,9 +203,7 @@ def test_a_peer_that_leaves_is_replaced_at_once() -> None:
     net[A].mine(30, net.now)
     net.join(A, C)
     net.run()
-    net.join(A, B)
-    net.deliver(A, *net[A].out.popleft())
-    assert net[B].sync.source == A
+    promised(net)
     net.part(A, B)
     net.join(B, C)
     net.run()
@@ -213,22 +221,23 @@ def test_headers_whose_blocks_nobody_gives_hold_nothing_up() -> None:
     net.run()
     assert net[B].chain.tip == net[C].chain.tip  # less work than the headers of A promise
     assert net[B].sync.tree.best().header.height == 10
-    assert (A, 1, "missing") in net[B].penalties
+    assert (A, 5, "missing") in net[B].penalties
 
 
 def test_a_boaster_is_found_out_and_left_alone() -> None:
     node = SimNode(B)
     node.handle(Joined(A), NOW)
     boast = Status(10**6, b"\x01" * 32, b"\xff" * 32, 0)
+    asked = lambda: [m for _, m in node.out if isinstance(m, GetHeaders)]  # noqa: E731
     node.handle(Received(A, boast), NOW)
-    assert node.sync.source == A
+    assert len(asked()) == 1
     node.handle(Received(A, Headers(())), NOW)
-    assert node.sync.source is None
-    assert node.penalties == [(A, 5, "claimed more work than it showed")]
+    assert node.penalties == [(A, 20, "claimed more work than it showed")]
     node.handle(Received(A, boast), NOW + 1)
-    assert node.sync.source is None
-    node.handle(Tick(), NOW + REST)
-    assert node.sync.source == A
+    assert len(asked()) == 1
+    for second in range(REST + 1):
+        node.handle(Tick(), NOW + 1 + second)
+    assert len(asked()) == 2
 
 
 @pytest.mark.parametrize("spoil", ["work", "orphan", "time"])
@@ -247,7 +256,7 @@ def test_bad_headers_cost_their_sender(spoil: str) -> None:
     node.handle(Joined(A), NOW)
     node.handle(Received(A, Status(3, other.tip.id, b"\x00" * 31 + b"\xff", 0)), NOW)
     node.handle(Received(A, Headers(tuple(headers))), NOW)
-    assert node.sync.source is None and node.sync.tree.best() == node.chain.tip
+    assert node.sync.tree.best() == node.chain.tip
     points = 10 if spoil == "time" else 100
     assert [(who, cost) for who, cost, _ in node.penalties] == [(A, points)]
     assert spoil != "time" or node.penalties[0][2] == HeaderTimeAhead.__name__
@@ -285,7 +294,7 @@ def test_an_invalid_block_is_refused_with_its_descendants_and_what_precedes_it_k
     assert node.chain.tip.id == branch[2].id
     assert node.penalties == [(A, 100, "RewardExceeded")]
     assert node.sync.tree.entry(bad.id) is None and node.sync.tree.entry(after.id) is None
-    node.handle(Received(A, Announce(after.header)), NOW + REST)
+    node.handle(Received(A, Announce(after.header)), NOW)
     assert node.penalties[-1] == (A, 100, "BranchInvalid")
     node.mine(1, NOW)
     assert node.chain.tip.header.height == 4
@@ -324,25 +333,33 @@ def machine() -> tuple[Sync, Chain]:
     return Sync(HeaderTree([chain.tip], EASY), chain.tip.id), chain
 
 
-def test_what_was_not_asked_for_is_not_kept() -> None:
-    sync, chain = machine()
-    block = chain.mine()
-    assert sync.handle(Received(A, Headers((block.header,))), NOW) == []  # a stranger
-    sync.handle(Joined(A), NOW)
-    assert sync.handle(Received(A, Headers((block.header,))), NOW) == []
-    assert sync.handle(Received(A, BlockMessage((block,))), NOW) == []
-    assert sync.handle(Received(A, Missing((block.id,))), NOW) == []
-    assert sync.tree.entry(block.id) is None
+def test_what_was_not_asked_for_is_not_kept_and_costs() -> None:
+    block = Chain().mine()
+    unasked: list[MainMessage] = [
+        Headers((block.header,)),
+        BlockMessage((block,)),
+        CompactBlock(block.header, bytes(8), block.transactions[0], ()),
+        BlockTransactions(block.id, ()),
+    ]
+    for message in unasked:
+        sync, _ = machine()
+        assert sync.handle(Received(A, message), NOW) == []  # a stranger
+        sync.handle(Joined(A), NOW)
+        out = sync.handle(Received(A, message), NOW)
+        assert out == [Penalise(A, 10, "answer to no question")]
+        assert sync.tree.entry(block.id) is None
+        assert sync.handle(Received(A, Missing((block.id,))), NOW) == []
 
 
 def test_one_switch_at_a_time() -> None:
     sync, chain = machine()
+    sync.handle(Joined(A), NOW)
     first, second = chain.mine(), chain.mine()
     out = sync.handle(Made(first), NOW)
     assert [type(action) for action in out][-1] is Switch
     assert not any(isinstance(a, Switch) for a in sync.handle(Made(second), NOW))
     news, switch = sync.handle(Switched(), NOW)
-    assert news == Broadcast(Announce(first.header)) and switch == Switch((), (second.id,))
+    assert news == Send(A, Announce(first.header)) and switch == Switch((), (second.id,))
     sync.handle(Switched(), NOW)
     assert sync.tip.id == second.id
     assert sync.handle(Made(second), NOW) == []
@@ -360,16 +377,30 @@ def test_a_switch_is_no_longer_than_memory_bears(monkeypatch: pytest.MonkeyPatch
     tree.add([block.header for block in side.blocks.values()], None)
     tree.add([block.header for block in chain.blocks.values()], None)
     sync = Sync(tree, side.tip.id, at_hand=ids)
-    sync.handle(Joined(A), NOW)
-    (switch,) = sync.handle(Received(A, Status(10, ids[-1], chain.tip.work, 0)), NOW)
+    (switch,) = sync.handle(Tick(), NOW)
     assert switch == Switch(tuple(reversed(side.blocks)), ids[:7])
-    assert sync.handle(Switched(), NOW) == [Switch((), ids[7:])]
+    assert sync.handle(Switched(), NOW)[-1] == Switch((), ids[7:])
     sync.handle(Switched(), NOW)
     assert sync.tip.id == ids[-1]
     line = Sync(tree, chain.tree.first.id, at_hand=ids)
-    line.handle(Joined(A), NOW)
-    (switch,) = line.handle(Received(A, Status(10, ids[-1], chain.tip.work, 0)), NOW)
+    (switch,) = line.handle(Tick(), NOW)
     assert switch == Switch((), ids[:4])
+
+
+def test_a_switch_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bystack.mainchain.switching.BATCH_BYTES", 1_000)
+    sync, _ = machine()
+    chain = Chain()
+    chain.grow(6)
+    blocks = list(chain.blocks.values())
+    sync.handle(Joined(A), NOW)
+    sync.handle(Received(A, Announce(chain.tip.header)), NOW)
+    sync.handle(Received(A, Headers(tuple(block.header for block in blocks))), NOW)
+    sync.handle(Received(A, BlockMessage((blocks[0],)), 400), NOW)
+    sync.handle(Received(A, BlockMessage(tuple(blocks[1:])), 2_000), NOW)  # 400 bytes each
+    ids = [block.id for block in blocks]
+    switches = [s for _ in range(3) for s in sync.handle(Switched(), NOW) if isinstance(s, Switch)]
+    assert [list(s.connect) for s in switches] == [ids[1:3], ids[3:5], ids[5:]]
 
 
 def test_no_second_switch_while_blocks_go_on_coming() -> None:
@@ -381,6 +412,7 @@ def test_no_second_switch_while_blocks_go_on_coming() -> None:
     outs = [sync.handle(Received(A, BlockMessage((block,))), NOW) for block in blocks]
     assert [out[1:] for out in outs] == [[Switch((), (blocks[0].id,))], [], []]
     assert sync.handle(Switched(), NOW) == [Switch((), (blocks[1].id, blocks[2].id))]
+    assert sync.busy and not sync.may_connect(blocks[0].id) and sync.may_connect(blocks[2].id)
 
 
 def test_a_block_of_our_own_is_judged_like_any_other() -> None:
@@ -419,30 +451,6 @@ def test_an_announcement_from_far_ahead_is_followed_by_a_question() -> None:
     headers = tuple(block.header for block in chain.blocks.values())
     _, ask = sync.handle(Received(A, Headers(headers)), NOW)
     assert ask == Send(A, GetBlocks(tuple(chain.blocks)))
-
-
-def test_at_most_sixteen_blocks_are_on_their_way() -> None:
-    sync, _ = machine()
-    chain = Chain()
-    chain.grow(40)
-    blocks = list(chain.blocks.values())
-    sync.handle(Joined(A), NOW)
-    sync.handle(Received(A, Announce(chain.tip.header)), NOW)
-    out = sync.handle(Received(A, Headers(tuple(b.header for b in blocks))), NOW)
-    asked = [a.message.ids for a in out if isinstance(a, Send)]  # type: ignore[union-attr]
-    assert [len(ids) for ids in asked] == [16]
-    on_the_way, questions = 16, 1
-    for block in blocks[:32]:
-        for action in sync.handle(Received(A, BlockMessage((block,))), NOW):
-            match action:
-                case Send(_, GetBlocks(ids)):
-                    on_the_way += len(ids)
-                    questions += 1
-                case Switch():
-                    sync.handle(Switched(), NOW)
-        on_the_way -= 1
-        assert on_the_way <= 16
-    assert questions == 4  # several blocks a question
 
 
 def test_a_longer_branch_of_the_source_is_fetched_at_once() -> None:
@@ -496,11 +504,13 @@ def test_blocks_at_hand_are_not_asked_for_after_a_restart() -> None:
         e for height in range(4) if (e := chain.tree.entry(chain.tree.line.at(height) or b""))
     ]
     sync = Sync(HeaderTree(entries, EASY), ids[0], at_hand=[ids[1]])
+    assert sync.handle(Tick(), NOW) == [Switch((), (ids[1],))]
     sync.handle(Joined(A), NOW)
-    out = sync.handle(Received(A, Status(3, ids[2], chain.tip.work, 0)), NOW)
-    assert out == [Switch((), (ids[1],)), Send(A, GetBlocks((ids[2],)))]
+    sync.handle(Received(A, Status(3, ids[2], chain.tip.work, 0)), NOW)
+    out = sync.handle(Switched(), NOW)
+    assert out == [Send(A, GetBlocks((ids[2],)))]
     assert sync.handle(Left(A), NOW) == []
-    assert sync.tip.id == ids[0]
+    assert sync.tip.id == ids[1]
 
 
 def test_an_announcement_that_was_lost_is_made_up_for() -> None:

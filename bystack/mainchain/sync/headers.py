@@ -1,0 +1,257 @@
+"""Headers first: whom to ask for them, and which branches are worth keeping.
+
+The peer that claims most is asked at once, the next one too when it lets us wait. A branch enters
+the tree only when its work reaches that of our best header less `NEAR` blocks. Longer ones from far
+below are *surveyed*: judged header by header while only the last entry and one id per answer are
+kept, and fetched a second time, to the very same ids, once they have shown the work. So nobody
+makes us keep headers that cost him less than the tip of the best chain (`decisions/mainchain.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bystack.mainchain.blocks import Header
+from bystack.mainchain.chain import Entry
+from bystack.mainchain.events import Action, KeepHeaders, Send
+from bystack.mainchain.messages import MAX_HEADERS, MAX_LOCATOR, GetHeaders
+from bystack.mainchain.sync.peers import (
+    BOAST,
+    CONTRADICTION,
+    ENDLESS,
+    LOW_WORK,
+    STALLED,
+    UNASKED,
+    Peers,
+    offence_of,
+    work_of_entry,
+)
+from bystack.mainchain.tree import HeaderTree
+from bystack.mainchain.work import target_of, work_of
+from bystack.primitives.errors import Invalid
+
+NEAR: Final = 288
+"""So many blocks' work below the best header a branch is kept at once: half a day."""
+HURRY: Final = 3
+"""Seconds without an answer after which a second peer is asked beside the first."""
+PATIENCE: Final = 20
+SIDE_BY_SIDE: Final = 3
+SURVEY: Final = 16_384
+"""Most answers of one survey: 32 bytes each are remembered of 2,000 headers."""
+SPARE: Final = 20_000
+"""A peer may make us keep twice as many headers as the best chain has, and so many more."""
+
+
+@dataclass
+class Survey:
+    """A branch judged and not kept: where it leaves the tree, its last entry, a mark per answer.
+
+    `again`: how many answers have been fetched a second time; None while it still lacks work.
+    """
+
+    start: Entry
+    last: Entry
+    marks: list[bytes] = field(default_factory=list)
+    again: int | None = None
+
+
+class HeaderSync:
+    """Asks peers for headers and keeps what is worth it; `now` steady, `wall` the clock's time."""
+
+    def __init__(self, tree: HeaderTree, peers: Peers) -> None:
+        self._tree, self._peers = tree, peers
+        self._asked: dict[bytes, int] = {}
+        self._owed: dict[bytes, int] = {}
+        self._surveys: dict[bytes, Survey] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return bool(self._asked)
+
+    @property
+    def surveyed(self) -> int:
+        """How many ids the surveys hold in memory."""
+        return sum(len(one.marks) for one in self._surveys.values())
+
+    def leave(self, peer: bytes) -> None:
+        """A peer is gone."""
+        self.forget(peer)
+        self._owed.pop(peer, None)
+
+    def forget(self, peer: bytes) -> None:
+        """Wait for a peer no longer."""
+        self._asked.pop(peer, None)
+        self._surveys.pop(peer, None)
+
+    # Asking
+
+    def seek(self, tip: Entry, now: int) -> list[Action]:
+        """Ask the peer that promises most beyond our tip; another when those asked let us wait."""
+        waits = min((now - since for since in self._asked.values()), default=HURRY)
+        if waits < HURRY or len(self._asked) >= SIDE_BY_SIDE:
+            return []
+        beaten = work_of_entry(tip)
+        able = [p for p in self._peers.awake(now) if p not in self._asked]
+        peer = max(able, key=lambda p: self._promise(p, beaten), default=None)
+        if peer is None or self._promise(peer, beaten) <= beaten:
+            return []
+        return [self._ask(peer, now)]
+
+    def _promise(self, id: bytes, beaten: int) -> int:
+        """The work that asking this peer may show; 0 when it has shown all it claims."""
+        peer = self._peers[id]
+        unseen = peer.claim if peer.claim > self._peers.shown_work(id) else 0
+        return max(beaten + 1 if peer.hint else 0, unseen)
+
+    def _ask(self, peer: bytes, now: int) -> Send:
+        self._asked[peer] = now
+        self._owed[peer] = self._owed.get(peer, 0) + 1
+        return Send(peer, GetHeaders(self._locator(peer)))
+
+    def _locator(self, peer: bytes) -> tuple[bytes, ...]:
+        survey = self._surveys.get(peer)
+        if survey is None:
+            return self._tree.line.locator(self._peers.shown(peer) or self._tree.best())
+        if survey.again is None:
+            return (survey.last.id, *self._tree.line.locator(survey.start))[:MAX_LOCATOR]
+        known = survey.marks[survey.again - 1] if survey.again else survey.start.id
+        return (known, *self._tree.line.locator(survey.start))[:MAX_LOCATOR]
+
+    def watch(self, now: int) -> list[Action]:
+        """Replace peers that do not answer."""
+        late = [peer for peer, since in self._asked.items() if now >= since + PATIENCE]
+        for peer in late:
+            self.forget(peer)
+        return [one for peer in late for one in self._peers.blame(peer, STALLED, now)]
+
+    # Answers
+
+    def received(self, peer: bytes, headers: Sequence[Header], now: int, wall: int) -> list[Action]:
+        """A peer's `Headers`."""
+        if not self._owed.get(peer):
+            return [*self._peers.blame(peer, UNASKED, now)]
+        self._owed[peer] -= 1
+        if self._asked.pop(peer, None) is None:
+            return []  # an answer that came too late
+        try:
+            return self._judge(peer, headers, now, wall)
+        except Invalid as error:
+            self.forget(peer)
+            return [*self._peers.blame(peer, offence_of(error), now)]
+
+    def _judge(self, peer: bytes, headers: Sequence[Header], now: int, wall: int) -> list[Action]:
+        survey = self._surveys.get(peer)
+        if survey is None:
+            return self._first(peer, headers, now, wall)
+        if survey.again is None:
+            return self._further(peer, survey, headers, now, wall)
+        return self._second(peer, survey, headers, now, wall)
+
+    def _first(self, peer: bytes, headers: Sequence[Header], now: int, wall: int) -> list[Action]:
+        before = self._peers.shown_work(peer)
+        entries = self._tree.judge(headers, wall)
+        if entries and not self._weighty(entries[-1]):
+            start = self._tree.entry(entries[0].header.previous)
+            assert start is not None  # or judging had refused it
+            self._surveys[peer] = Survey(start, entries[-1], [entries[-1].id])
+            return self._survey_on(peer, headers, now)
+        kept = self._keep(peer, entries, now)
+        if headers:
+            self._peers.showed(peer, headers[-1].id)
+        more = len(headers) == MAX_HEADERS and self._peers.shown_work(peer) > before
+        return [*kept, *([self._ask(peer, now)] if more else self._end(peer, now))]
+
+    def _further(
+        self, peer: bytes, survey: Survey, headers: Sequence[Header], now: int, wall: int
+    ) -> list[Action]:
+        """More of a branch that still lacks work."""
+        if headers and headers[0].previous != survey.last.id:
+            self.forget(peer)
+            return [*self._peers.blame(peer, CONTRADICTION, now)]
+        entries = self._tree.judge(headers, wall, survey.last)
+        if entries:
+            survey.last = entries[-1]
+            survey.marks.append(survey.last.id)
+        if len(survey.marks) > SURVEY:
+            self.forget(peer)
+            return [*self._peers.blame(peer, ENDLESS, now)]
+        if self._weighty(survey.last):
+            survey.again = 0
+            return [self._ask(peer, now)]
+        return self._survey_on(peer, headers, now)
+
+    def _survey_on(self, peer: bytes, headers: Sequence[Header], now: int) -> list[Action]:
+        if len(headers) == MAX_HEADERS:
+            return [self._ask(peer, now)]
+        self.forget(peer)
+        boasts = self._peers[peer].claim > work_of_entry(self._tree.best())
+        self._settle(peer)
+        return [*self._peers.blame(peer, BOAST if boasts else LOW_WORK, now)]
+
+    def _second(
+        self, peer: bytes, survey: Survey, headers: Sequence[Header], now: int, wall: int
+    ) -> list[Action]:
+        """The branch has shown its work: keep exactly the headers that were judged before."""
+        assert survey.again is not None
+        mark, ids = survey.marks[survey.again], [header.id for header in headers]
+        if mark not in ids:
+            self.forget(peer)
+            return [*self._peers.blame(peer, CONTRADICTION, now)]
+        entries = self._tree.judge(headers[: ids.index(mark) + 1], wall)
+        survey.again += 1
+        if survey.again == len(survey.marks):
+            del self._surveys[peer]
+        kept = self._keep(peer, entries, now)
+        self._peers.showed(peer, mark)
+        return [*kept, self._ask(peer, now)]
+
+    def _weighty(self, last: Entry) -> bool:
+        """Whether a branch that ends here has the work of our best, less that of `NEAR` blocks."""
+        best = self._tree.best()
+        return work_of_entry(last) >= work_of_entry(best) - NEAR * _own_work(best)
+
+    def _keep(self, peer: bytes, entries: Sequence[Entry], now: int) -> list[Action]:
+        if not entries:
+            return []
+        known = self._peers[peer]
+        delta = self._tree.keep(entries)
+        known.stored += len(delta.added)
+        kept: list[Action] = [KeepHeaders(delta.added)]
+        if known.stored > 2 * self._tree.best().header.height + SPARE:
+            kept += self._peers.blame(peer, ENDLESS, now)
+        return kept
+
+    def _end(self, peer: bytes, now: int) -> list[Action]:
+        """A peer has shown all its headers: did it keep its word?"""
+        boasts = self._peers[peer].claim > self._peers.shown_work(peer)
+        self._settle(peer)
+        return [*self._peers.blame(peer, BOAST, now)] if boasts else []
+
+    def _settle(self, peer: bytes) -> None:
+        """Believe what it showed, or its word could hold our attention for ever."""
+        known = self._peers[peer]
+        known.hint, known.claim = False, min(known.claim, self._peers.shown_work(peer))
+
+    # Announcements
+
+    def announced(self, peer: bytes, header: Header, now: int, wall: int) -> list[Action]:
+        """A peer's new tip: kept when its parent is known and its work is worth it."""
+        if self._tree.entry(header.previous) is None and not self._tree.refused(header.previous):
+            self._peers[peer].hint = True
+            return []
+        try:
+            entries = self._tree.judge([header], wall)
+        except Invalid as error:
+            return [*self._peers.blame(peer, offence_of(error), now)]
+        if entries and not self._weighty(entries[-1]):
+            return [*self._peers.blame(peer, LOW_WORK, now)]
+        kept = self._keep(peer, entries, now)
+        self._peers.showed(peer, header.id)
+        return kept
+
+
+def _own_work(entry: Entry) -> int:
+    return work_of(target_of(entry.header.target))

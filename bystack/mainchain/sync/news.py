@@ -1,0 +1,158 @@
+"""Telling peers of new tips, and hearing of theirs: by header, or in compact form among a few.
+
+The last few peers that brought us a block first are asked for compact blocks at once; all others
+announce headers, and the block is then asked for in compact form if it is worth it. Everything that
+is half put together here is bounded: one block a peer, `FILLINGS` in all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bystack.ledger.transactions import Transaction
+from bystack.mainchain.blocks import Header
+from bystack.mainchain.chain import Entry
+from bystack.mainchain.events import Action, Match, Send, ServeCompact
+from bystack.mainchain.messages import (
+    Announce,
+    CompactBlock,
+    GetBlockTransactions,
+    GetCompact,
+    WantCompact,
+)
+from bystack.mainchain.sync.compact import Filling
+from bystack.mainchain.sync.peers import Peers
+
+FEW: Final = 3
+"""Of how many peers we want compact blocks unasked."""
+WANTERS: Final = 8
+"""To how many we send them unasked."""
+FILLINGS: Final = 8
+WORTH: Final = 8
+"""From how many transactions on a block is asked for in compact form."""
+PATIENCE: Final = 4
+
+
+class News:
+    """Who is told what, and the compact blocks being put together; times are steady seconds."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+        self._wanters: dict[bytes, None] = {}
+        self._favourites: deque[bytes] = deque()
+        self._former: set[bytes] = set()
+        self._asked: dict[bytes, tuple[bytes, int]] = {}
+        self._fillings: dict[bytes, Filling] = {}
+
+    def leave(self, peer: bytes) -> None:
+        """A peer is gone."""
+        self._wanters.pop(peer, None)
+        self._asked.pop(peer, None)
+        self._fillings.pop(peer, None)
+        if peer in self._favourites:
+            self._favourites.remove(peer)
+        self._former.discard(peer)
+
+    # Telling
+
+    def wants(self, peer: bytes, unasked: bool) -> None:
+        """A peer wants compact blocks at once, or no longer; headers for those beyond `WANTERS`."""
+        self._wanters.pop(peer, None)
+        if unasked and len(self._wanters) < WANTERS:
+            self._wanters[peer] = None
+
+    def tell(self, tip: Entry) -> list[Action]:
+        """Tell everybody of our tip who has not shown it to us."""
+        unaware = [peer for peer in self._peers if not self._knows(peer, tip)]
+        compact = tuple(peer for peer in unaware if peer in self._wanters)
+        news: list[Action] = [ServeCompact(compact, tip.id)] if compact else []
+        announce = Announce(tip.header)
+        return [*news, *(Send(peer, announce) for peer in unaware if peer not in self._wanters)]
+
+    def _knows(self, peer: bytes, tip: Entry) -> bool:
+        shown = self._peers.shown(peer)
+        return shown is not None and shown.id == tip.id
+
+    # Hearing
+
+    def thank(self, peer: bytes) -> list[Action]:
+        """A peer brought a new tip first: from now on it may send compact blocks unasked."""
+        if peer in self._favourites or peer not in self._peers:
+            return []
+        self._favourites.append(peer)
+        out: list[Action] = [Send(peer, WantCompact(1))]
+        if len(self._favourites) > FEW:
+            last = self._favourites.popleft()
+            self._former.add(last)  # a block of its may be on the way
+            out.append(Send(last, WantCompact(0)))
+        return out
+
+    def ask(self, peer: bytes, header: Header, now: int) -> list[Action]:
+        """Ask for an announced block in compact form, if that is worth it."""
+        if header.transaction_count < WORTH or peer in self._asked or peer in self._fillings:
+            return []
+        self._asked[peer] = (header.id, now)
+        return [Send(peer, GetCompact(header.id))]
+
+    def expected(self, peer: bytes, id: bytes) -> bool:
+        """Whether a compact block of this peer answers us or was wanted unasked."""
+        return peer in self._favourites or peer in self._former or self.asked(peer, id)
+
+    def asked(self, peer: bytes, id: bytes) -> bool:
+        """Whether a peer was asked for this block in compact form."""
+        asked = self._asked.get(peer)
+        return asked is not None and asked[0] == id
+
+    def begin(self, peer: bytes, block: CompactBlock, now: int) -> list[Action]:
+        """Put a compact block together, if there is room for one more."""
+        self._asked.pop(peer, None)
+        if peer in self._fillings or len(self._fillings) >= FILLINGS:
+            return []
+        self._fillings[peer] = Filling(peer, block, now)
+        return [Match(peer, block)]
+
+    def matched(
+        self, peer: bytes, id: bytes, found: Mapping[int, Transaction]
+    ) -> tuple[Filling | None, list[Action]]:
+        """What waits here is known: the filling if nothing lacks, or the question for the rest."""
+        filling = self._fillings.get(peer)
+        if filling is None or filling.block.header.id != id or filling.found is not None:
+            return None, []
+        filling.found = found
+        lacking = filling.lacking()
+        if not lacking:
+            return self._fillings.pop(peer), []
+        return None, [Send(peer, GetBlockTransactions(id, lacking))]
+
+    def answered(self, peer: bytes, id: bytes) -> Filling | None:
+        """The filling that a peer's `BlockTransactions` completes, None when it was not asked."""
+        filling = self._fillings.get(peer)
+        if filling is None or filling.found is None or filling.block.header.id != id:
+            return None
+        return self._fillings.pop(peer)
+
+    def missing(self, peer: bytes, ids: Sequence[bytes]) -> bool:
+        """A peer has not what was asked in compact form; True when that was so."""
+        asked, filling = self._asked.get(peer), self._fillings.get(peer)
+        if asked is not None and asked[0] in ids:
+            del self._asked[peer]
+            return True
+        if filling is not None and filling.block.header.id in ids:
+            del self._fillings[peer]
+            return True
+        return False
+
+    def overdue(self, now: int) -> list[tuple[bytes, bytes]]:
+        """Peers that let us wait for a block in compact form, and which; they are asked no more."""
+        late = [(peer, id) for peer, (id, since) in self._asked.items() if now >= since + PATIENCE]
+        late += [
+            (peer, one.block.header.id)
+            for peer, one in self._fillings.items()
+            if now >= one.since + PATIENCE
+        ]
+        for peer, _ in late:
+            self._asked.pop(peer, None)
+            self._fillings.pop(peer, None)
+        return late
