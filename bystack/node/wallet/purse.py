@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from bystack.ledger.accounts import PURPOSE, WATCHED, Account
+from bystack.ledger.accounts import PURPOSE, SINGLES, WATCHED, Account
 from bystack.ledger.addressbook import GAP, AddressBook
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.policies import Policy
 from bystack.ledger.rows import Rows
+from bystack.ledger.satisfaction import policy_root
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.ledger.wallet import Wallet
 from bystack.ledger.wallet_records import HistoryRecord
@@ -135,13 +136,17 @@ class Purse:
         accounts = self.wallet.book.accounts
         accounts.update({number: account.watching() for number, account in accounts.items()})
 
-    def watch(self, root: bytes, branches: Sequence[Policy]) -> bool:
-        """Watch one lock, whose branches may be known; False when its address is known already."""
-        added = self.wallet.book.add_single(root)
-        if branches:
-            self.policies[root] = PolicyRecord(tuple(branches))
+    def watch(self, branches: Sequence[Policy]) -> bytes:
+        """Watch the lock of these branches; its root. Raises `PolicyInvalid`."""
+        root = policy_root(branches)
+        self.policies[root] = PolicyRecord(tuple(branches))
+        self.watch_root(root)
+        return root
+
+    def watch_root(self, root: bytes) -> None:
+        """Watch one lock of which only the address is known."""
+        self.wallet.book.add_single(root)
         self._dirty = True
-        return added
 
     def watch_account(self, key: ExtendedKey, path: str) -> int:
         """Watch every address below an extended public key; the account's number."""
@@ -151,6 +156,12 @@ class Purse:
         self.paths[account] = path.encode()
         self._dirty = True
         return account
+
+    def watched_beside(self) -> set[int]:
+        """The accounts a wallet with keys of its own only watches."""
+        book = self.wallet.book
+        watched = {one for one in book.records if one >= WATCHED} | {SINGLES}
+        return {one for one in watched if not book.own(one)}
 
     def path_of(self, account: int) -> str:
         """The derivation path of an account."""

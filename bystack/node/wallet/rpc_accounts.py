@@ -23,12 +23,11 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Methods, calling_chain
+from bystack.node.wallet.asking import BAD_PARAMETER, Label, Text, account_number
 from bystack.node.wallet.assets import NATIVE
 from bystack.node.wallet.keeper import Gap, Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
-from bystack.node.wallet.rpc_addresses import BAD_PARAMETER, Label, account_number
-from bystack.node.wallet.rpc_money import Text
 from bystack.node.wallet.settings import AccountNameTaken
 from bystack.primitives.bip32 import HARDENED, parse_path
 from bystack.primitives.errors import Invalid
@@ -191,7 +190,7 @@ async def _import(wallet: Opened, one: Import) -> str:
             if one.label:
                 await _call(wallet, number, one.label)
         case LockDescriptor(_, root, branches):
-            purse.watch(root, branches)
+            purse.watch(branches) if branches else purse.watch_root(root)
             if one.label:
                 purse.labels[root] = one.label.encode()
     await purse.save()

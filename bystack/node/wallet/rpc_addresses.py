@@ -6,9 +6,7 @@ reading, every account of the wallet's own.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
-
-from msgspec import Meta
+from typing import Final
 
 from bystack.ledger.accounts import CHANGE, SINGLES, WATCHED, Place
 from bystack.ledger.addressbook import AccountUnknown, GapExceeded
@@ -17,44 +15,23 @@ from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Methods, calling_chain
+from bystack.node.wallet.asking import (
+    Label,
+    Text,
+    account_number,
+    bad_address,
+    label_key,
+    label_of,
+    lock_at,
+)
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
-from bystack.node.wallet.rpc_money import Text, bad_address, lock_at
 from bystack.primitives.addresses import split_address
 from bystack.primitives.errors import Invalid
 
 GAP_REACHED: Final = -12
 NO_LABEL: Final = -11
-BAD_PARAMETER: Final = -8
-
-Label = Annotated[str, Meta(max_length=200, description="a label")]
-
-
-def account_number(wallet: Opened, purse: Purse, name: str) -> int:
-    """The account a client means; raises `RemoteError` (-8)."""
-    if not name:
-        return min(purse.wallet.book.accounts, default=0)
-    number = wallet.book.number(name)
-    if number is None or number not in purse.wallet.book.records:
-        known = ", ".join(wallet.book.names.values())
-        raise RemoteError(BAD_PARAMETER, f"no account {name}; there are: {known}")
-    return number
-
-
-def accounts_meant(wallet: Opened, purse: Purse, name: str) -> set[int] | None:
-    """The accounts of a name, or None for all of the wallet's own; raises as `account_number`."""
-    return {account_number(wallet, purse, name)} if name else None
-
-
-def label_of(purse: Purse, lock: PolicyLock | DepositLock) -> str:
-    """What the owner calls an address; empty without a label."""
-    return purse.labels.get(label_key(lock), b"").decode()
-
-
-def label_key(lock: PolicyLock | DepositLock) -> bytes:
-    """What labels are kept by."""
-    return lock.root if isinstance(lock, PolicyLock) else lock.vault + lock.note
 
 
 class AddressMethods:

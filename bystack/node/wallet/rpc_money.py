@@ -1,4 +1,4 @@
-"""RPC about addresses, balances, coins and history: Bitcoin Core's names, per chain and asset.
+"""RPC about balances and coins: Bitcoin Core's names, per chain, asset and account.
 
 `chain` is left out for the chain of the path asked (`/` is the main chain, `/sidechain/NAME`).
 Amounts are decimal; `units` is the same in the asset's base units. Reads wait a moment until the
@@ -7,28 +7,35 @@ wallet has seen the chain's last block.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import trio
-from msgspec import Meta
+from msgspec import Meta, Struct
 
-from bystack.ledger.transactions import DepositLock, PolicyLock
+from bystack.ledger.accounts import WATCHED
+from bystack.ledger.coins import Coin
+from bystack.ledger.transactions import Outpoint, PolicyLock
 from bystack.ledger.wallet import Balance
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.mainchain.forms import Json, address_of
-from bystack.node.rpc import Methods, calling_chain
+from bystack.node.rpc import Hash, Methods, calling_chain
+from bystack.node.wallet.asking import Text as Text
+from bystack.node.wallet.asking import accounts_meant, label_of
+from bystack.node.wallet.asking import lock_at as lock_at
+from bystack.node.wallet.assets import Named
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
-from bystack.primitives.addresses import DEPOSIT, decode_address
-from bystack.primitives.errors import Invalid
+from bystack.node.wallet.purse import Purse
 
-BAD_ADDRESS: Final = -5
 FRESH_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 2.0
 
-Text = Annotated[str, Meta(max_length=300)]
+MAX_LISTED: Final = 100_000
+
 Count = Annotated[int, Meta(ge=0, le=10_000)]
+Limit = Annotated[int, Meta(ge=0, le=MAX_LISTED)]
 
 ZERO = Balance()
 
@@ -46,21 +53,19 @@ async def fresh(wallet: Opened, chain: str) -> None:
         await follower.reach(int(status["height"]))
 
 
-def lock_at(address: str, hrp: str) -> PolicyLock | DepositLock:
-    """The lock an address stands for; raises `RemoteError` (-5)."""
-    try:
-        given = decode_address(address, hrp)
-    except Invalid as error:
-        raise bad_address(error) from None
-    payload = given.payload
-    return (
-        DepositLock(payload[:32], payload[32:]) if given.version == DEPOSIT else PolicyLock(payload)
-    )
+class Point(Struct, forbid_unknown_fields=True):
+    """A coin by its place."""
+
+    txid: Hash
+    vout: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+    @property
+    def place(self) -> Outpoint:
+        """As the ledger has it."""
+        return Outpoint(bytes.fromhex(self.txid), self.vout)
 
 
-def bad_address(error: Invalid) -> RemoteError:
-    """The answer to an address that is none, or of another chain."""
-    return RemoteError(BAD_ADDRESS, f"Invalid address: {error}", {"rule": error.rule})
+Points = Annotated[list[Point], Meta(max_length=10_000)]
 
 
 class MoneyMethods:
@@ -76,45 +81,46 @@ class MoneyMethods:
         add("getbalances", self.balances, scope="wallet", help="Every asset we own.")
         add("listassets", self.assets, scope="wallet", help="The assets we own, by name.")
         add("listunspent", self.unspent, scope="wallet", help="Our coins that can be spent.")
-        add("listtransactions", self.transactions, scope="wallet", help="What came and went.")
+        add("lockunspent", self.lock_coins, scope="wallet", help="Leave coins alone, or not.")
+        add("listlockunspent", self.locked_coins, scope="wallet", help="Coins left alone.")
 
     async def _at(self, chain: str) -> tuple[Opened, str]:
         wallet, name = self._keeper.opened(), chain or calling_chain()
         await fresh(wallet, name)
         return wallet, name
 
-    async def balance(self, chain: Text = "", asset: Text = "BTM") -> amounts_text.Shown:
+    async def balance(
+        self, chain: Text = "", asset: Text = "BTM", account: Text = ""
+    ) -> amounts_text.Shown:
         """The sum of coins that a payment may take now, our own unconfirmed change included."""
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
-        balances = purse.wallet.balances(purse.chain.params.maturity)
+        balances = _balances(wallet, purse, account)
         named = await wallet.assets.named(asset, purse.chain, balances)
         mine = balances.get(named.id, ZERO)
         return amounts_text.show(mine.confirmed + mine.pending, named.decimals)
 
-    async def balances(self, chain: Text = "") -> Json:
-        """Per asset name: trusted (spendable), immature, pending change, reserved by payments."""
+    async def balances(self, chain: Text = "", account: Text = "") -> Json:
+        """Per asset name: trusted (spendable), immature, pending change, reserved by payments.
+
+        `watchonly` is beside it where a wallet with keys also watches others' addresses.
+        """
         wallet, name = await self._at(chain)
-        mine: Json = {}
         purse = wallet.purse(name)
-        for asset, sums in sorted(purse.wallet.balances(purse.chain.params.maturity).items()):
-            named = await wallet.assets.of(asset)
-            label = named.name if named.name not in mine else asset.hex()
-            parts = {
-                "trusted": sums.confirmed + sums.pending,
-                "immature": sums.immature,
-                "reserved": sums.reserved,
-            }
-            shown = {part: amounts_text.show(n, named.decimals) for part, n in parts.items()}
-            mine[label] = {"asset": asset.hex(), "units": parts["trusted"], **shown}
-        return {"chain": name, "height": purse.wallet.height, "mine": mine}
+        shown: Json = {"chain": name, "height": purse.wallet.height}
+        shown["mine"] = await _by_name(wallet, _balances(wallet, purse, account))
+        watched = purse.watched_beside()
+        if watched and not account:
+            sums = purse.wallet.balances(purse.chain.params.maturity, watched)
+            shown["watchonly"] = await _by_name(wallet, sums)
+        return shown
 
     async def assets(self, chain: Text = "") -> list[Json]:
         """Names, ids, decimals and what we have."""
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
         listed = []
-        for asset, sums in sorted(purse.wallet.balances(purse.chain.params.maturity).items()):
+        for asset, sums in sorted(_balances(wallet, purse, "").items()):
             named = await wallet.assets.of(asset)
             total = sums.confirmed + sums.pending
             shown = amounts_text.show(total, named.decimals)
@@ -122,51 +128,80 @@ class MoneyMethods:
             listed.append({**facts, "balance": shown, "units": total})
         return listed
 
-    async def unspent(self, chain: Text = "", minconf: Count = 1) -> list[Json]:
+    async def unspent(
+        self, chain: Text = "", minconf: Count = 1, account: Text = "", count: Limit = MAX_LISTED
+    ) -> list[Json]:
         """Mature coins that no payment has set aside; with `minconf` 0 our own change as well."""
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
         maturity, height = purse.chain.params.maturity, purse.wallet.height
-        every = purse.wallet.confirmed(maturity) if minconf else purse.wallet.spendable(maturity)
-        listed = []
-        for place, coin in every.items():
-            named = await wallet.assets.of(coin.asset)
+        meant = accounts_meant(wallet, purse, account)
+        look = purse.wallet.confirmed if minconf else purse.wallet.spendable
+        listed: list[Json] = []
+        for point, coin in look(maturity, meant).items():
             depth = max(0, height - coin.height + 1)
-            if depth >= minconf:
-                shown = amounts_text.show(coin.amount, named.decimals)
-                facts = {"txid": place.transaction.hex(), "vout": place.index}
-                owner = {"address": address_of(coin.lock, purse.chain.hrp), "spendable": True}
-                sums = {"asset": coin.asset.hex(), "name": named.name, "units": coin.amount}
-                listed.append({**facts, **owner, **sums, "amount": shown, "confirmations": depth})
+            if depth >= minconf and len(listed) < count:
+                named = await wallet.assets.of(coin.asset)
+                listed.append(_coin(purse, point, coin, named) | {"confirmations": depth})
         return listed
 
-    async def transactions(
-        self, chain: Text = "", count: Count = 10, skip: Count = 0
-    ) -> list[Json]:
-        """The last transactions that concern us, oldest first; amounts are what we gained."""
-        wallet, name = await self._at(chain)
-        purse = wallet.purse(name)
-        entries = list(purse.wallet.history.values())
-        part = entries[max(0, len(entries) - skip - count) : max(0, len(entries) - skip)]
-        listed = []
-        for entry in part:
-            for movement in entry.movements:
-                named = await wallet.assets.of(movement.asset)
-                net = movement.received - movement.sent
-                gained = amounts_text.show(abs(net), named.decimals)
-                listed.append(
-                    {
-                        "txid": entry.transaction.hex(),
-                        "category": "receive" if net >= 0 else "send",
-                        "asset": movement.asset.hex(),
-                        "name": named.name,
-                        "amount": gained if net >= 0 else _negative(gained),
-                        "blockheight": entry.height,
-                        "confirmations": purse.wallet.height - entry.height + 1,
-                    }
-                )
-        return listed
+    async def lock_coins(
+        self, unlock: bool, transactions: Points | None = None, chain: Text = ""
+    ) -> bool:
+        """Leave coins alone until they are released; over restarts as well."""
+        purse = self._keeper.opened().purse(chain or calling_chain())
+        wallet, points = purse.wallet, [one.place for one in transactions or ()]
+        if unlock:
+            kept = [p for p, why in wallet.reserved.items() if why.transaction == bytes(32)]
+            wallet.release(kept if transactions is None else [p for p in points if p in kept])
+        elif missing := [p for p in points if p not in wallet.confirmed(0)]:
+            text = f"Invalid parameter, {missing[0].transaction.hex()} is no free coin of ours"
+            raise RemoteError(-8, text)
+        else:
+            for point in points:
+                wallet.set_aside(point)
+        purse.touch()
+        await purse.save()
+        return True
+
+    def locked_coins(self, chain: Text = "") -> list[Json]:
+        """The coins that the owner wants left alone."""
+        reserved = self._keeper.opened().purse(chain or calling_chain()).wallet.reserved
+        kept = (point for point, why in reserved.items() if why.transaction == bytes(32))
+        return [{"txid": point.transaction.hex(), "vout": point.index} for point in kept]
 
 
-def _negative(shown: amounts_text.Shown) -> amounts_text.Shown:
-    return f"-{shown}" if isinstance(shown, str) else -shown
+def _balances(wallet: Opened, purse: Purse, account: str) -> Mapping[bytes, Balance]:
+    meant = accounts_meant(wallet, purse, account)
+    return purse.wallet.balances(purse.chain.params.maturity, meant)
+
+
+async def _by_name(wallet: Opened, balances: Mapping[bytes, Balance]) -> Json:
+    mine: Json = {}
+    for asset, sums in sorted(balances.items()):
+        named = await wallet.assets.of(asset)
+        label = named.name if named.name not in mine else asset.hex()
+        parts = {
+            "trusted": sums.confirmed + sums.pending,
+            "immature": sums.immature,
+            "reserved": sums.reserved,
+        }
+        shown = {part: amounts_text.show(n, named.decimals) for part, n in parts.items()}
+        mine[label] = {"asset": asset.hex(), "units": parts["trusted"], **shown}
+    return mine
+
+
+def _coin(purse: Purse, point: Outpoint, coin: Coin, named: Named) -> Json:
+    assert isinstance(coin.lock, PolicyLock)
+    place = purse.wallet.place(coin.lock)
+    return {
+        "txid": point.transaction.hex(),
+        "vout": point.index,
+        "address": address_of(coin.lock, purse.chain.hrp),
+        "label": label_of(purse, coin.lock),
+        "spendable": place is not None and place.account < WATCHED,
+        "asset": coin.asset.hex(),
+        "name": named.name,
+        "units": coin.amount,
+        "amount": amounts_text.show(coin.amount, named.decimals),
+    }

@@ -12,11 +12,12 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hex, Methods, calling_chain
+from bystack.node.wallet.asking import Text, bad_address, lock_at
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
-from bystack.node.wallet.rpc_money import Text, bad_address, fresh, lock_at
+from bystack.node.wallet.rpc_money import fresh
 from bystack.primitives.addresses import split_address
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import note_for
