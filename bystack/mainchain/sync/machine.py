@@ -27,23 +27,15 @@ from bystack.mainchain.events import (
     Received,
     Refused,
     Send,
-    Serve,
-    ServeCompact,
-    ServeTransactions,
     Switched,
     Tick,
 )
 from bystack.mainchain.line import Line
 from bystack.mainchain.messages import (
-    MAX_HEADERS,
     Announce,
     BlockMessage,
     BlockTransactions,
     CompactBlock,
-    GetBlocks,
-    GetBlockTransactions,
-    GetCompact,
-    GetHeaders,
     Headers,
     MainMessage,
     Missing,
@@ -51,12 +43,13 @@ from bystack.mainchain.messages import (
     WantCompact,
 )
 from bystack.mainchain.switching import Switching
+from bystack.mainchain.sync.answers import Answers
 from bystack.mainchain.sync.compact import Filling, ShortCollision, check_compact
+from bystack.mainchain.sync.goals import Goals
 from bystack.mainchain.sync.headers import HeaderSync
 from bystack.mainchain.sync.news import News
 from bystack.mainchain.sync.pace import Pace, Progress
 from bystack.mainchain.sync.peers import (
-    BAD_POSITIONS,
     CONTRADICTION,
     UNASKED,
     Peers,
@@ -68,8 +61,6 @@ from bystack.mainchain.tree import HeaderTree
 from bystack.primitives.errors import Invalid
 
 REMIND: Final = 30
-RECENT: Final = 10
-"""Blocks this far below the tip are still given in compact form."""
 GIVERS: Final = 4_096
 LEAP: Final = 2
 """Seconds that steady time takes at most for what passes between two events."""
@@ -89,6 +80,8 @@ class Sync:
         self._peers = Peers(tree)
         self._headers = HeaderSync(tree, self._peers)
         self._window = Window(tree, self._peers, self._switching)
+        self._goals = Goals(tree, self._peers, self._window, self._switching)
+        self._answers = Answers(tree, self._peers, self._switching)
         self._news = News(self._peers)
         self._pace = Pace()
         self._givers: dict[bytes, bytes] = {}
@@ -164,7 +157,7 @@ class Sync:
         for peer in self._peers.blamed():
             self._headers.forget(peer)
             self._window.release(peer)
-        self._aim()
+        self._goals.aim(self._now)
         switch = [*self._adopt(), *self._switching.advance()]
         return [*switch, *self._headers.seek(self.tip, self._now), *self._window.ask(self._now)]
 
@@ -226,35 +219,7 @@ class Sync:
                 self._news.wants(peer, bool(unasked))
                 return []
             case _:
-                return self._questioned(peer, message)
-
-    def _questioned(self, peer: bytes, message: MainMessage) -> list[Action]:
-        match message:
-            case GetHeaders(locator):
-                return [Send(peer, Headers(self.line.after(locator, MAX_HEADERS)))]
-            case GetBlocks(ids):
-                return [Serve(peer, ids)]
-            case GetCompact(id):
-                recent = self._recent(id)
-                return [ServeCompact((peer,), id) if recent else Send(peer, Missing((id,)))]
-            case GetBlockTransactions(id, positions):
-                return self._asked_in_part(peer, id, positions)
-            case _:
-                return []
-
-    def _recent(self, id: bytes) -> bool:
-        entry = self.tree.entry(id)
-        near = entry and entry.header.height > self.tip.header.height - RECENT
-        return bool(near) and self._switching.holds(id)
-
-    def _asked_in_part(self, peer: bytes, id: bytes, positions: Sequence[int]) -> list[Action]:
-        entry = self.tree.entry(id)
-        if entry is None or not self._recent(id):
-            return [Send(peer, Missing((id,)))]
-        ascending = all(one < other for one, other in zip(positions, positions[1:], strict=False))
-        if not ascending or positions[-1] >= entry.header.transaction_count:
-            return [*self._peers.blame(peer, BAD_POSITIONS, self._now)]
-        return [ServeTransactions(peer, id, tuple(positions))]
+                return self._answers.answer(peer, message, self._now)
 
     def _unasked(self, peer: bytes) -> list[Action]:
         return [*self._peers.blame(peer, UNASKED, self._now)]
@@ -311,7 +276,7 @@ class Sync:
 
     def _is_next(self, peer: bytes, id: bytes) -> bool:
         """Whether this block is all that lacks, and this peer is one to ask for it."""
-        self._aim()
+        self._goals.aim(self._now)
         plan = self._switching
         alone = plan.goal == id and plan.lacking == plan.last and not self._window.flying(id)
         return alone and not self._peers.rests(peer, self._now) and self._peers.serves(peer)
@@ -344,45 +309,6 @@ class Sync:
         answer = self._window.take(peer, id, size, self._now)
         return [] if self._useless(id, answer) else self._keep(peer, block, size)
 
-    # Where to
-
-    def _aim(self) -> None:
-        """Plan the way to the best block that somebody shows and serves."""
-        plan, goal = self._switching, self._goal()
-        if goal is None:
-            if plan.planned and not plan.busy:
-                plan.forget()
-            return
-        if goal.id == plan.goal or (plan.busy and not plan.planned):
-            return
-        if plan.plan(goal):
-            self._window.replan()
-
-    def _goal(self) -> Entry | None:
-        """The best header beyond our tip whose first block some peer can give."""
-        shown = [self._peers.shown(peer) for peer in self._able()]
-        better = {entry.id: entry for entry in shown if entry and entry.work > self.tip.work}
-        present = self._switching.goal
-        ranked = sorted(better.values(), key=lambda e: (e.work, e.id == present), reverse=True)
-        return next((entry for entry in ranked if self._given(entry)), None)
-
-    def _able(self) -> list[bytes]:
-        return [p for p in self._peers.awake(self._now) if self._peers.serves(p)]
-
-    def _given(self, goal: Entry) -> bool:
-        """Whether the first block that lacks on the way to a goal can be had."""
-        plan = self._switching
-        if goal.id == plan.goal and plan.lacking > plan.last:
-            return True  # all of them are at hand
-        if goal.id == plan.goal:
-            first = plan.lacking
-        else:
-            first = self.tree.common(self.tip, goal).header.height + 1
-        return any(
-            self._peers[peer].blocks_from <= first <= self._window.reach(peer, goal)
-            for peer in self._able()
-        )
-
     # Switching the connected chain
 
     def _switched(self) -> list[Action]:
@@ -392,7 +318,7 @@ class Sync:
         self._pace.count(self._wall, len(done.connect), count)
         givers = [self._givers.pop(id, None) for id in done.connect]
         self._try_own = True
-        self._aim()
+        self._goals.aim(self._now)
         if self._switching.planned:
             return []  # more is on its way
         first = givers[0] if len(givers) == 1 else None

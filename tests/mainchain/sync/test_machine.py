@@ -102,7 +102,7 @@ def test_of_equal_forks_each_keeps_its_own_until_one_grows() -> None:
 
 
 def test_more_headers_than_fit_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("machine", "headers"):
+    for module in ("answers", "headers"):
         monkeypatch.setattr(f"bystack.mainchain.sync.{module}.MAX_HEADERS", 10)
     for length in (30, 35):
         net = Network(A, B)
