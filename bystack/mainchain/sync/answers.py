@@ -1,8 +1,9 @@
-"""What peers ask of us: answered from connected blocks, so nobody passes on what he has not checked."""
+"""What peers ask of us, answered from connected blocks: nobody passes on what he has not checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from bystack.mainchain.events import Action, Send, Serve, ServeCompact, ServeTransactions
@@ -55,7 +56,7 @@ class Answers:
         entry = self._tree.entry(id)
         if entry is None or not self._recent(id):
             return [Send(peer, Missing((id,)))]
-        ascending = all(one < other for one, other in zip(positions, positions[1:], strict=False))
+        ascending = all(one < other for one, other in pairwise(positions))
         if not ascending or positions[-1] >= entry.header.transaction_count:
             return [*self._peers.blame(peer, BAD_POSITIONS, now)]
         return [ServeTransactions(peer, id, tuple(positions))]

@@ -1,9 +1,8 @@
 """The sync machine: hears peers and the driver, says what to ask, keep, switch and tell.
 
-Work decides, never a peer's word: a claimed status only says whom to ask for headers. Blocks are
-fetched along the best branch that somebody *shows and serves*, so headers whose blocks nobody gives
-hold nothing up. Only ids and sizes of blocks at hand are kept here: the driver stores each block and
-switches to a branch when told, in one batch.
+Work decides, never a peer's word: a claimed status only says whom to ask for headers. Only ids and
+sizes of blocks at hand are kept here: the driver stores each block and switches to a branch when
+told, in one batch.
 """
 
 from __future__ import annotations
