@@ -6,11 +6,19 @@ from bystack.node.rpc import Methods
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.rpc_accounts import AccountMethods
 from bystack.node.wallet.rpc_addresses import AddressMethods
+from bystack.node.wallet.rpc_history import HistoryMethods
 from bystack.node.wallet.rpc_locking import LockingMethods
 from bystack.node.wallet.rpc_money import MoneyMethods
 from bystack.node.wallet.rpc_sending import SendingMethods
 
-PARTS = (AccountMethods, AddressMethods, LockingMethods, MoneyMethods, SendingMethods)
+PARTS = (
+    AccountMethods,
+    AddressMethods,
+    HistoryMethods,
+    LockingMethods,
+    MoneyMethods,
+    SendingMethods,
+)
 
 
 def wallet_methods(keeper: Keeper) -> Methods:

@@ -1,0 +1,207 @@
+"""RPC about what came and went: Bitcoin Core's names; net amounts per asset, own fees, labels.
+
+Payments still on their way stand at the end, with 0 confirmations. A fee is told where every input
+was ours. `amount` is what others got or gave; the fee is beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, NamedTuple
+
+from msgspec import Meta
+
+from bystack.ledger.transactions import DepositLock, Output, PolicyLock, Transaction
+from bystack.ledger.wallet_records import HistoryRecord, fees, movements
+from bystack.node import amounts_text
+from bystack.node.ipc import RemoteError
+from bystack.node.mainchain.forms import Json, address_of
+from bystack.node.rpc import Hash, Methods, calling_chain
+from bystack.node.wallet.asking import Label, Text, label_of
+from bystack.node.wallet.assets import Named
+from bystack.node.wallet.keeper import Keeper
+from bystack.node.wallet.opened import Opened
+from bystack.node.wallet.purse import Purse
+from bystack.node.wallet.rpc_money import fresh
+from bystack.node.wallet.stored import NO_NOTE
+from bystack.primitives.codec import encode
+
+UNKNOWN: Final = -5
+MAX_DETAILS: Final = 1_000
+
+Count = Annotated[int, Meta(ge=0, le=10_000)]
+Skip = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Entry(NamedTuple):
+    """A transaction of the history, or (`tx`, height 0) a payment on its way."""
+
+    record: HistoryRecord
+    tx: Transaction | None
+
+
+class HistoryMethods:
+    """The history of the loaded wallet."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("listtransactions", self.transactions, scope="wallet", help="What came and went.")
+        add("listsinceblock", self.since, scope="wallet", help="The same, after a block.")
+        add("gettransaction", self.transaction, scope="wallet", help="One transaction of ours.")
+
+    async def transactions(
+        self, chain: Text = "", count: Count = 10, skip: Skip = 0, label: Label = ""
+    ) -> list[Json]:
+        """The last `count` transactions that concern us but the last `skip`, oldest first."""
+        wallet, purse = await self._at(chain)
+        labelled = (entry for entry in newest(purse) if not label or label in _labels(purse, entry))
+        part = [entry for entry, _ in zip(_skipped(labelled, skip), range(count), strict=False)]
+        return [form for entry in reversed(part) for form in await _forms(wallet, purse, entry)]
+
+    async def since(self, blockhash: Hash | None = None, chain: Text = "") -> Json:
+        """Every transaction in blocks after this one (all without it), and those on their way."""
+        wallet, purse = await self._at(chain)
+        after = 0
+        if blockhash is not None:
+            heights = {block.id.hex(): block.height for block in purse.recent.values()}
+            if blockhash.lower() not in heights:
+                raise RemoteError(UNKNOWN, "Block not found among those followed last")
+            after = heights[blockhash.lower()]
+        found = []
+        for entry in newest(purse):
+            if entry.record.height and entry.record.height <= after:
+                break
+            found.append(entry)
+        listed = [form for one in reversed(found) for form in await _forms(wallet, purse, one)]
+        last = next(iter(purse.locator()), (0, b""))[1]
+        return {"transactions": listed, "lastblock": last.hex()}
+
+    async def transaction(self, txid: Hash, chain: Text = "") -> Json:
+        """Amounts, fee, notes, every output of ours or others' in it, and its bytes."""
+        wallet, purse = await self._at(chain)
+        id = bytes.fromhex(txid)
+        entry = next((one for one in newest(purse) if one.record.transaction == id), None)
+        tx = purse.transaction(id)
+        if entry is None and (tx is None or id not in purse.notes):
+            raise RemoteError(UNKNOWN, "Invalid or non-wallet transaction id")
+        found = entry or Entry(_unmined(purse, tx), tx) if tx else entry
+        assert found is not None
+        forms = await _forms(wallet, purse, found)
+        outputs = tx.body.outputs[:MAX_DETAILS] if tx else ()
+        details = [await _detail(wallet, purse, n, out) for n, out in enumerate(outputs)]
+        note = purse.notes.get(id, NO_NOTE)
+        replaced = {"replaced_by_txid": note.replaced.hex()} if note.replaced else {}
+        facts = {"txid": txid.lower(), "chain": purse.chain.name, **_state(purse, found)}
+        text = {"hex": encode(tx).hex()} if tx else {}
+        moved = {"movements": forms, "details": details}
+        return {**facts, "abandoned": bool(note.abandoned), **replaced, **moved, **text}
+
+    async def _at(self, chain: str) -> tuple[Opened, Purse]:
+        wallet, name = self._keeper.opened(), chain or calling_chain()
+        await fresh(wallet, name)
+        return wallet, wallet.purse(name)
+
+
+def newest(purse: Purse) -> Iterator[Entry]:
+    """The history backwards: payments on their way first."""
+    for tx in reversed(list(purse.open.values())):
+        yield Entry(_unmined(purse, tx), tx)
+    for record in reversed(purse.wallet.history.values()):
+        yield Entry(record, None)
+
+
+def _skipped(entries: Iterator[Entry], count: int) -> Iterator[Entry]:
+    for number, entry in enumerate(entries):
+        if number >= count:
+            yield entry
+
+
+def _unmined(purse: Purse, tx: Transaction) -> HistoryRecord:
+    wallet, time = purse.wallet, purse.notes.get(tx.id, NO_NOTE).time
+    coins = [wallet.coins.get(point) or wallet.pending.get(point) for point in tx.body.inputs]
+    sent = [(coin.asset, coin.amount) for coin in coins if coin is not None]
+    mine = [out for out in tx.body.outputs if wallet.place(out.lock) is not None]
+    moved = movements([(out.asset, out.amount) for out in mine], sent)
+    whole = len(sent) == len(coins) and not tx.body.actions
+    paid = fees(sent, ((out.asset, out.amount) for out in tx.body.outputs)) if whole else ()
+    return HistoryRecord(tx.id, 0, 0, time, 0, moved, paid)
+
+
+def _labels(purse: Purse, entry: Entry) -> set[str]:
+    tx = entry.tx or purse.transaction(entry.record.transaction)
+    locks = (out.lock for out in tx.body.outputs) if tx else ()
+    return {label_of(purse, lock) for lock in locks if isinstance(lock, PolicyLock | DepositLock)}
+
+
+def _state(purse: Purse, entry: Entry) -> Json:
+    """Where a transaction stands: confirmations, block, time."""
+    record = entry.record
+    note = purse.notes.get(record.transaction, NO_NOTE)
+    words = {"comment": note.comment.decode(), "to": note.to.decode()}
+    shown = {name: text for name, text in words.items() if text}
+    if not record.height:
+        return {"confirmations": 0, "time": record.time, **shown}
+    depth = purse.wallet.height - record.height + 1
+    block = {"blockheight": record.height, "blocktime": record.time}
+    return {"confirmations": depth, **block, "time": note.time or record.time, **shown}
+
+
+async def _forms(wallet: Opened, purse: Purse, entry: Entry) -> list[Json]:
+    """One object per asset that a transaction moved."""
+    record, tx = entry.record, entry.tx or purse.transaction(entry.record.transaction)
+    state, paid, listed = _state(purse, entry), dict(record.fees), list[Json]()
+    for moved in record.movements:
+        named, fee = await wallet.assets.of(moved.asset), paid.get(moved.asset, 0)
+        net = moved.received - moved.sent + fee
+        category = _category(purse, record, moved.sent, net, bool(record.fees))
+        form: Json = {"txid": record.transaction.hex(), "category": category}
+        form |= {"asset": moved.asset.hex(), "name": named.name, "amount": _signed(net, named)}
+        if fee:
+            form["fee"] = _signed(-fee, named)
+        other = _counterpart(purse, tx, category, moved.asset)
+        listed.append({**form, **(other or {}), **state})
+    return listed
+
+
+def _category(purse: Purse, record: HistoryRecord, sent: int, net: int, whole: bool) -> str:
+    if record.reward:
+        depth = purse.wallet.height + 1 - record.height
+        return "generate" if depth >= purse.chain.params.maturity else "immature"
+    if net == 0 and sent and whole:
+        return "self"
+    return "receive" if net > 0 or not sent else "send"
+
+
+def _counterpart(purse: Purse, tx: Transaction | None, category: str, asset: bytes) -> Json | None:
+    """The first address that tells what a movement was: whom we paid, or where we were paid."""
+    ours = category != "send"
+    for out in tx.body.outputs if tx else ():
+        lock = out.lock
+        if not isinstance(lock, PolicyLock | DepositLock) or out.asset != asset:
+            continue
+        if (purse.wallet.place(lock) is not None) == ours:
+            label = label_of(purse, lock)
+            shown: Json = {"address": address_of(lock, purse.chain.hrp)}
+            return {**shown, "label": label} if label else shown
+    return None
+
+
+async def _detail(wallet: Opened, purse: Purse, vout: int, out: Output) -> Json:
+    named, place = await wallet.assets.of(out.asset), purse.wallet.place(out.lock)
+    facts: Json = {"vout": vout, "address": address_of(out.lock, purse.chain.hrp)}
+    if isinstance(out.lock, PolicyLock | DepositLock):
+        facts["label"] = label_of(purse, out.lock)
+    whose = {"ismine": place is not None, "ischange": place is not None and bool(place.change)}
+    money = {"asset": out.asset.hex(), "name": named.name, "units": out.amount}
+    return {**facts, **whose, **money, "amount": amounts_text.show(out.amount, named.decimals)}
+
+
+def _signed(amount: int, named: Named) -> amounts_text.Shown:
+    shown: Any = amounts_text.show(abs(amount), named.decimals)
+    if amount >= 0:
+        return shown  # type: ignore[no-any-return]
+    return f"-{shown}" if isinstance(shown, str) else -shown
