@@ -74,7 +74,8 @@ class Miner:
         self._session = trio.CancelScope()
         self._turned = Signal()
         self._renewed = Signal()
-        self._work: Work | None = None
+        self.work: Work | None = None
+        """What is searched now."""
         self.seats: list[Seat] = []
         self.found = 0
         """Blocks found and accepted since the start."""
@@ -106,7 +107,7 @@ class Miner:
                 continue
             with trio.CancelScope() as self._session:
                 await self._mine(self._wanted)
-            self.seats, self._work = [], None
+            self.seats, self.work = [], None
 
     async def _mine(self, threads: int) -> None:
         try:
@@ -126,7 +127,7 @@ class Miner:
         while True:
             found = self.found
             block, holds = await self._templates.block(lock)
-            self._work = Work(block, holds.parent)
+            self.work = Work(block, holds.parent)
             self._renewed.notify()
             await self._templates.better(holds.parent.id, holds.fees, RENEW_SECONDS)
             if self.found != found and not self._driver.store.params.retarget:
@@ -152,13 +153,13 @@ class Miner:
         """Job after job; what was found goes to the chain."""
         engine = self._driver.store.params.work
         while True:
-            work = self._work
+            work = self.work
             if work is None:
                 await self._renewed.wait()
                 continue
             nonce = await one.search(work.job(one.tries, engine))
-            if nonce is not None and self._work is work:
-                self._work = None  # the others need not find a second block of these contents
+            if nonce is not None and self.work is work:
+                self.work = None  # the others need not find a second block of these contents
                 await self._hand_in(with_nonce(work.block, nonce))
 
     async def _hand_in(self, block: Block) -> None:

@@ -80,7 +80,8 @@ class MiningMethods:
         self._driver, self._reader = driver, reader
         self._templates, self._miner = templates, miner
         self._threads, self._waiters = threads, waiters
-        self._waiting = 0
+        self.waiting = 0
+        """How many wait for a better template."""
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
@@ -117,13 +118,13 @@ class MiningMethods:
     async def _wait(self, known: str) -> None:
         """Wait for better, a minute at most; of too many who wait the last is answered at once."""
         tip, fees = _longpolled(known)
-        if self._waiting >= self._waiters:
+        if self.waiting >= self._waiters:
             return
-        self._waiting += 1
+        self.waiting += 1
         try:
             await self._templates.better(tip, fees, LONGPOLL_SECONDS)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     async def _propose(self, data: Hex) -> str | None:
         try:
