@@ -33,8 +33,6 @@ from bystack.primitives.musig2 import KEY, MAX_SIGNERS, NONCE, PARTIAL
 
 MAX_DRAFT = 2 * MAX_TRANSACTION
 PREFIX = "bystack-pst:"
-SUFFIX = ".pst"
-_LINE = 76
 
 Key33 = Annotated[bytes, Meta(min_length=KEY, max_length=KEY)]
 
@@ -154,10 +152,8 @@ def decode_draft(data: bytes) -> PartiallySigned:
 
 
 def draft_text(data: bytes) -> str:
-    """The text form of an encoded draft: prefix and base64 (RFC 4648), in lines."""
-    text = base64.b64encode(data).decode()
-    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
-    return "\n".join([PREFIX, *lines]) + "\n"
+    """The text form of an encoded draft: prefix and base64 (RFC 4648), on one line."""
+    return PREFIX + base64.b64encode(data).decode()
 
 
 def parse_draft(text: str) -> PartiallySigned:

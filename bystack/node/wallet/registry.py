@@ -6,18 +6,26 @@ from bystack.node.rpc import Methods
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.rpc_accounts import AccountMethods
 from bystack.node.wallet.rpc_addresses import AddressMethods
+from bystack.node.wallet.rpc_assets import AssetMethods
 from bystack.node.wallet.rpc_history import HistoryMethods
 from bystack.node.wallet.rpc_locking import LockingMethods
 from bystack.node.wallet.rpc_money import MoneyMethods
+from bystack.node.wallet.rpc_pst import PstMethods
 from bystack.node.wallet.rpc_sending import SendingMethods
+from bystack.node.wallet.rpc_sharing import SharingMethods
+from bystack.node.wallet.rpc_swaps import SwapMethods
 
 PARTS = (
     AccountMethods,
     AddressMethods,
+    AssetMethods,
     HistoryMethods,
     LockingMethods,
     MoneyMethods,
+    PstMethods,
     SendingMethods,
+    SharingMethods,
+    SwapMethods,
 )
 
 

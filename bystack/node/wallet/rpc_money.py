@@ -79,7 +79,6 @@ class MoneyMethods:
         add = methods.add
         add("getbalance", self.balance, scope="wallet", help="What can be spent of an asset.")
         add("getbalances", self.balances, scope="wallet", help="Every asset we own.")
-        add("listassets", self.assets, scope="wallet", help="The assets we own, by name.")
         add("listunspent", self.unspent, scope="wallet", help="Our coins that can be spent.")
         add("lockunspent", self.lock_coins, scope="wallet", help="Leave coins alone, or not.")
         add("listlockunspent", self.locked_coins, scope="wallet", help="Coins left alone.")
@@ -114,19 +113,6 @@ class MoneyMethods:
             sums = purse.wallet.balances(purse.chain.params.maturity, watched)
             shown["watchonly"] = await _by_name(wallet, sums)
         return shown
-
-    async def assets(self, chain: Text = "") -> list[Json]:
-        """Names, ids, decimals and what we have."""
-        wallet, name = await self._at(chain)
-        purse = wallet.purse(name)
-        listed = []
-        for asset, sums in sorted(_balances(wallet, purse, "").items()):
-            named = await wallet.assets.of(asset)
-            total = sums.confirmed + sums.pending
-            shown = amounts_text.show(total, named.decimals)
-            facts = {"name": named.name, "asset": asset.hex(), "decimals": named.decimals}
-            listed.append({**facts, "balance": shown, "units": total})
-        return listed
 
     async def unspent(
         self, chain: Text = "", minconf: Count = 1, account: Text = "", count: Limit = MAX_LISTED

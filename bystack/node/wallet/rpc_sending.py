@@ -6,12 +6,11 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from bystack.ledger.amounts import AssetDefinition, unit_of
 from bystack.ledger.transactions import DepositLock, Output, PolicyLock
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Hex, Methods, calling_chain
+from bystack.node.rpc import Methods, calling_chain
 from bystack.node.wallet.asking import Text, bad_address, lock_at
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
@@ -26,9 +25,6 @@ from bystack.sidechain.records import pegout_id
 
 BAD_PARAMETER: Final = -8
 NOTHING: Final = -3
-
-Decimals = Annotated[int, Meta(ge=0, le=18, description="decimals, 0 to 18")]
-Symbol = Annotated[str, Meta(min_length=1, max_length=16, pattern="^[A-Za-z][A-Za-z0-9.-]*$")]
 
 
 class Payment(Struct, forbid_unknown_fields=True):
@@ -53,7 +49,6 @@ class SendingMethods:
         add = methods.add
         add("sendtoaddress", self.send, scope="wallet", help="Pay, on the chain of the address.")
         add("sendmany", self.send_many, scope="wallet", help="Several payments at once, one chain.")
-        add("issueasset", self.issue, scope="wallet", help="Issue on the main chain, to ourselves.")
         add("pegin", self.peg_in, scope="wallet", help="Pay into a sidechain's vault.")
         add("sendtomainchain", self.peg_out, scope="wallet", help="Burn, to be paid on main.")
         add("sendtosidechain", self.across, scope="wallet", help="From any chain to a sidechain.")
@@ -81,30 +76,6 @@ class SendingMethods:
             named, units = await self._amount(wallet, chain, payment.asset, payment.amount)
             outputs.append(Output(named.id, units, lock))
         return (await wallet.spending(chain).pay(outputs)).id.hex()
-
-    async def issue(
-        self,
-        symbol: Symbol,
-        amount: amounts_text.Given,
-        decimals: Decimals = 8,
-        divisible: bool = True,
-        fungible: bool = True,
-        serial: Hex = "",
-    ) -> Json:
-        """The new asset's id and the transaction's; a non-fungible asset has a serial."""
-        wallet = self._keeper.opened()
-        await fresh(wallet, MAIN)
-        parts = (symbol, "", decimals, int(divisible), int(fungible), bytes.fromhex(serial), 0)
-        definition = AssetDefinition(*parts)
-        units = amounts_text.read(amount, decimals)
-        if not units or units % unit_of(definition):
-            raise RemoteError(NOTHING, "Invalid amount: not above 0, or not in whole units")
-        purse = wallet.purse(MAIN)
-        issuance = purse.wallet.new_lock()
-        purse.touch()
-        asset, tx = await wallet.spending(MAIN).issue(definition, units, issuance)
-        wallet.assets.note(Named(asset, symbol, decimals))
-        return {"asset": asset.hex(), "txid": tx.id.hex(), "issuance": issuance.root.hex()}
 
     async def peg_in(
         self, chain: Text, amount: amounts_text.Given, asset: Text = "BTM", recipient: Text = ""

@@ -9,9 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import msgspec
-
-from bystack.ledger.amounts import BTM, BTM_DECIMALS, AssetDefinition, unit_of
+from bystack.ledger.amounts import BTM, BTM_DECIMALS
 from bystack.ledger.effects import NO_EFFECTS, Effects
 from bystack.ledger.payments import (
     RATE,
@@ -21,30 +19,22 @@ from bystack.ledger.payments import (
     PartiallySigned,
     completed,
 )
-from bystack.ledger.satisfaction import prove_branch
 from bystack.ledger.transactions import (
     Action,
-    Approval,
     Output,
-    PolicyLock,
     Transaction,
-    transaction_id,
 )
-from bystack.ledger.validation import SCHNORR_WEIGHT
 from bystack.ledger.wallet import build_payment, sign_transaction
-from bystack.mainchain.issues import Issue, Revealed, issue_action, issue_digest, issued_asset
 from bystack.node.amounts_text import read
 from bystack.node.ipc import RemoteError
 from bystack.node.wallet.following import Follower
 from bystack.primitives.codec import encode
-from bystack.primitives.keys import sign
 from bystack.sidechain.actions import encode_action
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.records import Destination
 
 NO_FUNDS = -6
 LEAST_RATE = 1_000_000
-APPROVAL_WEIGHT = 400
 
 
 class Spending:
@@ -56,41 +46,18 @@ class Spending:
 
     async def pay(self, outputs: Sequence[Output], memo: bytes = b"") -> Transaction:
         """Pay outputs; the transaction that was taken in."""
-        fees = await self._fees()
-        return await self._send(self._draft(outputs, fees, memo=memo))
+        fees = await self.fees()
+        return await self.send(self.draft(outputs, fees, memo=memo))
 
     async def burn(self, asset: bytes, amount: int, destination: Destination) -> Transaction:
         """Destroy on this sidechain what is to be paid on the main chain."""
         refund = self._purse.wallet.change_lock().root
         action = encode_action(Burn(destination, asset, amount, refund))
         effects = Effects(destroyed={asset: amount})
-        fees = await self._fees()
-        return await self._send(self._draft((), fees, (action,), effects))
+        fees = await self.fees()
+        return await self.send(self.draft((), fees, (action,), effects))
 
-    async def issue(
-        self, definition: AssetDefinition, amount: int, issuance: PolicyLock
-    ) -> tuple[bytes, Transaction]:
-        """Issue an asset to ourselves; its id and the transaction. `issuance` is a lock of ours."""
-        issue = Issue(issuance.root, definition, amount)
-        asset, wallet = issued_asset(issue), self._purse.wallet
-        effects = Effects(created={asset: amount}, units={asset: unit_of(definition)})
-        outputs = (Output(asset, amount, wallet.change_lock()),)
-        fees = await self._fees()
-        action = issue_action(issue)
-        draft = self._draft(outputs, fees, (action,), effects, APPROVAL_WEIGHT + SCHNORR_WEIGHT)
-        return asset, await self._send(self._approved(draft, issuance))
-
-    def _approved(self, draft: PartiallySigned, issuance: PolicyLock) -> PartiallySigned:
-        wallet = self._purse.wallet
-        place = wallet.place(issuance)
-        assert place is not None
-        policy, secret = wallet.account.policy(place), wallet.account.secret(place)
-        digest = issue_digest(draft.chain_id, transaction_id(draft.body), 0)
-        items = (sign(secret, digest, secrets.token_bytes(32)),)
-        approval = Approval(encode(Revealed(policy, prove_branch([policy], 0))), (items,))
-        return msgspec.structs.replace(draft, witnesses=(*draft.witnesses[:-1], approval))
-
-    def _draft(
+    def draft(
         self,
         outputs: Sequence[Output],
         fees: FeeTerms,
@@ -117,7 +84,7 @@ class Spending:
         except InsufficientFunds:
             return _explained(build, wallet.spendable(maturity))
 
-    async def _send(self, draft: PartiallySigned) -> Transaction:
+    async def send(self, draft: PartiallySigned) -> Transaction:
         """Set the coins aside, sign, hand in; whatever fails frees them."""
         wallet = self._purse.wallet
         wallet.reserve(draft)
@@ -132,7 +99,7 @@ class Spending:
         await self._purse.save()
         return tx
 
-    async def _fees(self) -> FeeTerms:
+    async def fees(self) -> FeeTerms:
         """What the chain asks for: a rate on the main chain, a flat least fee on a sidechain."""
         if self._chain.genesis is None:
             return FeeTerms(BTM, await self._main_rate())

@@ -1,0 +1,259 @@
+"""RPC of partially signed transactions, with Bitcoin Core's names (psbt there, pst here).
+
+A draft belongs to the chain whose id it carries; the wallet must follow that chain.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bystack.ledger.accounts import SINGLES
+from bystack.ledger.payments import InsufficientFunds, build_payment, model_of
+from bystack.ledger.pst import (
+    MAX_DRAFT,
+    PartiallySigned,
+    draft_text,
+    parse_draft,
+    unsigned,
+)
+from bystack.ledger.pst_finishing import analyse, extract, finalize, next_role
+from bystack.ledger.pst_signing import combine
+from bystack.ledger.transactions import (
+    VERSION,
+    Lock,
+    Outpoint,
+    Output,
+    PolicyLock,
+    RetireLock,
+    TransactionBody,
+)
+from bystack.node import amounts_text
+from bystack.node.ipc import RemoteError
+from bystack.node.mainchain.forms import Json
+from bystack.node.rpc import Hash, Height, Hex, Methods, calling_chain
+from bystack.node.wallet.desk import Desk
+from bystack.node.wallet.draft_forms import draft_form, fees_of, gains, shown_sums, slot_form
+from bystack.node.wallet.drafting import Drafting, Processed
+from bystack.node.wallet.keeper import Keeper
+from bystack.node.wallet.opened import Opened
+from bystack.node.wallet.rpc_money import Text, fresh, lock_at
+from bystack.node.wallet.sending import hand_in
+from bystack.node.wallet.spending import NO_FUNDS, Spending
+from bystack.primitives.codec import encode
+
+BAD_PARAMETER: Final = -8
+MAX_TEXT: Final = 2 * MAX_DRAFT
+
+Draft = Annotated[str, Meta(max_length=MAX_TEXT, description="a partially signed transaction")]
+Drafts = Annotated[list[Draft], Meta(min_length=1, max_length=100)]
+Preimages = Annotated[list[Hash], Meta(max_length=64)]
+
+
+class Paid(Struct, forbid_unknown_fields=True):
+    """One output: to an address, or retired with some data."""
+
+    amount: amounts_text.Given
+    address: Text = ""
+    asset: Text = "BTM"
+    retire: Hex | None = None
+
+
+class Place(Struct, forbid_unknown_fields=True):
+    """One coin."""
+
+    txid: Hash
+    vout: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+
+class Options(Struct, forbid_unknown_fields=True):
+    """How a draft is made: whose coins, which branch, the blocks it is valid in, a memo."""
+
+    source: Annotated[Text, Meta(description="an address whose policy is known")] = ""
+    branch: Annotated[int, Meta(ge=0, le=1023)] = 0
+    valid_from: Height = 0
+    valid_until: Height = 0
+    memo: Annotated[Hex, Meta(max_length=512)] = ""
+    lock_unspents: bool = True
+
+
+Outputs = Annotated[list[Paid], Meta(min_length=1, max_length=500)]
+Places = Annotated[list[Place], Meta(min_length=1, max_length=1_000)]
+
+
+class PstMethods:
+    """Drafts of the loaded wallet."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper, self._desk = keeper, Desk(keeper)
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("createpst", self.create, scope="wallet", help="A draft of given coins.")
+        add("walletcreatefundedpst", self.fund, scope="wallet", help="A draft of a payment.")
+        add("walletprocesspst", self.process, scope="wallet", help="Sign what we have keys for.")
+        add("combinepst", self.combined, scope="wallet", help="What several drafts hold, in one.")
+        add("finalizepst", self.finished, scope="wallet", help="The transaction of a draft.")
+        add("sendpst", self.send, scope="wallet", help="Finish a draft and send it.")
+        add("decodepst", self.decoded, scope="wallet", help="What a draft does, and to whom.")
+        add("analyzepst", self.analysed, scope="wallet", help="What a draft still misses.")
+
+    async def create(
+        self, inputs: Places, outputs: Outputs, options: Options | None = None, chain: Text = ""
+    ) -> str:
+        """A draft that spends exactly these coins of the chain; what is left over is the fee."""
+        how, name = options or Options(), chain or calling_chain()
+        wallet, drafting, _ = self._desk.at(name)
+        made = await self._outputs(wallet, name, outputs)
+        places = tuple(Outpoint(bytes.fromhex(one.txid), one.vout) for one in inputs)
+        found = await drafting.coins(places)
+        if missing := [place for place in places if place not in found]:
+            raise RemoteError(-5, f"No such coin: {missing[0].transaction.hex()}")
+        window, memo = (how.valid_from, how.valid_until), bytes.fromhex(how.memo)
+        body = TransactionBody(VERSION, places, tuple(made), (), *window, memo)
+        coins = tuple(found[place] for place in places)
+        draft = unsigned(wallet.purse(name).chain.id, body, coins)
+        return draft_text(encode(drafting.told(draft, branch=how.branch)))
+
+    async def fund(
+        self, outputs: Outputs, options: Options | None = None, chain: Text = ""
+    ) -> Json:
+        """A draft that pays the outputs from our coins, or from those of a shared address."""
+        how, name = options or Options(), chain or calling_chain()
+        wallet, drafting, _ = self._desk.at(name)
+        made = await self._outputs(wallet, name, outputs)
+        spending = Spending(wallet.follower(name))
+        draft = (
+            await self._from_shared(wallet, name, drafting, made, how)
+            if how.source
+            else spending.draft(made, await spending.fees(), memo=bytes.fromhex(how.memo))
+        )
+        window = {"valid_from": how.valid_from, "valid_until": how.valid_until}
+        body = msgspec.structs.replace(draft.body, **window)
+        draft = msgspec.structs.replace(draft, body=body)
+        if how.lock_unspents:
+            wallet.purse(name).wallet.reserve(draft, kept=True)
+            wallet.purse(name).touch()
+            await wallet.purse(name).save()
+        told = drafting.told(draft, branch=how.branch)
+        fee = await shown_sums(wallet.assets, fees_of(told))
+        return {"pst": draft_text(encode(told)), "fee": fee}
+
+    async def process(
+        self,
+        pst: Draft,
+        sign: bool = True,
+        preimages: Preimages | None = None,
+        offline: bool = False,
+        single_anyone: bool = False,
+        newnonces: bool = False,
+    ) -> Json:
+        """Check the draft and its coins, say what it does to us, sign, and finish what is complete.
+
+        `offline`: without looking at the chain; the signatures commit to the coins all the same.
+        """
+        wallet, name, drafting, draft = await self._desk.read(pst)
+        await drafting.check(draft)
+        if not offline:
+            await drafting.check_coins(draft)
+        done = Processed(drafting.told(draft), ())
+        if sign:
+            wallet.check_unlocked()
+            shown = tuple(bytes.fromhex(one) for one in preimages or ())
+            done = await drafting.process(
+                done.draft, preimages=shown, beside=single_anyone, renew=newnonces
+            )
+        gained = await shown_sums(wallet.assets, gains(draft, wallet.purse(name)))
+        facts = {"signed_by": [key.hex() for key in done.keys], "gains": gained}
+        return {**_standing(done.draft, drafting), **facts}
+
+    async def combined(self, psts: Drafts) -> str:
+        """One draft with everything that these hold; each is checked first."""
+        _, _, drafting, whole = await self._desk.read(psts[0])
+        await drafting.check(whole)
+        for text in psts[1:]:
+            other = parse_draft(text)
+            await drafting.check(other)
+            whole = combine(whole, other, drafting.approvals)
+        return draft_text(encode(whole))
+
+    async def finished(self, pst: Draft) -> Json:
+        """The transaction in hex once nothing is missing, else the draft as far as it is."""
+        _, _, drafting, draft = await self._desk.read(pst)
+        await drafting.check(draft)
+        return _standing(finalize(draft, drafting.height, drafting.approvals), drafting)
+
+    async def send(self, pst: Draft) -> str:
+        """Finish the draft and hand it in; the transaction's id."""
+        wallet, name, drafting, draft = await self._desk.read(pst)
+        await drafting.check(draft)
+        tx = extract(finalize(draft, drafting.height, drafting.approvals), drafting.approvals)
+        return await hand_in(wallet.follower(name), tx)
+
+    async def decoded(self, pst: Draft) -> Json:
+        """Inputs, outputs, issues, fee, what we gain, who has signed, who is next."""
+        wallet, name, drafting, draft = await self._desk.read(pst)
+        await drafting.check(draft)
+        return await draft_form(draft, wallet.purse(name), wallet.assets, drafting)
+
+    async def analysed(self, pst: Draft) -> Json:
+        """For each input and issue: its policy, who has signed, what is missing; who is next."""
+        wallet, _, drafting, draft = await self._desk.read(pst)
+        await drafting.check(draft)
+        reports = analyse(draft, drafting.height, drafting.approvals)
+        fee = await shown_sums(wallet.assets, fees_of(draft))
+        slots = [slot_form(report) for report in reports]
+        return {"next": next_role(reports), "fee": fee, "slots": slots}
+
+    async def _outputs(self, wallet: Opened, chain: str, given: list[Paid]) -> list[Output]:
+        await fresh(wallet, chain)
+        purse, made = wallet.purse(chain), []
+        held = {coin.asset for coin in purse.wallet.coins.values()}
+        for one in given:
+            named = await wallet.assets.named(one.asset, purse.chain, held)
+            amount = amounts_text.read(one.amount, named.decimals)
+            made.append(Output(named.id, amount, _lock_of(one, purse.chain.hrp)))
+        return made
+
+    async def _from_shared(
+        self, wallet: Opened, chain: str, drafting: Drafting, made: list[Output], how: Options
+    ) -> PartiallySigned:
+        purse = wallet.purse(chain)
+        lock = lock_at(how.source, purse.chain.hrp)
+        branches = drafting.branches(lock.root) if isinstance(lock, PolicyLock) else None
+        if branches is None or not isinstance(lock, PolicyLock) or how.branch >= len(branches):
+            raise RemoteError(BAD_PARAMETER, "no such policy: name it with createpolicyaddress")
+        every = purse.wallet.confirmed(purse.chain.params.maturity, {SINGLES})
+        coins = {place: coin for place, coin in every.items() if coin.lock == lock}
+        fees, memo = await Spending(wallet.follower(chain)).fees(), bytes.fromhex(how.memo)
+        model = model_of(branches, how.branch)
+        try:
+            chain_id = purse.chain.id
+            return build_payment(chain_id, coins, made, lock, fees, memo=memo, model=model)
+        except InsufficientFunds as error:
+            raise RemoteError(NO_FUNDS, str(error), {"rule": error.rule}) from None
+
+
+def _lock_of(paid: Paid, hrp: str) -> Lock:
+    if (paid.retire is None) == (not paid.address):
+        raise RemoteError(BAD_PARAMETER, "an output has either an address or data to retire with")
+    if paid.retire is None:
+        return lock_at(paid.address, hrp)
+    data = bytes.fromhex(paid.retire)
+    if len(data) > 256:
+        raise RemoteError(BAD_PARAMETER, "an asset is retired with at most 256 bytes of data")
+    return RetireLock(data)
+
+
+def _standing(draft: PartiallySigned, drafting: Drafting) -> dict[str, Any]:
+    """The draft, and the transaction once it is whole."""
+    reports = analyse(draft, drafting.height, drafting.approvals)
+    role = next_role(reports)
+    form: Json = {"pst": draft_text(encode(draft)), "complete": role == "extractor", "next": role}
+    if role != "extractor":
+        return form
+    tx = extract(draft, drafting.approvals)
+    return {**form, "txid": tx.id.hex(), "hex": encode(tx).hex()}
