@@ -44,23 +44,32 @@ def main() -> None:
 def init(home: str, network: str) -> None:
     """Make a home: directories only you can read, and a commented bystack.toml.
 
-    An existing configuration is left as it is (exit code 1).
+    A genesis file is copied into the home. An existing configuration is left as it is (exit
+    code 1).
     """
     from bystack.node import files
     from bystack.node.config import NETWORKS, commented_config
+    from bystack.node.networks import NETWORK_FILE, described, params_of, read_network
 
-    home = expanded(home)
-    if network not in NETWORKS and not os.path.isfile(network):
-        end(f"--network {network}: expected main, test, regtest or a genesis file", 2)
+    home, data = expanded(home), b""
+    try:
+        if network in NETWORKS:
+            params = params_of(network)
+        else:
+            params, data = read_network(network)
+    except OSError as error:
+        end(f"--network {error}", 2)
     path = os.path.join(home, FILE)
     if os.path.exists(path):
         end(f"{path} exists already; edit it, or choose another --home", 1)
     os.umask(0o077)
     for folder in ("", *FOLDERS):
         os.makedirs(os.path.join(home, folder), mode=0o700, exist_ok=True)
-    named = network if network in NETWORKS else os.path.abspath(network)
-    files.replace(path, commented_config(named).encode())
-    click.echo(f"Made {home} for {named}. Next: look at {path}, then: bystackd run --home {home}")
+    if data:
+        files.replace(os.path.join(home, NETWORK_FILE), data)
+    files.replace(path, commented_config(NETWORK_FILE if data else network).encode())
+    click.echo(f"Made {home} for {described(params)}.")
+    click.echo(f"Next: look at {path}, then: bystackd run --home {home}")
 
 
 @main.command()
