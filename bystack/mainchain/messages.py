@@ -33,8 +33,8 @@ class MessageUnknown(Invalid):
 class Status(Wire):
     """Where the sender is: its last connected block and the work up to it. A claim, no proof.
 
-    It serves the blocks of its chain from the height `blocks_from` on: 0 when it has every block,
-    more when it is pruned, `NO_BLOCKS` when it keeps none.
+    It serves the blocks of its chain from the height `blocks_from` on: 0 or 1 when it has all of
+    them, more when it is pruned, `NO_BLOCKS` when it keeps none.
     """
 
     height: U63

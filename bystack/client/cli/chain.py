@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.progress import progress_line, progress_of
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
 
@@ -21,11 +22,12 @@ def status(home: str, as_json: bool) -> None:
     rpc = node(home)
     facts = _facts(rpc)
     chains = {"main": _tip(rpc, "/")}
+    syncing = progress_of(rpc)
     for row in facts["processes"]:
         if row["role"] == "sidechain":
             chains[row["name"]] = _tip(rpc, f"/sidechain/{row['name']}")
     if as_json:
-        show({**facts, "chains": chains}, as_json=True)
+        show({**facts, "chains": chains, **({"sync": syncing} if syncing else {})}, as_json=True)
         return
     click.echo(f"{facts['network']}  RPC {facts['url']}")
     columns = ("role", "name", "pid", "state")
@@ -33,6 +35,8 @@ def status(home: str, as_json: bool) -> None:
         [{name: row.get(name, "") for name in columns} for row in facts["processes"]], as_json=False
     )
     show([{"chain": name, **tip} for name, tip in chains.items()], as_json=False)
+    if syncing:
+        click.echo(progress_line(syncing))
 
 
 def _facts(rpc: Rpc) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What peers ask of us, answered from connected blocks: nobody passes on what he has not checked."""
+"""What peers ask of us, answered from connected blocks: nobody passes on what is not checked."""
 
 from __future__ import annotations
 

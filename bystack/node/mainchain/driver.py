@@ -2,8 +2,8 @@
 
 Everything that changes the chain or the pool comes through the inbox: what peers send, ticks,
 transactions and blocks of our own. Readers look at the store and at `machine.line` directly; these
-change between two events only. A switch is judged in a task of its own, which changes nothing, while
-blocks go on coming in; its verdict comes through the inbox and is carried out here.
+change between two events only. A switch is judged in a task of its own, which changes nothing,
+while blocks go on coming in; its verdict comes through the inbox and is carried out here.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class Driver:
         stored = store.load()
         self.store, self.host = store, host
         self.machine = Sync(stored.tree, stored.connected, stored.at_hand)
+        self.machine.blocks_from = store.first_kept
         self.changed = Signal()
         self.verifier = Verifier()
         height = self.machine.tip.header.height + 1

@@ -8,11 +8,10 @@ from bystack.mainchain.chain import Entry, median_time
 from bystack.mainchain.params import chain_id
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
+from bystack.node.mainchain.progress import progress_form, share
 from bystack.node.mainchain.reading import Reader
 from bystack.node.rpc import Hash, Height, Methods
 from bystack.primitives.codec import encode
-
-IN_SYNC_SECONDS = 24 * 3600
 
 
 class ChainMethods:
@@ -34,18 +33,19 @@ class ChainMethods:
     def info(self) -> Json:
         """The chain's state."""
         tip, best = self._reader.tip, self._driver.machine.tree.best()
-        height, headers = tip.header.height, best.header.height
+        progress = self._driver.progress
         return {
             "chain": self._params.name,
             "chain_id": chain_id(self._params).hex(),
-            "blocks": height,
-            "headers": headers,
+            "blocks": tip.header.height,
+            "headers": best.header.height,
             "bestblockhash": tip.id.hex(),
             "difficulty": difficulty(tip.header, self._params),
             "time": tip.header.time,
             "mediantime": median_time(tip),
-            "verificationprogress": 1.0 if headers <= height else height / headers,
+            "verificationprogress": share(progress),
             "initialblockdownload": self._driver.syncing,
+            "sync": progress_form(progress),
             "chainwork": tip.work.hex(),
             "size_on_disk": self._driver.store.size,
             **self._pruning(),
