@@ -20,6 +20,7 @@ Show = Callable[[str], None]
 
 BENCHES: Mapping[str, str] = {
     "headers": "main-chain headers decoded, judged, put in the tree and stored",
+    "sync": "a node joining a long chain of small blocks from another, beside validation alone",
     "validate": "full main-chain blocks connected: on one core, on two, signatures known",
 }
 """Every benchmark by name, with what it measures; the module of that name does it."""

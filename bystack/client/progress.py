@@ -1,0 +1,45 @@
+"""How a node's main chain comes along, as one line with a bar."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+
+WIDTH: Final = 30
+
+
+def progress_of(rpc: Rpc) -> dict[str, Any]:
+    """Blocks, headers, share done, rates and time left; empty for a node that is in sync."""
+    try:
+        info = rpc.call("getblockchaininfo")
+    except (RpcFailed, NodeDown):
+        return {}
+    if not info.get("initialblockdownload") or "sync" not in info:
+        return {}
+    names = ("blocks", "headers", "verificationprogress")
+    return {**{name: info[name] for name in names}, **info["sync"]}
+
+
+def progress_line(progress: dict[str, Any]) -> str:
+    """For example `syncing ####------ 41.3 %  8,260 of 20,000 blocks  210 blocks/s  56 s left`."""
+    done = float(progress["verificationprogress"])
+    bar = "#" * int(done * WIDTH)
+    parts = [
+        f"syncing {bar:-<{WIDTH}} {100 * done:.1f} %",
+        f"{progress['blocks']:,} of {progress['headers']:,} blocks",
+        f"{progress['blocks_per_second']:,.0f} blocks/s",
+        f"{progress['transactions_per_second']:,.0f} transactions/s",
+        f"from {progress['peers']} peers",
+        _time_left(progress["seconds_left"]),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _time_left(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    hours, rest = divmod(seconds, 3600)
+    if hours:
+        return f"{hours} h {rest // 60} min left"
+    return f"{rest // 60} min {rest % 60} s left" if rest >= 60 else f"{rest} s left"
