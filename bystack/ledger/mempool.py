@@ -121,6 +121,10 @@ class Mempool:
         """The ids of every waiting transaction that this one builds on."""
         return self._waiting.ancestors(self._waiting[identity])
 
+    def ordered(self, identities: Iterable[bytes]) -> list[Candidate]:
+        """Those that wait under these ids, parents before children."""
+        return self._waiting.ordered(identities)
+
     def descendants(self, identity: bytes) -> set[bytes]:
         """The ids of every waiting transaction that builds on this one, and its own."""
         return self._waiting.families([identity])

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.candidates import (
@@ -30,42 +25,11 @@ from bystack.ledger.crowding import PoolFull
 from bystack.ledger.effects import NO_EFFECTS, Applied, BlsCheck, Effects, SchnorrCheck
 from bystack.ledger.floors import HALF_LIFE
 from bystack.ledger.mempool import AlreadyPooled, FeeTooLow, Mempool
-from bystack.ledger.template import select
 from bystack.ledger.transactions import NoWitness, Outpoint, Transaction
 from bystack.ledger.validation import apply_transaction, weight
 from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, BOB, RULES, body, coin, outpoint, pay, signed
-
-GUARD, ORDER, SWEEP = AnchorSpend.GUARD, AnchorSpend.OPERATION, AnchorSpend.CONSOLIDATION
-HEIGHT = 10
-
-
-def waiting(
-    inputs: Sequence[Outpoint],
-    fee: int = 1_000,
-    *,
-    heavy: int = 100,
-    outputs: int = 2,
-    salt: bytes = b"",
-    until: int = 0,
-    extra: tuple[bytes, ...] = (),
-    bls: int = 0,
-) -> Candidate:
-    """A candidate as if valid; its fee is not in its outputs, which the pool never looks at."""
-    tx = Transaction(body(inputs, [pay(BOB, 5)] * outputs, memo=salt), ())
-    created = {Outpoint(tx.id, i): coin(BOB, 5, height=HEIGHT) for i in range(outputs)}
-    return Candidate(tx, Delta({}, created), fee, heavy, bls, extra=extra, until=until)
-
-
-def operation(
-    kind: AnchorSpend, vault: Sequence[Outpoint], sponsors: Sequence[Outpoint], fee: int
-) -> Candidate:
-    plain = waiting([*vault, *sponsors], fee)
-    return Candidate(plain.tx, plain.delta, fee, 100, 0, kind, frozenset(vault))
-
-
-def out(parent: Candidate, index: int = 0) -> Outpoint:
-    return Outpoint(parent.tx.id, index)
+from tests.ledger.pools import GUARD, HEIGHT, ORDER, SWEEP, operation, out, waiting
 
 
 def pool_of(*candidates: Candidate, max_weight: int = 10**6) -> Mempool:
@@ -330,99 +294,3 @@ def test_a_candidate_from_what_was_applied() -> None:
     assert made.vault_inputs == {A}
     assert made.until == 80
     assert candidate(tx, applied, effects, BTM).until == 90
-
-
-def test_the_template_takes_the_best_first() -> None:
-    fees = [300, 900, 600]
-    pool = pool_of(*(waiting([outpoint(n)], fee) for n, fee in enumerate(fees)))
-    assert [one.fee for one in select(pool, 10**6)] == [900, 600, 300]
-    assert [one.fee for one in select(pool, 250)] == [900, 600]
-    assert select(pool, 99) == ()
-
-
-def test_a_child_pays_for_its_parent() -> None:
-    parent = waiting([A], 20)
-    child = waiting([out(parent)], 2_000)
-    middle = waiting([B], 900)
-    pool = pool_of(parent, middle, child)
-    assert select(pool, 250) == (parent, child)
-    assert select(pool, 300) == (parent, child, middle)
-    assert select(pool, 150) == (middle,)
-
-
-def test_the_template_bounds_bls_checks() -> None:
-    pool = pool_of(
-        waiting([A], 900, bls=150), waiting([B], 800, bls=100), waiting([C], 700, bls=50)
-    )
-    assert [one.fee for one in select(pool, 10**6)] == [900, 700]
-
-
-class PoolMachine(RuleBasedStateMachine):
-    """Random traffic against what must hold of any pool; a refusal leaves no trace."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pool = Mempool(HEIGHT, 3_000, min_rate=10)
-        self.known: list[Outpoint] = [outpoint(n) for n in range(8)]
-        self.number = 0
-
-    @rule(data=st.data(), fee=st.integers(1, 3_000), heavy=st.integers(50, 400))
-    def admit(self, data: st.DataObject, fee: int, heavy: int) -> None:
-        places = st.lists(st.integers(0, len(self.known) - 1), min_size=1, max_size=3, unique=True)
-        inputs = [self.known[at] for at in data.draw(places)]
-        alive = [p for p in inputs if p in self.known[:8] or p.transaction in self.pool]
-        self.number += 1
-        one = waiting(alive, fee, heavy=heavy, salt=self.number.to_bytes(4, "big"))
-        before = list(self.pool), self.pool.weight, self.pool.floor
-        try:
-            gone = self.pool.admit(one)
-        except Invalid:
-            assert (list(self.pool), self.pool.weight, self.pool.floor) == before
-            return
-        assert {c.tx.id for c in before[0]} == {c.tx.id for c in gone} | set(ids(self.pool)) - {
-            one.tx.id
-        }
-        self.known += [out(one, 0), out(one, 1)]
-
-    @rule(limit=st.integers(0, 3_000))
-    def mine(self, limit: int) -> None:
-        block = select(self.pool, limit)
-        self.check_block(block, limit)
-        self.pool.connect([one.tx for one in block], self.pool.height + 1)
-        assert not any(one.tx.id in self.pool for one in block)
-
-    def check_block(self, block: Sequence[Candidate], limit: int) -> None:
-        assert sum(one.weight for one in block) <= limit
-        done: set[bytes] = set()
-        for one in block:
-            assert self.pool.ancestors(one.tx.id) <= done
-            done.add(one.tx.id)
-
-    @rule()
-    def reorganise(self) -> None:
-        before = list(self.pool)
-        assert self.pool.disconnect([], self.pool.height) == tuple(one.tx for one in before)
-        for one in before:
-            if one.rate >= self.pool.floor:
-                self.pool.admit(one)
-        self.known = self.known[:8] + [p for p in self.known[8:] if p.transaction in self.pool]
-
-    @invariant()
-    def holds(self) -> None:
-        claims = [claim for one in self.pool for claim in one.claims]
-        assert len(claims) == len(set(claims))
-        assert self.pool.weight == sum(one.weight for one in self.pool) <= 3_000
-        for one in self.pool:
-            assert len(self.pool.descendants(one.tx.id)) <= 25
-            assert len(self.pool.ancestors(one.tx.id)) < 25
-            assert all(self.pool.taker(claim) == one.tx.id for claim in one.claims)
-
-    @invariant()
-    def everything_fits_one_block_in_order(self) -> None:
-        block = select(self.pool, 10**9)
-        assert len(block) == len(self.pool)
-        self.check_block(block, 10**9)
-
-
-TestPoolMachine = PoolMachine.TestCase
-TestPoolMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
