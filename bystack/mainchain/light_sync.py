@@ -8,7 +8,7 @@ penalised and another is asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,9 +106,26 @@ class LightSync:
         """The peer asked for headers now."""
         return self._source
 
-    def serving(self, height: int) -> tuple[bytes, ...]:
-        """The peers that say they have every block from a height on."""
-        return tuple(peer for peer, one in self._peers.items() if one.blocks_from <= height)
+    def serving(self, height: int) -> Mapping[bytes, int]:
+        """The peers that say they have the blocks of our best chain from a height on.
+
+        With the height up to which each has shown or named that chain's headers.
+        """
+        reach = {peer: self._reach(one) for peer, one in self._peers.items()}
+        return {
+            peer: reach[peer]
+            for peer, one in self._peers.items()
+            if one.blocks_from <= height <= reach[peer]
+        }
+
+    def full(self) -> tuple[bytes, ...]:
+        """The peers on our best chain that say they have blocks, be they few."""
+        keep = ((peer, one) for peer, one in self._peers.items() if one.blocks_from < NO_BLOCKS)
+        return tuple(peer for peer, one in keep if self._reach(one) >= 0)
+
+    def _reach(self, known: _Peer) -> int:
+        named = [self.tree.entry(id) for id in (known.best, known.tip) if id]
+        return max((e.header.height for e in named if e and self.line.holds(e.id)), default=-1)
 
     def handle(self, event: LightEvent, now: int) -> list[LightAction]:
         """What to do about an event, in order; `now` in seconds."""

@@ -19,8 +19,8 @@ from bystack.mainchain.light_messages import (
 from bystack.mainchain.messages import BlockMessage, GetBlocks, Missing, encode_message
 from bystack.p2p.host import Class, Host
 
-PATIENCE: Final = 30.0
-SILENCE_POINTS: Final = 5
+PATIENCE: Final = 20.0
+SILENCE_POINTS: Final = 10
 UNASKED_POINTS: Final = 2
 
 Answer = Reply | BlockMessage
@@ -29,6 +29,10 @@ T = TypeVar("T", bound=Answer)
 
 class Unanswered(Exception):
     """The peer is gone, let us wait too long, or does not serve what was asked."""
+
+
+class Silent(Unanswered):
+    """The peer let us wait too long."""
 
 
 @dataclass(eq=False)
@@ -71,6 +75,7 @@ class Asking:
                 waiting.remove(question)
         if patience.cancelled_caught:
             self._host.penalise(peer, SILENCE_POINTS, "silent")
+            raise Silent
         if question.answer is None:
             raise Unanswered
         return cast(T, question.answer)

@@ -5,7 +5,7 @@ Each is checked against the own headers before it is handed on, so one honest pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Final
 
@@ -21,13 +21,13 @@ from bystack.mainchain.issues import registration_of
 from bystack.mainchain.light_messages import GetProof, GetRecord, Proof, Record
 from bystack.mainchain.proofs import TransactionProof, check_transaction_proof
 from bystack.mainchain.transition import check_block
-from bystack.node.light.asking import Unanswered
+from bystack.node.light.asking import Silent, Unanswered
 from bystack.node.light.driver import LightDriver
 from bystack.primitives.errors import Invalid
 
 FALSE_POINTS: Final = 100
 REST_SECONDS: Final = 0.5
-"""A peer that lags behind by one block has it soon."""
+LONG_REST_SECONDS: Final = 120.0
 
 log = structlog.get_logger("light")
 
@@ -45,7 +45,7 @@ class NoPeer(Exception):
 
 
 class Fetcher:
-    """Asks peers in an order of chance; those that did not serve rest for a while."""
+    """Asks peers in an order of chance; those that did not serve rest for a moment, or long."""
 
     def __init__(self, driver: LightDriver, dice: Random) -> None:
         self.driver = driver
@@ -54,39 +54,42 @@ class Fetcher:
 
     def peers(self, height: int) -> list[bytes]:
         """The full peers that have the blocks from a height on, in an order of chance."""
+        return self._shuffled(self.driver.machine.serving(height))
+
+    def _shuffled(self, peers: Iterable[bytes]) -> list[bytes]:
         now = trio.current_time()
         self._resting = {peer: until for peer, until in self._resting.items() if until > now}
-        ready = set(self.driver.machine.serving(height)) - self._resting.keys()
+        ready = set(peers) - self._resting.keys()
         return self._dice.sample(sorted(ready), len(ready))
 
-    def rest(self, peer: bytes) -> None:
-        """Do not ask this peer for a while."""
-        self._resting[peer] = trio.current_time() + REST_SECONDS
+    def rest(self, peer: bytes, why: Unanswered) -> None:
+        """Do not ask this peer for a while: for long, if it let us wait."""
+        seconds = LONG_REST_SECONDS if isinstance(why, Silent) else REST_SECONDS
+        self._resting[peer] = trio.current_time() + seconds
 
     def blame(self, peer: bytes, error: Invalid) -> None:
         """The peer gave something false: it is banned."""
         log.warning("false answer", peer=peer.hex(), rule=error.rule, reason=str(error))
-        self.rest(peer)
         self.driver.host.penalise(peer, FALSE_POINTS, error.rule)
 
     async def block(self, entry: Entry) -> Block:
         """The block of a header, its every byte committed to by it. Raises `NoPeer`."""
-        for peer in self._asked(entry.header.height):
+        for peer in self._asked(self.peers(entry.header.height)):
             try:
                 (block,) = (await self.driver.asking.block(peer, entry.id)).blocks
                 check_block(block)
-            except Unanswered:
-                self.rest(peer)
+            except Unanswered as why:
+                self.rest(peer, why)
             except Invalid as error:
                 self.blame(peer, error)
             else:
                 return block
         raise NoPeer
 
-    def _asked(self, height: int) -> Iterator[bytes]:
+    def _asked(self, peers: Iterable[bytes]) -> Iterator[bytes]:
         """Peers one after another, as long as they are connected."""
-        for peer in self.peers(height):
-            if peer in self.driver.machine.serving(height):
+        for peer in peers:
+            if peer in self.driver.machine.full():
                 yield peer
 
     async def proof(self, transaction: bytes) -> TransactionProof | None:
@@ -97,11 +100,12 @@ class Fetcher:
         kept = self.driver.store.watched(transaction)
         if kept is not None and self.driver.machine.line.holds(kept.header):
             return kept
-        for peer in self._asked(self.driver.machine.tip.header.height):
+        for peer in self._asked(self._shuffled(self.driver.machine.full())):
             try:
                 answer = await self.driver.asking.ask(peer, GetProof(transaction), Proof)
                 found = self._judged(transaction, answer)
-            except Unanswered:
+            except Unanswered as why:
+                self.rest(peer, why)
                 continue
             except Invalid as error:
                 self.blame(peer, error)
@@ -126,12 +130,13 @@ class Fetcher:
     async def record(self, asset: bytes) -> Coin | None:
         """An asset's record. Its definition is bound by the asset's id; how much was issued, and
         when, is a peer's word."""
-        for peer in self._asked(self.driver.machine.tip.header.height):
+        for peer in self._asked(self._shuffled(self.driver.machine.full())):
             try:
                 answer = await self.driver.asking.ask(peer, GetRecord(asset), Record)
                 for coin in answer.coin:
                     return _checked(asset, coin)
-            except Unanswered:
+            except Unanswered as why:
+                self.rest(peer, why)
                 continue
             except Invalid as error:
                 self.blame(peer, error)

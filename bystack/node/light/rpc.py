@@ -109,7 +109,7 @@ class LightChainMethods:
             "chainwork": tip.work.hex(),
             "size_on_disk": self._driver.store.size,
             "pruned": True,
-            "full_peers": len(self._driver.machine.serving(0)),
+            "full_peers": len(self._driver.machine.full()),
             "full_peers_needed": self._scanner.agree,
             "warnings": self._warning(),
         }

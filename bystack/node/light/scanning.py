@@ -74,8 +74,7 @@ class Scanner:
     @property
     def lacking(self) -> int:
         """How many more full peers are needed before anything is read."""
-        height = self.driver.machine.tip.header.height
-        return max(0, self.agree - len(self.driver.machine.serving(height)))
+        return max(0, self.agree - len(self.driver.machine.full()))
 
     async def matching(
         self, entry: Entry, keys: Iterable[bytes]
@@ -123,9 +122,10 @@ class Scanner:
         peers = self.fetcher.peers(first)[: self.agree]
         if len(peers) < self.agree:
             return await self._wait()
+        reach = self.driver.machine.serving(first)
+        last = min(first + MAX_FILTERS - 1, *(reach[peer] for peer in peers))
         line = self.driver.machine.line
-        heights = range(first, min(first + MAX_FILTERS, len(line)))
-        ids = [id for id in map(line.at, heights) if id is not None]
+        ids = [id for id in map(line.at, range(first, last + 1)) if id is not None]
         try:
             given = await self._gather(peers, first, ids)
             await self._take(entry, ids, given)
@@ -149,8 +149,8 @@ class Scanner:
                 else:
                     answer = await ask(peer, GetDigests(first, ids[-1]), Digests)
                     digests[peer] = answer.digests
-            except Unanswered:
-                self.fetcher.rest(peer)
+            except Unanswered as why:
+                self.fetcher.rest(peer, why)
 
         async with trio.open_nursery() as nursery:
             for peer in peers:
@@ -215,7 +215,8 @@ class Scanner:
                 try:
                     request = GetMatches(entry.id, tuple(sorted(wanted)))
                     answer = await self.driver.asking.ask(peer, request, Matches)
-                except Unanswered:
+                except Unanswered as why:
+                    self.fetcher.rest(peer, why)
                     continue
                 try:
                     check_matches(entry.header, wanted, answer.proofs)

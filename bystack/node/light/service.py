@@ -89,7 +89,7 @@ class LightService:
             "height": height,
             "headers": height,
             "peers": len(self._driver.host.peers()),
-            "full_peers": len(self._driver.machine.serving(0)),
+            "full_peers": len(self._driver.machine.full()),
             "transactions_sent": self._driver.sending.waiting,
             "deepest_reorganisation": self._driver.deepest,
             "store_bytes": self._driver.store.size,

@@ -1,0 +1,170 @@
+"""What a light node shows of the chain: every watched transaction, at its height, through forks."""
+
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from bystack.ledger.transactions import Output, TransactionBody
+from bystack.mainchain.blocks import Block
+from bystack.mainchain.filters import keys_of
+from bystack.node.light.following import follow
+from tests.ledger.people import ALICE, BOB, CAROL
+from tests.mainchain.builders import Chain
+from tests.node.light.network import Light, light_among
+from tests.node.mainchain.branches import branches
+from tests.node.mainchain.network import until
+
+KNOWN = branches()
+LEFT, RIGHT = (*KNOWN.trunk, *KNOWN.left), (*KNOWN.trunk, *KNOWN.right)
+
+
+def expected(blocks: tuple[Block, ...], key: bytes) -> dict[int, list[bytes]]:
+    found = {
+        block.header.height: [tx.id for tx in block.transactions if key in keys_of(tx)]
+        for block in blocks
+    }
+    return {height: ids for height, ids in found.items() if ids}
+
+
+def test_it_finds_what_is_paid_and_spent_from_any_height(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*RIGHT)
+            await light.at(RIGHT[-1].id)
+            for key in (ALICE.lock.root, BOB.lock.root):
+                assert await light.matched(key) == expected(RIGHT, key)
+            assert await light.matched(CAROL.lock.root) == {}
+            last = RIGHT[-3].header.height
+            items = await light.read([BOB.lock.root], [(last, RIGHT[-3].id)])
+            assert [item[1] for item in items] == [last + 1, last + 2]
+            assert light.host.banned == {}
+
+    trio.run(main)
+
+
+def test_every_block_is_an_item_with_its_header_and_the_watched_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*RIGHT)
+            await light.at(RIGHT[-1].id)
+            items = await light.read([BOB.lock.root])
+            assert [item[1:3] for item in items] == [(b.header.height, b.id) for b in RIGHT]
+            assert [item[3].header for item in items] == [b.header for b in RIGHT]
+
+    trio.run(main)
+
+
+def test_a_stream_goes_on_live_and_through_a_reorganisation(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*LEFT)
+            await light.at(LEFT[-1].id)
+            stream, shown = follow(light.scanner, [], [BOB.lock.root]), list[tuple[int, bytes]]()
+
+            async def read_to(goal: bytes) -> None:
+                async for item in stream:
+                    take(shown, item)
+                    if item[0] == "tip" and item[2] == goal:
+                        return
+
+            await read_to(LEFT[-1].id)
+            for node in nodes:
+                await node.take(*KNOWN.right)
+            await read_to(RIGHT[-1].id)
+            assert shown == [(block.header.height, block.id) for block in RIGHT]
+            assert light.driver.deepest == len(KNOWN.left)
+            assert await light.matched(BOB.lock.root) == expected(RIGHT, BOB.lock.root)
+
+    trio.run(main)
+
+
+def take(shown: list[tuple[int, bytes]], item: list[Any]) -> None:
+    match item:
+        case ["connect", height, id, _]:
+            shown.append((height, id))
+        case ["disconnect", height, id]:
+            assert shown.pop() == (height, id)
+
+
+def test_blocks_of_a_strange_branch_are_disconnected_as_far_as_named(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*RIGHT)
+            await light.at(RIGHT[-1].id)
+            known = [(b.header.height, b.id) for b in reversed(LEFT)]
+            items = await light.read([], known)
+            gone = [item[1:] for item in items if item[0] == "disconnect"]
+            assert gone == known[: len(KNOWN.left)]
+            assert [item[2] for item in items[len(gone) :]] == [b.id for b in KNOWN.right]
+
+    trio.run(main)
+
+
+def test_many_matches_in_a_block_come_from_the_block_itself(tmp_path: Path) -> None:
+    chain = Chain()
+    chain.grow(8)
+    payments = []
+    for place, coin in chain.owned(ALICE)[:6]:
+        outputs = (Output(coin.asset, 9, BOB.lock), Output(coin.asset, coin.amount - 9, ALICE.lock))
+        payments.append(chain.sign(TransactionBody(1, (place,), outputs, (), 0, 0, b""), ALICE))
+    block = chain.mine(*payments)
+    blocks = tuple(chain.blocks.values())
+
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*blocks)
+            await light.at(block.id)
+            assert await light.matched(BOB.lock.root) == expected(blocks, BOB.lock.root)
+            found = await light.matched(BOB.lock.root, ALICE.lock.root)
+            assert found[9] == [tx.id for tx in block.transactions]
+
+    trio.run(main)
+
+
+def test_a_restart_resumes_with_the_headers_kept(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*RIGHT)
+            await light.at(RIGHT[-1].id)
+            await light.matched(BOB.lock.root)
+        again = Light(tmp_path / "light")
+        try:
+            assert again.tip == RIGHT[-1].id
+            assert again.driver.machine.tip == light.driver.machine.tip
+            paid = next(iter(expected(RIGHT, BOB.lock.root).values()))[0]
+            assert again.reader.transaction(paid).tx.id == paid
+        finally:
+            again.store.close()
+
+    trio.run(main)
+
+
+def test_nothing_is_read_until_enough_full_peers_are_there(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=2) as (light, nodes):
+            light.host.part(nodes[1].host)
+            await nodes[0].take(*RIGHT)
+            await nodes[1].take(*RIGHT)
+            await light.at(RIGHT[-1].id)
+            await until(lambda: light.scanner.lacking == 1)
+            found = dict[int, list[bytes]]()
+
+            async def read() -> None:
+                found.update(await light.matched(BOB.lock.root))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read)
+                for _ in range(50):
+                    await trio.lowlevel.checkpoint()
+                assert found == {}
+                light.host.join(nodes[1].host)
+            assert found == expected(RIGHT, BOB.lock.root)
+
+    trio.run(main)
