@@ -18,6 +18,7 @@ HOMES = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
 ROLES = {
     "main-node": {"wallet", "mainchain"},
     "miner": {"wallet", "mainchain"},
+    "private": {"wallet", "mainchain"},
     "follower": {"wallet", "mainchain", "sidechain"},
     "validator": {"signer", "wallet", "mainchain", "sidechain"},
     "member": {"signer", "wallet", "mainchain", "federation"},
