@@ -19,6 +19,8 @@ from bystack.mainchain.messages import (
 )
 from bystack.mainchain.params import Params
 from bystack.mainchain.tree import HeaderTree
+from bystack.primitives.codec import encode
+from bystack.primitives.hashes import sha256
 from bystack.primitives.mountain import mountain_root
 from tests.mainchain.builders import EASY, LATE
 
@@ -28,10 +30,11 @@ def after(
 ) -> list[Entry]:
     """Mined headers of blocks nobody has, `step` seconds apart; `mark` tells branches apart."""
     made: list[Entry] = []
-    root = bytes([mark]) * 32
     for _ in range(count):
+        # Roots like those of real blocks: nothing in them to compress.
+        roots = [sha256(encode((mark, kind, parent.id))) for kind in (1, 2)]
         before, history = parent.header, mountain_root(next_peaks(parent))
-        place = (VERSION, before.height + 1, before.id, root, root, 1, history)
+        place = (VERSION, before.height + 1, before.id, *roots, 1, history)
         header = Header(*place, before.time + step, next_target(parent, params), bytes(8))
         block = mine(Block(header, ()), parent)
         assert block is not None

@@ -1,0 +1,191 @@
+"""A light main chain answers the calls that a sidechain's and a wallet's process make, as a full
+one would; what it cannot answer it refuses with the setting that would."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from bystack.ledger.coins import Coin
+from bystack.mainchain.blocks import decode_header
+from bystack.mainchain.departures import Departure, verify_departure
+from bystack.mainchain.issues import Issue, issued_asset, registration_of
+from bystack.mainchain.proofs import (
+    HistoryProof,
+    TransactionProof,
+    check_transaction_proof,
+    verify_history_proof,
+)
+from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
+from bystack.node.light import rpc as light_rpc
+from bystack.primitives.codec import decode, encode
+from tests.ledger.people import ALICE, BOB
+from tests.mainchain.builders import EASY
+from tests.node.light.network import Light, light_among
+from tests.node.mainchain.branches import GOLD, branches
+from tests.node.mainchain.network import Node, until
+from tests.node.mainchain.test_service import service as full_service
+
+KNOWN = branches()
+LEFT, RIGHT = (*KNOWN.trunk, *KNOWN.left), (*KNOWN.trunk, *KNOWN.right)
+PAYMENT = KNOWN.right[0].transactions[1]
+BIG = 1_000_000
+
+Check = Callable[[Light, list[Node]], Awaitable[None]]
+
+
+def among(path: Path, check: Check, blocks: Any = RIGHT) -> None:
+    async def main() -> None:
+        async with light_among(path) as (light, nodes):
+            for node in nodes:
+                await node.take(*blocks)
+            await light.at(blocks[-1].id)
+            height = blocks[-1].header.height
+            await until(lambda: len(light.driver.machine.serving(height)) == len(nodes))
+            await check(light, nodes)
+
+    trio.run(main)
+
+
+def test_headers_entries_and_histories_are_a_full_nodes(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        full = full_service(nodes[0]).handle
+        for method, params in (
+            ("headers", [[RIGHT[2].id], 3]),
+            ("headers", [[b"\x01" * 32], 2_000]),
+            ("header_at", [5]),
+            ("entry_at", [4]),
+            ("entry_at", [99]),
+            ("history", [2, 7]),
+        ):
+            assert await light.service.handle(method, params) == await full(method, params)
+        proof = decode(HistoryProof, await light.service.handle("history", [3, 8]), BIG)
+        assert verify_history_proof(RIGHT[7].header, proof, 3) == RIGHT[2].header
+        for old, newer in ((5, 5), (1, 99)):
+            with pytest.raises(RemoteError):
+                await light.service.handle("history", [old, newer])
+
+    among(tmp_path, check)
+
+
+def test_a_departure_is_proved_from_headers_alone(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        for node in nodes:
+            await node.take(*KNOWN.right)
+        await light.at(RIGHT[-1].id)
+        tree = light.driver.machine.tree
+        entry = tree.entry(LEFT[-1].id)
+        assert entry is not None
+        data = await light.service.handle("departure", [entry.id, entry.work])
+        departure = decode(Departure, data, BIG)
+        assert verify_departure(entry.header, departure, EASY, None) == tree.best()
+        assert await light.service.handle("departure", [RIGHT[-1].id, bytes(32)]) is None
+
+    among(tmp_path, check, LEFT)
+
+
+def test_an_inclusion_is_fetched_checked_and_none_where_there_is_none(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        data = await light.service.handle("inclusion", [PAYMENT.id])
+        proof = decode(TransactionProof, data, BIG)
+        assert check_transaction_proof(KNOWN.right[0].header, proof) == PAYMENT
+        assert await light.service.handle("inclusion", [b"\x05" * 32]) is None
+        await light.matched(BOB.lock.root)
+        for node in nodes:
+            light.host.part(node.host)
+        await until(lambda: not light.driver.machine.full())
+        assert await light.service.handle("inclusion", [PAYMENT.id]) == data  # it was watched
+
+    among(tmp_path, check)
+
+
+def test_an_assets_record_comes_with_the_definition_its_id_binds(tmp_path: Path) -> None:
+    asset = issued_asset(Issue(ALICE.lock.root, GOLD, 1))
+
+    async def check(light: Light, nodes: list[Node]) -> None:
+        data = await light.service.handle("asset", [asset])
+        assert registration_of(decode(Coin, data, BIG)).definition == GOLD
+        assert await light.service.handle("asset", [b"\x09" * 32]) is None
+
+    among(tmp_path, check, LEFT)
+
+
+def test_the_status_says_light_and_a_submit_gives_the_id(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        status = await light.service.handle("status", [])
+        full = await full_service(nodes[0]).handle("status", [])
+        assert status == {**full, "mode": "light"}
+        assert await light.service.handle("submit", [encode(PAYMENT)]) == PAYMENT.id
+        metrics = await light.service.handle("metrics", [])
+        assert metrics["full_peers"] == 2 and metrics["height"] == RIGHT[-1].header.height
+
+    among(tmp_path, check)
+
+
+@pytest.mark.parametrize("method", ["block", "coins", "vault", "verdict", "mine"])
+def test_calls_that_need_blocks_are_refused_by_name(tmp_path: Path, method: str) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        with pytest.raises(RemoteError, match=r'mode = "full"') as refused:
+            await light.service.handle(method, [b"\x01" * 32])
+        assert refused.value.rule == "NeedsFullNode"
+
+    among(tmp_path, check)
+
+
+def test_streams_say_what_they_need(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        for params in ([[]], [[], [b"short"]], [[], "x"]):
+            with pytest.raises(RemoteError) as refused:
+                await anext(aiter(light.service.blocks("blocks", params)))
+            assert refused.value.code == METHOD_UNKNOWN
+        item = await anext(aiter(light.service.blocks("blocks", [[], [BOB.lock.root]])))
+        assert item[:3] == ["connect", 1, RIGHT[0].id]
+        with pytest.raises(RemoteError, match="full"):
+            await anext(aiter(light.service.pool("pool", [])))
+        with pytest.raises(RemoteError) as refused:
+            await light.service.handle("nonsense", [])
+        assert refused.value.code == METHOD_UNKNOWN
+
+    among(tmp_path, check)
+
+
+def test_rpc_of_a_light_node(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        ask = light.methods.call
+        info = await ask("getblockchaininfo")
+        assert info["mode"] == "light" and info["warnings"] == ""
+        assert (info["blocks"], info["bestblockhash"]) == (8, RIGHT[-1].id.hex())
+        assert await ask("getblockcount") == 8
+        assert await ask("getbestblockhash") == await ask("getblockhash", [8])
+        header = await ask("getblockheader", [RIGHT[3].id.hex()])
+        assert header["nextblockhash"] == RIGHT[4].id.hex() and header["confirmations"] == 5
+        raw = await ask("getblockheader", [RIGHT[3].id.hex(), False])
+        assert decode_header(bytes.fromhex(raw)) == RIGHT[3].header
+        with pytest.raises(RemoteError, match="watched or sent"):
+            await ask("getrawtransaction", [PAYMENT.id.hex()])
+        await light.matched(BOB.lock.root)
+        found = await ask("getrawtransaction", [PAYMENT.id.hex(), True])
+        assert found["blockhash"] == KNOWN.right[0].id.hex() and found["confirmations"] == 4
+        proof = await ask("gettxoutproof", [[PAYMENT.id.hex()]])
+        assert await ask("verifytxoutproof", [proof]) == [PAYMENT.id.hex()]
+        assert await ask("sendrawtransaction", [encode(PAYMENT).hex()]) == PAYMENT.id.hex()
+        fee = await ask("estimatesmartfee", [2])
+        assert float(fee["feerate"]) == 0.00001 and "not an estimate" in fee["errors"][0]
+
+    among(tmp_path, check)
+
+
+def test_rpc_that_needs_blocks_says_which_setting_brings_them(tmp_path: Path) -> None:
+    async def check(light: Light, nodes: list[Node]) -> None:
+        for name in light_rpc.FULL_ONLY:
+            with pytest.raises(RemoteError, match=r'mode = "full"') as refused:
+                await light.methods.call(name, [1, 2, 3])
+            assert refused.value.rule == "NeedsFullNode"
+        with pytest.raises(RemoteError) as refused:
+            await light.methods.call("nonsense")
+        assert refused.value.code == METHOD_UNKNOWN
+        assert not light_rpc.FULL_ONLY & set(light.methods.names)
+
+    among(tmp_path, check)
