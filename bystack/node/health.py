@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bystack.node.config import FILE, Config
+from bystack.node.config import FILE, NETWORKS, Config
 from bystack.node.sandbox import landlock_abi
 from bystack.node.web.access import LOCAL, host_of
 
@@ -27,12 +27,26 @@ def examine(home: str, config: Config) -> tuple[Finding, ...]:
     """Everything found about `home` under `config`, which has loaded."""
     return (
         Finding(True, f"{FILE} has no errors"),
+        _network(home, config),
         _private_home(home),
         *_named_files(Path(home), config),
         _disk(home),
         _exposure(config),
         _kernel(),
     )
+
+
+def _network(home: str, config: Config) -> Finding:
+    from bystack.node.engines import engines_of
+    from bystack.node.networks import described, params_of
+
+    own = os.path.join(home, config.network)
+    try:
+        params = params_of(config.network if config.network in NETWORKS else own)
+        engines_of(params)
+    except OSError as error:  # no such file, wrong parameters, an engine that is not there
+        return Finding(False, str(error))
+    return Finding(True, described(params))
 
 
 def _private_home(home: str) -> Finding:
