@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bystack.mainchain.params import chain_id
 from bystack.node.config import load_config
 from bystack.node.main import main
+from bystack.node.networks import params_of
 
 
 def bystackd(*arguments: str) -> Result:
@@ -33,6 +35,25 @@ def test_init_makes_a_private_home_that_checks(tmp_path: Path) -> None:
     assert load_config(home).network == "test"
     assert bystackd("config", "check", "--home", str(home)).exit_code == 0
     assert bystackd("check", "--home", str(home)).exit_code == 0
+
+
+def test_init_copies_a_network_of_ones_own_and_says_what_its_nodes_share(tmp_path: Path) -> None:
+    file = Path(__file__).parent.parent.parent / "configs" / "private" / "network.toml"
+    home = tmp_path / "h"
+    made = bystackd("init", "--home", str(home), "--network", str(file))
+    assert made.exit_code == 0
+    assert (home / "network.toml").read_bytes() == file.read_bytes()
+    assert load_config(home).network == "network.toml"
+    params = params_of(str(home / "network.toml"))
+    for word in (chain_id(params).hex(), "pm1", "tensority", "network private"):
+        assert word in made.output
+    checked = bystackd("config", "check", "--home", str(home))
+    assert checked.exit_code == 0, checked.output
+    bad = tmp_path / "bad.toml"
+    bad.write_text(file.read_text().replace("spacing = 60", "spacing = 0"))
+    refused = bystackd("init", "--home", str(tmp_path / "i"), "--network", str(bad))
+    assert refused.exit_code == 2 and "spacing" in refused.output
+    assert not (tmp_path / "i").exists()
 
 
 def test_wrong_network_and_configuration_are_exit_code_two(tmp_path: Path) -> None:
