@@ -294,6 +294,13 @@ class Purse:
             if any(point.transaction == tx.id for point in other.body.inputs):
                 self.given_up(other)
 
+    def forget(self, tx: Transaction) -> None:
+        """Our payment was never taken in: there is none."""
+        self.wallet.dropped(tx)
+        self.open.pop(tx.id, None)
+        self.notes.pop(tx.id, None)
+        self._dirty = True
+
     async def save(self) -> None:
         """Make durable what changed, in one batch."""
         if not self._dirty:

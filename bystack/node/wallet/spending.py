@@ -1,13 +1,19 @@
 """Payments of every kind: built over the purse's coins, signed, handed in; coins free on failure.
 
-Between choosing coins and setting them aside nothing else runs, so two payments never take one.
+Between choosing coins and setting them aside nothing else runs, so two payments never take one. A
+payment is stored before it is handed in: a wallet that ends in between goes on with it.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
+
+import trio
 
 from bystack.ledger.amounts import BTM, BTM_DECIMALS
 from bystack.ledger.effects import NO_EFFECTS, Effects
@@ -17,24 +23,41 @@ from bystack.ledger.payments import (
     FeeTerms,
     InsufficientFunds,
     PartiallySigned,
+    PaymentTooHeavy,
     completed,
 )
-from bystack.ledger.transactions import (
-    Action,
-    Output,
-    Transaction,
-)
+from bystack.ledger.sweeping import FeeAboveAmount, fee_off_amount, most_at_once
+from bystack.ledger.transactions import Action, Output, Transaction
 from bystack.ledger.wallet import build_payment, sign_transaction
-from bystack.node.amounts_text import read
-from bystack.node.ipc import RemoteError
+from bystack.node.amounts_text import read, show
+from bystack.node.ipc import RemoteError, TimedOut, Unavailable
 from bystack.node.wallet.following import Follower
+from bystack.node.wallet.stored import PaymentNote
+from bystack.primitives.bip32 import HardenedFromPublic
 from bystack.primitives.codec import encode
 from bystack.sidechain.actions import encode_action
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.records import Destination
 
 NO_FUNDS = -6
+UNLOCK_NEEDED = -13
 LEAST_RATE = 1_000_000
+MANY_INPUTS = 50
+
+
+class How(NamedTuple):
+    """How a payment is made: from which account (None: any of ours), whether its fee comes off the
+    first output of an asset, at which rate per million of weight (0: as the chain asks), and notes.
+    """
+
+    account: int | None = None
+    fee_off: bytes = b""
+    rate: int = 0
+    comment: str = ""
+    to: str = ""
+
+
+PLAIN = How()
 
 
 class Spending:
@@ -44,10 +67,15 @@ class Spending:
         self._follower = follower
         self._purse, self._chain = follower.purse, follower.purse.chain
 
-    async def pay(self, outputs: Sequence[Output], memo: bytes = b"") -> Transaction:
+    async def pay(
+        self, outputs: Sequence[Output], memo: bytes = b"", how: How = PLAIN
+    ) -> Transaction:
         """Pay outputs; the transaction that was taken in."""
-        fees = await self.fees()
-        return await self.send(self.draft(outputs, fees, memo=memo))
+        fees = await self.fees(how.rate)
+        build = partial(self._plan, fees=fees, memo=memo, account=how.account)
+        with explained(self.coins(how.account), outputs):
+            draft = fee_off_amount(build, outputs, how.fee_off) if how.fee_off else build(outputs)
+        return await self.send(draft, how)
 
     async def burn(self, asset: bytes, amount: int, destination: Destination) -> Transaction:
         """Destroy on this sidechain what is to be paid on the main chain."""
@@ -66,13 +94,26 @@ class Spending:
         extra_weight: int = 0,
         memo: bytes = b"",
     ) -> PartiallySigned:
+        """A payment in the making; raises `RemoteError` (-6) where coins are short or too many."""
+        with explained(self.coins(), outputs):
+            return self._plan(outputs, fees, actions, effects, extra_weight, memo)
+
+    def _plan(
+        self,
+        outputs: Sequence[Output],
+        fees: FeeTerms,
+        actions: Sequence[Action] = (),
+        effects: Effects = NO_EFFECTS,
+        extra_weight: int = 0,
+        memo: bytes = b"",
+        account: int | None = None,
+    ) -> PartiallySigned:
         """The payment, of confirmed coins if they suffice, else with our own change as well."""
-        wallet, maturity = self._purse.wallet, self._chain.params.maturity
         build = partial(
             build_payment,
             self._chain.id,
             outputs=outputs,
-            change=wallet.change_lock(),
+            change=self._purse.wallet.change_lock(account or 0),
             fees=fees,
             actions=actions,
             effects=effects,
@@ -80,29 +121,56 @@ class Spending:
             memo=memo,
         )
         try:
-            return build(wallet.confirmed(maturity))
+            return build(self.coins(account))
         except InsufficientFunds:
-            return _explained(build, wallet.spendable(maturity))
+            return build(self.coins(account, pending=True))
 
-    async def send(self, draft: PartiallySigned) -> Transaction:
-        """Set the coins aside, sign, hand in; whatever fails frees them."""
+    def coins(self, account: int | None = None, *, pending: bool = False) -> Coins:
+        """What may be spent now: in blocks, and, `pending`, our own change on its way."""
+        wallet, maturity = self._purse.wallet, self._chain.params.maturity
+        meant = None if account is None else {account}
+        return (wallet.spendable if pending else wallet.confirmed)(maturity, meant)
+
+    async def send(self, draft: PartiallySigned, how: How = PLAIN) -> Transaction:
+        """Set the coins aside, sign, store, hand in; whatever fails frees them."""
         wallet = self._purse.wallet
         wallet.reserve(draft)
         try:
-            signed = sign_transaction(draft, wallet.secrets(draft), secrets.token_bytes(32))
-            tx = completed(signed)
-            await self._follower.client.call("submit", encode(tx))
+            tx = await self._signed(draft)
         except BaseException:
             wallet.release(draft.body.inputs)
             raise
-        self._purse.sent(tx)
-        await self._purse.save()
+        return await self.hand_in(tx, how)
+
+    async def hand_in(self, tx: Transaction, how: How = PLAIN) -> Transaction:
+        """Store a payment and hand it in; one that is refused is forgotten."""
+        note = PaymentNote(int(time.time()), how.comment.encode(), how.to.encode(), 0, b"")
+        self._purse.sent(tx, note)
+        try:
+            await self._purse.save()
+            await self._follower.client.call("submit", encode(tx))
+        except TimedOut:
+            raise  # it may have been taken in: it stays on its way
+        except (RemoteError, Unavailable):
+            self._purse.forget(tx)
+            await self._purse.save()
+            raise
         return tx
 
-    async def fees(self) -> FeeTerms:
+    async def _signed(self, draft: PartiallySigned) -> Transaction:
+        try:
+            keys = self._purse.wallet.secrets(draft)
+        except HardenedFromPublic:
+            text = "The keys of these coins are not here: they are locked, or only watched."
+            raise RemoteError(UNLOCK_NEEDED, text) from None
+        if len(draft.body.inputs) <= MANY_INPUTS:
+            return _signature(draft, keys)
+        return await trio.to_thread.run_sync(_signature, draft, keys)
+
+    async def fees(self, rate: int = 0) -> FeeTerms:
         """What the chain asks for: a rate on the main chain, a flat least fee on a sidechain."""
         if self._chain.genesis is None:
-            return FeeTerms(BTM, await self._main_rate())
+            return FeeTerms(BTM, rate or await self._main_rate())
         held = {coin.asset for coin in self._purse.wallet.coins.values()}
         taken = [one for one in self._chain.genesis.assets if one.fee]
         if not taken:
@@ -120,8 +188,23 @@ class Spending:
         return max(LEAST_RATE, read(answer["feerate"], BTM_DECIMALS) * RATE // 1_000)
 
 
-def _explained(build: Callable[[Coins], PartiallySigned], coins: Coins) -> PartiallySigned:
+@contextmanager
+def explained(coins: Coins, outputs: Sequence[Output]) -> Iterator[None]:
+    """Says what to do where a payment of `outputs` from `coins` cannot be made."""
     try:
-        return build(coins)
-    except InsufficientFunds as error:
+        yield
+    except (InsufficientFunds, FeeAboveAmount) as error:
         raise RemoteError(NO_FUNDS, str(error), {"rule": error.rule}) from None
+    except PaymentTooHeavy as error:
+        asset = outputs[0].asset if outputs else BTM
+        most = most_at_once(coins, asset)
+        shown = f"{show(most, BTM_DECIMALS)} BTM" if asset == BTM else f"{most} base units"
+        text = (
+            f"{error}. At most about {shown} can be sent at once from coins this small: send less, "
+            "or gather them first with consolidate (bystack wallet consolidate)."
+        )
+        raise RemoteError(NO_FUNDS, text, {"rule": error.rule, "most_units": most}) from None
+
+
+def _signature(draft: PartiallySigned, keys: Mapping[bytes, bytes]) -> Transaction:
+    return completed(sign_transaction(draft, keys, secrets.token_bytes(32)))
