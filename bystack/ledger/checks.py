@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
 
 from bystack.ledger.effects import BlsCheck, Check, SchnorrCheck
 from bystack.primitives import bls
@@ -66,18 +67,28 @@ class Verified:
 
     def remember(self, checks: Iterable[Check]) -> None:
         """Note checks that hold."""
-        for name in map(_name, checks):
-            self._known.pop(name, None)
-            self._known[name] = None
-        while len(self._known) > self._limit:
-            del self._known[next(iter(self._known))]
+        self.remember_names(map(name_of, checks))
+
+    def remember_names(self, names: Iterable[bytes]) -> None:
+        """Note checks that hold, by `name_of`; one noted already keeps its age."""
+        self._known.update(dict.fromkeys(names))
+        surplus = len(self._known) - self._limit
+        for name in list(islice(self._known, max(surplus, 0))):
+            del self._known[name]
 
     def unknown(self, checks: Iterable[Check]) -> tuple[Check, ...]:
         """Those checks that are still to be verified, in their order."""
-        return tuple(check for check in checks if _name(check) not in self._known)
+        return tuple([check for check in checks if name_of(check) not in self._known])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
 
 
-def _name(check: Check) -> bytes:
-    # With the lengths, no two checks share the bytes hashed, whoever made them.
-    lengths = b"%d %d|" % (len(check.key), len(check.digest))
+def name_of(check: Check) -> bytes:
+    """Bytes that no other check has: its own as `keys.first_wrong` reads them, or a hash."""
+    key, digest, signature = check
+    if type(check) is SchnorrCheck and len(key) == len(digest) == 32 and len(signature) == 64:
+        return key + digest + signature
+    # With kind and lengths, no two checks share the bytes hashed, whoever made them.
+    lengths = b"%s %d %d|" % (type(check).__name__.encode(), len(key), len(digest))
     return sha256(b"".join((lengths, *check))).digest()

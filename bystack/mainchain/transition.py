@@ -7,7 +7,7 @@ their very bytes: height, coinbase mark and vault state included.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -142,10 +142,21 @@ def _rules(params: Params) -> Rules:
     return Rules(chain_id(params), params.maturity)
 
 
-def connect_block(coins: CoinView, block: Block, parent: Entry, params: Params) -> Connected:
+def _wait(checks: Sequence[Check]) -> None:
+    """Whoever connects verifies at the end."""
+
+
+def connect_block(
+    coins: CoinView,
+    block: Block,
+    parent: Entry,
+    params: Params,
+    found: Callable[[Sequence[Check]], None] = _wait,
+) -> Connected:
     """What the block does on top of `coins`, which stay as they are.
 
     `parent` is the entry of the block before; the header's own rules are `chain.check_header`'s.
+    `found` hears the checks as they are found, so that verifying them can begin.
     Raises the errors of this file, of `actions` and of `ledger.validation`.
     """
     header = block.header
@@ -157,6 +168,7 @@ def connect_block(coins: CoinView, block: Block, parent: Entry, params: Params) 
         one = _apply(overlay, tx, header.height, params, rules)
         overlay.apply(one.delta)
         applied.append(one)
+        found(one.checks)
     fees = total([one.fees.get(BTM, 0) for one in applied])
     first = _reward(overlay, block, fees, params)
     overlay.apply(first.delta)

@@ -16,6 +16,9 @@ from bystack.primitives.errors import Invalid, Misuse
 # The order of the group (SEC 2, section 2.4.1).
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 
+RECORD = 128
+"""Bytes of a packed signature: key, digest, signature."""
+
 _new = ffi.new
 _KEY = ffi.typeof("secp256k1_xonly_pubkey *")
 _parse = lib.secp256k1_xonly_pubkey_parse
@@ -67,6 +70,21 @@ def verify(public: bytes, digest: bytes, signature: bytes) -> bool:
     key = _new(_KEY)
     parsed = _parse(ctx, key, public) == 1
     return bool(parsed and _verify(ctx, signature, digest, len(digest), key))
+
+
+def first_wrong(records: bytes) -> int | None:
+    """The place of the first wrong one of packed signatures, or None.
+
+    A record is 32 bytes of key, 32 of digest, 64 of signature; there is one structure for all keys.
+    """
+    key = _new(_KEY)
+    for place, at in enumerate(range(0, len(records), RECORD)):
+        digest, signature = records[at + 32 : at + 64], records[at + 64 : at + RECORD]
+        if not _parse(ctx, key, records[at : at + 32]) or len(signature) != 64:
+            return place
+        if not _verify(ctx, signature, digest, 32, key):
+            return place
+    return None
 
 
 def valid_public_key(public: bytes) -> bool:

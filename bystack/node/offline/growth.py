@@ -6,16 +6,18 @@ process that is killed leaves a store that opens at the last complete batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
+from bystack.ledger.checks import Verified
 from bystack.ledger.effects import Check
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.tree import HeaderTree
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.switching import Switcher
-from bystack.node.verifier import Verifier
+from bystack.node.verifier import Verification, Verifier
 
 BATCH_BLOCKS: Final = 64
 BATCH_BYTES: Final = 8_000_000
@@ -30,6 +32,18 @@ class Unverified(Verifier):
     def holds(self, checks: Sequence[Check]) -> bool:
         """True."""
         return True
+
+    @contextmanager
+    def verification(self) -> Iterator[Verification]:
+        """One that finds nothing wrong."""
+        yield Unmade(Verified(), None, 1)
+
+
+class Unmade(Verification):
+    """Checks that are not made."""
+
+    def add(self, checks: Sequence[Check]) -> None:
+        """Nothing."""
 
 
 class Growth:
