@@ -8,8 +8,8 @@ import msgspec
 import pytest
 import tomli_w
 
-from bystack.mainchain.params import MAIN, NETWORKS, REGTEST
-from bystack.node.networks import NetworkError, params_of
+from bystack.mainchain.params import MAIN, NETWORKS, REGTEST, chain_id
+from bystack.node.networks import MAX_FILE, NetworkError, described, params_of
 
 
 def test_built_in() -> None:
@@ -25,7 +25,24 @@ def test_a_file(tmp_path: Path) -> None:
     assert (params.name, params.magic) == ("private", b"Byx\x01")
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"a = [", b'name = "x"\n', None])
+RESERVED = tomli_w.dumps({**msgspec.structs.asdict(MAIN), "magic": "42597901"}).encode()
+
+
+def test_what_describes_a_network_is_what_its_nodes_must_share() -> None:
+    text = described(MAIN)
+    assert chain_id(MAIN).hex() in text and "bm1" in text and "sha256d" in text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"\xff\xfe", b"a = [", b'name = "x"\n', None),
+        RESERVED,  # a network of one's own does not call itself main
+        b"#" * (MAX_FILE + 1),
+        b"a = " + b"[" * 30_000,
+    ],
+    ids=["empty", "no text", "no TOML", "one key", "no file", "reserved", "long", "deep"],
+)
 def test_what_is_no_network_is_named_with_the_next_step(tmp_path: Path, data: bytes | None) -> None:
     path = tmp_path / "bad.toml"
     if data is not None:
