@@ -79,6 +79,8 @@ class Checking:
     async def run(self, folder: str) -> Report:
         """Everything, in the order in which one thing rests on the other."""
         report = Report(folder, signatures=self._options.signatures)
+        if next(self._store.iterate(), None) is None:
+            return report  # a store that was made and not begun: the next start begins it
         judged = judge_entries(self._store, self._scratch.params, self._engines)
         for finding in judged.findings:
             report.differs(finding)

@@ -200,6 +200,13 @@ def test_a_repair_that_is_cut_short_keeps_everybody_out_until_it_is_done(tmp_pat
     assert checked(folder).sound
 
 
+def test_a_store_that_was_made_and_not_begun_is_sound(tmp_path: Path) -> None:
+    open_raw(tmp_path / "s", EASY).close()
+    assert checked(tmp_path / "s").sound
+    ChainStore.open(tmp_path / "s", EASY).close()
+    assert checked(tmp_path / "s").sound
+
+
 def test_every_kind_of_key_has_a_name() -> None:
     prefixes = {
         value
