@@ -7,6 +7,7 @@ import click
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.federation import federation, vault
+from bystack.client.cli.mine import mine
 from bystack.client.cli.network import demo, devnet
 from bystack.client.cli.wallet import (
     pegin,
@@ -33,7 +34,7 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
-    federation, vault, devnet, demo, bench,
+    federation, vault, mine, devnet, demo, bench,
 )  # fmt: skip
 
 for command in COMMANDS:
