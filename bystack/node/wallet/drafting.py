@@ -107,9 +107,10 @@ class Drafting:
 
     async def _waiting(self, place: Outpoint) -> Coin | None:
         """The coin that a transaction in the pool leaves."""
-        call, name = self._follower.client.call, self._purse.chain.name
+        call, id = self._follower.client.call, place.transaction.hex()
         try:
-            text = await call("rpc", "getrawtransaction", [place.transaction.hex()], "read", name)
+            await call("rpc", "getmempoolentry", [id], "read", "main")
+            text = await call("rpc", "getrawtransaction", [id], "read", "main")
         except RemoteError:
             return None
         outputs = decode_transaction(bytes.fromhex(str(text))).body.outputs

@@ -29,6 +29,7 @@ from bystack.ledger.transactions import (
     PolicyLock,
     RetireLock,
     TransactionBody,
+    transaction_id,
 )
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
@@ -98,6 +99,7 @@ class PstMethods:
         add("combinepst", self.combined, scope="wallet", help="What several drafts hold, in one.")
         add("finalizepst", self.finished, scope="wallet", help="The transaction of a draft.")
         add("sendpst", self.send, scope="wallet", help="Finish a draft and send it.")
+        add("releasepst", self.release, scope="wallet", help="Give a draft up: its coins are free.")
         add("decodepst", self.decoded, scope="wallet", help="What a draft does, and to whom.")
         add("analyzepst", self.analysed, scope="wallet", help="What a draft still misses.")
 
@@ -192,6 +194,19 @@ class PstMethods:
         await drafting.check(draft)
         tx = extract(finalize(draft, drafting.height, drafting.approvals), drafting.approvals)
         return await hand_in(wallet.follower(name), tx)
+
+    async def release(self, pst: Draft) -> bool:
+        """The coins that were set aside for this draft may be spent otherwise again.
+
+        Who has a signed copy may still send it, until one of the coins is spent.
+        """
+        wallet, name, _, draft = await self._desk.read(pst)
+        purse, id = wallet.purse(name), transaction_id(draft.body)
+        aside = [p for p, why in purse.wallet.reserved.items() if why.transaction == id]
+        purse.wallet.release(place for place in aside if place in draft.body.inputs)
+        purse.touch()
+        await purse.save()
+        return bool(aside)
 
     async def decoded(self, pst: Draft) -> Json:
         """Inputs, outputs, issues, fee, what we gain, who has signed, who is next."""

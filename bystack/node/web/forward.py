@@ -64,6 +64,7 @@ WALLET_METHODS = frozenset(
         "lockunspent",
         "pegin",
         "reissueasset",
+        "releasepst",
         "renameaccount",
         "rescanblockchain",
         "restorewallet",
