@@ -334,6 +334,7 @@ class Sync:
         check_block(block)
         delta = self.tree.add([block.header], self._wall)
         if self._switching.holds(block.id):
+            self._own, self._try_own = block.id, True  # it may have waited for what came since
             return []
         self._switching.keep(block.id, sum(tx.size for tx in block.transactions))
         self._own, self._try_own = block.id, True
