@@ -119,7 +119,8 @@ class Follower:
         status: dict[str, Any] = await self.client.call("status")
         self.target = int(status["height"])
         if self.purse.fresh and self.purse.wallet.height == 0 and self.target:
-            self.purse.begin_at(self.target, bytes(status["tip"]))
+            tip = status["tip"] if self.purse.chain.genesis is None else status["id"]
+            self.purse.begin_at(self.target, bytes(tip))
             await self.purse.save()
         self._begun.set()
         if self.purse.chain.genesis is None:
