@@ -120,7 +120,7 @@ class Keeper:
         phrase = "" if disable_private_keys else mnemonic or keys.fresh_phrase()
         await self.make(wallet_name, phrase, passphrase, kdf)
         fresh = not mnemonic and not disable_private_keys
-        await self._begin(wallet_name, passphrase or None, fresh=fresh, gap=gap)
+        await self.begin(wallet_name, passphrase or None, fresh=fresh, gap=gap)
         clear = bool(phrase) and not passphrase
         made: Json = {"name": wallet_name, "warning": "not encrypted" if clear else ""}
         return {**made, "mnemonic": phrase} if phrase and not mnemonic else made
@@ -212,7 +212,8 @@ class Keeper:
         except KeyFileError as error:
             raise RemoteError(WRONG_PASSWORD, str(error)) from None
 
-    async def _begin(self, name: str, password: str | None, *, fresh: bool, gap: int) -> None:
+    async def begin(self, name: str, password: str | None, *, fresh: bool, gap: int) -> None:
+        """Open a wallet just made, which stays locked if it has a password."""
         wallet = await self._open(name, password, fresh=fresh, gap=gap)
         self._remember()
         await wallet.begin(BEGIN_SECONDS if fresh else 0)

@@ -63,7 +63,7 @@ def to_rows(view: View) -> Changes:
 
 def _state(chain: bytes, state: WalletState) -> Iterator[tuple[bytes, bytes]]:
     record = AddressRecord(b"", state.given, state.used)
-    yield stored.POSITION + chain, encode(Position(state.height, GAP, 0))
+    yield stored.POSITION + chain, encode(Position(state.height, GAP, 0, b""))
     yield stored.ACCOUNT + chain + number(0), encode(record)
     for point, coin in state.coins:
         yield stored.COIN + chain + encode(point), encode(coin)

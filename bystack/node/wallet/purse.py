@@ -87,7 +87,7 @@ class Purse:
 
     def _load(self, gap: int) -> None:
         rows, chain = self._rows, self.chain
-        position = rows.one(stored.POSITION, b"", Position) or Position(0, gap, 0)
+        position = rows.one(stored.POSITION, b"", Position) or Position(0, gap, 0, b"")
         self.empty = rows.one(stored.POSITION, b"", Position) is None
         book = AddressBook(position.gap, dict(rows.records()), dict(rows.places()))
         self.wallet = wallet = Wallet(book=book, pegged=chain.genesis is not None)
@@ -96,7 +96,7 @@ class Purse:
         self.recent: Rows[int, Block] = Rows(rows.blocks())
         self.open: Rows[bytes, Transaction] = Rows(rows.open())
         self.notes: Rows[bytes, PaymentNote] = Rows(rows.notes())
-        self.birth = position.birth
+        self.birth, self.birth_block = position.birth, position.block
         self.paths: Rows[int, bytes] = Rows(
             (int.from_bytes(rest, "big"), path) for rest, path in rows.all(stored.PATH)
         )
@@ -176,6 +176,7 @@ class Purse:
     def begin_at(self, height: int, id: bytes) -> None:
         """Follow from behind this block on: nothing before it concerns us."""
         self.wallet.height = self.birth = height
+        self.birth_block = id
         self.recent[height] = Block(height, id, undo_of(Delta({}, {})))
         self.fresh, self._dirty = False, True
 
@@ -312,7 +313,7 @@ class Purse:
         wallet, batch = self.wallet, self._rows.batch
         scan = None if self.scan is None else encode(self.scan)
         texts, self._texts = self._texts, {}
-        position = Position(wallet.height, wallet.book.gap, self.birth)
+        position = Position(wallet.height, wallet.book.gap, self.birth, self.birth_block)
         return {
             **batch(stored.COIN, wallet.coins.taken(), encode),
             **batch(stored.HISTORY, wallet.history.taken(), place_of),

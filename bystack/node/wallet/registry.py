@@ -7,6 +7,7 @@ from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.rpc_accounts import AccountMethods
 from bystack.node.wallet.rpc_addresses import AddressMethods
 from bystack.node.wallet.rpc_assets import AssetMethods
+from bystack.node.wallet.rpc_backup import BackupMethods
 from bystack.node.wallet.rpc_history import HistoryMethods
 from bystack.node.wallet.rpc_locking import LockingMethods
 from bystack.node.wallet.rpc_money import MoneyMethods
@@ -14,11 +15,13 @@ from bystack.node.wallet.rpc_pst import PstMethods
 from bystack.node.wallet.rpc_sending import SendingMethods
 from bystack.node.wallet.rpc_sharing import SharingMethods
 from bystack.node.wallet.rpc_swaps import SwapMethods
+from bystack.node.wallet.rpc_upkeep import UpkeepMethods
 
 PARTS = (
     AccountMethods,
     AddressMethods,
     AssetMethods,
+    BackupMethods,
     HistoryMethods,
     LockingMethods,
     MoneyMethods,
@@ -26,6 +29,7 @@ PARTS = (
     SendingMethods,
     SharingMethods,
     SwapMethods,
+    UpkeepMethods,
 )
 
 

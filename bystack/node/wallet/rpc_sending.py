@@ -1,4 +1,4 @@
-"""RPC that moves value: payments on a chain, issues, and the ways between chains."""
+"""RPC that moves value: payments on a chain, and the ways between chains."""
 
 from __future__ import annotations
 
@@ -6,25 +6,37 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from bystack.ledger.amounts import BTM_DECIMALS
+from bystack.ledger.payments import RATE
 from bystack.ledger.transactions import DepositLock, Output, PolicyLock
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Methods, calling_chain
-from bystack.node.wallet.asking import Text, bad_address, lock_at
+from bystack.node.wallet.asking import (
+    BAD_PARAMETER,
+    Text,
+    account_number,
+    bad_address,
+    lock_at,
+)
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.rpc_money import fresh
+from bystack.node.wallet.spending import NO_FUNDS, How
 from bystack.primitives.addresses import split_address
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import note_for
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import pegout_id
 
-BAD_PARAMETER: Final = -8
 NOTHING: Final = -3
+ALL: Final = "all"
+
+Note = Annotated[str, Meta(max_length=200, description="a note for yourself")]
+Rate = Annotated[str | int | float, Meta(description="BTM per 1,000 of weight")]
 
 
 class Payment(Struct, forbid_unknown_fields=True):
@@ -53,16 +65,46 @@ class SendingMethods:
         add("sendtomainchain", self.peg_out, scope="wallet", help="Burn, to be paid on main.")
         add("sendtosidechain", self.across, scope="wallet", help="From any chain to a sidechain.")
 
-    async def send(self, address: Text, amount: amounts_text.Given, asset: Text = "BTM") -> str:
-        """The id of the payment."""
+    async def send(
+        self,
+        address: Text,
+        amount: amounts_text.Given,
+        asset: Text = "BTM",
+        comment: Note = "",
+        comment_to: Note = "",
+        subtractfeefromamount: bool = False,
+        fee_rate: Rate = 0,
+        account: Text = "",
+    ) -> str:
+        """The id of the payment; `amount` "all" spends every coin of the asset, fee off it.
+
+        `fee_rate` is in BTM per 1,000 of weight, as `estimatesmartfee` tells it.
+        """
         wallet = self._keeper.opened()
         chain = chain_of(wallet, address)
-        lock = lock_at(address, wallet.purse(chain).chain.hrp)
-        named, units = await self._amount(wallet, chain, asset, amount)
-        tx = await wallet.spending(chain).pay([Output(named.id, units, lock)])
+        purse = wallet.purse(chain)
+        lock = lock_at(address, purse.chain.hrp)
+        if amount == ALL:
+            named = await self._named(wallet, chain, asset)
+            number = account_number(wallet, purse, account) if account else None
+            held = wallet.spending(chain).coins(number)
+            units, off = sum(c.amount for c in held.values() if c.asset == named.id), True
+        else:
+            named, units = await self._amount(wallet, chain, asset, amount)
+            off = subtractfeefromamount
+        how = How(
+            account_number(wallet, purse, account) if account else None,
+            await _bearer(wallet, chain, named) if off else b"",
+            rate_of(fee_rate),
+            comment,
+            comment_to,
+        )
+        tx = await wallet.spending(chain).pay([_output(named, units, lock)], how=how)
         return tx.id.hex()
 
-    async def send_many(self, payments: Payments) -> str:
+    async def send_many(
+        self, payments: Payments, comment: Note = "", fee_rate: Rate = 0, account: Text = ""
+    ) -> str:
         """The id of one transaction that makes every payment; all addresses are of one chain."""
         wallet = self._keeper.opened()
         chains = {chain_of(wallet, payment.address) for payment in payments}
@@ -71,11 +113,14 @@ class SendingMethods:
                 BAD_PARAMETER, f"the addresses are of {sorted(chains)}, not one chain"
             )
         chain, outputs = chains.pop(), []
+        purse = wallet.purse(chain)
         for payment in payments:
-            lock = lock_at(payment.address, wallet.purse(chain).chain.hrp)
+            lock = lock_at(payment.address, purse.chain.hrp)
             named, units = await self._amount(wallet, chain, payment.asset, payment.amount)
             outputs.append(Output(named.id, units, lock))
-        return (await wallet.spending(chain).pay(outputs)).id.hex()
+        number = account_number(wallet, purse, account) if account else None
+        how = How(number, b"", rate_of(fee_rate), comment)
+        return (await wallet.spending(chain).pay(outputs, how=how)).id.hex()
 
     async def peg_in(
         self, chain: Text, amount: amounts_text.Given, asset: Text = "BTM", recipient: Text = ""
@@ -130,14 +175,17 @@ class SendingMethods:
         self, wallet: Opened, chain: str, asset: str, amount: Any
     ) -> tuple[Named, int]:
         """The asset meant and its base units, once the wallet is up to date."""
-        await fresh(wallet, chain)
-        purse = wallet.purse(chain)
-        held = {coin.asset for coin in purse.wallet.coins.values()}
-        named = await wallet.assets.named(asset, purse.chain, held)
+        named = await self._named(wallet, chain, asset)
         units = amounts_text.read(amount, named.decimals)
         if units == 0:
             raise RemoteError(NOTHING, "Invalid amount: nothing to send")
         return named, units
+
+    async def _named(self, wallet: Opened, chain: str, asset: str) -> Named:
+        await fresh(wallet, chain)
+        purse = wallet.purse(chain)
+        held = {coin.asset for coin in purse.wallet.coins.values()}
+        return await wallet.assets.named(asset, purse.chain, held)
 
     async def _root(self, wallet: Opened, chain: str, recipient: str) -> bytes:
         purse = wallet.purse(chain)
@@ -159,6 +207,23 @@ class SendingMethods:
             return lock
         genesis = _genesis(wallet, chain)
         return DepositLock(genesis.vault, note_for(genesis.id, lock.root))
+
+
+def rate_of(given: str | int | float) -> int:
+    """The fee rate per million of weight; 0 where none is given."""
+    return amounts_text.read(given, BTM_DECIMALS) * RATE // 1_000 if given else 0
+
+
+def _output(named: Named, units: int, lock: PolicyLock | DepositLock) -> Output:
+    if units == 0:
+        raise RemoteError(NO_FUNDS, f"there is no {named.name} to send", {"rule": "NothingHeld"})
+    return Output(named.id, units, lock)
+
+
+async def _bearer(wallet: Opened, chain: str, named: Named) -> bytes:
+    """The asset that bears the fee of a payment, if that is the asset of the payment."""
+    fees = await wallet.spending(chain).fees()
+    return named.id if fees.asset == named.id else b""
 
 
 def chain_of(wallet: Opened, address: str) -> str:

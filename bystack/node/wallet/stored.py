@@ -31,11 +31,14 @@ Text = Annotated[bytes, Meta(max_length=MAX_TEXT)]
 
 
 class Position(Wire):
-    """How far a chain was followed, how far addresses are watched, and from which height on."""
+    """How far a chain was followed, how far addresses are watched, and from behind which block on
+    (0 and nothing: all of them).
+    """
 
     height: U63
     gap: U32
     birth: U63
+    block: Annotated[bytes, Meta(max_length=32)]
 
 
 class Block(Wire):
