@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -17,6 +17,7 @@ from bystack.mainchain.work import DIGEST_SIZE, ENGINES, Engine
 from bystack.primitives.errors import Misuse
 
 GROUP: Final = "bystack.work"
+REMEMBERED: Final = 4_096
 
 # A process is worth one core: matrix libraries that start a thread a core would fight over them.
 ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -27,13 +28,20 @@ class EngineError(OSError):
 
 
 class Installed:
-    """An engine of a package, held to its promise: a short digest would meet every target."""
+    """An engine of a package, held to its promise: a short digest would meet every target.
+
+    It may be slow, so the last digests are remembered: a header is judged more than once.
+    """
 
     def __init__(self, name: str, engine: Engine) -> None:
         self._name, self._engine = name, engine
+        self._remembered = lru_cache(REMEMBERED)(self._digest)
 
     def digest(self, id: bytes, seed: bytes, /) -> bytes:
         """The engine's 32 bytes; raises `Misuse` when it gives anything else."""
+        return self._remembered(id, seed)
+
+    def _digest(self, id: bytes, seed: bytes) -> bytes:
         made = self._engine.digest(id, seed)
         if type(made) is not bytes or len(made) != DIGEST_SIZE:
             raise Misuse(f"the engine {self._name} made a digest that is not {DIGEST_SIZE} bytes")
