@@ -141,10 +141,17 @@ def daemons(folder: Path, count: int, config: str = CONFIG, **env: str) -> Itera
         home.mkdir(mode=0o700)
         (home / "bystack.toml").write_text(config)
         nodes.append(Daemon(home, **env))
+    with started(nodes):
+        yield nodes
+
+
+@contextmanager
+def started(nodes: list[Daemon]) -> Iterator[None]:
+    """These nodes, running; ended and killed if need be."""
     try:
         for node in nodes:
             node.start()
-        yield nodes
+        yield
     finally:
         for node in nodes:
             if node.process is not None and node.process.poll() is None:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.daemons import Daemon, Refused, daemons, until
+from bystack.client.devnet import files
+from bystack.client.devnet.founding import CONFIRMATIONS
+from bystack.client.devnet.layout import Layout
+from bystack.client.devnet.network import Devnet
+from tests.processes.daemons import Daemon, Refused, daemons, started, until
 
 pytestmark = pytest.mark.processes
 
@@ -80,3 +84,68 @@ def _is_killed(light: Daemon, one: Daemon, theirs: str) -> None:
     holds(light, before + 1)
     log = light.log("mainchain")
     assert log.count("light main chain runs") == 2
+
+
+TRADE = "trade"
+SIDE = f"/sidechain/{TRADE}"
+
+
+def follower(folder: Path, layout: Layout) -> Daemon:
+    """A home that follows a sidechain of the network over a light main chain."""
+    folder.mkdir(mode=0o700)
+    first = layout.nodes[0]
+    peers = [f"127.0.0.1:{node.main}" for node in layout.nodes[:3]]
+    table = f"""
+name = "{TRADE}"
+genesis = "sidechains/{TRADE}.genesis.toml"
+listen = "127.0.0.1:0"
+peers = [{", ".join(f'"127.0.0.1:{node.side[TRADE]}"' for node in layout.nodes[:2])}]
+"""
+    genesis = (Path(first.home) / f"sidechains/{TRADE}.genesis.toml").read_bytes()
+    files.write(folder / "bystack.toml", light_config(*peers).encode())
+    files.write(folder / f"sidechains/{TRADE}.genesis.toml", genesis)
+    files.write(folder / f"sidechains/{TRADE}.toml", table.encode())
+    return Daemon(folder)
+
+
+def test_a_follower_on_a_light_node_deposits_and_sees_it_claimed(
+    network: Devnet, tmp_path: Path
+) -> None:
+    light = follower(tmp_path / "light", network.layout)
+    with started([light]):
+        home = light.wallet_of()
+        reaches_tip(light, network)
+        network[0].sendtoaddress(home, "4")
+        network.mine(1)
+        holds(light, 4)
+        deposit = light.call("pegin", TRADE, "2.5")
+        until(lambda: deposit["txid"] in network[0].getrawmempool(), "the deposit travels")
+        network.mine(1)
+        until(lambda: standing(light, deposit)["state"] == "waiting", "the deposit is seen")
+        old = light.kill("mainchain")
+        network.mine(CONFIRMATIONS)
+        until(lambda: light.pid("mainchain") not in (0, old) and light.ready(), "it is back")
+        until(lambda: standing(light, deposit)["state"] == "claimed", "the claim is seen")
+        until(lambda: light.call("getbalance", TRADE, path=SIDE) > 2.4, "the coins are there")
+        until(lambda: reserves(light)["holds"], "the vault is counted")
+        mine = reserves(light)
+        theirs = network[1].side(TRADE, "getreserves")
+        if mine["sidechain_height"] == theirs["sidechain_height"]:
+            assert mine == theirs
+
+
+def reaches_tip(light: Daemon, network: Devnet) -> None:
+    tip = network[0].getbestblockhash()
+    until(lambda: light.call("getbestblockhash") == tip, "the headers travel")
+
+
+def standing(light: Daemon, deposit: dict[str, str]) -> dict[str, str]:
+    """Where a deposit stands, as the light follower says."""
+    found: dict[str, str] = light.call("getpeginstatus", deposit["txid"], path=SIDE)
+    return found
+
+
+def reserves(light: Daemon) -> dict[str, object]:
+    """The reserves law as the light follower counts it."""
+    found: dict[str, object] = light.call("getreserves", path=SIDE)
+    return found
