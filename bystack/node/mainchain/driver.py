@@ -225,7 +225,8 @@ class Driver:
         except Invalid as error:
             return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
         if isinstance(message, Headers):
-            await digest_ahead(self.machine.tree, message.headers, self._engine)
+            params = self.store.params
+            await digest_ahead(self.machine.tree, message.headers, params, self._engine)
         self._sync(sync.Received(peer, message, len(payload)))
 
     async def _answer(self, request: Request) -> None:
