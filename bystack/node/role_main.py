@@ -21,6 +21,7 @@ import trio
 from bystack.node import announce as announcing
 from bystack.node import failpoints, logs, sandbox
 from bystack.node.config import FILE, Config, ConfigErrors, load_config
+from bystack.node.garbage import collect_seldom
 from bystack.node.ipc.errors import sole_cause
 from bystack.node.journal import JournalError
 from bystack.node.keyfiles import KeyFileError
@@ -157,6 +158,7 @@ def _confine(context: RoleContext) -> str:
 
 
 def _outcome(main: Callable[[RoleContext], Awaitable[None]], context: RoleContext) -> int:
+    collect_seldom()
     try:
         trio.run(_live, main, context)
     # The boundary of a process: name the fault in the log, then let the supervisor decide.

@@ -31,6 +31,7 @@ Migration = Callable[["View"], Changes]
 HEADER = b"\x00header"
 UNFINISHED = b"\x00unfinished"
 FIRST_KEY = b"\x01"
+WRITE_BUFFER = 4 * 1024 * 1024
 FREE_BYTES_NEEDED = 64 * 1024 * 1024
 
 
@@ -188,15 +189,17 @@ class Store(_Reading):
         magic: bytes,
         version: int,
         migrations: Mapping[int, Migration] | None = None,
+        write_buffer: int = WRITE_BUFFER,
     ) -> Store:
         """Open or make the store at `path` as `kind`, on the network `magic` (4 bytes).
 
         An older format version is carried forward by `migrations` (version → changes that lead to
-        the next one). Raises a `StoreError` that names what is wrong.
+        the next one). `write_buffer`: bytes gathered in memory, beside the log, before they are
+        sorted into a file. Raises a `StoreError` that names what is wrong.
         """
         if len(magic) != 4:
             raise Misuse("a network magic has 4 bytes")
-        store = cls(_open_handle(str(path)), str(path))
+        store = cls(_open_handle(str(path), write_buffer), str(path))
         try:
             store._check_header(Header(version, magic, kind), migrations or {})
             store._check_finished()
@@ -350,7 +353,7 @@ def _check_whole(path: str) -> None:
         raise _corrupt(path, "the file CURRENT is missing")
 
 
-def _open_handle(path: str) -> Any:
+def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
     os.makedirs(path, mode=0o700, exist_ok=True)
     _check_whole(path)
     try:
@@ -360,6 +363,7 @@ def _open_handle(path: str) -> Any:
             paranoid_checks=True,
             bloom_filter_bits=10,
             max_open_files=64,
+            write_buffer_size=write_buffer,
         )
     except plyvel.CorruptionError as error:
         raise _corrupt(path, error) from None

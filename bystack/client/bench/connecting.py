@@ -27,6 +27,7 @@ from bystack.ledger.effects import SchnorrCheck
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.events import Refused, Switch
 from bystack.node.chainstore import ChainStore
+from bystack.node.garbage import collect_seldom
 from bystack.node.mainchain.switching import Decision, Switcher
 from bystack.node.verifier import Verifier
 from bystack.primitives.keys import public_key, sign
@@ -108,6 +109,7 @@ def main(folder: str, cores: str, known: str = "") -> None:
     os.sched_setaffinity(0, allowed)  # before any thread or child is there to inherit it
     before = raw_rate(len(allowed))
     run = Run(Path(folder))
+    collect_seldom()
     seconds, count = trio.run(lambda: run.connect(known=bool(known)))
     raw = (before + raw_rate(len(allowed))) / 2
     print(msgspec.json.encode(Timing(seconds, count, raw)).decode())
