@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from bystack.client.cli.assets import asset, proof, verify_proof
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
+from bystack.client.cli.drafts import pst, sign, swap
 from bystack.client.cli.federation import federation, vault
 from bystack.client.cli.mine import mine
 from bystack.client.cli.network import demo, devnet
@@ -34,11 +36,12 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
-    federation, vault, mine, devnet, demo, bench,
+    asset, proof, verify_proof, pst, swap, federation, vault, mine, devnet, demo, bench,
 )  # fmt: skip
 
 for command in COMMANDS:
     main.add_command(command)
+wallet.add_command(sign)
 
 
 if __name__ == "__main__":

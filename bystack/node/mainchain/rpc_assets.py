@@ -5,6 +5,7 @@ from __future__ import annotations
 from bystack.ledger.amounts import AssetDefinition, class_of, unit_of
 from bystack.ledger.transactions import PendingLock, TreasuryLock
 from bystack.ledger.vault_state import decode_state
+from bystack.mainchain.evidence import Evidence
 from bystack.mainchain.issues import registration_of
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
@@ -12,6 +13,7 @@ from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, coins_form
 from bystack.node.mainchain.reading import NOT_FOUND, Reader
 from bystack.node.rpc import Hash, Methods
+from bystack.primitives.codec import encode
 from bystack.primitives.plain import to_plain
 
 
@@ -37,6 +39,7 @@ class AssetMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         methods.add("getassetinfo", self.asset, help="An issued asset, by its id.")
+        methods.add("getevidence", self.evidence, help="A proof of a transaction to keep.")
         methods.add("listvaults", self.vaults, help="The ids of all vaults.")
         methods.add("getvault", self.vault, help="A vault: its state and every coin it holds.")
 
@@ -56,6 +59,19 @@ class AssetMethods:
             "first_height": record.first,
             "last_height": coin.height,
         }
+
+    def evidence(self, txid: Hash, blockhash: Hash = "") -> str:
+        """Evidence in hex that a transaction stands in its block, or, with `blockhash`, below that
+        newer block: whoever trusts the block's id can check it without a node."""
+        proof = self._reader.inclusion(bytes.fromhex(txid))
+        if proof is None:
+            raise RemoteError(NOT_FOUND, "Transaction not yet in block")
+        entry = self._reader.entry(bytes.fromhex(blockhash) if blockhash else proof.header)
+        if self._reader.confirmations(entry) < 0:
+            raise RemoteError(NOT_FOUND, "Block not found in chain")
+        deep = entry.id != proof.header
+        history = self._reader.history(proof.height, entry.header.height) if deep else None
+        return encode(Evidence(entry.header, (history,) if history else (), proof)).hex()
 
     def vaults(self) -> list[str]:
         """Ids, ascending."""
