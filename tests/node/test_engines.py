@@ -11,6 +11,8 @@ import msgspec
 import pytest
 import trio
 
+from bystack.federation.watch import Watch, Window
+from bystack.mainchain.assembly import build_block, mine
 from bystack.mainchain.chain import HeaderWork, check_header, genesis_entry
 from bystack.mainchain.params import REGTEST
 from bystack.mainchain.tree import HeaderTree
@@ -24,6 +26,8 @@ from bystack.node.sidechain.modules import modules_of
 from bystack.p2p.host import Host
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Misuse
+from bystack.sidechain.relay import extend, start_relay
+from bystack.sidechain.state import SystemState
 from tests.ledger.people import ALICE
 from tests.mainchain.builders import EASY, LATE, child
 from tests.node.mainchain.network import Wired
@@ -128,6 +132,23 @@ def test_a_sidechain_judges_its_main_chain_with_it() -> None:
     other = msgspec.structs.replace(genesis, main=BLAKE)
     assert modules_of(other).engines["blake"] is installed_engine("blake")
     assert dict(modules_of(genesis).engines) == dict(ENGINES)
+
+
+def test_a_signers_window_and_a_relay_refuse_headers_without_it() -> None:
+    root = genesis_entry(BLAKE)
+    other = msgspec.structs.replace(genesis_for(vault_chain()), main=BLAKE, checkpoint=root)
+    made = build_block(root, (), ALICE.lock, 0, BLAKE)
+    block = mine(made, root, installed_engine("blake"))
+    assert block is not None
+    now = block.header.time
+    with pytest.raises(Misuse, match="blake is not installed"):
+        Watch(other).headers([block.header], now)
+    watch = Watch(other, engines_of(BLAKE))
+    watch.headers([block.header], now)
+    assert watch.tip.id == block.id
+    state = SystemState(Window())
+    start_relay(state, other)
+    assert extend(state, other, [block.header], now, engines_of(BLAKE)).new_tip == block.id
 
 
 def test_tensority_is_offered_like_any_other() -> None:
