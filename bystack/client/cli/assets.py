@@ -116,7 +116,7 @@ def info(id: str, home: str, as_json: bool) -> None:
 @guarded
 def proof(txid: str, out: Path, under: str, home: str) -> None:
     """Write the proof that the transaction TXID is on the chain into the file OUT."""
-    data = bytes.fromhex(node(home).getevidence(txid, under))
+    data = bytes.fromhex(node(home).getevidence(txid, under or None))
     out.write_bytes(data)
     header = decode_evidence(data).header.id.hex()
     click.echo(f"Checked by anybody with: bystack verify-proof {out} --header {header}")
