@@ -95,7 +95,7 @@ class Miner:
     def turn(self, threads: int) -> None:
         """From now on mine with so many processes; 0 mines no more."""
         if threads != self._wanted:
-            self._wanted = threads
+            self._wanted, self.seats = threads, []
             self._session.cancel()
             self._turned.notify()
 

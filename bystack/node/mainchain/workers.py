@@ -50,9 +50,14 @@ class Worker:
     def __init__(self, process: trio.Process) -> None:
         self._process = process
         self._buffer = b""
-        self.rate = 0.0
-        """Digests a second, of the jobs so far, the latest counting most."""
         self._tries = 1
+        self._done, self._seconds = 0.0, 0.0
+        self._warm = False
+
+    @property
+    def rate(self) -> float:
+        """Digests a second, the latest jobs counting most; 0 before there is a measure."""
+        return self._done / self._seconds if self._seconds else 0.0
 
     @property
     def pid(self) -> int:
@@ -72,15 +77,17 @@ class Worker:
                 answer = await self._ask(job.line())
         except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise WorkerEnded(repr(error)) from None
-        if answer != b"-":
-            return bytes.fromhex(answer.decode())
-        self._measure(job.tries, trio.current_time() - begun)
-        return None
+        nonce = None if answer == b"-" else bytes.fromhex(answer.decode())
+        tried = job.tries if nonce is None else int.from_bytes(nonce, "big") - job.first + 1
+        self._measure(tried, trio.current_time() - begun)
+        return nonce
 
-    def _measure(self, tries: int, seconds: float) -> None:
-        fresh = tries / max(seconds, 1e-6)
-        self.rate = (self.rate + fresh) / 2 if self.rate else fresh
-        wanted = int(fresh * SLICE_SECONDS)
+    def _measure(self, tried: int, seconds: float) -> None:
+        """Half of what was known, and this; the first answer waited for the process to start."""
+        if self._warm:
+            self._done, self._seconds = self._done / 2 + tried, self._seconds / 2 + seconds
+        self._warm = True
+        wanted = int(self.rate * SLICE_SECONDS)
         self._tries = max(1, min(wanted, self._tries * GROWTH))
 
     async def _ask(self, line: bytes) -> bytes:
