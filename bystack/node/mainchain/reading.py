@@ -98,11 +98,17 @@ class Reader:
 
     def block_bytes(self, id: bytes) -> bytes:
         """A block's bytes; raises `RemoteError` (-5, -1 when only its header is here)."""
-        self.entry(id)
+        entry = self.entry(id)
         data = self._store.block_bytes(id)
         if data is None:
-            raise RemoteError(-1, "Block not available (not downloaded yet)")
+            raise RemoteError(-1, f"Block not available ({self._why_absent(entry)})")
         return data
+
+    def _why_absent(self, entry: Entry) -> str:
+        first = self._store.first_kept
+        if entry.header.height < first and self._driver.machine.line.holds(entry.id):
+            return f"pruned; this node has those from {first} on"
+        return "not downloaded yet"
 
     def block(self, id: bytes) -> Block:
         """As `block_bytes`, decoded."""
@@ -117,7 +123,9 @@ class Reader:
             return Found(waiting, None)
         place = self._store.find(id)
         if place is None:
-            raise RemoteError(NOT_FOUND, "No such mempool or blockchain transaction")
+            first = self._store.first_kept
+            hint = f" (blocks below {first} are pruned)" if first > 1 else ""
+            raise RemoteError(NOT_FOUND, f"No such mempool or blockchain transaction{hint}")
         whole = self._store.block(place.block)
         return Found(whole.transactions[place.position], self.entry(place.block))
 

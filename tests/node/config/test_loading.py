@@ -214,3 +214,24 @@ def test_examples_in_the_commented_file_load_when_uncommented() -> None:
 def test_shown_configuration_reads_back_as_itself() -> None:
     config = parse_config(PAGE.replace("[rpc]", '[rpc]\ntokens = { explorer = "read" }'))
     assert parse_config(shown_config(config)) == config
+
+
+@pytest.mark.parametrize("keep", [1, 287])
+def test_a_pruning_node_keeps_enough_for_reorganisations(tmp_path: Path, keep: int) -> None:
+    (tmp_path / "bystack.toml").write_text(f'network = "regtest"\n[mainchain]\nprune = {keep}\n')
+    with pytest.raises(ConfigErrors, match=r"prune is .*at least 288"):
+        load_config(tmp_path)
+    (tmp_path / "bystack.toml").write_text('network = "regtest"\n[mainchain]\nprune = 288\n')
+    assert load_config(tmp_path).mainchain.prune == 288
+
+
+def test_a_node_that_reads_old_blocks_at_each_start_does_not_prune(tmp_path: Path) -> None:
+    text = 'network = "regtest"\n[mainchain]\nprune = 1000\n'
+    (tmp_path / "bystack.toml").write_text(f'{text}[[sidechain]]\nname = "a"\ngenesis = "g"\n')
+    with pytest.raises(ConfigErrors, match=r"prune is 1000.*sidechain.*reads old main-chain"):
+        load_config(tmp_path)
+    (tmp_path / "sidechains").mkdir()
+    (tmp_path / "sidechains" / "a.toml").write_text('name = "a"\ngenesis = "g"\n')
+    (tmp_path / "bystack.toml").write_text(text)
+    with pytest.raises(ConfigErrors, match="prune is 1000"):
+        load_config(tmp_path)

@@ -5,7 +5,7 @@ checks the store that the killed one before it left, opens it, goes on, and is k
 either by itself at the nth passage of a persist point, or from outside a moment after it. The
 forking process itself never opens a store and never runs trio.
 
-    python -m tests.node.mainchain.killed_chain FOLDER SEED KILLS  → one JSON object a child
+    python -m tests.node.mainchain.killed_chain FOLDER SEED KILLS PRUNE  → one JSON object a child
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 import trio
@@ -41,6 +41,13 @@ BATCH = 4
 LATEST = 0.003
 """Seconds after a mark within which a kill from outside comes."""
 SOUND, UNSOUND, DONE = b"s", b"u", b"d"
+
+
+class How(NamedTuple):
+    """What a child does: fetch from a peer, or take blocks one by one; how many it keeps."""
+
+    syncing: bool
+    prune: int
 
 
 def story(rng: random.Random) -> list[Block]:
@@ -72,7 +79,7 @@ class Marks:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def live(folder: Path, blocks: list[Block], syncing: bool, pipe: int, fatal: int) -> None:
+async def live(folder: Path, blocks: list[Block], how: How, pipe: int, fatal: int) -> None:
     """Check what the last one left, then go on from there."""
     if (folder / "chain").exists():
         report = await check_chain(str(folder / "chain"), EASY, ENGINES, Options())
@@ -80,8 +87,8 @@ async def live(folder: Path, blocks: list[Block], syncing: bool, pipe: int, fata
     marks: Any = Marks(pipe, fatal)
     switching.BATCH = BATCH  # type: ignore[misc]  # small switches: more steps to be killed in
     storage.failpoint = chainstore.failpoint = marks  # type: ignore[attr-defined]
-    places = (folder / "chain", folder / "peer") if syncing else (folder / "chain",)
-    async with running(*places) as (node, *peers):
+    places = (folder / "chain", folder / "peer") if how.syncing else (folder / "chain",)
+    async with running(*places, prune=how.prune) as (node, *peers):
         for peer in peers:
             node.host.join(peer.host)
         if not peers:
@@ -90,23 +97,23 @@ async def live(folder: Path, blocks: list[Block], syncing: bool, pipe: int, fata
     os.write(pipe, DONE)
 
 
-def child(folder: Path, blocks: list[Block], syncing: bool, pipe: int, fatal: int) -> None:
+def child(folder: Path, blocks: list[Block], how: How, pipe: int, fatal: int) -> None:
     """Never returns."""
     try:
-        trio.run(live, folder, blocks, syncing, pipe, fatal)
+        trio.run(live, folder, blocks, how, pipe, fatal)
     except BaseException as error:  # the child's boundary: the parent hears of it
         os.write(pipe, UNSOUND + repr(error).encode())
     os._exit(0)
 
 
-def one(folder: Path, blocks: list[Block], rng: random.Random, syncing: bool) -> dict[str, Any]:
+def one(folder: Path, blocks: list[Block], rng: random.Random, how: How) -> dict[str, Any]:
     """Fork a child, kill it, and tell how far it was."""
     ours, theirs = os.pipe()
-    nth, inside = rng.randint(1, MOST_MARKS[syncing]), rng.random() < 0.5
+    nth, inside = rng.randint(1, MOST_MARKS[how.syncing]), rng.random() < 0.5
     pid = os.fork()
     if pid == 0:
         os.close(ours)
-        child(folder, blocks, syncing, theirs, nth if inside else 0)
+        child(folder, blocks, how, theirs, nth if inside else 0)
     os.close(theirs)
     heard = b""
     while data := os.read(ours, 65536):
@@ -117,7 +124,7 @@ def one(folder: Path, blocks: list[Block], rng: random.Random, syncing: bool) ->
             inside = True  # once is enough; the rest of what it said is read
     os.close(ours)
     _, status = os.waitpid(pid, 0)
-    return told(heard, os.WIFSIGNALED(status), syncing)
+    return told(heard, os.WIFSIGNALED(status), how.syncing)
 
 
 def told(heard: bytes, killed: bool, syncing: bool) -> dict[str, Any]:
@@ -149,7 +156,7 @@ def prepare(folder: Path, blocks: list[Block]) -> None:
     os.waitpid(pid, 0)
 
 
-def main(folder: Path, seed: int, kills: int) -> None:
+def main(folder: Path, seed: int, kills: int, prune: int) -> None:
     """Kill so many children; a finished chain is put aside and begun anew."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rng = random.Random(seed)
@@ -157,7 +164,7 @@ def main(folder: Path, seed: int, kills: int) -> None:
     prepare(folder, blocks)
     killed, rounds = 0, 0
     while killed < kills:
-        facts = one(folder, blocks, rng, syncing=rng.random() < 0.6)
+        facts = one(folder, blocks, rng, How(rng.random() < 0.6, prune))
         killed += facts["killed"]
         print(json.dumps(facts), flush=True)
         if facts["unsound"]:
@@ -168,4 +175,4 @@ def main(folder: Path, seed: int, kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

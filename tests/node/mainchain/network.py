@@ -59,10 +59,10 @@ class Wired:
 class Node:
     """A driver and its wires."""
 
-    def __init__(self, path: Path, name: int) -> None:
+    def __init__(self, path: Path, name: int, prune: int = 0) -> None:
         self.host = Wired(name)
         self.store = ChainStore.open(path, EASY)
-        self.driver = Driver(self.store, cast(Host, self.host), lambda: float(LATE))
+        self.driver = Driver(self.store, cast(Host, self.host), lambda: float(LATE), prune=prune)
 
     @property
     def tip(self) -> bytes:
@@ -74,9 +74,9 @@ class Node:
 
 
 @asynccontextmanager
-async def running(*places: Path) -> AsyncIterator[list[Node]]:
-    """Drivers over stores at these places, unconnected."""
-    nodes = [Node(path, number + 1) for number, path in enumerate(places)]
+async def running(*places: Path, prune: int = 0) -> AsyncIterator[list[Node]]:
+    """Drivers over stores at these places, unconnected; the first one prunes if asked to."""
+    nodes = [Node(path, at + 1, 0 if at else prune) for at, path in enumerate(places)]
     try:
         with trio.fail_after(SECONDS):
             async with trio.open_nursery() as nursery:
