@@ -19,11 +19,19 @@ from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
 from bystack.mainchain.light_messages import decode_light
 from bystack.mainchain.light_sync import LightEvent, LightSync
 from bystack.mainchain.line_history import LineHistory
-from bystack.mainchain.messages import BlockMessage, MainMessage, Missing, decode_message
+from bystack.mainchain.messages import (
+    BlockMessage,
+    Headers,
+    MainMessage,
+    Missing,
+    decode_message,
+)
 from bystack.mainchain.messages import encode_message as encoded
+from bystack.mainchain.work import engine_named
 from bystack.node.light.asking import Asking
 from bystack.node.light.sending import Sending
 from bystack.node.light.store import LightStore
+from bystack.node.mainchain.digesting import digest_ahead
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP, URGENCY
 from bystack.p2p.host import Connected, Host, Lost, Message
@@ -144,6 +152,11 @@ class LightDriver:
                 self.asking.hear_blocks(peer, message)
             case Missing():
                 self.asking.hear_missing(peer, message)
+            case Headers(headers) if peer == self.machine.source:
+                store = self.store
+                engine = engine_named(store.params.work, store.engines)
+                await digest_ahead(self.machine.tree, headers, store.params, engine)
+                await self._sync(sync.Received(peer, message))
             case _:
                 await self._sync(sync.Received(peer, message))
 
