@@ -30,7 +30,7 @@ WARNING: Final = (
 )
 
 Passphrase = Annotated[str, Meta(min_length=1, max_length=1024, description="a passphrase")]
-Seconds = Annotated[int | float, Meta(gt=0, description="seconds")]
+Seconds = Annotated[float, Meta(gt=0, description="seconds")]
 
 
 class LockingMethods:

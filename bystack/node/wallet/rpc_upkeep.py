@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 from msgspec.structs import replace
@@ -30,9 +30,20 @@ from bystack.node.wallet.stored import NO_NOTE
 
 NOT_OURS: Final = -5
 STEP: Final = 1_000_000
-"""A replacement pays so much more per million of weight than what it replaces, at least."""
+"""A replacement pays so much more than what it replaces, per million of its own weight."""
 
 Inputs = Annotated[int, Meta(ge=2, le=PER_TRANSACTION, description="coins a transaction")]
+
+
+class Dearer(NamedTuple):
+    """The fee of a replacement: more than `paid`, and at least at `rate` per million of weight."""
+
+    paid: int
+    rate: int
+
+    def of(self, weight: int) -> int:
+        """For a transaction of this weight."""
+        return max(-(-weight * self.rate // RATE), self.paid - (-weight * STEP // RATE))
 
 
 class UpkeepMethods:
@@ -94,10 +105,8 @@ class UpkeepMethods:
             raise RemoteError(WALLET_ERROR, "Another payment of ours builds on this one already.")
         spent = _coins_of(purse, old)
         paid = sum(c.amount for c in spent.values() if c.asset == BTM) - _btm(old.body.outputs)
-        weight = signed_weight(old.body)
-        least = paid * RATE // weight + STEP
-        rate = max(least, rate_of(fee_rate) or (await spending.fees()).rate)
-        draft = _replacement(purse, old, spent, spending.coins(), rate)
+        rate = max(rate_of(fee_rate) or (await spending.fees()).rate, STEP)
+        draft = _replacement(purse, old, spent, spending.coins(), Dearer(paid, rate))
         note = purse.notes.get(old.id, NO_NOTE)
         purse.given_up(old)
         try:
@@ -201,7 +210,7 @@ def _btm(outputs: tuple[Output, ...]) -> int:
 
 
 def _replacement(
-    purse: Purse, old: Transaction, spent: Coins, more: Coins, rate: int
+    purse: Purse, old: Transaction, spent: Coins, more: Coins, dearer: Dearer
 ) -> PartiallySigned:
     """The same payees and coins at a higher fee, from the change first, then from further coins."""
     wallet = purse.wallet
@@ -215,8 +224,10 @@ def _replacement(
     lock = old.body.outputs[change[0]].lock if change else wallet.change_lock()
     while True:
         rest = sum(c.amount for c in coins.values() if c.asset == BTM) - _btm(tuple(payees))
-        body = replace(old.body, inputs=tuple(coins), outputs=(*payees, Output(BTM, 1, lock)))
-        left = rest - -(-signed_weight(body) * rate // RATE)
+        body = replace(
+            old.body, inputs=tuple(coins), outputs=(*payees, Output(BTM, max(rest, 1), lock))
+        )
+        left = rest - dearer.of(signed_weight(body))
         if left >= 0 or not further:
             break
         coins.update([further.pop(0)])

@@ -42,13 +42,15 @@ def header(height: int) -> Header:
 
 
 class FakeSide:
-    """Answers the socket of the sidechain; `refuse` names the rule by which the pool refuses."""
+    """Answers the socket of the sidechain; `refuse` names the rule by which the pool refuses, and
+    `lost` says that it has nothing of ours."""
 
     def __init__(self) -> None:
         self.bodies: list[tuple[Transaction, ...]] = []
         self.coins: dict[Outpoint, Coin] = {}
         self.pool: list[Transaction] = []
         self.refuse = ""
+        self.lost = False
         self.changed = Signal()
         self.streams = {"blocks": self.blocks}
 
@@ -63,6 +65,8 @@ class FakeSide:
             case "coins", [list(places)]:
                 found = [self.coins.get(decode(Outpoint, place, 64)) for place in places]
                 return [None if coin is None else encode(coin) for coin in found]
+            case "rpc", ["getrawmempool", *_]:
+                return [] if self.lost else [tx.id.hex() for tx in self.pool]
             case "submit", [bytes(data)]:
                 return self._submit(decode_transaction(data))
         raise RemoteError(-32601, method)

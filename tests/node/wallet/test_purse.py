@@ -60,7 +60,7 @@ def check(purse: Purse, goal: bytes) -> None:
 
 @given(walk=st.lists(st.tuples(st.sampled_from(GOALS), st.booleans()), min_size=1, max_size=6))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_walk_with_restarts(tmp_path: Path, walk: list[tuple[bytes, bool]]) -> None:
     path = tmp_path / str(len(list(tmp_path.iterdir())))

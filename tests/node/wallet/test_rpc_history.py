@@ -1,0 +1,123 @@
+"""What came and went is told per asset, with fees, labels, notes, and what is on its way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from bystack.ledger.transactions import decode_transaction
+from tests.node.wallet.test_rpc import BOB_HERE, PHRASE, World, world
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+async def listed(here: World, *params: Any) -> list[tuple[str, str, float, int]]:
+    every = await here.rpc("listtransactions", "main", *(params or (100,)))
+    return [(e["category"], e["name"], e["amount"], e["confirmations"]) for e in every]
+
+
+def test_every_kind_of_movement_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            mine = await here.rpc("getnewaddress", "main", "miner")
+            await here.mine(3, mine)
+            await here.rpc("setlabel", str(BOB_HERE), "Bob")
+            txid = await here.rpc("sendtoaddress", BOB_HERE, "1.5", "BTM", "rent", "the landlord")
+            assert await listed(here) == [
+                ("generate", "BTM", 412.5, 3),
+                ("generate", "BTM", 412.5, 2),
+                ("immature", "BTM", 412.5, 1),
+                ("send", "BTM", -1.5, 0),
+            ]
+            (waiting,) = await here.rpc("listtransactions", "main", 1)
+            assert (waiting["txid"], waiting["address"], waiting["label"]) == (
+                txid,
+                BOB_HERE,
+                "Bob",
+            )
+            assert (waiting["comment"], waiting["to"]) == ("rent", "the landlord")
+            await here.mine(1, str(BOB_HERE))
+            to_self = await here.rpc("sendtoaddress", await here.rpc("getnewaddress"), 5)
+            await here.mine(1, str(BOB_HERE))
+            assert (await listed(here))[-2:] == [("send", "BTM", -1.5, 2), ("self", "BTM", 0, 1)]
+            (sent, own) = await here.rpc("listtransactions", "main", 2)
+            tx = await here.sent(txid)
+            paid = (await here.rpc("gettransaction", txid))["movements"][0]["fee"]
+            assert sent["fee"] == paid < 0
+            assert own["txid"] == to_self and own["fee"] < 0
+            assert sent["comment"] == "rent" and sent["time"] > 0
+            assert sum(out.amount for out in tx.body.outputs) / 10**8 == 412.5 + paid
+            assert [
+                e["category"] for e in await here.rpc("listtransactions", "main", 9, 0, "miner")
+            ] == (["generate"] * 3)
+            assert await listed(here, 2, 1) == (await listed(here))[-3:-1]
+            assert await listed(here, 2, 99) == []
+
+    trio.run(main)
+
+
+def test_one_transaction_in_full(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            await here.mine(3, await here.rpc("getnewaddress"))
+            txid = await here.rpc("sendtoaddress", BOB_HERE, 2)
+            waiting = await here.rpc("gettransaction", txid)
+            assert waiting["confirmations"] == 0 and not waiting["abandoned"]
+            await here.mine(2, str(BOB_HERE))
+            told = await here.rpc("gettransaction", txid.upper())
+            assert (told["blockheight"], told["confirmations"]) == (4, 2)
+            assert told["movements"][0]["fee"] == waiting["movements"][0]["fee"]
+            assert decode_transaction(bytes.fromhex(told["hex"])).id.hex() == txid
+            outputs = {d["address"]: d for d in told["details"]}
+            assert outputs[str(BOB_HERE)]["ismine"] is False
+            assert outputs[str(BOB_HERE)]["amount"] == 2
+            (change,) = [d for d in told["details"] if d["address"] != str(BOB_HERE)]
+            assert change["ismine"] and change["ischange"]
+            assert (await here.refusal("gettransaction", "ab" * 32))[0] == -5
+
+    trio.run(main)
+
+
+def test_since_a_block(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            mine = await here.rpc("getnewaddress")
+            await here.mine(2, mine)
+            first = await here.rpc("listsinceblock")
+            assert len(first["transactions"]) == 2
+            await here.mine(1, mine)
+            second = await here.rpc("listsinceblock", first["lastblock"])
+            assert [one["blockheight"] for one in second["transactions"]] == [3]
+            assert (await here.refusal("listsinceblock", "ab" * 32))[0] == -5
+
+    trio.run(main)
+
+
+def test_coins_are_left_alone_over_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            await here.mine(3, await here.rpc("getnewaddress"))
+            first, second = await here.rpc("listunspent")
+            point = {"txid": first["txid"], "vout": first["vout"]}
+            await here.rpc("lockunspent", False, [point])
+            assert (await here.refusal("lockunspent", False, [point]))[0] == -8
+            await here.rpc("unloadwallet")
+            await here.rpc("loadwallet", "default")
+            assert await here.rpc("listlockunspent") == [point]
+            tx = await here.sent(await here.rpc("sendtoaddress", BOB_HERE, "all"))
+            assert [p.transaction.hex() for p in tx.body.inputs] == [second["txid"]]
+            await here.rpc("lockunspent", True)
+            assert await here.rpc("listlockunspent") == []
+            assert [one["txid"] for one in await here.rpc("listunspent")] == [first["txid"]]
+
+    trio.run(main)

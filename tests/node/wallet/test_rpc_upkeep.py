@@ -1,0 +1,173 @@
+"""Many coins become few, payments are sped up or given up, rescans find what was not looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from bystack.ledger import payments, sweeping
+from bystack.ledger.transactions import Transaction
+from bystack.node.mainchain.forms import address_of
+from tests.ledger.people import BOB, CAROL
+from tests.node.mainchain.test_service import service
+from tests.node.wallet.people import HERE
+from tests.node.wallet.test_following import mint
+from tests.node.wallet.test_rpc import BOB_HERE, BOB_THERE, PHRASE, World, _to, world
+
+REWARD = 412.5
+CAROL_HERE = str(address_of(CAROL.lock, HERE.hrp))
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+async def funded(here: World, count: int) -> str:
+    await here.rpc("createwallet", "default", "", PHRASE)
+    mine: str = await here.rpc("getnewaddress")
+    await here.mine(count, mine)
+    await here.mine(1, CAROL_HERE)
+    return mine
+
+
+async def pooled(here: World) -> list[str]:
+    params = ["getrawmempool", [], "read", "main"]
+    found: list[str] = await service(here.node).handle("rpc", params)
+    return found
+
+
+def to_bob(tx: Transaction) -> int:
+    return sum(out.amount for out in tx.body.outputs if out.lock == BOB.lock)
+
+
+def test_small_coins_are_gathered_in_several_transactions(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 7)
+            told = await here.rpc("consolidate", "main", "BTM", "", 3)
+            assert (len(told["txids"]), told["coins"], told["not_worth_it"]) == (2, 6, 0)
+            await here.mine(1, CAROL_HERE)
+            coins = await here.rpc("listunspent")
+            assert len(coins) == 3
+            assert 7 * REWARD - 0.01 < await here.rpc("getbalance") < 7 * REWARD
+            assert len((await here.rpc("consolidate"))["txids"]) == 1
+            await here.mine(1, CAROL_HERE)
+            assert (await here.rpc("consolidate"))["txids"] == []
+            selfs = await here.rpc("listtransactions", "main", 3)
+            assert {one["category"] for one in selfs} == {"self"}
+
+    trio.run(main)
+
+
+def test_a_wallet_is_emptied(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 5)
+            told = await here.rpc("sendall", BOB_HERE)
+            assert told["coins"] == 5
+            paid = sum([to_bob(await here.sent(txid)) for txid in told["txids"]])
+            assert paid == round(told["amount"] * 10**8)
+            assert await here.rpc("getbalance") == 0
+            assert (await here.refusal("sendtoaddress", BOB_HERE, "all")) == (-6, "NothingHeld")
+
+    trio.run(main)
+
+
+def test_the_fee_comes_off_what_is_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            txid = await here.rpc("sendtoaddress", BOB_HERE, 400, "BTM", "", "", True)
+            fee = (await here.rpc("gettransaction", txid))["movements"][0]["fee"]
+            assert to_bob(await here.sent(txid)) == round((400 + fee) * 10**8)
+            await here.mine(1, CAROL_HERE)
+            txid = await here.rpc("sendtoaddress", BOB_HERE, "all")
+            assert len((await here.sent(txid)).body.outputs) == 1
+            assert await here.rpc("getbalance") == 0
+
+    trio.run(main)
+
+
+def test_too_many_coins_for_one_payment_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 6)
+            monkeypatch.setattr(payments, "MAX_WEIGHT", 1_000)
+            monkeypatch.setattr(sweeping, "PER_TRANSACTION", 3)
+            error = await here.refusal("sendtoaddress", BOB_HERE, 6 * REWARD - 1)
+            assert error == (-6, "PaymentTooHeavy")
+            with pytest.raises(Exception, match=r"about 1237\.5 BTM .* consolidate"):
+                await here.rpc("sendtoaddress", BOB_HERE, 6 * REWARD - 1)
+            assert not here.keeper.opened().purse("main").wallet.reserved
+
+    trio.run(main)
+
+
+def test_a_payment_is_replaced_by_a_dearer_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            first = await here.rpc("sendtoaddress", BOB_HERE, 10, "BTM", "for eggs")
+            told = await here.rpc("bumpfee", first)
+            assert told["fee"] > told["origfee"] > 0
+            assert await pooled(here) == [told["txid"]]
+            old, new = await here.rpc("gettransaction", first), await here.sent(told["txid"])
+            assert old["replaced_by_txid"] == told["txid"]
+            assert to_bob(new) == 10 * 10**8
+            assert (await here.rpc("listtransactions", "main", 1))[0]["comment"] == "for eggs"
+            assert (await here.refusal("bumpfee", first))[0] == -5
+            far = await here.rpc("bumpfee", told["txid"], "0.05")
+            assert far["fee"] > 20 * told["fee"]
+            await here.mine(1, CAROL_HERE)
+            assert await here.rpc("getbalance") == round(3 * REWARD - 10 - far["fee"], 8)
+            everything = await here.rpc("sendtoaddress", BOB_HERE, "all")
+            assert await here.refusal("bumpfee", everything) == (-6, "InsufficientFunds")
+            assert await pooled(here) == [everything]
+
+    trio.run(main)
+
+
+def test_a_payment_that_no_pool_has_can_be_given_up(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            side, mine = here.side, here.keeper.opened().purse("trade").wallet.new_lock()
+            side.block(_to(mine, mint(10_000)))
+            await here.rpc("getbalance", chain="trade")
+            txid = await here.rpc("sendtoaddress", BOB_THERE, "0.00004", chain="trade")
+            assert (await here.refusal("abandontransaction", txid, "trade"))[0] == -5
+            side.lost = True
+            await here.rpc("abandontransaction", txid, "trade")
+            assert await here.rpc("getbalance", chain="trade") == 0.0001
+            assert (await here.rpc("gettransaction", txid, "trade"))["abandoned"]
+            assert (await here.refusal("abandontransaction", txid, "trade"))[0] == -5
+
+    trio.run(main)
+
+
+def test_a_rescan_finds_what_was_not_looked_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            paid = await here.rpc("sendtoaddress", BOB_HERE, 100)
+            await here.mine(2, CAROL_HERE)
+            before = await here.rpc("getbalance")
+            history = await here.rpc("listtransactions", "main", 100)
+            for start in (0, 1, 3, 5, 6):
+                told = await here.rpc("rescanblockchain", start)
+                assert told == {"start_height": max(0, start - 1), "stop_height": 6}
+                assert await here.rpc("getbalance") == before
+                assert await here.rpc("listtransactions", "main", 100) == history
+            await here.rpc("importaddress", BOB_HERE, "", False)
+            await here.rpc("rescanblockchain", 5)
+            watched = (await here.rpc("getbalances"))["watchonly"]["BTM"]
+            assert watched["trusted"] == 100
+            assert (await here.rpc("gettransaction", paid))["confirmations"] == 2
+            assert (await here.refusal("rescanblockchain", 99))[0] == -8
+
+    trio.run(main)
