@@ -16,7 +16,7 @@ import trio
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Key, Policy
-from bystack.ledger.pst import Origin, PartiallySigned
+from bystack.ledger.pst import PartiallySigned
 from bystack.ledger.pst_auditing import NO_APPROVALS, Approvals, asks, audit, leaves_of
 from bystack.ledger.pst_finishing import finalize
 from bystack.ledger.pst_signing import (
@@ -209,7 +209,7 @@ class Drafting:
             keys = _keys_of(branch.policy for branch in part.branch)
             points = [signer.key[1:] for one in part.shared for signer in one.signers]
             for key in {*keys, *points} - found.keys():
-                one = self._ring.key(key, _hints(part.origins, key))
+                one = self._ring.key(key, part.origins)
                 if one is not None and one.private:
                     found[key] = one
         return found
@@ -218,10 +218,6 @@ class Drafting:
 def _keys_of(policies: Iterable[Policy]) -> list[bytes]:
     leaves = (leaf for policy in policies for leaf in leaves_of(policy))
     return list(dict.fromkeys(leaf.key for leaf in leaves if isinstance(leaf, Key)))
-
-
-def _hints(origins: Sequence[Origin], key: bytes) -> list[Origin]:
-    return [origin for origin in origins if origin.key == key]
 
 
 def _signers(draft: PartiallySigned) -> set[bytes]:

@@ -91,18 +91,23 @@ class KeyRing:
     def key(self, key: bytes, hints: Iterable[Origin] = ()) -> ExtendedKey | None:
         """Our extended key of an x-only public key, looked for at the hinted places too."""
         origin = self.origin(key)
-        for hint in () if origin else list(hints)[:MAX_HINTS]:
-            if hint.key == key and self._is_ours(hint):
-                origin = hint
-        return None if origin is None else self._at(origin.account, origin.chain, origin.index)
+        found = None if origin is None else self._at(origin.account, origin.chain, origin.index)
+        if found is not None:
+            return found
+        meant = [hint for hint in hints if hint.key == key][:MAX_HINTS]
+        return next((one for hint in meant if (one := self._hinted(key, hint))), None)
 
-    def _is_ours(self, hint: Origin) -> bool:
-        if hint.account not in self._purse.wallet.book.accounts:
-            return False
-        try:
-            return self._at(hint.account, hint.chain, hint.index).public == hint.key
-        except Invalid:  # a hardened place, from a public key
-            return False
+    def _hinted(self, key: bytes, hint: Origin) -> ExtendedKey | None:
+        """The key at the hinted place. Who only watches our account numbers it as he likes."""
+        every = self._purse.wallet.book.accounts
+        for account in (hint.account,) if hint.account in every else every:
+            try:
+                found = self._at(account, hint.chain, hint.index)
+            except Invalid:  # a hardened place, from a public key
+                continue
+            if found.public == key:
+                return found
+        return None
 
     def _count(self) -> int:
         data = self._store.get(self._place)

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
 from bystack.ledger.accounts import SINGLES
-from bystack.ledger.payments import InsufficientFunds, build_payment, model_of
+from bystack.ledger.payments import (
+    SINGLE_KEY,
+    Coins,
+    FeeTerms,
+    InsufficientFunds,
+    build_payment,
+    model_of,
+)
 from bystack.ledger.pst import (
     MAX_DRAFT,
     PartiallySigned,
@@ -28,6 +34,7 @@ from bystack.ledger.transactions import (
     Output,
     PolicyLock,
     RetireLock,
+    Spend,
     TransactionBody,
     transaction_id,
 )
@@ -40,9 +47,10 @@ from bystack.node.wallet.draft_forms import draft_form, fees_of, gains, shown_su
 from bystack.node.wallet.drafting import Drafting, Processed
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
+from bystack.node.wallet.purse import Purse
 from bystack.node.wallet.rpc_money import Text, fresh, lock_at
 from bystack.node.wallet.sending import hand_in
-from bystack.node.wallet.spending import NO_FUNDS, Spending
+from bystack.node.wallet.spending import Spending, explained
 from bystack.primitives.codec import encode
 
 BAD_PARAMETER: Final = -8
@@ -127,15 +135,10 @@ class PstMethods:
         how, name = options or Options(), chain or calling_chain()
         wallet, drafting, _ = self._desk.at(name)
         made = await self._outputs(wallet, name, outputs)
-        spending = Spending(wallet.follower(name))
-        draft = (
-            await self._from_shared(wallet, name, drafting, made, how)
-            if how.source
-            else spending.draft(made, await spending.fees(), memo=bytes.fromhex(how.memo))
-        )
-        window = {"valid_from": how.valid_from, "valid_until": how.valid_until}
-        body = msgspec.structs.replace(draft.body, **window)
-        draft = msgspec.structs.replace(draft, body=body)
+        if how.source:
+            draft = await self._from_shared(wallet, name, drafting, made, how)
+        else:
+            draft = await self._from_own(wallet, name, made, how)
         if how.lock_unspents:
             wallet.purse(name).wallet.reserve(draft, kept=True)
             wallet.purse(name).touch()
@@ -233,6 +236,20 @@ class PstMethods:
             made.append(Output(named.id, amount, _lock_of(one, purse.chain.hrp)))
         return made
 
+    async def _from_own(
+        self, wallet: Opened, chain: str, made: list[Output], how: Options
+    ) -> PartiallySigned:
+        """From the coins of our accounts; a wallet that only watches drafts for its signer."""
+        spending, purse = Spending(wallet.follower(chain)), wallet.purse(chain)
+        account = min(purse.wallet.book.accounts, default=0)
+        change, fees = purse.wallet.change_lock(account), await spending.fees()
+        confirmed, every = spending.coins(), spending.coins(pending=True)
+        with explained(every, made):
+            try:
+                return _built(purse, confirmed, made, change, fees, how)
+            except InsufficientFunds:
+                return _built(purse, every, made, change, fees, how)
+
     async def _from_shared(
         self, wallet: Opened, chain: str, drafting: Drafting, made: list[Output], how: Options
     ) -> PartiallySigned:
@@ -243,13 +260,23 @@ class PstMethods:
             raise RemoteError(BAD_PARAMETER, "no such policy: name it with createpolicyaddress")
         every = purse.wallet.confirmed(purse.chain.params.maturity, {SINGLES})
         coins = {place: coin for place, coin in every.items() if coin.lock == lock}
-        fees, memo = await Spending(wallet.follower(chain)).fees(), bytes.fromhex(how.memo)
-        model = model_of(branches, how.branch)
-        try:
-            chain_id = purse.chain.id
-            return build_payment(chain_id, coins, made, lock, fees, memo=memo, model=model)
-        except InsufficientFunds as error:
-            raise RemoteError(NO_FUNDS, str(error), {"rule": error.rule}) from None
+        fees = await Spending(wallet.follower(chain)).fees()
+        with explained(coins, made):
+            return _built(purse, coins, made, lock, fees, how, model_of(branches, how.branch))
+
+
+def _built(
+    purse: Purse,
+    coins: Coins,
+    made: list[Output],
+    change: PolicyLock,
+    fees: FeeTerms,
+    how: Options,
+    model: Spend = SINGLE_KEY,
+) -> PartiallySigned:
+    window, memo = (how.valid_from, how.valid_until), bytes.fromhex(how.memo)
+    chain = purse.chain.id
+    return build_payment(chain, coins, made, change, fees, window=window, memo=memo, model=model)
 
 
 def _lock_of(paid: Paid, hrp: str) -> Lock:

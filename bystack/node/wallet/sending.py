@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bystack.ledger.transactions import Transaction
 from bystack.node.wallet.following import Follower, submit
+from bystack.node.wallet.spending import Spending
 
 
 async def hand_in(follower: Follower, tx: Transaction) -> str:
-    """Hand it to the chain; the wallet takes note if coins of its own are spent. Its id in hex."""
-    await submit(follower.client, tx)
+    """Hand it to the chain; a payment of ours if it spends coins of ours. Its id in hex."""
     wallet = follower.purse.wallet
     if any(place in wallet.coins or place in wallet.pending for place in tx.body.inputs):
-        follower.purse.sent(tx)
-        await follower.purse.save()
+        await Spending(follower).hand_in(tx)
+    else:
+        await submit(follower.client, tx)
     return tx.id.hex()

@@ -77,7 +77,7 @@ def test_hints_are_tried_and_not_believed(tmp_path: Path) -> None:
     assert ring.key(far.public) is None
     wrong = [
         Origin(far.public, 0, SHARED, 8_999),
-        Origin(far.public, 77, SHARED, 9_000),
+        Origin(far.public, 77, SHARED, 9_001),
         Origin(STRANGER, 0, SHARED, 9_000),
         Origin(far.public, 0, HARDENED + 2, HARDENED),
     ]
