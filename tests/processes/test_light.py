@@ -1,90 +1,25 @@
-"""A light node among real full ones: its wallet is paid and pays, its follower sees deposits."""
+"""Light nodes in the shared network: a follower sees its deposit claimed, a validator votes."""
 
 from __future__ import annotations
 
+import os
+import signal
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 
-from bystack.client.devnet import files
+from bystack.client.devnet import files, processes
 from bystack.client.devnet.founding import CONFIRMATIONS
-from bystack.client.devnet.layout import Layout
+from bystack.client.devnet.layout import Layout, Node
 from bystack.client.devnet.network import Devnet
-from tests.processes.daemons import Daemon, Refused, daemons, started, until
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed, wait_for
+from tests.processes.daemons import Daemon, started, until
+from tests.processes.light import holds, light_config
+from tests.processes.network import best, find, heights, reach, whole
 
 pytestmark = pytest.mark.processes
-
-
-def light_config(*peers: str) -> str:
-    """A light home that is to find two full peers."""
-    listed = ", ".join(f'"{peer}"' for peer in peers)
-    return f"""
-network = "regtest"
-[mainchain]
-mode = "light"
-listen = "127.0.0.1:0"
-peers = [{listed}]
-[rpc]
-listen = "127.0.0.1:0"
-"""
-
-
-def reaches(node: Daemon, other: Daemon) -> None:
-    """Wait until a node's best chain is the other's."""
-    tip = other.call("getbestblockhash")
-    until(lambda: node.call("getbestblockhash") == tip, "the headers travel")
-
-
-def holds(node: Daemon, amount: float) -> None:
-    """Wait until a node's wallet has so much."""
-    until(lambda: node.call("getbalance") == amount, f"the wallet has {amount}")
-
-
-def test_a_wallet_on_a_light_node_is_paid_pays_and_survives_kills(tmp_path: Path) -> None:
-    with daemons(tmp_path, 2) as (one, two):
-        mine = one.wallet_of()
-        two.join(one)
-        one.call("generatetoaddress", 103, mine)
-        config = light_config(one.peer_address, two.peer_address)
-        (tmp_path / "l").mkdir()
-        with daemons(tmp_path / "l", 1, config) as (light,):
-            theirs = light.wallet_of()
-            reaches(light, one)
-            assert light.call("getblockchaininfo")["mode"] == "light"
-            paid = one.call("sendtoaddress", theirs, 5)
-            one.call("generatetoaddress", 1, mine)
-            holds(light, 5)
-            _sends(light, one, mine)
-            _is_killed(light, one, theirs)
-            found = light.call("getrawtransaction", paid, True)
-            assert found["confirmations"] > 1
-            assert light.call("verifytxoutproof", light.call("gettxoutproof", [paid])) == [paid]
-            assert not (light.home / "data/mainchain/chain").exists(), "it keeps no blocks"
-            with pytest.raises(Refused, match=r'mode = "full"'):
-                light.call("getblock", light.call("getbestblockhash"))
-
-
-def _sends(light: Daemon, one: Daemon, mine: str) -> None:
-    sent = light.call("sendtoaddress", mine, 2)
-    until(lambda: sent in one.call("getrawmempool"), "the payment travels")
-    one.call("generatetoaddress", 1, mine)
-    until(lambda: 2.99 < light.call("getbalance") < 3, "the change is there")
-    listed = {entry["txid"] for entry in light.call("listtransactions")}
-    assert sent in listed
-
-
-def _is_killed(light: Daemon, one: Daemon, theirs: str) -> None:
-    """Twice: while nothing happens, and while a payment to it is made."""
-    before = light.call("getbalance")
-    old = light.kill("mainchain")
-    one.call("sendtoaddress", theirs, 1)
-    one.call("generatetoaddress", 12, one.call("getnewaddress"))
-    until(lambda: light.pid("mainchain") not in (0, old) and light.ready(), "it is back")
-    reaches(light, one)
-    holds(light, before + 1)
-    log = light.log("mainchain")
-    assert log.count("light main chain runs") == 2
-
 
 TRADE = "trade"
 SIDE = f"/sidechain/{TRADE}"
@@ -149,3 +84,52 @@ def reserves(light: Daemon) -> dict[str, object]:
     """The reserves law as the light follower counts it."""
     found: dict[str, object] = light.call("getreserves", path=SIDE)
     return found
+
+
+def test_a_validator_on_a_light_node_votes_for_claims(network: Devnet) -> None:
+    """With another validator stopped its vote is needed: it judges a claim by headers in state."""
+    turned, stopped = network.layout.nodes[3], network.layout.nodes[2]
+    config = Path(turned.home) / "bystack.toml"
+    before = config.read_text()
+    main = [f"127.0.0.1:{node.main}" for node in network.layout.nodes[:3]]
+    paused = find(stopped, "sidechain", TRADE)
+    assert paused is not None
+    try:
+        restarted(network, turned, validating_light(before, main))
+        assert network[3].getblockchaininfo()["mode"] == "light"
+        os.kill(paused.pid, signal.SIGSTOP)
+        deposit = network[0].pegin(TRADE, "1.5")
+        network.mine(CONFIRMATIONS + 1)
+        for rpc in (network[0], network[3]):
+            wait_for("the deposit is claimed", lambda rpc=rpc: claimed(rpc, deposit), 90)
+    finally:
+        os.kill(paused.pid, signal.SIGCONT)
+        restarted(network, turned, before)
+    network.mine(1)
+    reach(network, turned, best(network))
+
+
+def validating_light(config: str, peers: list[str]) -> str:
+    """A node's configuration over a light main chain, and without its membership."""
+    table = tomllib.loads(config)
+    del table["federation"]
+    table["mainchain"] |= {"mode": "light", "peers": peers}
+    return tomli_w.dumps(table)
+
+
+def restarted(network: Devnet, node: Node, config: str) -> None:
+    """Start a node anew on another configuration."""
+    processes.stop(node)
+    files.write(Path(node.home) / "bystack.toml", config.encode())
+    processes.start(node)
+    processes.wait_started(node)
+    wait_for(f"all of {node.name} runs", lambda: whole(node), 60)
+    wait_for(f"{node.name} answers", lambda: heights(network, node)["main"] >= 0, 60)
+
+
+def claimed(rpc: Rpc, deposit: dict[str, str]) -> bool:
+    """Whether a node's sidechain has taken a deposit's claim."""
+    try:
+        return bool(rpc.side(TRADE, "getpeginstatus", deposit["txid"])["state"] == "claimed")
+    except (RpcFailed, NodeDown):
+        return False
