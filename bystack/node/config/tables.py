@@ -112,8 +112,8 @@ class Rpc(Table, frozen=True, kw_only=True):
     ] = ""
     tls_key: Annotated[str, Meta(description="PEM file of the certificate's private key")] = ""
     max_body_kb: Annotated[
-        int, Meta(ge=16, le=65536, description="largest request body, in KiB")
-    ] = 4096
+        int, Meta(ge=16, le=65536, description="largest request body, in KiB; a block needs 7813")
+    ] = 8192
     concurrency: Annotated[
         int, Meta(ge=1, le=1024, description="requests served at one time; more wait")
     ] = 32
