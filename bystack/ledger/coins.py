@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 from bystack.ledger.transactions import Lock, Outpoint, Output
 from bystack.primitives.codec import U63, Bit, Bytes32, Wire, encode
 from bystack.primitives.errors import Invalid, Misuse
-from bystack.primitives.hashes import tagged
+from bystack.primitives.hashes import tagged_one
 
-_coin_digest = tagged("coin")
+_coin_digest = tagged_one("coin")
 
 
 class CoinMissing(Invalid):
@@ -63,20 +63,6 @@ class Delta(NamedTuple):
 NO_CHANGE = Delta({}, {})
 
 
-class CoinSet(dict[Outpoint, Coin]):
-    """A coin set that changes are made to: a `CoinView` at a dictionary's speed."""
-
-    def apply(self, delta: Delta) -> None:
-        """Make a change; one that does not fit is our own mistake."""
-        for outpoint in delta.spent:
-            if self.pop(outpoint, None) is None:
-                raise Misuse(f"coin {outpoint} is not there")
-        before = len(self)
-        self.update(delta.created)
-        if len(self) != before + len(delta.created):
-            raise Misuse("a coin exists that is to be created")
-
-
 class Overlay:
     """A coin set with changes on top: reads fall through to the base."""
 
@@ -108,6 +94,37 @@ class Overlay:
     def delta(self) -> Delta:
         """Everything since the base, in one change."""
         return Delta(dict(self._spent), dict(self._created))
+
+
+class CoinSet(dict[Outpoint, Coin]):
+    """A coin set that changes are made to, read at a dictionary's speed; knows what changed."""
+
+    def __init__(self, coins: Mapping[Outpoint, Coin]) -> None:
+        super().__init__(coins)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._spent: dict[Outpoint, Coin] = {}
+        self._created: dict[Outpoint, Coin] = {}
+
+    def apply(self, delta: Delta) -> None:
+        """Make a change; one that does not fit is our own mistake."""
+        created, spent = self._created, self._spent
+        for outpoint, coin in delta.spent.items():
+            if self.pop(outpoint, None) is None:
+                raise Misuse(f"coin {outpoint} is not there")
+            if created.pop(outpoint, None) is None:
+                spent[outpoint] = coin
+        for outpoint, coin in delta.created.items():
+            if outpoint in self:
+                raise Misuse(f"coin {outpoint} exists")
+            self[outpoint] = created[outpoint] = coin
+
+    def delta(self) -> Delta:
+        """Everything since the beginning or the last call, in one change."""
+        delta = Delta(self._spent, self._created)
+        self._begin()
+        return delta
 
 
 def coin_digest(outpoint: Outpoint, coin: Coin) -> bytes:

@@ -14,13 +14,14 @@ from bystack.ledger.coins import Coin, coin_digest
 from bystack.ledger.transactions import Outpoint, TransactionBody, transaction_id
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid, Misuse
-from bystack.primitives.hashes import fixed, tagged
+from bystack.primitives.hashes import fixed, tagged, tagged_one
 
 ALL = 0
 SINGLE_ANYONE = 1
 
-_coins_digest = tagged("coins")
+_coins_digest = tagged_one("coins")
 _signing_digest = tagged("signing")
+_digest_of_all = tagged_one("signing")
 
 
 class ModeUnknown(Invalid):
@@ -84,7 +85,7 @@ def coins_digest(coins: Iterable[tuple[Outpoint, Coin]]) -> bytes:
 
 def digest_of_all(chain_id: bytes, whole: bytes, index: int) -> bytes:
     """What input `index` signs under ALL; `whole` is transaction id and digest of all coins."""
-    return _signing_digest(b"".join((chain_id, b"\x00", whole, index.to_bytes(4, "big"))))
+    return _digest_of_all(chain_id + b"\x00" + whole + index.to_bytes(4, "big"))
 
 
 def signing_digest(

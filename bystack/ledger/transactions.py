@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from bystack.ledger.policies import Policy
 from bystack.primitives.codec import U8, U16, U32, U63, Bytes32, Wire, array_header, decode, encode
-from bystack.primitives.hashes import tagged
+from bystack.primitives.hashes import tagged_one
 from bystack.primitives.merkle import MerkleProof
 
 VERSION = 1
@@ -23,8 +23,8 @@ MAX_OUTPUTS = 10_000
 MAX_ACTIONS = 16
 MAX_ACTION_BODY = 1_000_000
 
-_transaction_id = tagged("transaction")
-_witness_id = tagged("witness")
+_transaction_id = tagged_one("transaction")
+_witness_id = tagged_one("witness")
 _TWO = array_header(2)
 
 Amount = U63
@@ -152,7 +152,7 @@ class Transaction(Wire, dict=True):
         """The encoding, body and witnesses apart: id, witness id and size come with it."""
         body, witnesses, known = encode(self.body), encode(self.witnesses), self.__dict__
         known["id"] = id = _transaction_id(body)
-        known["witness_id"] = _witness_id(id, witnesses)
+        known["witness_id"] = _witness_id(id + witnesses)
         data = b"".join((_TWO, body, witnesses))
         known["size"] = len(data)
         return data
@@ -165,7 +165,7 @@ class Transaction(Wire, dict=True):
     @cached_property
     def witness_id(self) -> bytes:
         """Tagged hash of id and witnesses: what the witness root commits to."""
-        return _witness_id(self.id, encode(self.witnesses))
+        return _witness_id(self.id + encode(self.witnesses))
 
     @cached_property
     def size(self) -> int:

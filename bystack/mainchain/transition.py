@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from bystack.ledger.amounts import BTM, total
-from bystack.ledger.coins import Coin, CoinView, Delta, Overlay
+from bystack.ledger.coins import Coin, CoinSet, CoinView, Delta, Overlay
 from bystack.ledger.effects import Applied, BlsCheck, Check
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import Rules, apply_transaction, spends, weight
@@ -21,12 +21,11 @@ from bystack.mainchain.actions import coinbase_effects, extra_weight_of, main_ef
 from bystack.mainchain.blocks import Block, transaction_root, witness_root
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.params import Params, chain_id, subsidy_at
-from bystack.primitives.codec import Wire, array_header, decode, encode_array
+from bystack.primitives.codec import Wire, decode, encode_array
 from bystack.primitives.errors import Invalid
 
 MAX_UNDO = 64_000_000
 MAX_CHANGES = 200_000
-_TWO = array_header(2)
 
 
 class BlockUnlinked(Invalid):
@@ -80,8 +79,6 @@ class Change(Wire):
     coin: Coin
 
 
-EncodedChange = tuple[bytes, bytes]
-"""A coin and where it is, each encoded: outpoint, coin."""
 Changes = Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES)]
 
 
@@ -159,20 +156,31 @@ def connect_block(
     `found` hears the checks as they are found, so that verifying them can begin.
     Raises the errors of this file, of `actions` and of `ledger.validation`.
     """
+    return connect_onto(Overlay(coins), block, parent, params, found)
+
+
+def connect_onto(
+    coins: Overlay | CoinSet,
+    block: Block,
+    parent: Entry,
+    params: Params,
+    found: Callable[[Sequence[Check]], None] = _wait,
+) -> Connected:
+    """As `connect_block`, making the changes to `coins`; a block refused leaves them half made."""
     header = block.header
     if header.previous != parent.id or header.height != parent.header.height + 1:
         raise BlockUnlinked(block=header.id, parent=parent.id)
     check_block(block)
-    overlay, applied, rules = Overlay(coins), list[Applied](), _rules(params)
+    applied, rules = list[Applied](), _rules(params)
     for tx in block.transactions[1:]:
-        one = _apply(overlay, tx, header.height, params, rules)
-        overlay.apply(one.delta)
+        one = _apply(coins, tx, header.height, params, rules)
+        coins.apply(one.delta)
         applied.append(one)
         found(one.checks)
     fees = total([one.fees.get(BTM, 0) for one in applied])
-    first = _reward(overlay, block, fees, params)
-    overlay.apply(first.delta)
-    return _sum(block, [first, *applied], fees, overlay.delta(), params)
+    first = _reward(coins, block, fees, params)
+    coins.apply(first.delta)
+    return _sum(block, [first, *applied], fees, coins.delta(), params)
 
 
 def _reward(coins: CoinView, block: Block, fees: int, params: Params) -> Applied:
@@ -200,10 +208,9 @@ def undo_of(delta: Delta) -> Undo:
     return Undo(_changes(delta.spent), _changes(delta.created))
 
 
-def encode_undo(spent: Iterable[EncodedChange], created: Iterable[EncodedChange]) -> bytes:
-    """The encoding of an `Undo` from coins encoded already, in ascending order of outpoint."""
-    lists = [[b"".join((_TWO, place, coin)) for place, coin in part] for part in (spent, created)]
-    return encode_array([encode_array(changes) for changes in lists])
+def encode_undo(spent: Iterable[bytes], created: Iterable[bytes]) -> bytes:
+    """The encoding of an `Undo` from those of its changes, in ascending order of outpoint."""
+    return encode_array([encode_array(list(changes)) for changes in (spent, created)])
 
 
 def _changes(coins: Mapping[Outpoint, Coin]) -> tuple[Change, ...]:

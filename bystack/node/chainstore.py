@@ -291,7 +291,7 @@ class Moved(NamedTuple):
 def connected(entry: Entry, block: Block, delta: Delta) -> Moved:
     """What connecting a block changes; `delta` is that of this block alone."""
     spent, created = coin_rows(delta.spent), coin_rows(delta.created)
-    undo = encode_undo([row[1:] for row in spent], [row[1:] for row in created])
+    undo = encode_undo([pair for _, pair, _ in spent], [pair for _, pair, _ in created])
     beside = {**_line_changes(entry, block), UNDO + entry.id: undo, **vault_changes(delta)}
     return Moved(coin_changes(spent, created), beside)
 

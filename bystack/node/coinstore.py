@@ -25,7 +25,7 @@ import trio
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.transactions import Outpoint
 from bystack.node.storage import View
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import decoder, encode
 
 PREFIX = b"c"
 MAX_COIN = 64_000
@@ -34,7 +34,7 @@ SLACK = 32
 """The part of the cache that is dropped at a time: one in so many."""
 
 CoinRow = tuple[bytes, bytes, bytes]
-"""A coin's key in the store, its outpoint and itself, the latter two encoded."""
+"""A coin's key in the store; outpoint and coin encoded as a pair; the coin encoded."""
 
 
 def coin_key(outpoint: Outpoint) -> bytes:
@@ -47,14 +47,14 @@ def outpoint_of(key: bytes) -> Outpoint:
     return Outpoint(key[1:33], int.from_bytes(key[33:], "big"))
 
 
-def decode_coin(data: bytes) -> Coin:
-    """A stored coin; raises the codec's errors, which here mean a damaged store."""
-    return decode(Coin, data, MAX_COIN)
+decode_coin = decoder(Coin, MAX_COIN)
+"""A stored coin from its bytes; raises the codec's errors, which here mean a damaged store."""
 
 
 def coin_rows(coins: Mapping[Outpoint, Coin]) -> list[CoinRow]:
     """Coins as they lie in the store, in ascending order of outpoint."""
-    return sorted([(coin_key(place), encode(place), encode(coin)) for place, coin in coins.items()])
+    rows = [(coin_key(at), encode((at, coin)), encode(coin)) for at, coin in coins.items()]
+    return sorted(rows)
 
 
 def coin_changes(spent: Iterable[CoinRow], created: Iterable[CoinRow]) -> dict[bytes, bytes | None]:

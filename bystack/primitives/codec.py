@@ -8,7 +8,7 @@ the object must encode to the very bytes received, since msgspec accepts non-min
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
@@ -103,6 +103,24 @@ def decode(kind: type[T], data: bytes, limit: int) -> T:
     if (value.encoded() if isinstance(value, Wire) else _encoder.encode(value)) != data:
         raise NotCanonical(type=getattr(kind, "__name__", str(kind)))
     return value  # type: ignore[no-any-return]
+
+
+def decoder(kind: type[T], limit: int) -> Callable[[bytes], T]:
+    """`decode` for one kind: for what is decoded so often that looking the kind up counts."""
+    key: Any = kind
+    read, write = _decoder(key).decode, _encoder.encode
+
+    def decode_quickly(data: bytes) -> T:
+        if len(data) <= limit:
+            try:
+                value: T = read(data)
+            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError):
+                return decode(kind, data, limit)  # fails again, and says how
+            if write(value) == data:
+                return value
+        return decode(kind, data, limit)
+
+    return decode_quickly
 
 
 def decode_union(kinds: Any, data: bytes, limit: int) -> Any:

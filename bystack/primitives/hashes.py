@@ -33,6 +33,19 @@ def tagged_exactly(tag: str) -> TaggedHash:
     return digest
 
 
+@cache
+def tagged_one(thing: str) -> Callable[[bytes], bytes]:
+    """As `tagged`, of one byte string: for what is hashed for every transaction."""
+    begin = absorbed(thing)
+
+    def digest(data: bytes) -> bytes:
+        state = begin()
+        state.update(data)
+        return state.digest()
+
+    return digest
+
+
 def absorbed(thing: str) -> Callable[[], hashlib._Hash]:
     """Begins a hash in the domain of `tagged(thing)`: for loops in which a call more counts."""
     return absorbed_exactly(f"bystack/{thing}")

@@ -15,9 +15,10 @@ from msgspec import Meta
 
 from bystack.primitives.codec import U32, Bytes32, Wire
 from bystack.primitives.errors import Invalid
-from bystack.primitives.hashes import absorbed, tagged
+from bystack.primitives.hashes import absorbed, tagged, tagged_one
 
-_leaf = tagged("merkle/leaf")
+_leaf = merkle_leaf = tagged_one("merkle/leaf")
+"""The hash of a leaf, which is the root of the list of that one element."""
 _node = tagged("merkle/node")
 _begin_leaf = absorbed("merkle/leaf")
 _begin_node = absorbed("merkle/node")
@@ -89,11 +90,6 @@ def merkle_prove(leaves: Sequence[bytes], index: int) -> MerkleProof:
         path += level[at ^ 1 : (at ^ 1) + 1]  # nothing where the node is carried up
         level, at = _parents(level), at // 2
     return MerkleProof(index, count, tuple(path))
-
-
-def merkle_leaf(element: bytes) -> bytes:
-    """The hash of a leaf, which is the root of the list of that one element."""
-    return _leaf(element)
 
 
 def _sides(index: int, count: int) -> Iterator[int]:

@@ -20,7 +20,7 @@ from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.params import Params
-from bystack.mainchain.transition import Undo, block_needs, connect_block, disconnect
+from bystack.mainchain.transition import Undo, block_needs, connect_onto, disconnect
 from bystack.mainchain.tree import HeaderTree
 from bystack.node.chainstore import ChainStore, Moved, connected, disconnected
 from bystack.node.verifier import Verifier
@@ -80,13 +80,12 @@ def decide(
     for block, undo in move.leaving:
         delta = disconnect(undo)
         coins.apply(delta)
-        _gather(moved, disconnected(block, delta))
+        _gather(moved, disconnected(block, coins.delta()))
     for block, entry, parent in move.joining:
         try:
-            done = connect_block(coins, block, parent, params, found)
+            done = connect_onto(coins, block, parent, params, found)
         except Invalid as error:
             return Refused(block.id, error)
-        coins.apply(done.delta)
         _gather(moved, connected(entry, block, done.delta))
         checks.append(done.checks)
     return Decision(move, moved.beside, moved.coins, tuple(checks))
