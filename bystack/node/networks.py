@@ -34,7 +34,9 @@ def read_network(path: str) -> tuple[Params, bytes]:
         data = _bounded(Path(path))
         params = params_from(tomllib.loads(data.decode()))
         if params.name in NETWORKS:
-            raise ParamsInvalid(key="name", given=params.name, reason="the name of a public network")
+            raise ParamsInvalid(
+                key="name", given=params.name, reason="the name of a public network"
+            )
     except (OSError, ValueError, RecursionError, Invalid) as error:
         raise NetworkError(
             f"{path}: {error}; name main, test, regtest or a network's genesis file"
@@ -53,4 +55,6 @@ def _bounded(path: Path) -> bytes:
 def described(params: Params) -> str:
     """A network in one sentence: its chain id, the beginning of its addresses, its engine."""
     id, prefix = chain_id(params).hex(), f"{params.hrp}1"
-    return f"network {params.name}: chain id {id}, addresses begin with {prefix}, work {params.work}"
+    return (
+        f"network {params.name}: chain id {id}, addresses begin with {prefix}, work {params.work}"
+    )
