@@ -7,6 +7,7 @@ one switch is bounded in bytes and in number, save for what a reorganisation nee
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import islice, takewhile
 from typing import Final
@@ -67,6 +68,13 @@ class Switching:
     def lacking(self) -> int:
         """The height of the first block of the plan that is not at hand; past its end if none."""
         return self._base + self._ready
+
+    @property
+    def gain(self) -> int:
+        """The height of the first block of the plan with more work than the tip has."""
+        work = self.tip.work
+        place = bisect_right(self._way, work, self._done, key=lambda id: self.entry(id).work)
+        return self._base + place
 
     @property
     def ahead(self) -> int:

@@ -50,6 +50,9 @@ class HeaderTree(HeaderView):
         self._first = next(iter(self._entries.values()))
         self.line = Line(self, self._first, self._heaviest())
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def entry(self, id: bytes, /) -> Entry | None:
         """The entry of a header that is not known to be invalid."""
         return self._entries.get(id)

@@ -1,25 +1,29 @@
 """Headers first: whom to ask for them, and which branches are worth keeping.
 
 The peer that claims most is asked at once, the next one too when it lets us wait. A branch enters
-the tree only when its work reaches that of our best header less `NEAR` blocks. Longer ones from far
-below are *surveyed*: judged header by header while only the last entry and one id per answer are
-kept, and fetched a second time, to the very same ids, once they have shown the work. So nobody
-makes us keep headers that cost him less than the tip of the best chain (`decisions/mainchain.md`).
+the tree when its work reaches that of our best header less `NEAR` blocks; one that reaches that of
+our connected tip less as much enters too, while there is room beside the best chain. Longer ones
+from far below are *surveyed*: judged header by header while only the last entry and one id per
+answer are kept, and fetched a second time, to the very same ids, once they have shown the work. So
+what a peer makes us keep has cost it work, or is bounded (`decisions/mainchain.md`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.events import Action, KeepHeaders, Send
 from bystack.mainchain.messages import MAX_HEADERS, MAX_LOCATOR, GetHeaders
+from bystack.mainchain.switching import Switching
 from bystack.mainchain.sync.peers import (
     BOAST,
     CONTRADICTION,
+    DISORDER,
     ENDLESS,
     LOW_WORK,
     STALLED,
@@ -34,6 +38,8 @@ from bystack.primitives.errors import Invalid
 
 NEAR: Final = 288
 """So many blocks' work below the best header a branch is kept at once: half a day."""
+BESIDE: Final = 50_000
+"""Most headers beside the best chain for which less work will do."""
 HURRY: Final = 3
 """Seconds without an answer after which a second peer is asked beside the first."""
 PATIENCE: Final = 20
@@ -42,6 +48,12 @@ SURVEY: Final = 16_384
 """Most answers of one survey: 32 bytes each are remembered of 2,000 headers."""
 SPARE: Final = 20_000
 """A peer may make us keep twice as many headers as the best chain has, and so many more."""
+
+
+IDLE: Final = 3
+"""Full answers in turn that tell nothing new: a peer may have changed its branch meanwhile."""
+PARDONED: Final = 8
+"""Announcements of little work that cost nothing: who is new may be misled himself."""
 
 
 @dataclass
@@ -57,14 +69,22 @@ class Survey:
     again: int | None = None
 
 
+class Cursor(NamedTuple):
+    """Where a peer's full answer ended, and how many in turn led no further."""
+
+    last: Entry
+    idle: int
+
+
 class HeaderSync:
     """Asks peers for headers and keeps what is worth it; `now` steady, `wall` the clock's time."""
 
-    def __init__(self, tree: HeaderTree, peers: Peers) -> None:
-        self._tree, self._peers = tree, peers
+    def __init__(self, tree: HeaderTree, peers: Peers, switching: Switching) -> None:
+        self._tree, self._peers, self._switching = tree, peers, switching
         self._asked: dict[bytes, int] = {}
         self._owed: dict[bytes, int] = {}
         self._surveys: dict[bytes, Survey] = {}
+        self._cursors: dict[bytes, Cursor] = {}
 
     @property
     def busy(self) -> bool:
@@ -85,15 +105,16 @@ class HeaderSync:
         """Wait for a peer no longer."""
         self._asked.pop(peer, None)
         self._surveys.pop(peer, None)
+        self._cursors.pop(peer, None)
 
     # Asking
 
-    def seek(self, tip: Entry, now: int) -> list[Action]:
+    def seek(self, now: int) -> list[Action]:
         """Ask the peer that promises most beyond our tip; another when those asked let us wait."""
         waits = min((now - since for since in self._asked.values()), default=HURRY)
         if waits < HURRY or len(self._asked) >= SIDE_BY_SIDE:
             return []
-        beaten = work_of_entry(tip)
+        beaten = work_of_entry(self._switching.tip)
         able = [p for p in self._peers.awake(now) if p not in self._asked]
         peer = max(able, key=lambda p: self._promise(p, beaten), default=None)
         if peer is None or self._promise(peer, beaten) <= beaten:
@@ -114,7 +135,9 @@ class HeaderSync:
     def _locator(self, peer: bytes) -> tuple[bytes, ...]:
         survey = self._surveys.get(peer)
         if survey is None:
-            return self._tree.line.locator(self._peers.shown(peer) or self._tree.best())
+            cursor = self._cursors.get(peer)
+            last = cursor.last if cursor else self._peers.shown(peer) or self._tree.best()
+            return self._tree.line.locator(last)
         if survey.again is None:
             return (survey.last.id, *self._tree.line.locator(survey.start))[:MAX_LOCATOR]
         known = survey.marks[survey.again - 1] if survey.again else survey.start.id
@@ -136,6 +159,8 @@ class HeaderSync:
         self._owed[peer] -= 1
         if self._asked.pop(peer, None) is None:
             return []  # an answer that came too late
+        if any(one.id != other.previous for one, other in pairwise(headers)):
+            return [*self._peers.blame(peer, DISORDER, now)]
         try:
             return self._judge(peer, headers, now, wall)
         except Invalid as error:
@@ -151,7 +176,6 @@ class HeaderSync:
         return self._second(peer, survey, headers, now, wall)
 
     def _first(self, peer: bytes, headers: Sequence[Header], now: int, wall: int) -> list[Action]:
-        before = self._peers.shown_work(peer)
         entries = self._tree.judge(headers, wall)
         if entries and not self._weighty(entries[-1]):
             start = self._tree.entry(entries[0].header.previous)
@@ -161,8 +185,18 @@ class HeaderSync:
         kept = self._keep(peer, entries, now)
         if headers:
             self._peers.showed(peer, headers[-1].id)
-        more = len(headers) == MAX_HEADERS and self._peers.shown_work(peer) > before
+        more = len(headers) == MAX_HEADERS and self._goes_on(peer, headers[-1], bool(entries))
         return [*kept, *([self._ask(peer, now)] if more else self._end(peer, now))]
+
+    def _goes_on(self, peer: bytes, last: Header, new: bool) -> bool:
+        """Whether to ask on from where a full answer ended: not for ever if it tells nothing."""
+        before, entry = self._cursors.get(peer), self._tree.entry(last.id)
+        further = new or before is None or before.last.header.height < last.height
+        idle = 0 if further or before is None else before.idle + 1
+        if entry is None or idle > IDLE:
+            return False
+        self._cursors[peer] = Cursor(entry, idle)
+        return True
 
     def _further(
         self, peer: bytes, survey: Survey, headers: Sequence[Header], now: int, wall: int
@@ -186,10 +220,19 @@ class HeaderSync:
     def _survey_on(self, peer: bytes, headers: Sequence[Header], now: int) -> list[Action]:
         if len(headers) == MAX_HEADERS:
             return [self._ask(peer, now)]
+        last = self._surveys[peer].last
+        boasts = self._peers[peer].claim > work_of_entry(last)
         self.forget(peer)
-        boasts = self._peers[peer].claim > work_of_entry(self._tree.best())
         self._settle(peer)
-        return [*self._peers.blame(peer, BOAST if boasts else LOW_WORK, now)]
+        if boasts:
+            return [*self._peers.blame(peer, BOAST, now)]
+        return self._little(peer, last, now)
+
+    def _little(self, peer: bytes, last: Entry, now: int) -> list[Action]:
+        """A branch is not kept; to tell of it is an offence if blocks we have beat it by far."""
+        if work_of_entry(last) >= self._floor(self._switching.tip):
+            return []
+        return [*self._peers.blame(peer, LOW_WORK, now)]
 
     def _second(
         self, peer: bytes, survey: Survey, headers: Sequence[Header], now: int, wall: int
@@ -209,9 +252,15 @@ class HeaderSync:
         return [*kept, self._ask(peer, now)]
 
     def _weighty(self, last: Entry) -> bool:
-        """Whether a branch that ends here has the work of our best, less that of `NEAR` blocks."""
+        """Whether a branch that ends here is worth its place in the tree."""
         best = self._tree.best()
-        return work_of_entry(last) >= work_of_entry(best) - NEAR * _own_work(best)
+        if work_of_entry(last) >= self._floor(best):
+            return True
+        beside = len(self._tree) - len(self._tree.line)
+        return work_of_entry(last) >= self._floor(self._switching.tip) and beside < BESIDE
+
+    def _floor(self, entry: Entry) -> int:
+        return work_of_entry(entry) - NEAR * work_of(target_of(entry.header.target))
 
     def _keep(self, peer: bytes, entries: Sequence[Entry], now: int) -> list[Action]:
         if not entries:
@@ -225,9 +274,14 @@ class HeaderSync:
         return kept
 
     def _end(self, peer: bytes, now: int) -> list[Action]:
-        """A peer has shown all its headers: did it keep its word?"""
-        boasts = self._peers[peer].claim > self._peers.shown_work(peer)
+        """A peer has shown all its headers: did it keep its word?
+
+        One that has changed its branch meanwhile is forgiven: we know as good a header anyway.
+        """
+        known = max(self._peers.shown_work(peer), work_of_entry(self._tree.best()))
+        boasts = self._peers[peer].claim > known
         self._settle(peer)
+        self._cursors.pop(peer, None)
         return [*self._peers.blame(peer, BOAST, now)] if boasts else []
 
     def _settle(self, peer: bytes) -> None:
@@ -247,11 +301,9 @@ class HeaderSync:
         except Invalid as error:
             return [*self._peers.blame(peer, offence_of(error), now)]
         if entries and not self._weighty(entries[-1]):
-            return [*self._peers.blame(peer, LOW_WORK, now)]
+            self._peers[peer].poor += 1
+            pardoned = self._peers[peer].poor <= PARDONED
+            return [] if pardoned else self._little(peer, entries[-1], now)
         kept = self._keep(peer, entries, now)
         self._peers.showed(peer, header.id)
         return kept
-
-
-def _own_work(entry: Entry) -> int:
-    return work_of(target_of(entry.header.target))

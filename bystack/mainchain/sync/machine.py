@@ -77,7 +77,7 @@ class Sync:
         self.blocks_from = 0
         self._switching = Switching(tree, connected, at_hand)
         self._peers = Peers(tree)
-        self._headers = HeaderSync(tree, self._peers)
+        self._headers = HeaderSync(tree, self._peers, self._switching)
         self._window = Window(tree, self._peers, self._switching)
         self._goals = Goals(tree, self._peers, self._window, self._switching)
         self._answers = Answers(tree, self._peers, self._switching)
@@ -158,7 +158,7 @@ class Sync:
             self._window.release(peer)
         self._goals.aim(self._now)
         switch = [*self._adopt(), *self._switching.advance()]
-        return [*switch, *self._headers.seek(self.tip, self._now), *self._window.ask(self._now)]
+        return [*switch, *self._headers.seek(self._now), *self._window.ask(self._now)]
 
     # Peers and time
 
@@ -334,7 +334,6 @@ class Sync:
         check_block(block)
         delta = self.tree.add([block.header], self._wall)
         if self._switching.holds(block.id):
-            self._own, self._try_own = block.id, True  # it may have waited for what came since
             return []
         self._switching.keep(block.id, sum(tx.size for tx in block.transactions))
         self._own, self._try_own = block.id, True

@@ -58,7 +58,8 @@ def work_of_entry(entry: Entry) -> int:
 class Peer:
     """The tip, height and work it claims, the best header it showed, what it is good for.
 
-    `hint`: it announced a header whose parent we lack. `stored`: how many headers it made us keep.
+    `hint`: it announced a header whose parent we lack. `stored`: how many headers it made us keep;
+    `poor`: how many it announced that were not worth it.
     `rests_until` is in steady seconds.
     """
 
@@ -69,6 +70,7 @@ class Peer:
     best: bytes | None = None
     hint: bool = False
     stored: int = 0
+    poor: int = 0
     rests_until: int = 0
 
 

@@ -3,7 +3,8 @@
 Every peer that has shown the header of a block, and says it keeps blocks from low enough on, may be
 asked for it. How much is on its way from a peer follows how it delivers: what comes soon doubles
 it, silence halves it and gives its blocks to others. The block that holds everything up is asked of
-a second peer. Ahead of the tip lie at most `AHEAD` blocks and about `AHEAD_BYTES`.
+a second peer. Ahead of the tip lie at most `AHEAD` blocks and about `AHEAD_BYTES`, save for what a
+reorganisation needs before it gains work.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Flight(NamedTuple):
 
 @dataclass
 class Load:
-    """What is on its way from a peer, and what it may still send though others were asked.
+    """What is on its way from a peer; how often it may still send what others were asked for.
 
     `share`: bytes it may have on the way, `coming`: those it has. `heard`: when it last delivered
     or was first asked.
@@ -62,7 +63,7 @@ class Load:
 
     asked: dict[bytes, Flight] = field(default_factory=dict)
     coming: int = 0
-    late: dict[bytes, None] = field(default_factory=dict)
+    late: dict[bytes, int] = field(default_factory=dict)
     share: int = FIRST_SHARE
     heard: int = 0
     silent: bool = False
@@ -118,7 +119,7 @@ class Window:
     def _give_up(self, peer: bytes, id: bytes) -> None:
         load = self._loads[peer]
         load.coming -= load.asked.pop(id).size
-        load.late[id] = None
+        load.late[id] = load.late.get(id, 0) + 1
         if len(load.late) > LATE:
             del load.late[next(iter(load.late))]
         self._land(id)
@@ -192,7 +193,7 @@ class Window:
         plan = self._switching
         coming = sum(load.coming for load in self._loads.values())
         full = plan.ahead + coming >= AHEAD_BYTES
-        end = plan.lacking if full else plan.next + AHEAD - 1
+        end = max(plan.gain, plan.lacking if full else plan.next + AHEAD - 1)
         if lowest <= self._frontier:
             yield from range(self._frontier, min(highest, end) + 1)
 
@@ -215,7 +216,6 @@ class Window:
             if id not in load.asked:
                 load.asked[id] = Flight(now, self._size(id))
                 load.coming += load.asked[id].size
-                load.late.pop(id, None)
                 self._flights[id] = self._flights.get(id, 0) + 1
 
     # Answers
@@ -224,18 +224,25 @@ class Window:
         """A peer sent a block of so many bytes."""
         load = self._loads[peer]
         flight = load.asked.pop(id, None)
-        if flight is None and id not in load.late:
+        if flight is None and not self._owed(load, id):
             return Answer.UNASKED
-        load.late.pop(id, None)
         load.heard, load.silent = now, False
         self._measure(id, size)
         if flight is None:
             return Answer.LATE
         load.coming -= flight.size
         self._land(id)
+        self._want(id)  # until it is found good and `stored`
         if now - flight.since <= SOON:
             load.share = min(MOST_SHARE, load.share + size)
         return Answer.WANTED
+
+    def _owed(self, load: Load, id: bytes) -> bool:
+        """Whether this answers a question that was given up; each does so once."""
+        count = load.late.pop(id, 0)
+        if count > 1:
+            load.late[id] = count - 1
+        return count > 0
 
     def _measure(self, id: bytes, size: int) -> None:
         entry = self._tree.entry(id)

@@ -513,18 +513,6 @@ def test_blocks_at_hand_are_not_asked_for_after_a_restart() -> None:
     assert sync.tip.id == ids[1]
 
 
-def test_blocks_handed_in_again_after_a_restart_are_connected_when_the_gap_is_filled() -> None:
-    chain = Chain()
-    first, second, third = (chain.mine() for _ in range(3))
-    tree = HeaderTree([chain.tree.first], EASY)
-    tree.add([block.header for block in (first, second, third)], None)
-    sync = Sync(tree, chain.tree.first.id, at_hand=[second.id, third.id])
-    assert sync.handle(Tick(), NOW) == []
-    assert sync.handle(Made(first), NOW)[-1] == Switch((), (first.id,))
-    assert sync.handle(Made(second), NOW) == sync.handle(Made(third), NOW) == []
-    assert sync.handle(Switched(), NOW)[-1] == Switch((), (second.id, third.id))
-
-
 def test_an_announcement_that_was_lost_is_made_up_for() -> None:
     net = pair()
     net.wait(REMIND)
