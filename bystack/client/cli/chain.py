@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.mine import sentence
 from bystack.client.progress import progress_line, progress_of
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
@@ -22,12 +23,14 @@ def status(home: str, as_json: bool) -> None:
     rpc = node(home)
     facts = _facts(rpc)
     chains = {"main": _tip(rpc, "/")}
-    syncing = progress_of(rpc)
+    syncing, mining = progress_of(rpc), _mining(rpc)
     for row in facts["processes"]:
         if row["role"] == "sidechain":
             chains[row["name"]] = _tip(rpc, f"/sidechain/{row['name']}")
     if as_json:
-        show({**facts, "chains": chains, **({"sync": syncing} if syncing else {})}, as_json=True)
+        more = {"sync": syncing, "mining": mining}
+        found = {name: one for name, one in more.items() if one}
+        show({**facts, "chains": chains, **found}, as_json=True)
         return
     click.echo(f"{facts['network']}  RPC {facts['url']}")
     columns = ("role", "name", "pid", "state")
@@ -37,6 +40,8 @@ def status(home: str, as_json: bool) -> None:
     show([{"chain": name, **tip} for name, tip in chains.items()], as_json=False)
     if syncing:
         click.echo(progress_line(syncing))
+    if mining.get("generate"):
+        click.echo(sentence(mining))
 
 
 def _facts(rpc: Rpc) -> dict[str, Any]:
@@ -54,6 +59,15 @@ def _tip(rpc: Rpc, path: str) -> dict[str, Any]:
         }
     except (RpcFailed, NodeDown) as error:
         return {"height": "", "id": str(error)}
+
+
+def _mining(rpc: Rpc) -> dict[str, Any]:
+    """What the built-in miner does; nothing where there is none."""
+    try:
+        info: dict[str, Any] = rpc.call("getmininginfo")
+    except (RpcFailed, NodeDown):
+        return {}
+    return info
 
 
 @click.command("rpc")

@@ -21,12 +21,14 @@ from bystack.ledger.transactions import Transaction
 from bystack.mainchain import events as sync
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
-from bystack.mainchain.messages import MainMessage, decode_message, encode_message
+from bystack.mainchain.messages import Headers, MainMessage, decode_message, encode_message
 from bystack.mainchain.sync.compact import match
 from bystack.mainchain.sync.machine import Sync
 from bystack.mainchain.sync.pace import Progress
+from bystack.mainchain.work import engine_named
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.admission import MainRules, PoolSettings, claims_of
+from bystack.node.mainchain.digesting import digest_ahead
 from bystack.node.mainchain.progress import ProgressLog
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
@@ -109,6 +111,7 @@ class Driver:
         self.relay = Relay(self.pool, host)
         self.deepest = 0
         self._wall = wall
+        self._engine = engine_named(store.params.work, store.engines)
         self._shelf = Shelf(store)
         self._switcher = Switcher(store, stored.tree, self.verifier)
         self._pruner = Pruner(store, stored.tree, prune)
@@ -221,6 +224,9 @@ class Driver:
             message = decode_message(kind, payload)
         except Invalid as error:
             return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
+        if isinstance(message, Headers):
+            params = self.store.params
+            await digest_ahead(self.machine.tree, message.headers, params, self._engine)
         self._sync(sync.Received(peer, message, len(payload)))
 
     async def _answer(self, request: Request) -> None:
