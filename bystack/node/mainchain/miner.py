@@ -126,6 +126,9 @@ class Miner:
         """Give out new work as soon as the old is not the best any more."""
         while True:
             found = self.found
+            while self._templates.behind:
+                with trio.move_on_after(RENEW_SECONDS):
+                    await self._driver.changed.wait()
             block, holds = await self._templates.block(lock)
             self.work = Work(block, holds.parent)
             self._renewed.notify()

@@ -34,6 +34,7 @@ from bystack.primitives.errors import Invalid
 LONGPOLL_SECONDS: Final = 60.0
 MAX_WAITING: Final = 8
 MAX_EXTRA: Final = 100
+IN_SYNC: Final = -10
 MAX_THREADS: Final = 256
 WINDOW: Final = 120
 
@@ -99,6 +100,9 @@ class MiningMethods:
             return await self._propose(asked.data)
         if len(asked.extra) > 2 * MAX_EXTRA:
             raise RemoteError(BAD_PARAMETER, f"extra has at most {MAX_EXTRA} bytes")
+        if self._templates.behind:
+            text = f"{self._driver.store.params.name} is in initial sync and waiting for blocks..."
+            raise RemoteError(IN_SYNC, text)
         if asked.longpollid:
             await self._wait(asked.longpollid)
         return await self._shown(asked)

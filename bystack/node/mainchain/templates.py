@@ -7,6 +7,7 @@ id, and its miner hands back the header alone.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from typing import Final
 
@@ -20,6 +21,8 @@ from bystack.primitives.codec import encode
 from bystack.primitives.hashes import sha256
 
 FILL_SECONDS: Final = 2.0
+IN_SYNC_SECONDS: Final = 24 * 3600
+PATIENCE_SECONDS: Final = 600.0
 KEPT: Final = 32
 WORK_ID_SIZE: Final = 8
 
@@ -32,9 +35,12 @@ def work_id(header: Header) -> str:
 class Templates:
     """The next block of one chain. Start `follow` in a nursery."""
 
-    def __init__(self, driver: Driver, *, pause: float = FILL_SECONDS) -> None:
+    def __init__(
+        self, driver: Driver, *, pause: float = FILL_SECONDS, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self._driver = driver
-        self._pause = pause
+        self._pause, self._patience = pause, patience
+        self._seen, self._seen_at = b"", 0.0
         self._filled: Contents | None = None
         self._filled_at = 0.0
         self._changed = False
@@ -47,6 +53,19 @@ class Templates:
             self._changed = True
             async for _ in self._driver.pool.listen():
                 self._changed = True
+
+    @property
+    def behind(self) -> bool:
+        """Whether better blocks are on their way and our tip is old: work on it is in vain.
+
+        An old tip alone is no reason, for somebody has to go on; nor are headers for ever whose
+        blocks nobody gives: when the tip has not moved for minutes, we go on from it.
+        """
+        tip, now = self._driver.machine.tip, trio.current_time()
+        if tip.id != self._seen:
+            self._seen, self._seen_at = tip.id, now
+        old = tip.header.time < time.time() - IN_SYNC_SECONDS
+        return old and self._driver.syncing and now < self._seen_at + self._patience
 
     @property
     def last(self) -> Contents | None:

@@ -293,6 +293,24 @@ def test_each_machine_of_a_pool_has_work_of_its_own_and_the_last_ones_are_kept(
     trio.run(main)
 
 
+def test_nobody_mines_on_an_old_tip_while_better_blocks_come(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with mined(tmp_path / "a") as one:
+            assert not one.templates.behind
+            ahead = one.chain.mine()
+            one.driver.machine.tree.add([ahead.header], None)
+            assert one.templates.behind
+            with pytest.raises(RemoteError) as refused:
+                await one.template(address=HOME)
+            assert refused.value.code == -10
+            impatient = Templates(one.driver, patience=0.0)
+            assert not impatient.behind, "blocks that nobody gives do not stop us for ever"
+            await one.node.take(ahead)
+            assert (await one.template(address=HOME))["height"] == 6
+
+    trio.run(main)
+
+
 def test_figures_of_the_chain_and_the_miner(tmp_path: Path) -> None:
     async def main() -> None:
         async with mined(tmp_path / "a") as one:
