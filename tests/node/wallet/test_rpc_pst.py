@@ -122,7 +122,7 @@ def test_drafts_are_hostile_until_checked(tmp_path: Path) -> None:
             draft = parse_draft(made["pst"])
             assert len(draft.parts) == len(draft.body.inputs)
             for text in ("", "bystack-pst:", "bystack-pst:AAAA", made["pst"][:-8]):
-                with pytest.raises(Exception, match="Draft|Malformed|NotCanonical"):
+                with pytest.raises(Exception, match=r"Draft|Malformed|NotCanonical"):
                     await here.rpc("decodepst", text)
             done = await here.rpc("walletprocesspst", made["pst"])
             with pytest.raises(Exception, match="DraftUnfinished"):
