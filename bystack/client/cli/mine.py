@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from contextlib import suppress
+from typing import Any, Final
 
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.rpc import Rpc
+
+WATCH_SECONDS: Final = 1.0
 
 
 @click.group()
@@ -38,12 +43,26 @@ def stop(home: str, as_json: bool) -> None:
 
 
 @mine.command("status")
+@click.option("--watch", is_flag=True, help="One line, anew every second, until Ctrl-C.")
 @home_option
 @json_option
 @guarded
-def status(home: str, as_json: bool) -> None:
+def status(watch: bool, home: str, as_json: bool) -> None:
     """Hash rates, of each worker and of the network, and blocks found since the node started."""
-    report(node(home).call("getmininginfo"), as_json=as_json)
+    rpc = node(home)
+    if watch:
+        return _watch(rpc)
+    report(rpc.call("getmininginfo"), as_json=as_json)
+
+
+def _watch(rpc: Rpc) -> None:
+    from rich.console import Console
+
+    with suppress(KeyboardInterrupt), Console(highlight=False).status("…") as line:
+        while True:
+            info = rpc.call("getmininginfo")
+            line.update(f"{info['chain']} at {info['blocks']}: {sentence(info)}")
+            time.sleep(WATCH_SECONDS)
 
 
 def report(info: dict[str, Any], *, as_json: bool) -> None:
