@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import takewhile
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -18,6 +19,7 @@ import msgspec
 import trio
 
 from bystack.node.failpoints import failpoint
+from bystack.node.manifest import fault_of
 from bystack.primitives.errors import Misuse
 
 if sys.version_info >= (3, 13):
@@ -32,6 +34,8 @@ HEADER = b"\x00header"
 UNFINISHED = b"\x00unfinished"
 FIRST_KEY = b"\x01"
 WRITE_BUFFER = 4 * 1024 * 1024
+UNREADABLE = (plyvel.CorruptionError, plyvel.IOError)
+"""A shortened table shows as an IOError."""
 FREE_BYTES_NEEDED = 64 * 1024 * 1024
 
 
@@ -111,7 +115,7 @@ class _Reading:
         """The value at `key`, or None; raises `StoreCorrupt`."""
         try:
             value: bytes | None = self._handle.get(key, verify_checksums=True)
-        except plyvel.CorruptionError as error:
+        except UNREADABLE as error:
             raise _corrupt(self._path, error) from None
         return value
 
@@ -128,7 +132,7 @@ class _Reading:
                     cursor.seek(key)
                     if cursor.valid() and cursor.key() == key:
                         found[key] = cursor.value()
-        except plyvel.CorruptionError as error:
+        except UNREADABLE as error:
             raise _corrupt(self._path, error) from None
         return found
 
@@ -140,17 +144,19 @@ class _Reading:
         `start` is the first key wanted (inclusive): the least one ascending, the greatest
         descending. Raises `StoreCorrupt`.
         """
-        bounds: dict[str, Any] = {"start": max(prefix, FIRST_KEY), "stop": after(prefix)}
+        first, stop = max(prefix, FIRST_KEY), after(prefix)
         if start is not None and not reverse:
-            bounds["start"] = max(bounds["start"], start)
+            first = max(first, start)
         if start is not None and reverse:
             beyond = start + b"\x00"
-            bounds["stop"] = beyond if bounds["stop"] is None else min(bounds["stop"], beyond)
+            stop = beyond if stop is None else min(stop, beyond)
+        bounds = {"stop": stop} if reverse else {"start": first, "stop": stop}
         try:
             cursor = self._handle.iterator(**bounds, reverse=reverse, verify_checksums=True)
             with closing(cursor):
-                yield from cursor
-        except plyvel.CorruptionError as error:
+                # Backwards from a last key that is its `start`, plyvel gives nothing: stop here.
+                yield from takewhile(lambda row: row[0] >= first, cursor) if reverse else cursor
+        except UNREADABLE as error:
             raise _corrupt(self._path, error) from None
 
 
@@ -346,16 +352,10 @@ def _unwritable(path: str, error: object) -> StoreError:
     return StoreError(path, f"cannot write ({error})", "check the disk and its permissions")
 
 
-def _check_whole(path: str) -> None:
-    """LevelDB would begin anew, and delete what is there, where only its first file is lost."""
-    names = os.listdir(path)
-    if "CURRENT" not in names and any(name.endswith((".ldb", ".sst", ".log")) for name in names):
-        raise _corrupt(path, "the file CURRENT is missing")
-
-
 def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
     os.makedirs(path, mode=0o700, exist_ok=True)
-    _check_whole(path)
+    if fault := fault_of(path):
+        raise _corrupt(path, fault)
     try:
         return plyvel.DB(
             path,

@@ -132,6 +132,14 @@ def test_foreign_database_is_refused(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
+def test_backwards_to_the_only_key(tmp_path: Path) -> None:
+    """plyvel gives nothing when the last key is the `start` of a reversed iterator."""
+    with opened(tmp_path) as store:
+        store.commit_now({b"\x01": b"1", b"a": b"2", b"b": b"3"})
+        assert list(store.iterate(b"\x01", reverse=True)) == [(b"\x01", b"1")]
+        assert list(store.iterate(b"a", reverse=True)) == [(b"a", b"2")]
+
+
 keys = st.binary(min_size=1, max_size=3).filter(lambda key: key[0] > 0)
 
 
