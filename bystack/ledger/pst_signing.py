@@ -202,19 +202,23 @@ def _merge_part(
 
 
 def _merge_shared(ours: Sequence[SharedKey], theirs: Sequence[SharedKey]) -> tuple[SharedKey, ...]:
-    """Nonces and partial signatures of both; where two nonces differ, ours."""
+    """Nonces and partial signatures of both."""
     if [_keys(one) for one in ours] != [_keys(one) for one in theirs]:
         return tuple(ours) or tuple(theirs)
-    return tuple(
-        SharedKey(tuple(_merge_signer(a, b) for a, b in zip(x.signers, y.signers, strict=True)))
-        for x, y in zip(ours, theirs, strict=True)
-    )
+    return tuple(_merge_signers(x, y) for x, y in zip(ours, theirs, strict=True))
 
 
-def _merge_signer(ours: Contribution, theirs: Contribution) -> Contribution:
-    nonce = ours.nonce or theirs.nonce
-    same = theirs.partial if theirs.nonce == nonce else b""
-    return Contribution(ours.key, nonce, ours.partial or same)
+def _merge_signers(ours: SharedKey, theirs: SharedKey) -> SharedKey:
+    """Where two nonces differ, ours. A partial signature counts under the nonces it was made over:
+    beside any other it would be wrong, and blamed on its honest signer."""
+    nonces = [x.nonce or y.nonce for x, y in zip(ours.signers, theirs.signers, strict=True)]
+    partials = [b""] * len(nonces)
+    for side in (theirs, ours):
+        if [signer.nonce for signer in side.signers] == nonces:
+            given = zip(side.signers, partials, strict=True)
+            partials = [signer.partial or before for signer, before in given]
+    parts = zip(_keys(ours), nonces, partials, strict=True)
+    return SharedKey(tuple(Contribution(*part) for part in parts))
 
 
 def _keys(shared: SharedKey) -> tuple[bytes, ...]:

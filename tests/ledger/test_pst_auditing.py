@@ -160,6 +160,9 @@ def test_shared_keys_are_those_of_the_branch() -> None:
     for bad in (given[::-1], given[:1], (*given, given[0])):
         with pytest.raises(SharedKeyForeign):
             audit(draft.with_part(0, shared=(SharedKey(tuple(bad)),)))
+    twice, doubled = shared_key(ALICE, ALICE)
+    with pytest.raises(SharedKeyForeign):
+        audit(draft_over(locked([twice]), told=knowing(twice, shared=[doubled])))
     early = Contribution(given[0].key, b"", bytes(32))
     with pytest.raises(PartialForged) as caught:
         audit(draft.with_part(0, shared=(SharedKey((early, given[1])),)))

@@ -172,8 +172,14 @@ def test_what_is_no_offer() -> None:
 def test_a_taker_without_the_money() -> None:
     with pytest.raises(InsufficientFunds):
         taken(offered(), {outpoint(2): HIS[outpoint(2)]})
-    with pytest.raises(InsufficientFunds):  # the maker's own coin does not pay for it
-        taken(offered(), {**HERS, outpoint(2): HIS[outpoint(2)]})
+
+
+def test_the_coin_on_offer_does_not_pay_for_itself() -> None:
+    """A wallet that takes its own offer must not count its coin twice."""
+    draft = offer_draft(CHAIN, Offer(outpoint(3), HIS[outpoint(3)], pay(BOB, 54_000), (0, 0)))
+    made = finalize(sign_draft(update(draft, knowing(BOB.policy)), keys_of(BOB), AUX), 5)
+    with pytest.raises(InsufficientFunds):
+        taken(made, HIS)
 
 
 def test_several_people_may_make_an_offer_together() -> None:
