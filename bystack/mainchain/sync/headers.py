@@ -182,7 +182,10 @@ class HeaderSync:
             assert start is not None  # or judging had refused it
             self._surveys[peer] = Survey(start, entries[-1], [entries[-1].id])
             return self._survey_on(peer, headers, now)
-        kept = self._keep(peer, entries, now)
+        if self._too_many(peer, entries):
+            self.forget(peer)
+            return [*self._peers.blame(peer, ENDLESS, now)]
+        kept = self._keep(peer, entries)
         if headers:
             self._peers.showed(peer, headers[-1].id)
         more = len(headers) == MAX_HEADERS and self._goes_on(peer, headers[-1], bool(entries))
@@ -247,7 +250,7 @@ class HeaderSync:
         survey.again += 1
         if survey.again == len(survey.marks):
             del self._surveys[peer]
-        kept = self._keep(peer, entries, now)
+        kept = self._keep(peer, entries)
         self._peers.showed(peer, mark)
         return [*kept, self._ask(peer, now)]
 
@@ -262,16 +265,18 @@ class HeaderSync:
     def _floor(self, entry: Entry) -> int:
         return work_of_entry(entry) - NEAR * work_of(target_of(entry.header.target))
 
-    def _keep(self, peer: bytes, entries: Sequence[Entry], now: int) -> list[Action]:
+    def _too_many(self, peer: bytes, entries: Sequence[Entry]) -> bool:
+        """Whether a peer would have made us keep more headers than any honest one does."""
+        best = self._tree.best()
+        longest = max([best, *entries[-1:]], key=lambda entry: entry.work)
+        stored = self._peers[peer].stored + len(entries)
+        return stored > 2 * longest.header.height + SPARE
+
+    def _keep(self, peer: bytes, entries: Sequence[Entry]) -> list[Action]:
         if not entries:
             return []
-        known = self._peers[peer]
-        delta = self._tree.keep(entries)
-        known.stored += len(delta.added)
-        kept: list[Action] = [KeepHeaders(delta.added)]
-        if known.stored > 2 * self._tree.best().header.height + SPARE:
-            kept += self._peers.blame(peer, ENDLESS, now)
-        return kept
+        self._peers[peer].stored += len(entries)
+        return [KeepHeaders(self._tree.keep(entries).added)]
 
     def _end(self, peer: bytes, now: int) -> list[Action]:
         """A peer has shown all its headers: did it keep its word?
@@ -304,6 +309,8 @@ class HeaderSync:
             self._peers[peer].poor += 1
             pardoned = self._peers[peer].poor <= PARDONED
             return [] if pardoned else self._little(peer, entries[-1], now)
-        kept = self._keep(peer, entries, now)
+        if self._too_many(peer, entries):
+            return [*self._peers.blame(peer, ENDLESS, now)]
+        kept = self._keep(peer, entries)
         self._peers.showed(peer, header.id)
         return kept
