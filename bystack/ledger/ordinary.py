@@ -19,7 +19,6 @@ from bystack.ledger.transactions import (
     VERSION,
     Lock,
     Outpoint,
-    Output,
     PolicyLock,
     Spend,
     Transaction,
@@ -43,18 +42,12 @@ def judge_ordinary(
     spent = _find(coins, body.inputs, height - maturity)
     if spent is None:
         return None
-    asset = spent[body.inputs[0]].asset
-    gained = sum([coin.amount for coin in spent.values()])
-    fee = _fee(body.outputs, asset, gained)
-    checks = None if fee is None else _checks(tx, spent, chain_id)
-    if fee is None or checks is None:
+    made = _make(tx, spent, height)
+    checks = None if made is None else _checks(tx, spent, chain_id)
+    if made is None or checks is None:
         return None
-    id = tx.id
-    created = {
-        Outpoint(id, index): Coin(asset, output.amount, output.lock, height, 0, 1, _NO_STATE)
-        for index, output in enumerate(body.outputs)
-    }
-    return Applied(Delta(spent, created), checks, {asset: fee} if fee else {})
+    created, fees = made
+    return Applied(Delta(spent, created), checks, fees)
 
 
 def _plain(body: TransactionBody, height: int) -> bool:
@@ -87,14 +80,24 @@ def _find(coins: CoinView, places: Sequence[Outpoint], latest: int) -> dict[Outp
     return spent if len(spent) == len(places) else None
 
 
-def _fee(outputs: Sequence[Output], asset: bytes, gained: int) -> int | None:
-    """What is left, if every output pays something of this asset to a policy lock."""
-    fee = gained
-    for output in outputs:
-        if output.asset != asset or not output.amount or type(output.lock) is not PolicyLock:
+def _make(
+    tx: Transaction, spent: dict[Outpoint, Coin], height: int
+) -> tuple[dict[Outpoint, Coin], dict[bytes, int]] | None:
+    """The coins made and the fee, if every output pays something of this asset to a policy lock."""
+    id, asset, gained = tx.id, b"", 0
+    for coin in spent.values():
+        asset = coin.asset
+        gained += coin.amount
+    left, created = gained, dict[Outpoint, Coin]()
+    for index, output in enumerate(tx.body.outputs):
+        amount, lock = output.amount, output.lock
+        if output.asset != asset or not amount or type(lock) is not PolicyLock:
             return None
-        fee -= output.amount
-    return fee if 0 <= fee <= gained <= MAX_INT else None
+        left -= amount
+        created[Outpoint(id, index)] = Coin(asset, amount, lock, height, 0, 1, _NO_STATE)
+    if left < 0 or gained > MAX_INT:
+        return None
+    return created, {asset: left} if left else {}
 
 
 def _checks(
