@@ -102,8 +102,8 @@ class Follower:
             params = ("getblockhash", [height - 1], "read", "main")
             id = bytes.fromhex(await self.client.call("rpc", *params))
         scanning.begin(self.purse, height - 1, id)
+        self.again()  # before anything is awaited: what still comes is of another place
         await self.purse.save()
-        self.again()
         return height
 
     async def begun(self) -> None:
@@ -133,6 +133,8 @@ class Follower:
         self._told, watched = (len(places), [list(places)]) if light else (-1, [])
         async with self.client.stream("blocks", self.purse.locator(), *watched) as items:
             async for item in items:
+                if self._scope.cancel_called:
+                    return
                 match item:
                     case ["connect", int(height), bytes(id), bytes(data)]:
                         block = decode_block(data)
@@ -156,6 +158,8 @@ class Follower:
                     case ["block", int(height), bytes(data), _, bytes(body), *_]:
                         header, transactions = decode_header(data), decode_body(body).transactions
                         more = await self._given_out(height, transactions)
+                        if self._scope.cancel_called:
+                            return
                         self.purse.connect(height, header.id, transactions, more, header.time)
                 await self._went_on()
                 if wallet.height >= self.target:

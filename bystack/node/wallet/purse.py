@@ -307,12 +307,14 @@ class Purse:
         if not self._dirty:
             return
         self._dirty = False
+        texts = dict(self._texts)
         await self._store.commit(self._changes())
+        for id in texts:  # only now they can be read from the store
+            self._texts.pop(id, None)
 
     def _changes(self) -> Changes:
         wallet, batch = self.wallet, self._rows.batch
         scan = None if self.scan is None else encode(self.scan)
-        texts, self._texts = self._texts, {}
         position = Position(wallet.height, wallet.book.gap, self.birth, self.birth_block)
         return {
             **batch(stored.COIN, wallet.coins.taken(), encode),
@@ -327,7 +329,7 @@ class Purse:
             **batch(stored.POLICY, self.policies.taken(), bytes),
             **{self._rows.key(stored.PATH, number(k)): v for k, v in self.paths.taken().items()},
             **{self._rows.key(stored.LABEL, k): v for k, v in self.labels.taken().items()},
-            **{self._rows.key(stored.TRANSACTION, id): text for id, text in texts.items()},
+            **{self._rows.key(stored.TRANSACTION, id): text for id, text in self._texts.items()},
             self._rows.key(stored.POSITION): encode(position),
             self._rows.key(stored.SCAN): scan,
         }

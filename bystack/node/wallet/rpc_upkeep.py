@@ -160,8 +160,8 @@ class UpkeepMethods:
         if not purse.complete:
             raise RemoteError(WALLET_ERROR, "This wallet is of an older format: let it end.")
         done = scanning.give_up(purse)
-        await purse.save()
         follower.again()
+        await purse.save()
         return done
 
 
