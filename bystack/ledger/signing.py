@@ -14,7 +14,7 @@ from bystack.ledger.coins import Coin, coin_digest
 from bystack.ledger.transactions import Outpoint, TransactionBody, transaction_id
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid, Misuse
-from bystack.primitives.hashes import fixed, tagged, tagged_one
+from bystack.primitives.hashes import absorbed, fixed, tagged, tagged_one
 
 ALL = 0
 SINGLE_ANYONE = 1
@@ -22,6 +22,9 @@ SINGLE_ANYONE = 1
 _coins_digest = tagged_one("coins")
 _signing_digest = tagged("signing")
 _digest_of_all = tagged_one("signing")
+_begin_coin = absorbed("coin")
+_begin_coins = absorbed("coins")
+_begin_signing = absorbed("signing")
 
 
 class ModeUnknown(Invalid):
@@ -86,6 +89,15 @@ def coins_digest(coins: Iterable[tuple[Outpoint, Coin]]) -> bytes:
 def digest_of_all(chain_id: bytes, whole: bytes, index: int) -> bytes:
     """What input `index` signs under ALL; `whole` is transaction id and digest of all coins."""
     return _digest_of_all(chain_id + b"\x00" + whole + index.to_bytes(4, "big"))
+
+
+def digest_of_one(chain_id: bytes, identity: bytes, place: Outpoint, coin: Coin) -> bytes:
+    """What the only input signs under ALL, without a call between its three hashes."""
+    one, all_coins, whole = _begin_coin(), _begin_coins(), _begin_signing()
+    one.update(encode((place, coin.asset, coin.amount, coin.lock)))
+    all_coins.update(one.digest())
+    whole.update(b"".join((chain_id, b"\x00", identity, all_coins.digest(), b"\x00\x00\x00\x00")))
+    return whole.digest()
 
 
 def signing_digest(
