@@ -108,8 +108,12 @@ class Purse:
             if record.key:
                 book.add(account, Account(parse_key(record.key.decode())))
         self._free()
+        self._expect()
+
+    def _expect(self) -> None:
+        """Payments on their way hold their coins, and their change is to come."""
         for tx in self.open.values():
-            wallet.sent(tx)
+            self.wallet.sent(tx)
 
     def _free(self) -> None:
         """Coins set aside for a payment that never became one may be spent again."""
@@ -129,6 +133,7 @@ class Purse:
         wanted = {one for one in book.records if one < WATCHED} | set(range(last + LOOKAHEAD + 1))
         for account in sorted(wanted):
             book.add(account, self.chain.account(master, account))
+        self._expect()  # a store of the first format had no keys to tell change by
         self._dirty |= book.records.changed
 
     def lock(self) -> None:

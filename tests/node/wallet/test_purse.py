@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
+from bystack.ledger.payments import FeeTerms, build_payment
 from bystack.ledger.transactions import Outpoint, Output, Transaction, TransactionBody
 from bystack.mainchain.transition import apply_main
-from bystack.node.storage import Store
+from bystack.node.storage import Changes, Store
 from bystack.node.wallet import purse as purses
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from tests.ledger.people import BOB
@@ -176,3 +177,75 @@ def test_change_made_and_spent_in_one_block_leaves_nothing_behind(tmp_path: Path
 def model_after(model: Chain, tx: Transaction) -> dict[Outpoint, Coin]:
     """The coins one more transaction creates, without a block."""
     return dict(apply_main(model.coins, tx, model.tip.header.height + 1, EASY).delta.created)
+
+
+def test_a_transaction_can_be_read_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        store, purse = opened(tmp_path)
+        go(purse, KNOWN.trunk[-1].id)
+        id = next(iter(purse.wallet.history.values())).transaction
+        whole = store.commit
+
+        async def slowly(changes: Changes) -> None:
+            assert purse.transaction(id) is not None and purse.complete
+            await whole(changes)
+
+        monkeypatch.setattr(store, "commit", slowly)
+        await purse.save()
+        assert purse.transaction(id) is not None
+        store.close()
+
+    trio.run(main)
+
+
+def test_coins_set_aside_for_a_payment_that_never_was_are_free_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        store, purse = opened(tmp_path)
+        go(purse, KNOWN.trunk[-1].id)
+        coins, change = purse.wallet.confirmed(EASY.maturity), purse.wallet.change_lock()
+        fees = FeeTerms(BTM, 1_000_000)
+        draft = build_payment(HERE.id, coins, [Output(BTM, 9, BOB.lock)], change, fees)
+        for kept, left in ((False, len(coins)), (True, len(coins) - 1)):
+            purse.wallet.reserve(draft, kept=kept)
+            purse.touch()
+            await purse.save()
+            store.close()
+            store, purse = opened(tmp_path)
+            assert len(purse.wallet.confirmed(EASY.maturity)) == left
+        store.close()
+
+    trio.run(main)
+
+
+def test_a_payment_whose_block_is_gone_is_on_its_way_again(tmp_path: Path) -> None:
+    store, purse = opened(tmp_path)
+    go(purse, KNOWN.left[0].id)
+    (tx,) = [tx for tx in KNOWN.left[0].transactions if len(tx.body.inputs)]
+    go(purse, KNOWN.trunk[-1].id)
+    assert list(purse.open) == [tx.id]
+    assert set(tx.body.inputs) <= purse.wallet.reserved.keys()
+    change = purse.wallet.balances(EASY.maturity)[BTM].pending
+    assert change == sum(o.amount for o in tx.body.outputs if o.lock == ME.lock)
+    go(purse, KNOWN.left[0].id)
+    assert not purse.open
+    check(purse, KNOWN.left[0].id)
+    store.close()
+
+
+def test_what_builds_on_a_payment_is_given_up_with_it(tmp_path: Path) -> None:
+    store, purse = opened(tmp_path)
+    go(purse, KNOWN.trunk[-1].id)
+    tx = replayed(KNOWN.trunk).pay(ME, BOB, 6_000, 20_000)
+    on_top = Transaction(TransactionBody(1, (Outpoint(tx.id, 1),), (), (), 0, 0, b""), ())
+    before = purse.wallet.balances(EASY.maturity)
+    purse.sent(tx)
+    purse.sent(on_top)
+    purse.given_up(tx)
+    assert not purse.open and not purse.wallet.pending and not purse.wallet.reserved
+    assert purse.wallet.balances(EASY.maturity) == before
+    assert purse.notes[on_top.id].abandoned
+    store.close()
