@@ -36,7 +36,7 @@ from bystack.ledger.transactions import (
     VaultLock,
 )
 from bystack.mainchain.blocks import Block, decode_block
-from bystack.mainchain.chain import Entry, genesis_entry
+from bystack.mainchain.chain import Entry, genesis_entry, path
 from bystack.mainchain.history import history_nodes
 from bystack.mainchain.params import Params, chain_id, genesis
 from bystack.mainchain.transition import Undo, decode_undo, encode_undo, undo_of
@@ -44,13 +44,15 @@ from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, Engine
 from bystack.node.coinstore import CoinStore, coin_changes, coin_rows, outpoint_of
 from bystack.node.failpoints import failpoint
-from bystack.node.storage import Changes, Store, StoreCorrupt, View
+from bystack.node.storage import Changes, Migration, Store, StoreCorrupt, View
 from bystack.primitives.codec import decode, encode
-from bystack.primitives.errors import Misuse
+from bystack.primitives.errors import Invalid, Misuse
 from bystack.primitives.hashes import fixed
 
 KIND = "mainchain"
 FORMAT = 1
+# Format → what leads to the next one (`storage.Migration`). `tests/node/stores` keeps old stores.
+MIGRATIONS: Mapping[int, Migration] = {}
 MAX_ENTRY = 8_192
 WRITE_BUFFER = 32 * 1024 * 1024
 """A full block changes two megabytes: sorted into files a dozen at a time, it costs less."""
@@ -60,7 +62,8 @@ TRANSACTION, NODE, VAULT, ANCHOR, TIP = b"t", b"m", b"v", b"a", b"T"
 PRUNED = b"P"
 FILTER = b"f"
 
-_REBUILD = "move the directory away and let the process fetch its chain again"
+_REBUILD = "stop the node and run: bystackd check --repair"
+_AWAY = "move the directory away and let the process fetch its chain again"
 
 
 class Stored(NamedTuple):
@@ -132,31 +135,57 @@ class ChainStore:
     def _begin(self) -> None:
         first, entry = genesis(self.params), genesis_entry(self.params)
         found = self._store.get(LINE + fixed(0))
+        if found is None and next(self._store.iterate(), None) is not None:
+            raise StoreCorrupt(self.path, "the place of the first block is missing", _REBUILD)
         if found is None:
             nodes = _node_changes(entry)
             line = {LINE + fixed(0): first.id, TIP: first.id, BLOCK + first.id: encode(first)}
             self._store.commit_now({ENTRY + fixed(0): encode(entry), **line, **nodes})
         elif found != first.id:
             chain = chain_id(self.params).hex()
-            raise StoreCorrupt(self.path, f"it is of another chain than {chain}", _REBUILD)
+            raise StoreCorrupt(self.path, f"it is of another chain than {chain}", _AWAY)
 
     def load(self) -> Stored:
-        """Read the header tree and what is connected; needed once, before anything else."""
+        """Read the header tree and what is connected; needed once, before anything else.
+
+        Raises `StoreCorrupt` also where an entry or a height is missing in between: what a batch
+        that got lost leaves.
+        """
         invalid = {key[1:] for key, _ in self._store.iterate(BAD)}
+        try:
+            tree = HeaderTree(self._sound(invalid), self.params, self.engines, invalid)
+        except Invalid as error:
+            raise StoreCorrupt(
+                self.path, f"a header entry is damaged ({error})", _REBUILD
+            ) from None
+        loose = [key[1:] for key, _ in self._store.iterate(LOOSE)]
+        connected = self._needed(TIP, "the id of the last block")
+        self._check_line(tree, connected)
+        return Stored(tree, connected, tuple(id for id in loose if tree.entry(id)))
+
+    def _sound(self, invalid: set[bytes]) -> list[Entry]:
+        """The entries but those that descend from an invalid one, which join `invalid`."""
         entries: list[Entry] = []
-        for key, data in self._store.iterate(ENTRY):
-            self._entries = int.from_bytes(key[1:], "big") + 1
+        for at, (key, data) in enumerate(self._store.iterate(ENTRY)):
+            if key != ENTRY + fixed(at):
+                raise StoreCorrupt(self.path, f"header entry {at} is missing", _REBUILD)
+            self._entries = at + 1
             entry = decode(Entry, data, MAX_ENTRY)
             if entry.id in invalid or entry.header.previous in invalid:
                 invalid.add(entry.id)
             else:
                 entries.append(entry)
-        tree = HeaderTree(entries, self.params, self.engines, invalid)
-        loose = [key[1:] for key, _ in self._store.iterate(LOOSE)]
-        connected = self._needed(TIP, "the id of the last block")
-        if tree.entry(connected) is None:
+        return entries
+
+    def _check_line(self, tree: HeaderTree, connected: bytes) -> None:
+        """The connected heights are those of the last block's ancestors, without a gap."""
+        entry = tree.entry(connected)
+        if entry is None:
             raise StoreCorrupt(self.path, "the last block's header is missing", _REBUILD)
-        return Stored(tree, connected, tuple(id for id in loose if tree.entry(id)))
+        line = [id for _, id in self._store.iterate(LINE)]
+        expected = [tree.first.id, *path(tree, tree.first, entry)[1]]
+        if line != expected:
+            raise StoreCorrupt(self.path, "heights and headers do not agree", _REBUILD)
 
     def _needed(self, key: bytes, what: str) -> bytes:
         data = self._store.get(key)
@@ -277,7 +306,12 @@ class ChainStore:
 def open_raw(path: str | os.PathLike[str], params: Params) -> Store:
     """The keys and values of a chain's store, in this format; raises a `StoreError`."""
     return Store.open(
-        path, kind=KIND, magic=params.magic, version=FORMAT, write_buffer=WRITE_BUFFER
+        path,
+        kind=KIND,
+        magic=params.magic,
+        version=FORMAT,
+        migrations=MIGRATIONS,
+        write_buffer=WRITE_BUFFER,
     )
 
 

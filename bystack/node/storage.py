@@ -28,7 +28,9 @@ else:
     import plyvel
 
 Changes = Mapping[bytes, bytes | None]
-Migration = Callable[["View"], Changes]
+Migration = Callable[["View"], Changes | Iterator[Changes]]
+"""What leads to the next format: one batch, or bounded ones, which a killed process makes again
+from the first: each must do for a store in which the earlier ones, or it too, are made already."""
 
 HEADER = b"\x00header"
 UNFINISHED = b"\x00unfinished"
@@ -216,7 +218,13 @@ class Store(_Reading):
 
     @classmethod
     def open_unfinished(
-        cls, path: str | os.PathLike[str], *, kind: str, magic: bytes, version: int
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        kind: str,
+        magic: bytes,
+        version: int,
+        migrations: Mapping[int, Migration] | None = None,
     ) -> Store:
         """As `open`, for a repair: also one that was cut short, and one that lost its header.
 
@@ -226,7 +234,7 @@ class Store(_Reading):
         try:
             if store.get(HEADER) is None:
                 store._write({HEADER: msgspec.msgpack.encode(Header(version, magic, kind))})
-            store._check_header(Header(version, magic, kind), {})
+            store._check_header(Header(version, magic, kind), migrations or {})
         except BaseException:
             store.close()
             raise
@@ -245,7 +253,15 @@ class Store(_Reading):
         for step in range(found.version, wanted.version):
             if step not in migrations:
                 raise StoreVersion(self._path, f"format {found.version} has no migration", _RESYNC)
-            self._write({**migrations[step](self), HEADER: _packed(wanted, step + 1)})
+            self._migrate(migrations[step](self), _packed(wanted, step + 1))
+
+    def _migrate(self, made: Changes | Iterator[Changes], header: bytes) -> None:
+        """The format changes with the last batch, so that a process killed before begins anew."""
+        last: Changes = {}
+        for changes in [made] if isinstance(made, Mapping) else made:
+            self._write(last)
+            last = changes
+        self._write({**last, HEADER: header})
 
     def _check_finished(self) -> None:
         if self.get(UNFINISHED) is not None:

@@ -196,7 +196,11 @@ def _readable(folder: str, params: Params) -> Store:
     for _ in range(2):
         try:
             store = Store.open_unfinished(
-                folder, kind=keys.KIND, magic=params.magic, version=keys.FORMAT
+                folder,
+                kind=keys.KIND,
+                magic=params.magic,
+                version=keys.FORMAT,
+                migrations=keys.MIGRATIONS,
             )
         except StoreCorrupt:
             salvage(folder)
