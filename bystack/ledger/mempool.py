@@ -166,6 +166,7 @@ class Mempool:
         spent = {point for tx in transactions for point in tx.body.inputs}
         rivals = [rival.tx.id for rival in self._waiting.takers(spent.union(claims))]
         self._floor.block(self.now)
+        self._waiting.block()
         return self._remove(self._waiting.families((*rivals, *self._ends.below(height))))
 
     def age(self, now: int) -> tuple[Candidate, ...]:

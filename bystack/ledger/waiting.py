@@ -46,14 +46,25 @@ class Sums:
 class Entry:
     """One that waits: since when (seconds) and at which height, and its place in the graph.
 
-    `above` sums it with all it builds on, `below` with all that build on it.
+    `ancestors` are the ids of all it builds on, `children` of those that spend its coins. `above`
+    sums it with the former, `below` with all that build on it.
     """
 
-    __slots__ = ("above", "arrival", "below", "candidate", "children", "height", "since")
+    __slots__ = (
+        "above",
+        "ancestors",
+        "arrival",
+        "below",
+        "candidate",
+        "children",
+        "height",
+        "since",
+    )
 
     def __init__(self, candidate: Candidate, arrival: int, since: int, height: int) -> None:
         self.candidate, self.arrival = candidate, arrival
         self.since, self.height = since, height
+        self.ancestors: set[bytes] = set()
         self.children: set[bytes] = set()
         self.above, self.below = Sums(candidate), Sums(candidate)
 
@@ -69,7 +80,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.weight = self.fee = self.size = 0
-        self.cheapest = Lowest(self._worth)
+        self._cheapest: Lowest | None = None
         self._entries: dict[bytes, Entry] = {}
         self._arrivals = 0
         self._taken: dict[Hashable, bytes] = {}
@@ -85,6 +96,20 @@ class Waiting:
 
     def __getitem__(self, identity: bytes) -> Candidate:
         return self._entries[identity].candidate
+
+    @property
+    def cheapest(self) -> Lowest:
+        """All by worth, kept in that order from now on until a block comes: most of the time there
+        is room, and nobody asks."""
+        if self._cheapest is None:
+            self._cheapest = Lowest(self._worth)
+            for identity, entry in self._entries.items():
+                self._cheapest.put(entry.worth, identity)
+        return self._cheapest
+
+    def block(self) -> None:
+        """A block took some, and made room."""
+        self._cheapest = None
 
     def get(self, identity: bytes) -> Candidate | None:
         """The candidate with this transaction id."""
@@ -119,13 +144,8 @@ class Waiting:
 
     def ancestors(self, candidate: Candidate) -> set[bytes]:
         """The ids of all it builds on, whether it waits here itself or not."""
-        found = self.parents(candidate)
-        open_ends = list(found)
-        while open_ends:
-            fresh = self.parents(self[open_ends.pop()]) - found
-            found |= fresh
-            open_ends += fresh
-        return found
+        parents = self.parents(candidate)
+        return parents.union(*(self._entries[parent].ancestors for parent in parents))
 
     def families(self, identities: Iterable[bytes]) -> set[bytes]:
         """These ids and those of all that build on them."""
@@ -144,31 +164,39 @@ class Waiting:
         entry = Entry(candidate, self._arrivals, since, height)
         for parent in self.parents(candidate):
             self._entries[parent].children.add(identity)
-        for ancestor in self.ancestors(candidate):
+            entry.ancestors |= {parent, *self._entries[parent].ancestors}
+        for ancestor in entry.ancestors:
             above = self._entries[ancestor]
             entry.above.add(above.candidate)
             above.below.add(candidate)
-            self.cheapest.put(above.worth, ancestor)
         self._entries[identity] = entry
         self._taken.update(dict.fromkeys(candidate.claims, identity))
         self._count(candidate, 1)
-        self.cheapest.put(entry.worth, identity)
+        self._rank((identity, *entry.ancestors))
 
     def remove(self, identity: bytes) -> None:
         """Take one out; who builds on it stays, as when a block took it."""
         entry = self._entries[identity]
         candidate = entry.candidate
         for descendant in self.families([identity]) - {identity}:
-            self._entries[descendant].above.subtract(candidate)
-        for ancestor in self.ancestors(candidate):
+            below = self._entries[descendant]
+            below.ancestors.discard(identity)
+            below.above.subtract(candidate)
+        for ancestor in entry.ancestors:
             above = self._entries[ancestor]
             above.children.discard(identity)
             above.below.subtract(candidate)
-            self.cheapest.put(above.worth, ancestor)
+        self._rank(entry.ancestors)
         del self._entries[identity]
         for claim in candidate.claims:
             del self._taken[claim]
         self._count(candidate, -1)
+
+    def _rank(self, identities: Iterable[bytes]) -> None:
+        """The worth of these may have changed."""
+        if self._cheapest is not None:
+            for identity in identities:
+                self._cheapest.put(self._entries[identity].worth, identity)
 
     def _count(self, candidate: Candidate, sign: int) -> None:
         self.weight += sign * candidate.weight

@@ -20,6 +20,7 @@ Show = Callable[[str], None]
 
 BENCHES: Mapping[str, str] = {
     "headers": "main-chain headers decoded, judged, put in the tree and stored",
+    "pool": "transactions admitted with their signatures: alone, in chains, into a full pool",
     "sync": "a node joining a long chain of small blocks from another, beside validation alone",
     "validate": "full main-chain blocks connected: on one core, on two, signatures known",
 }
