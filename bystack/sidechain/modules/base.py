@@ -153,9 +153,7 @@ class Modules:
     Beside them `engines`, by which the headers of its main chain are judged.
     """
 
-    def __init__(
-        self, modules: Sequence[Module], engines: Mapping[str, Engine] = ENGINES
-    ) -> None:
+    def __init__(self, modules: Sequence[Module], engines: Mapping[str, Engine] = ENGINES) -> None:
         self.modules = tuple(modules)
         self.engines = engines
 
