@@ -33,6 +33,24 @@ def at(height: int, time: int, root: Entry = ROOT) -> Entry:
     return replace(root, header=replace(root.header, height=height, time=time))
 
 
+class Measured(int):
+    """An integer that refuses to be shifted beyond what any honest target needs."""
+
+    def __lshift__(self, bits: int) -> int:
+        assert bits + self.bit_length() <= 600
+        return int(self) << bits
+
+    def __mul__(self, other: int) -> Measured:
+        return Measured(int(self) * other)
+
+
+@pytest.mark.parametrize("late", [-(2**80), -(2**63), -1, 0, 1, 2**24, 2**63, 2**80])
+@pytest.mark.parametrize("half_life", [1, 7_200, 2**32 - 1])
+def test_d02_no_number_grows_with_a_hostile_time(late: int, half_life: int) -> None:
+    for anchor in (1, 2**255, 2**256 - 1):
+        assert 1 <= asert(Measured(anchor), late, half_life, 2**256 - 1) <= 2**256 - 1
+
+
 @given(st.integers(0, LAST), st.integers(0, LAST))
 def test_d02_the_target_of_any_height_and_time_stays_in_its_bounds(height: int, time: int) -> None:
     for params in (MAIN, MOVING):
@@ -54,24 +72,6 @@ def test_d02_far_off_the_schedule_the_target_is_the_limit_or_one(
     height: int, time: int, target: int
 ) -> None:
     assert target_of(next_target(at(height, time, genesis_entry(MAIN)), MAIN)) == target
-
-
-class Measured(int):
-    """An integer that refuses to be shifted beyond what any honest target needs."""
-
-    def __lshift__(self, bits: int) -> int:
-        assert bits + self.bit_length() <= 600
-        return int(self) << bits
-
-    def __mul__(self, other: int) -> Measured:
-        return Measured(int(self) * other)
-
-
-@pytest.mark.parametrize("late", [-(2**80), -(2**63), -1, 0, 1, 2**24, 2**63, 2**80])
-@pytest.mark.parametrize("half_life", [1, 7_200, 2**32 - 1])
-def test_d02_no_number_grows_with_a_hostile_time(late: int, half_life: int) -> None:
-    for anchor in (1, 2**255, 2**256 - 1):
-        assert 1 <= asert(Measured(anchor), late, half_life, 2**256 - 1) <= 2**256 - 1
 
 
 WRONG_BITS = {
