@@ -1,0 +1,83 @@
+"""A real node joins a long chain from two others: one stalls, it is killed itself, it finishes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from bystack.client.bench.chains import FRAMES, build, connect
+from bystack.client.progress import progress_line
+from bystack.mainchain.params import REGTEST
+from bystack.node.chainstore import ChainStore
+from tests.processes.daemons import CONFIG, Daemon, started, until
+
+pytestmark = pytest.mark.processes
+
+BLOCKS, PAYMENTS = 1_500, 2
+
+
+def home(folder: Path, name: str, config: str = CONFIG) -> Daemon:
+    path = folder / name
+    path.mkdir(mode=0o700)
+    (path / "bystack.toml").write_text(config)
+    return Daemon(path)
+
+
+def chain_of(node: Daemon) -> Path:
+    path = node.home / "data" / "mainchain" / "chain"
+    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    return path
+
+
+def grow(folder: Path, one: Daemon, other: Daemon) -> int:
+    """Give both nodes the same long chain; its height."""
+    build(folder, BLOCKS, PAYMENTS)
+    frames = msgspec.msgpack.decode((folder / FRAMES).read_bytes())
+    store = ChainStore.open(chain_of(one), REGTEST)
+    try:
+        trio.run(connect, frames, store)
+    finally:
+        store.close()
+    shutil.copytree(chain_of(one), chain_of(other))
+    return len(frames)
+
+
+def info(node: Daemon) -> dict[str, Any]:
+    found: dict[str, Any] = node.call("getblockchaininfo")
+    return found
+
+
+def test_it_finishes_though_one_peer_stalls_and_it_is_killed_on_the_way(tmp_path: Path) -> None:
+    true, frozen = home(tmp_path, "true"), home(tmp_path, "frozen")
+    goal = grow(tmp_path, true, frozen)
+    with started([true, frozen]):
+        peers = f'["{frozen.peer_address}", "{true.peer_address}"]'
+        config = CONFIG.replace("[mainchain]", f"[mainchain]\npeers = {peers}")
+        new = home(tmp_path, "new", config)
+        with started([new]):
+            until(lambda: info(new)["blocks"] > 0, "blocks come")
+            stopped = frozen.kill("mainchain", signal.SIGSTOP)
+            try:
+                before = info(new)
+                new.kill("mainchain")
+                assert until(lambda: info(new))["blocks"] >= before["blocks"]  # it goes on there
+                seen: list[dict[str, Any]] = [before]
+                until(lambda: seen.append(info(new)) or seen[-1]["blocks"] == goal, "it is done")
+            finally:
+                os.kill(stopped, signal.SIGCONT)
+            assert new.call("getbestblockhash") == true.call("getbestblockhash")
+            done = info(new)
+            assert done["verificationprogress"] == 1.0 and not done["initialblockdownload"]
+            assert done["sync"]["transactions"] == goal + 1 + BLOCKS * PAYMENTS
+            for one in seen:
+                assert progress_line({**one, **one["sync"]}).startswith("syncing")
+                assert one["blocks"] < goal or one["sync"]["transactions_left"] == 0
+            assert any(0 < one["verificationprogress"] < 1 for one in seen)
+            assert "syncing" in new.log("mainchain")
