@@ -392,6 +392,20 @@ def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
         ) from None
 
 
+def read_through(path: str | os.PathLike[str]) -> int:
+    """Read every byte of a directory, whatever it is a store of; the number of keys.
+
+    Raises a `StoreError`.
+    """
+    handle = _open_handle(str(path))
+    try:
+        return sum(1 for _ in handle.iterator(verify_checksums=True))
+    except UNREADABLE as error:
+        raise _corrupt(str(path), error) from None
+    finally:
+        handle.close()
+
+
 def salvage(path: str | os.PathLike[str]) -> None:
     """Have LevelDB make a damaged directory readable again, without what cannot be read.
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from bystack.node.offline.showing import Bar
 
 CHAIN = "data/mainchain/chain"
+AWAY = "move it away: a chain is fetched again, a wallet restored from its phrase or its backup"
 
 
 @contextmanager
@@ -79,31 +82,65 @@ def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -
 def _checked(
     home: str, network: str, signatures: bool, repair: bool, quiet: bool
 ) -> Iterator[dict[str, Any]]:
-    """The main chain's store, checked, as JSON values; shown in lines unless `quiet`."""
+    """Every store of the home, checked, as JSON values; shown in lines unless `quiet`."""
+    chain = os.path.join(home, CHAIN)
+    if os.path.isdir(chain):
+        work = partial(_check_main, home, network, signatures, repair, quiet)
+        yield _guarded(chain, quiet, work)
+    for folder in _others(home):
+        yield _guarded(folder, quiet, partial(_read, folder, quiet))
+
+
+def _guarded(folder: str, quiet: bool, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a check finds, or why LevelDB cannot read the store at all."""
+    from bystack.node.storage import StoreError
+
+    try:
+        return work()
+    except StoreError as error:
+        if not quiet:
+            click.echo(f"FAIL  {error}")
+        return {"path": folder, "sound": False, "error": str(error), "step": error.step}
+
+
+def _check_main(
+    home: str, network: str, signatures: bool, repair: bool, quiet: bool
+) -> dict[str, Any]:
     import trio
 
     from bystack.node.engines import engines_of
     from bystack.node.networks import params_of
     from bystack.node.offline.checking import Options, check_chain
     from bystack.node.offline.showing import Bar
-    from bystack.node.storage import StoreError
 
-    folder = os.path.join(home, CHAIN)
-    if not os.path.isdir(folder):
-        return
     params = params_of(_network(home, network))
-    options = Options(signatures, repair)
-    try:
-        with Bar() as bar:
-            report = trio.run(check_chain, folder, params, engines_of(params), options, bar)
-    except StoreError as error:
-        if not quiet:
-            click.echo(f"FAIL  {error}")
-        yield {"path": folder, "sound": False, "error": str(error), "step": error.step}
-        return
+    options, folder = Options(signatures, repair), os.path.join(home, CHAIN)
+    with Bar() as bar:
+        report = trio.run(check_chain, folder, params, engines_of(params), options, bar)
     if not quiet:
         _show(report, bar)
-    yield report.as_json()
+    return report.as_json()
+
+
+def _others(home: str) -> list[str]:
+    """The other stores of a home: wallets, sidechains, light chains."""
+    found = Path(home, "data").glob("**/CURRENT")
+    return sorted(
+        str(file.parent) for file in found if str(file.parent) != os.path.join(home, CHAIN)
+    )
+
+
+def _read(folder: str, quiet: bool) -> dict[str, Any]:
+    """A store that cannot be computed anew: every byte is read against its checksum."""
+    from bystack.node.storage import StoreError, read_through
+
+    try:
+        keys = read_through(folder)
+    except StoreError as error:
+        raise StoreError(folder, error.fault, AWAY) from None
+    if not quiet:
+        click.echo(f"ok    {folder}: {keys} keys read")
+    return {"path": folder, "sound": True, "keys": keys}
 
 
 def _network(home: str, network: str) -> str:
