@@ -1,30 +1,65 @@
-"""Money: wallets, payments, and the three ways across the pegs."""
+"""`bystack wallet`: made and loaded, its addresses, balances, history and labels."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
-
-asset_option = click.option("--asset", default="BTM", show_default=True, help="Name or id.")
-chain_option = click.option(
-    "--chain", default="main", show_default=True, help="main or a sidechain."
+from bystack.client.cli.purses import (
+    account_option,
+    ask,
+    first_line,
+    password,
+    password_option,
+    wallet_option,
 )
+from bystack.client.cli.purses import chain_option as chain_option
+
+COLUMNS = ("category", "amount", "name", "fee", "confirmations", "address", "label", "txid")
 
 
 @click.group()
 def wallet() -> None:
-    """Wallets of a node: create, addresses, balances, history."""
+    """Wallets of a node: keys, addresses, balances, history, backups.
+
+    \b
+    First steps:
+      bystack wallet create                 a wallet; note the recovery phrase it shows
+      bystack wallet address                where to be paid
+      bystack wallet balance                what you have
+      bystack send ADDRESS 2.5              pay
+      bystack wallet backup FILE            all of it in one sealed file
+    """
 
 
 @wallet.command("create")
 @click.argument("name", default="default")
+@click.option("--encrypt", is_flag=True, help="Seal the keys under a passphrase.")
+@password_option
+@click.option("--watch-only", is_flag=True, help="No keys: it only watches what you import.")
+@click.option("--gap", default=20, show_default=True, help="Unpaid addresses to look ahead.")
 @home_option
 @json_option
 @guarded
-def create(name: str, home: str, as_json: bool) -> None:
-    """Make a wallet and open it."""
-    show(node(home).createwallet(name), as_json=as_json)
+def create(
+    name: str, encrypt: bool, password_file: Path | None, watch_only: bool, gap: int, home: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Make a wallet and load it; its recovery phrase is shown now and never again by itself.
+
+    With --encrypt (or --password-file) it is locked: it shows everything, and pays after
+    bystack wallet unlock.
+    """
+    sealed = encrypt or password_file is not None
+    word = password(password_file, "New passphrase", fresh=True) if sealed else ""
+    made = node(home).createwallet(name, word, "", watch_only, gap)
+    show(made, as_json=as_json)
+    if "mnemonic" in made and not as_json:
+        click.echo("Write these words down: they are the money. Nobody can give them back.")
 
 
 @wallet.command("load")
@@ -33,118 +68,206 @@ def create(name: str, home: str, as_json: bool) -> None:
 @json_option
 @guarded
 def load(name: str, home: str, as_json: bool) -> None:
-    """Open a wallet made before."""
+    """Open a wallet made before; it is opened again at every start, until unload."""
     show(node(home).loadwallet(name), as_json=as_json)
 
 
-@wallet.command("address")
-@chain_option
+@wallet.command("unload")
+@click.argument("name", default="default")
 @home_option
 @guarded
-def address(chain: str, home: str) -> None:
+def unload(name: str, home: str) -> None:
+    """Close a wallet; its keys leave the node's memory."""
+    node(home).unloadwallet(name)
+
+
+@wallet.command("list")
+@home_option
+@json_option
+@guarded
+def list_wallets(home: str, as_json: bool) -> None:
+    """Every wallet of the node, and whether it is loaded."""
+    rpc = node(home)
+    loaded = set(rpc.listwallets())
+    every = [one["name"] for one in rpc.listwalletdir()["wallets"]]
+    show([{"name": name, "loaded": name in loaded} for name in every], as_json=as_json)
+
+
+@wallet.command("info")
+@wallet_option
+@home_option
+@json_option
+@guarded
+def info(wallet: str, home: str, as_json: bool) -> None:
+    """Whether it is locked, and how far it has followed each chain."""
+    told = ask(home, wallet, "getwalletinfo")
+    if as_json:
+        show(told, as_json=True)
+        return
+    chains = told.pop("chains")
+    show(told, as_json=False)
+    show([{"chain": name, **facts} for name, facts in chains.items()], as_json=False)
+
+
+@wallet.command("address")
+@click.option("--label", default="", help="What to call it.")
+@click.option("--force", is_flag=True, help="Beyond the gap; make a new backup afterwards.")
+@chain_option
+@account_option
+@wallet_option
+@home_option
+@guarded
+def address(label: str, force: bool, chain: str, account: str, wallet: str, home: str) -> None:
     """A fresh address to be paid at."""
-    show(node(home).getnewaddress(chain), as_json=False)
+    show(ask(home, wallet, "getnewaddress", chain, label, account, force), as_json=False)
+
+
+@wallet.command("addresses")
+@chain_option
+@account_option
+@wallet_option
+@home_option
+@json_option
+@guarded
+def addresses(chain: str, account: str, wallet: str, home: str, as_json: bool) -> None:
+    """The addresses handed out or paid."""
+    show(ask(home, wallet, "listaddresses", chain, account), as_json=as_json)
 
 
 @wallet.command("balance")
 @chain_option
+@account_option
+@wallet_option
 @home_option
 @json_option
 @guarded
-def balance(chain: str, home: str, as_json: bool) -> None:
+def balance(chain: str, account: str, wallet: str, home: str, as_json: bool) -> None:
     """What the wallet holds of each asset on a chain."""
-    show(node(home).getbalances(chain), as_json=as_json)
+    told = ask(home, wallet, "getbalances", chain, account)
+    if as_json:
+        show(told, as_json=True)
+        return
+    click.echo(f"{told['chain']} at {told['height']}")
+    for kind in ("mine", "watchonly"):
+        rows = [{"asset": name, **_sums(sums)} for name, sums in told.get(kind, {}).items()]
+        if rows and kind == "watchonly":
+            click.echo("watched only:")
+        show(rows, as_json=False)
+
+
+def _sums(sums: dict[str, Any]) -> dict[str, Any]:
+    return {name: sums[name] for name in ("trusted", "immature", "reserved")}
 
 
 @wallet.command("coins")
 @chain_option
+@account_option
+@wallet_option
 @home_option
 @json_option
 @guarded
-def coins(chain: str, home: str, as_json: bool) -> None:
+def coins(chain: str, account: str, wallet: str, home: str, as_json: bool) -> None:
     """The wallet's coins on a chain."""
-    show(node(home).listunspent(chain), as_json=as_json)
+    show(ask(home, wallet, "listunspent", chain, 1, account), as_json=as_json)
 
 
 @wallet.command("history")
+@click.option("--count", default=20, show_default=True, help="How many, the newest.")
+@click.option("--skip", default=0, help="How many of the newest to leave out.")
+@click.option("--label", default="", help="Only those of a label.")
+@chain_option
+@wallet_option
 @home_option
 @json_option
 @guarded
-def history(home: str, as_json: bool) -> None:
-    """What came and went."""
-    show(node(home).listtransactions(), as_json=as_json)
+def history(
+    count: int, skip: int, label: str, chain: str, wallet: str, home: str, as_json: bool
+) -> None:
+    """What came and went, the newest last; 0 confirmations: still on its way."""
+    told = ask(home, wallet, "listtransactions", chain, count, skip, label)
+    shown = told if as_json else [{name: one.get(name, "") for name in COLUMNS} for one in told]
+    show(shown, as_json=as_json)
 
 
-@click.command()
-@click.argument("to")
-@click.argument("amount")
-@asset_option
-@home_option
-@guarded
-def send(to: str, amount: str, asset: str, home: str) -> None:
-    """Pay AMOUNT to the address TO, on the chain the address belongs to."""
-    show(node(home).sendtoaddress(to, amount, asset), as_json=False)
-
-
-@click.command()
-@click.argument("chain")
-@click.argument("amount")
-@asset_option
-@click.option("--to", default="", help="Address on the sidechain; your own without it.")
-@home_option
-@json_option
-@guarded
-def pegin(chain: str, amount: str, asset: str, to: str, home: str, as_json: bool) -> None:
-    """Deposit AMOUNT into the vault of the sidechain CHAIN; it is minted there by proof."""
-    show(node(home).pegin(chain, amount, asset, to), as_json=as_json)
-
-
-@click.command()
-@click.argument("chain")
-@click.argument("to")
-@click.argument("amount")
-@asset_option
-@home_option
-@json_option
-@guarded
-def pegout(chain: str, to: str, amount: str, asset: str, home: str, as_json: bool) -> None:
-    """Burn AMOUNT on CHAIN, to be paid at the main-chain address TO.
-
-    Next: bystack pegout-status CHAIN PEGOUT tells what it waits for, and about how long.
-    """
-    show(node(home).sendtomainchain(chain, to, amount, asset), as_json=as_json)
-
-
-@click.command("pegout-status")
-@click.argument("chain")
-@click.argument("pegout")
-@home_option
-@json_option
-@guarded
-def pegout_status(chain: str, pegout: str, home: str, as_json: bool) -> None:
-    """Where the peg-out PEGOUT of CHAIN stands, what it waits for, about how long."""
-    show(node(home).side(chain, "getpegoutstatus", pegout), as_json=as_json)
-
-
-@click.command("pegin-status")
-@click.argument("chain")
+@wallet.command("transaction")
 @click.argument("txid")
+@chain_option
+@wallet_option
+@home_option
+@guarded
+def transaction(txid: str, chain: str, wallet: str, home: str) -> None:
+    """One transaction in full, as JSON."""
+    show(ask(home, wallet, "gettransaction", txid, chain), as_json=True)
+
+
+@wallet.command("label")
+@click.argument("address")
+@click.argument("label")
+@wallet_option
+@home_option
+@guarded
+def set_label(address: str, label: str, wallet: str, home: str) -> None:
+    """Call an address, yours or another's, LABEL; "" takes the label away."""
+    ask(home, wallet, "setlabel", address, label)
+
+
+@wallet.command("labels")
+@chain_option
+@wallet_option
 @home_option
 @json_option
 @guarded
-def pegin_status(chain: str, txid: str, home: str, as_json: bool) -> None:
-    """Where the deposit TXID into CHAIN stands: how deep it lies, whether it is claimed."""
-    show(node(home).side(chain, "getpeginstatus", txid), as_json=as_json)
+def labels(chain: str, wallet: str, home: str, as_json: bool) -> None:
+    """The labels, and the addresses of each."""
+    rows = [
+        {"label": label, "address": address, **facts}
+        for label in ask(home, wallet, "listlabels", chain)
+        for address, facts in ask(home, wallet, "getaddressesbylabel", label, chain).items()
+    ]
+    show(rows, as_json=as_json)
 
 
-@click.command()
-@click.argument("to")
-@click.argument("amount")
-@asset_option
-@click.option("--from", "source", required=True, help="The sidechain the money leaves.")
+@wallet.command("restore")
+@click.argument("name", default="default")
+@click.option(
+    "--backup",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What bystack wallet backup wrote; the phrase is asked for without it.",
+)
+@click.option(
+    "--phrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File whose first line is the recovery phrase.",
+)
+@click.option("--encrypt", is_flag=True, help="Seal the keys of a phrase under a passphrase.")
+@password_option
+@click.option("--gap", default=20, show_default=True, help="Unpaid addresses to look ahead.")
 @home_option
 @json_option
 @guarded
-def transfer(to: str, amount: str, asset: str, source: str, home: str, as_json: bool) -> None:
-    """Move AMOUNT from one sidechain to an address TO on another, through the main chain."""
-    show(node(home).sendtosidechain(source, to, amount, asset), as_json=as_json)
+def restore(
+    name: str, backup: Path | None, phrase_file: Path | None, encrypt: bool,
+    password_file: Path | None, gap: int, home: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Make the wallet NAME again from a backup file, or from its recovery phrase.
+
+    From a phrase alone, addresses more than --gap unpaid ones away are not found, and labels and
+    notes are lost; a backup has them. The chains are read again: see bystack wallet info.
+    """
+    if backup is not None:
+        text = backup.read_text(errors="replace")
+        clear = '"kdf":"none"' in text[:200]
+        word = "" if clear and password_file is None else password(password_file)
+        show(node(home).restorewallet(name, text, word), as_json=as_json)
+        return
+    phrase = first_line(phrase_file) if phrase_file else _asked_phrase()
+    sealed = encrypt or password_file is not None
+    word = password(password_file, "New passphrase", fresh=True) if sealed else ""
+    show(node(home).createwallet(name, word, phrase, False, gap), as_json=as_json)
+
+
+def _asked_phrase() -> str:
+    if not sys.stdin.isatty():
+        raise click.ClickException("no terminal to ask for the phrase: give --phrase-file")
+    said: str = click.prompt("Recovery phrase", hide_input=True)
+    return said

@@ -1,0 +1,96 @@
+"""Money on its way: payments on a chain, and the three ways across the pegs."""
+
+from __future__ import annotations
+
+import click
+
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
+
+
+@click.command()
+@click.argument("to")
+@click.argument("amount")
+@asset_option
+@click.option("--fee-off", is_flag=True, help="The fee comes off AMOUNT.")
+@click.option("--comment", default="", help="A note for yourself.")
+@rate_option
+@account_option
+@wallet_option
+@home_option
+@guarded
+def send(
+    to: str, amount: str, asset: str, fee_off: bool, comment: str, fee_rate: str, account: str,
+    wallet: str, home: str,
+) -> None:  # fmt: skip
+    """Pay AMOUNT to the address TO, on the chain the address belongs to.
+
+    AMOUNT may be "all": every coin of the asset, the fee off the sum. Where that takes more than
+    one transaction, see bystack wallet sweep.
+    """
+    params = (to, amount, asset, comment, "", fee_off, fee_rate or 0, account)
+    show(ask(home, wallet, "sendtoaddress", *params), as_json=False)
+
+
+@click.command()
+@click.argument("chain")
+@click.argument("amount")
+@asset_option
+@click.option("--to", default="", help="Address on the sidechain; your own without it.")
+@home_option
+@json_option
+@guarded
+def pegin(chain: str, amount: str, asset: str, to: str, home: str, as_json: bool) -> None:
+    """Deposit AMOUNT into the vault of the sidechain CHAIN; it is minted there by proof."""
+    show(node(home).pegin(chain, amount, asset, to), as_json=as_json)
+
+
+@click.command()
+@click.argument("chain")
+@click.argument("to")
+@click.argument("amount")
+@asset_option
+@home_option
+@json_option
+@guarded
+def pegout(chain: str, to: str, amount: str, asset: str, home: str, as_json: bool) -> None:
+    """Burn AMOUNT on CHAIN, to be paid at the main-chain address TO.
+
+    Next: bystack pegout-status CHAIN PEGOUT tells what it waits for, and about how long.
+    """
+    show(node(home).sendtomainchain(chain, to, amount, asset), as_json=as_json)
+
+
+@click.command("pegout-status")
+@click.argument("chain")
+@click.argument("pegout")
+@home_option
+@json_option
+@guarded
+def pegout_status(chain: str, pegout: str, home: str, as_json: bool) -> None:
+    """Where the peg-out PEGOUT of CHAIN stands, what it waits for, about how long."""
+    show(node(home).side(chain, "getpegoutstatus", pegout), as_json=as_json)
+
+
+@click.command("pegin-status")
+@click.argument("chain")
+@click.argument("txid")
+@home_option
+@json_option
+@guarded
+def pegin_status(chain: str, txid: str, home: str, as_json: bool) -> None:
+    """Where the deposit TXID into CHAIN stands: how deep it lies, whether it is claimed."""
+    show(node(home).side(chain, "getpeginstatus", txid), as_json=as_json)
+
+
+@click.command()
+@click.argument("to")
+@click.argument("amount")
+@asset_option
+@click.option("--from", "source", required=True, help="The sidechain the money leaves.")
+@home_option
+@json_option
+@guarded
+def transfer(to: str, amount: str, asset: str, source: str, home: str, as_json: bool) -> None:
+    """Move AMOUNT from one sidechain to an address TO on another, through the main chain."""
+    show(node(home).sendtosidechain(source, to, amount, asset), as_json=as_json)
