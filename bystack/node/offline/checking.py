@@ -179,7 +179,7 @@ class Checking:
         if self._options.repair and not lost:
             right = Right(self._scratch_view, judged, [one.id for one in reached], done.damage)
             repair(self._store, right, (*self._prefixes(report),))
-            report.step = REPAIRED
+            report.step, report.repaired = REPAIRED, True
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bo
     The node must be stopped. Coins, undo data and indexes are computed again from the stored
     blocks, signatures included, and compared with what is stored; every difference is named. With
     --repair the rest is rebuilt from sound blocks; damaged ones are fetched again. Exit code 1 when
-    something is wrong.
+    something is wrong and not repaired.
     """
     from bystack.node.health import examine
 
@@ -68,8 +68,8 @@ def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bo
             reports = list(_checked(home, config.network, not no_signatures, repair, as_json))
     if as_json:
         _print_json([finding._asdict() for finding in findings], reports)
-    good = all(finding.good for finding in findings) and all(one["sound"] for one in reports)
-    sys.exit(0 if good else 1)
+    sound = all(one["sound"] or one.get("repaired") for one in reports)
+    sys.exit(0 if sound and all(finding.good for finding in findings) else 1)
 
 
 def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -> None:
@@ -150,6 +150,8 @@ def _network(home: str, network: str) -> str:
 
 
 def _show(report: Report, bar: Bar) -> None:
+    from bystack.node.offline.findings import SHOWN
+
     if report.sound:
         text = f"{report.path}: height {report.height}, {report.coins} coins"
         checked = f"{report.blocks} blocks, {report.transactions} transactions"
@@ -162,8 +164,9 @@ def _show(report: Report, bar: Bar) -> None:
         click.echo(f"      {damage}")
     for finding in report.differences:
         click.echo(f"      {finding}")
-    if (more := report.counts.total() - len(report.differences)) > 0:
-        click.echo(f"      and {more} more")
+    for kind, count in report.counts.items():
+        if count > SHOWN:
+            click.echo(f"      {kind}: {count} in all")
     if report.step:
         click.echo(f"      {report.step}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
@@ -12,8 +12,8 @@ from bystack.node import chainstore as keys
 from bystack.node.coinstore import PREFIX as COIN
 from bystack.node.coinstore import outpoint_of
 
-SHOWN: Final = 50
-"""Differences that are listed; all of them are counted."""
+SHOWN: Final = 5
+"""Differences of one kind that are listed; all of them are counted."""
 
 KINDS: Mapping[bytes, str] = MappingProxyType(
     {
@@ -84,6 +84,7 @@ class Report:
     transactions: int = 0
     coins: int = 0
     signatures: bool = True
+    repaired: bool = False
     damaged: list[Finding] = field(default_factory=list)
     differences: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -95,9 +96,10 @@ class Report:
         return not self.damaged and not self.counts
 
     def differs(self, finding: Finding) -> None:
-        """Note a difference; only the first ones are listed."""
-        self.counts[f"{finding.kind} {finding.fault}"] += 1
-        if len(self.differences) < SHOWN:
+        """Note a difference; only the first ones of a kind are listed."""
+        kind = f"{finding.kind} {finding.fault}"
+        self.counts[kind] += 1
+        if self.counts[kind] <= SHOWN:
             self.differences.append(finding)
 
     def as_json(self) -> dict[str, object]:
@@ -108,4 +110,3 @@ class Report:
 
 
 _LISTS = ("damaged", "differences")
-Watch = Callable[[str, int, int], None]

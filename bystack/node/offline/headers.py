@@ -65,6 +65,10 @@ class EntryWrong(Invalid):
     """A stored entry is not what its header and its parent give."""
 
 
+class ParentLost(Invalid):
+    """The entry of the header before is missing or damaged."""
+
+
 def _judged(stored: Entry, known: Mapping[bytes, Entry], params: Params, engine: Engine) -> Entry:
     first = genesis_entry(params)
     if stored.id == first.id:
@@ -72,7 +76,7 @@ def _judged(stored: Entry, known: Mapping[bytes, Entry], params: Params, engine:
     else:
         parent = known.get(stored.header.previous)
         if parent is None:
-            raise EntryWrong(parent=stored.header.previous)
+            raise ParentLost(parent=stored.header.previous)
         right = check_child(parent, stored.header, params, None, engine)
     if right != stored:
         raise EntryWrong(id=stored.id)

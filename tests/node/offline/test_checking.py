@@ -12,11 +12,11 @@ from bystack.mainchain.work import ENGINES
 from bystack.node import chainstore
 from bystack.node.chainstore import ChainStore, open_raw
 from bystack.node.offline.checking import Options, check_chain
-from bystack.node.offline.findings import KINDS, Report
+from bystack.node.offline.findings import KINDS, SHOWN, Report
 from bystack.node.storage import Store, StoreError, StoreUnfinished
 from bystack.primitives.hashes import fixed
 from tests.mainchain.builders import EASY
-from tests.node.mainchain.branches import Opened, branches, chain_to
+from tests.node.mainchain.branches import Opened, branches, chain_to, image_after
 
 KNOWN = branches()
 LINE = chain_to(KNOWN.right[-1].id)
@@ -220,3 +220,11 @@ def test_a_store_of_another_kind_is_refused(tmp_path: Path) -> None:
     Store.open(tmp_path / "s", kind="wallet", magic=EASY.magic, version=1).close()
     with pytest.raises(StoreError, match="not of 'mainchain'"):
         checked(tmp_path / "s")
+
+
+def test_many_differences_of_a_kind_are_counted_and_a_few_listed(tmp_path: Path) -> None:
+    folder = made(tmp_path / "s")
+    spoil(folder, lambda store: {key: None for key, _ in store.iterate(b"c")})
+    report = checked(folder)
+    assert report.counts["coin missing"] == len(image_after(LINE)) > SHOWN
+    assert len(report.differences) == SHOWN
