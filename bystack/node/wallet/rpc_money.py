@@ -124,7 +124,7 @@ class MoneyMethods:
         meant = accounts_meant(wallet, purse, account)
         look = purse.wallet.confirmed if minconf else purse.wallet.spendable
         listed: list[Json] = []
-        for point, coin in look(maturity, meant).items():
+        for point, coin in sorted(look(maturity, meant).items(), key=_oldest_first):
             depth = max(0, height - coin.height + 1)
             if depth >= minconf and len(listed) < count:
                 named = await wallet.assets.of(coin.asset)
@@ -155,6 +155,11 @@ class MoneyMethods:
         reserved = self._keeper.opened().purse(chain or calling_chain()).wallet.reserved
         kept = (point for point, why in reserved.items() if why.transaction == bytes(32))
         return [{"txid": point.transaction.hex(), "vout": point.index} for point in kept]
+
+
+def _oldest_first(pair: tuple[Outpoint, Coin]) -> tuple[int, bytes, int]:
+    point, coin = pair
+    return coin.height, point.transaction, point.index
 
 
 def _balances(wallet: Opened, purse: Purse, account: str) -> Mapping[bytes, Balance]:

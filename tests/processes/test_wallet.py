@@ -1,0 +1,120 @@
+"""A sealed wallet over real nodes: killed while it pays, reorganised, backed up, and restored at
+another node, where it is the same; and one of many small coins, spent to the last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bystack.client.cli.main import main as bystack
+from tests.processes.daemons import Daemon, Refused, daemons, until
+from tests.processes.test_mainchain import agree, height
+
+pytestmark = pytest.mark.processes
+
+REWARD = 412.5
+PHRASE = "secret words"
+
+
+def command(node: Daemon, *arguments: str) -> str:
+    """What `bystack …` prints for a node."""
+    done = CliRunner().invoke(bystack, [*arguments, "--home", str(node.home)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def killed(node: Daemon) -> None:
+    """Kill the wallet's process, and wait until another has taken its place."""
+    old = node.kill("wallet")
+    until(lambda: node.pid("wallet") not in (0, old) and node.ready(), "the wallet is back")
+
+
+def shown(node: Daemon) -> list[Any]:
+    asked: list[tuple[Any, ...]] = [
+        ("getbalances",), ("listunspent",), ("listtransactions", "main", 1_000), ("listlabels",),
+        ("listaccounts",), ("listaddresses",),
+    ]  # fmt: skip
+    return [node.call(*params) for params in asked]
+
+
+def test_a_sealed_wallet_lives_through_it_all(tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    word.write_text(PHRASE + "\n")
+    sealed = ("--password-file", str(word))
+    with daemons(tmp_path, 2) as (one, two):
+        made = json.loads(command(one, "wallet", "create", *sealed, "--json"))
+        assert len(made["mnemonic"].split()) == 24
+        mine = command(one, "wallet", "address", "--label", "miner").strip()
+        theirs = two.wallet_of()
+        two.join(one)
+        one.call("generatetoaddress", 103, mine)
+        assert one.call("getbalance") == 4 * REWARD
+        with pytest.raises(Refused) as locked:
+            one.call("sendtoaddress", theirs, 1)
+        assert locked.value.code == -13
+        command(one, "wallet", "unlock", *sealed)
+        paid = command(one, "send", theirs, "10.5", "--comment", "for the boat").strip()
+        killed(one)
+        assert one.call("getwalletinfo")["locked"] is True
+        waiting = one.call("gettransaction", paid)
+        assert (waiting["confirmations"], waiting["comment"]) == (0, "for the boat")
+        until(lambda: paid in two.call("getrawmempool"), "the payment travels")
+        agree(one, two)
+        _reorganised(one, two, mine, paid, theirs)
+        _restored(one, two, tmp_path / "backup", sealed)
+
+
+def _reorganised(one: Daemon, two: Daemon, mine: str, paid: str, theirs: str) -> None:
+    """The block with the payment is left for a heavier branch without it, and it is paid anew."""
+    two.stop()
+    one.call("generatetoaddress", 1, mine)
+    assert one.call("gettransaction", paid)["confirmations"] == 1
+    one.stop()
+    two.start()
+    two.call("generatetoaddress", 3, theirs)  # its pool may hold the payment, or not
+    one.start()
+    one.join(two)
+    agree(one, two)
+    one.call("generatetoaddress", 1, mine)
+    until(lambda: one.call("gettransaction", paid)["confirmations"] > 0, "it is in a block again")
+    agree(one, two)
+    until(lambda: two.call("gettransaction", paid)["confirmations"] > 0, "they have it")
+    killed(one)
+    assert one.call("getwalletinfo")["chains"]["main"]["open_payments"] == 0
+
+
+def _restored(one: Daemon, two: Daemon, backup: Path, sealed: tuple[str, str]) -> None:
+    """Everything the wallet shows at one node it shows at the other."""
+    command(one, "wallet", "backup", str(backup), *sealed)
+    assert backup.stat().st_mode & 0o777 == 0o600
+    two.call("unloadwallet")
+    command(two, "wallet", "restore", "copy", "--backup", str(backup), *sealed)
+    assert shown(two) == shown(one)
+    command(two, "wallet", "unlock", *sealed)
+    two.call("sendtoaddress", one.call("getnewaddress"), 1)
+
+
+def test_many_small_coins_are_spent_to_the_last(tmp_path: Path) -> None:
+    with daemons(tmp_path, 1) as (node,):
+        mine = node.wallet_of()
+        node.call("generatetoaddress", 400, mine)
+        coins = len(node.call("listunspent"))
+        assert coins == 301
+        told = json.loads(command(node, "wallet", "consolidate", "--json"))
+        assert (told["coins"], len(told["txids"])) == (coins, 1)
+        node.call("generatetoaddress", 1, mine)
+        assert height(node) == 401
+        before = node.call("getbalance")
+        assert 301 * REWARD < before < 302 * REWARD  # a reward matured, one fee was paid
+        elsewhere = node.call("getrawchangeaddress")
+        told = json.loads(command(node, "wallet", "sweep", elsewhere, "--json"))
+        assert len(told["txids"]) == 1
+        node.call("generatetoaddress", 1, mine)
+        assert len(node.call("listunspent")) == 2
+        command(node, "wallet", "rescan")
+        assert len(node.call("listunspent")) == 2
+        assert "self" in command(node, "wallet", "history")
