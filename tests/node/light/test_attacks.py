@@ -28,6 +28,7 @@ from bystack.mainchain.light_messages import (
 from bystack.mainchain.messages import Announce, Headers, Status, encode_message
 from bystack.mainchain.proofs import prove_transaction
 from bystack.node.chainstore import ChainStore
+from bystack.node.light import asking
 from bystack.p2p.host import Class
 from bystack.primitives.codec import encode
 from tests.ledger.people import ALICE, BOB
@@ -136,15 +137,14 @@ def test_all_peers_with_one_unreadable_filter_are_refuted_by_the_block(tmp_path:
     """Agreement is no proof where the block can be asked."""
 
     async def main() -> None:
-        async with light_among(tmp_path, fulls=3) as (light, nodes):
+        async with light_among(tmp_path, fulls=2) as (light, nodes):
             await ready(light, nodes)
-            for node in nodes[:2]:
+            for node in nodes:
                 says(node.store, lambda id: BlockFilter(3, b"\xff" * 9) if id == PAID.id else None)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(light.matched, KEY)
-                await until(lambda: light.host.banned)
+                await until(lambda: len(light.host.banned) == 2)
                 nursery.cancel_scope.cancel()
-            assert set(light.host.banned) <= {node.host.id for node in nodes[:2]}
             assert set(light.host.banned.values()) == {"FilterFalse"}
 
     trio.run(main)
@@ -231,6 +231,47 @@ def test_a_proof_of_a_foreign_block_or_transaction_is_not_handed_on(tmp_path: Pa
                 answers(nodes[1], lambda _: Proof(tx.id, (foreign,)))
                 assert await light.scanner.fetcher.proof(tx.id) is None
                 assert light.host.banned == {nodes[0].host.id: rule}
+
+    trio.run(main)
+
+
+def test_a_proof_of_a_block_beside_the_best_chain_is_not_handed_on(tmp_path: Path) -> None:
+    """Though its header is known and the proof true."""
+    gone = KNOWN.left[0]
+    tx = gone.transactions[1]
+
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=2) as (light, nodes):
+            await ready(light, nodes, (*KNOWN.trunk, *KNOWN.left))
+            for node in nodes:
+                await node.take(*KNOWN.right)
+            await light.at(CHAIN[-1].id)
+            assert light.driver.machine.tree.entry(gone.id) is not None
+            for node in nodes:
+                answers(node, lambda _: Proof(tx.id, (prove_transaction(gone, 1),)))
+            assert await light.scanner.fetcher.proof(tx.id) is None
+            assert light.host.banned == {}
+
+    trio.run(main)
+
+
+def test_a_peer_that_shows_headers_and_then_keeps_silent_is_scored_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "PATIENCE", 0.01)
+
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=1, agree=1) as (light, nodes):
+            await ready(light, nodes)
+            serving = nodes[0].driver._light
+            assert serving is not None
+            serving.hear = lambda *_: None  # type: ignore[method-assign]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(light.matched, KEY)
+                await until(lambda: light.host.penalties)
+                nursery.cancel_scope.cancel()
+            assert light.host.penalties[0] == (nodes[0].host.id, 10, "silent")
+            assert light.scanner.fetcher.peers(1) == []
 
     trio.run(main)
 

@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
+from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Output, TransactionBody
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.filters import keys_of
+from bystack.node.ipc import RemoteError
 from bystack.node.light.following import follow
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.mainchain.builders import Chain
 from tests.node.light.network import Light, light_among
 from tests.node.mainchain.branches import branches
 from tests.node.mainchain.network import until
+from tests.sidechain.mainside import SLOW, vault_chain
 
 KNOWN = branches()
 LEFT, RIGHT = (*KNOWN.trunk, *KNOWN.left), (*KNOWN.trunk, *KNOWN.right)
@@ -159,12 +163,66 @@ def test_nothing_is_read_until_enough_full_peers_are_there(tmp_path: Path) -> No
             async def read() -> None:
                 found.update(await light.matched(BOB.lock.root))
 
+            waited, wait = [0], light.scanner._wait
+
+            async def counted() -> None:
+                waited[0] += 1
+                await wait()
+
+            light.scanner._wait = counted  # type: ignore[method-assign]
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(read)
-                for _ in range(50):
-                    await trio.lowlevel.checkpoint()
+                await until(lambda: waited[0] > 1)
                 assert found == {}
                 light.host.join(nodes[1].host)
             assert found == expected(RIGHT, BOB.lock.root)
+
+    trio.run(main)
+
+
+def test_what_left_the_best_chain_is_not_shown(tmp_path: Path) -> None:
+    gone = KNOWN.left[1].transactions[1]
+
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*LEFT)
+            await light.at(LEFT[-1].id)
+            await light.matched(BOB.lock.root)
+            assert light.reader.transaction(gone.id).tx == gone
+            assert await light.scanner.fetcher.proof(gone.id) is not None
+            for node in nodes:
+                await node.take(*KNOWN.right)
+            await light.at(RIGHT[-1].id)
+            with pytest.raises(RemoteError):
+                light.reader.transaction(gone.id)
+            assert await light.scanner.fetcher.proof(gone.id) is None
+
+    trio.run(main)
+
+
+def test_a_vaults_payout_that_waited_is_seen_when_it_completes(tmp_path: Path) -> None:
+    """It names no vault: its reader learnt on the way which coin waits."""
+    main_chain = vault_chain()
+    main_chain.send(main_chain.deposit(ALICE, 900, BTM, bytes(64)))
+    main_chain.grow(12)
+    outputs = (Output(BTM, 200, BOB.lock),)
+    order = main_chain.send(main_chain.order(outputs, SLOW))
+    ((waits, _),) = main_chain.pendings()
+    main_chain.grow(4)
+    completed = main_chain.send(main_chain.complete(waits, outputs))
+    blocks, vault = tuple(main_chain.line), main_chain.vault
+    assert vault not in keys_of(completed)
+
+    async def main() -> None:
+        async with light_among(tmp_path) as (light, nodes):
+            for node in nodes:
+                await node.take(*blocks)
+            await light.at(blocks[-1].id)
+            found = await light.matched(vault)
+            heights = {tx: height for height, ids in found.items() for tx in ids}
+            assert heights[completed.id] == blocks[-1].header.height
+            assert heights[order.id] == blocks[-1].header.height - 5
+            assert len(heights) == 4  # creation, deposit, order, payout
 
     trio.run(main)

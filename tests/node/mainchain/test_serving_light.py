@@ -44,8 +44,8 @@ FILTERS = tuple(filter_of(block) for block in RIGHT)
 class Asker(Wired):
     """A peer that asks one thing after another and hears the answers."""
 
-    def __init__(self, node: Node) -> None:
-        super().__init__(7)
+    def __init__(self, node: Node, number: int = 7) -> None:
+        super().__init__(number)
         self.node = node
         self.join(node.host)
 
@@ -207,6 +207,26 @@ def test_a_reorganisation_between_question_and_answer_serves_no_mixture(tmp_path
                 if isinstance(answer, Filters):
                     assert answer.filters == truth[answer.last]
             assert asker.heard[-1] == Unserved(LEFT[-1].id)
+
+    trio.run(main)
+
+
+def test_who_asked_waits_for_what_it_cost_and_others_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving_light, "BYTES_PER_SECOND", 1)
+
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*RIGHT)
+            greedy, modest = Asker(node), Asker(node, 8)
+            for height in (1, 2, 3):
+                greedy.say(GetFilters(height, TIP))
+            assert await modest.ask(GetFilters(8, TIP)) == Filters(8, TIP, FILTERS[7:])
+            await until(lambda: greedy.heard)
+            for number in (9, 10):
+                assert await Asker(node, number).ask(GetProof(TIP)) == Proof(TIP, ())
+            assert greedy.heard == [Filters(1, TIP, FILTERS)]
 
     trio.run(main)
 
