@@ -52,8 +52,9 @@ class Lot:
         return self._view.get(outpoint) or self._ahead.get(outpoint)
 
     def add(self, one: Candidate) -> None:
-        """Let later ones of the lot spend what this one creates."""
-        self._ahead.update(one.delta.created)
+        """Let later ones of the lot spend what this one creates; records stay the chain's."""
+        outputs = (item for item in one.delta.created.items() if item[0].transaction == one.tx.id)
+        self._ahead.update(outputs)
 
     def require_parents(self, tx: Transaction) -> None:
         """Raise `CoinMissing` when what it spends came in no more, or left since it was judged."""
