@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,8 +15,16 @@ from bystack.ledger.checks import SignatureWrong
 from bystack.ledger.coins import CoinMissing
 from bystack.ledger.transactions import Output, Spend, Transaction, TransactionBody
 from bystack.mainchain.blocks import Block, transaction_root, witness_root
-from bystack.mainchain.messages import BlockMessage, Headers, decode_message, encode_message
+from bystack.mainchain.events import Switch
+from bystack.mainchain.messages import (
+    CAPS,
+    BlockMessage,
+    Headers,
+    decode_message,
+    encode_message,
+)
 from bystack.node.mainchain.mining import generate, template
+from bystack.node.mainchain.switching import Switcher
 from bystack.node.mainchain.wire import BLOCK_KIND, GOSSIP, block_payload
 from bystack.p2p.host import Message
 from bystack.p2p.items import Announce
@@ -235,6 +245,49 @@ def test_peers_that_send_what_is_no_message_are_scored_and_nothing_else_happens(
             reasons = [reason for _, _, reason in a.host.penalties]
             assert reasons.count("Malformed") == 8
             assert {points for _, points, _ in a.host.penalties} == {20, 50}
+
+    trio.run(main)
+
+
+def test_a_message_longer_than_its_kind_allows_costs_its_sender(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path / "a", tmp_path / "b") as (a, b):
+            a.host.join(b.host)
+            await until(lambda: a.host.sent)
+            for kind, cap in CAPS.items():
+                if cap < 1_000_000:
+                    await a.host.inbox.send(Message(b.host.id, kind, bytes(cap + 1)))
+            await a.take(*KNOWN.trunk)
+            reasons = {(points, reason) for _, points, reason in a.host.penalties}
+            assert reasons == {(50, "TooLong")}
+
+    trio.run(main)
+
+
+def test_blocks_come_in_while_a_switch_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first switch is held up; everything else arrives meanwhile and goes into the second."""
+    gate, judged, plain = trio.Event(), list[int](), Switcher.judge
+
+    async def judge(self: Switcher, switch: Switch, fresh: Mapping[bytes, Block]) -> Any:
+        judged.append(len(switch.connect))
+        await gate.wait()
+        return await plain(self, switch, fresh)
+
+    async def main() -> None:
+        async with running(tmp_path / "a", tmp_path / "b") as (a, b):
+            await generate(a.driver, 30, ALICE.lock)
+            monkeypatch.setattr(Switcher, "judge", judge)
+            monkeypatch.setattr("bystack.node.mainchain.serving.TOGETHER", 1)
+            a.host.join(b.host)
+            await until(lambda: b.driver.machine.progress(0).headers == 30)
+            await until(lambda: not b.driver.machine._window.in_flight)
+            assert b.tip == KNOWN.trunk[0].header.previous and len(judged) == 1
+            gate.set()
+            await until(lambda: b.tip == a.tip)
+            assert sum(judged) == 30 and len(judged) == 2
+            assert image(a) == image(b)
 
     trio.run(main)
 
