@@ -23,10 +23,10 @@ pytestmark = pytest.mark.processes
 BLOCKS, PAYMENTS = 1_500, 2
 
 
-def home(folder: Path, name: str, config: str = CONFIG) -> Daemon:
+def home(folder: Path, name: str) -> Daemon:
     path = folder / name
     path.mkdir(mode=0o700)
-    (path / "bystack.toml").write_text(config)
+    (path / "bystack.toml").write_text(CONFIG)
     return Daemon(path)
 
 
@@ -54,30 +54,31 @@ def info(node: Daemon) -> dict[str, Any]:
     return found
 
 
+def begun(node: Daemon) -> dict[str, Any]:
+    found = info(node)
+    return found if found["blocks"] else {}
+
+
 def test_it_finishes_though_one_peer_stalls_and_it_is_killed_on_the_way(tmp_path: Path) -> None:
-    true, frozen = home(tmp_path, "true"), home(tmp_path, "frozen")
+    true, frozen, new = (home(tmp_path, name) for name in ("true", "frozen", "new"))
     goal = grow(tmp_path, true, frozen)
-    with started([true, frozen]):
-        peers = f'["{frozen.peer_address}", "{true.peer_address}"]'
-        config = CONFIG.replace("[mainchain]", f"[mainchain]\npeers = {peers}")
-        new = home(tmp_path, "new", config)
-        with started([new]):
-            until(lambda: info(new)["blocks"] > 0, "blocks come")
-            stopped = frozen.kill("mainchain", signal.SIGSTOP)
-            try:
-                before = info(new)
-                new.kill("mainchain")
-                assert until(lambda: info(new))["blocks"] >= before["blocks"]  # it goes on there
-                seen: list[dict[str, Any]] = [before]
-                until(lambda: seen.append(info(new)) or seen[-1]["blocks"] == goal, "it is done")
-            finally:
-                os.kill(stopped, signal.SIGCONT)
-            assert new.call("getbestblockhash") == true.call("getbestblockhash")
-            done = info(new)
-            assert done["verificationprogress"] == 1.0 and not done["initialblockdownload"]
-            assert done["sync"]["transactions"] == goal + 1 + BLOCKS * PAYMENTS
-            for one in seen:
-                assert progress_line({**one, **one["sync"]}).startswith("syncing")
-                assert one["blocks"] < goal or one["sync"]["transactions_left"] == 0
-            assert any(0 < one["verificationprogress"] < 1 for one in seen)
-            assert "syncing" in new.log("mainchain")
+    with started([true, frozen, new]):
+        for peer in (frozen, true):
+            new.call("addnode", peer.peer_address, "add")
+        seen = [until(lambda: begun(new), "blocks come")]
+        stopped = frozen.kill("mainchain", signal.SIGSTOP)
+        try:
+            new.kill("mainchain")
+            until(lambda: new.call("addnode", true.peer_address, "add") is None, "it is up again")
+            assert info(new)["blocks"] >= seen[0]["blocks"]  # it goes on where it was
+            until(lambda: seen.append(info(new)) or seen[-1]["blocks"] == goal, "it is done")
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        assert new.call("getbestblockhash") == true.call("getbestblockhash")
+        until(lambda: not info(new)["initialblockdownload"], "it knows that it is done")
+    assert any(0 < one["verificationprogress"] < 1 for one in seen)
+    for one in seen:
+        assert one["blocks"] < goal or one["sync"]["transactions_left"] == 0
+        assert progress_line({**one, **one["sync"]}).startswith("syncing")
+    assert seen[-1]["verificationprogress"] == 1.0
+    assert seen[-1]["sync"]["transactions"] == goal + 1 + BLOCKS * PAYMENTS
