@@ -20,12 +20,33 @@ import trio
 
 from bystack.node.failpoints import failpoint
 from bystack.node.manifest import fault_of
+from bystack.node.store_errors import (
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreKind,
+    StoreLocked,
+    StoreNetwork,
+    StoreUnfinished,
+    StoreVersion,
+)
 from bystack.primitives.errors import Misuse
 
 if sys.version_info >= (3, 13):
     import plyvel_next as plyvel
 else:
     import plyvel
+
+__all__ = [
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreKind",
+    "StoreLocked",
+    "StoreNetwork",
+    "StoreUnfinished",
+    "StoreVersion",
+]
 
 Changes = Mapping[bytes, bytes | None]
 Migration = Callable[["View"], Changes | Iterator[Changes]]
@@ -39,42 +60,6 @@ WRITE_BUFFER = 4 * 1024 * 1024
 UNREADABLE = (plyvel.CorruptionError, plyvel.IOError)
 """A shortened table shows as an IOError."""
 FREE_BYTES_NEEDED = 64 * 1024 * 1024
-
-
-class StoreError(Exception):
-    """The store cannot be used; the message names the path, the fault and the next step."""
-
-    def __init__(self, path: str, fault: str, step: str) -> None:
-        super().__init__(f"{path}: {fault}; {step}")
-        self.path, self.fault, self.step = path, fault, step
-
-
-class StoreLocked(StoreError):
-    """Another process holds the store."""
-
-
-class StoreCorrupt(StoreError):
-    """Bytes on the disk are not what was written."""
-
-
-class StoreUnfinished(StoreError):
-    """A repair was cut short; the store is not to be used before it is done again."""
-
-
-class StoreFull(StoreError):
-    """The disk has no room for a commit."""
-
-
-class StoreKind(StoreError):
-    """The directory belongs to another kind of process."""
-
-
-class StoreNetwork(StoreError):
-    """The directory belongs to another network."""
-
-
-class StoreVersion(StoreError):
-    """The directory has a format this program neither reads nor migrates."""
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
