@@ -166,9 +166,9 @@ def test_a_template_of_issues_is_valid_whatever_waits() -> None:
         waiting = [issue(world, at, OPEN, 2**62) for at in range(2)]
         assert len((await world.pool.admit_all(waiting)).taken) == 2
         coins = dict(world.chain.coins)
-        chosen, fees = fill(coins, list(world.pool.machine), world.height, world.chain.params)
-        assert (len(chosen), fees) == (1, 20_000)  # together they would pass 2**63
-        world.chain.mine(*chosen)
+        holds = fill(coins, list(world.pool.machine), world.chain.tip, world.chain.params)
+        assert (len(holds.chosen), holds.fees) == (1, 20_000)  # together they would pass 2**63
+        world.chain.mine(*(one.tx for one in holds.chosen))
 
     run(main)
 
