@@ -12,12 +12,24 @@ from collections.abc import Sequence
 import trio
 from msgspec.structs import replace
 
-from bystack.mainchain.blocks import Header
+from bystack.mainchain.blocks import Block, Header
 from bystack.mainchain.chain import next_target
+from bystack.mainchain.messages import Announce, CompactBlock, Headers, MainMessage
 from bystack.mainchain.params import Params
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import SEED_PERIOD, Engine, meets, target_of
 from bystack.node.engines import Installed
+
+
+def carried(message: MainMessage | Block) -> tuple[Header, ...]:
+    """The headers that judging a message looks at; a block asked for had its header judged."""
+    match message:
+        case Headers(headers):
+            return headers
+        case Announce(header) | CompactBlock(header) | Block(header):
+            return (header,)
+        case _:
+            return ()
 
 
 async def digest_ahead(
