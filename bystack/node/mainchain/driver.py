@@ -21,14 +21,14 @@ from bystack.ledger.transactions import Transaction
 from bystack.mainchain import events as sync
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.light_messages import CAPS as LIGHT_CAPS
-from bystack.mainchain.messages import Headers, MainMessage, decode_message, encode_message
+from bystack.mainchain.messages import MainMessage, decode_message, encode_message
 from bystack.mainchain.sync.compact import match
 from bystack.mainchain.sync.machine import Sync
 from bystack.mainchain.sync.pace import Progress
 from bystack.mainchain.work import engine_named
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.admission import MainRules, PoolSettings, claims_of
-from bystack.node.mainchain.digesting import digest_ahead
+from bystack.node.mainchain.digesting import carried, digest_ahead
 from bystack.node.mainchain.progress import ProgressLog
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
@@ -224,10 +224,12 @@ class Driver:
             message = decode_message(kind, payload)
         except Invalid as error:
             return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
-        if isinstance(message, Headers):
-            params = self.store.params
-            await digest_ahead(self.machine.tree, message.headers, params, self._engine)
+        await self._digest(message)
         self._sync(sync.Received(peer, message, len(payload)))
+
+    async def _digest(self, message: MainMessage | Block) -> None:
+        params, headers = self.store.params, carried(message)
+        await digest_ahead(self.machine.tree, headers, params, self._engine)
 
     async def _answer(self, request: Request) -> None:
         """The boundary of a request: a rule it breaks is its own answer, not our end."""
