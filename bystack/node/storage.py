@@ -7,7 +7,6 @@ format version); damage is named, never guessed over. Keys that begin with a zer
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -21,6 +20,8 @@ import trio
 from bystack.node.failpoints import failpoint
 from bystack.node.manifest import fault_of
 from bystack.node.store_errors import (
+    REPAIR,
+    RESYNC,
     StoreCorrupt,
     StoreError,
     StoreFull,
@@ -29,6 +30,8 @@ from bystack.node.store_errors import (
     StoreNetwork,
     StoreUnfinished,
     StoreVersion,
+    corrupt,
+    unwritable,
 )
 from bystack.primitives.errors import Misuse
 
@@ -59,7 +62,6 @@ FIRST_KEY = b"\x01"
 WRITE_BUFFER = 4 * 1024 * 1024
 UNREADABLE = (plyvel.CorruptionError, plyvel.IOError)
 """A shortened table shows as an IOError."""
-FREE_BYTES_NEEDED = 64 * 1024 * 1024
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -103,7 +105,7 @@ class _Reading:
         try:
             value: bytes | None = self._handle.get(key, verify_checksums=True)
         except UNREADABLE as error:
-            raise _corrupt(self._path, error) from None
+            raise corrupt(self._path, error) from None
         return value
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -120,7 +122,7 @@ class _Reading:
                     if cursor.valid() and cursor.key() == key:
                         found[key] = cursor.value()
         except UNREADABLE as error:
-            raise _corrupt(self._path, error) from None
+            raise corrupt(self._path, error) from None
         return found
 
     def iterate(
@@ -144,7 +146,7 @@ class _Reading:
                 # Backwards from a last key that is its `start`, plyvel gives nothing: stop here.
                 yield from takewhile(lambda row: row[0] >= first, cursor) if reverse else cursor
         except UNREADABLE as error:
-            raise _corrupt(self._path, error) from None
+            raise corrupt(self._path, error) from None
 
 
 class Snapshot(_Reading):
@@ -233,11 +235,11 @@ class Store(_Reading):
         try:
             found = msgspec.msgpack.decode(raw, type=Header)
         except msgspec.MsgspecError as error:
-            raise _corrupt(self._path, error) from None
+            raise corrupt(self._path, error) from None
         _check_same(self._path, found, wanted)
         for step in range(found.version, wanted.version):
             if step not in migrations:
-                raise StoreVersion(self._path, f"format {found.version} has no migration", _RESYNC)
+                raise StoreVersion(self._path, f"format {found.version} has no migration", RESYNC)
             self._migrate(migrations[step](self), _packed(wanted, step + 1))
 
     def _migrate(self, made: Changes | Iterator[Changes], header: bytes) -> None:
@@ -250,11 +252,11 @@ class Store(_Reading):
 
     def _check_finished(self) -> None:
         if self.get(UNFINISHED) is not None:
-            raise StoreUnfinished(self._path, "a repair of it was cut short", _REPAIR)
+            raise StoreUnfinished(self._path, "a repair of it was cut short", REPAIR)
 
     def _begin(self, wanted: Header) -> None:
         if next(self._handle.iterator(include_value=False), None) is not None:
-            raise StoreCorrupt(self._path, "there is data but no header", _RESYNC)
+            raise StoreCorrupt(self._path, "there is data but no header", RESYNC)
         self._write({HEADER: msgspec.msgpack.encode(wanted)})
 
     def snapshot(self) -> Snapshot:
@@ -289,9 +291,9 @@ class Store(_Reading):
         try:
             batch.write()
         except plyvel.CorruptionError as error:
-            raise _corrupt(self._path, error) from None
+            raise corrupt(self._path, error) from None
         except plyvel.IOError as error:
-            raise _unwritable(self._path, error) from None
+            raise unwritable(self._path, error) from None
 
     def change_unfinished(self, changes: Changes) -> None:
         """One step of several that only together leave a whole store: until `finish`, nobody opens
@@ -323,10 +325,6 @@ class Store(_Reading):
         self.close()
 
 
-_RESYNC = "move the directory away and let the process fetch its chain again"
-_REPAIR = "stop the node and run: bystackd check --repair"
-
-
 def _packed(header: Header, version: int) -> bytes:
     return msgspec.msgpack.encode(msgspec.structs.replace(header, version=version))
 
@@ -343,20 +341,10 @@ def _check_same(path: str, found: Header, wanted: Header) -> None:
         raise StoreVersion(path, fault, "install the newer program again")
 
 
-def _corrupt(path: str, error: object) -> StoreCorrupt:
-    return StoreCorrupt(path, f"damaged data ({error})", _REPAIR)
-
-
-def _unwritable(path: str, error: object) -> StoreError:
-    if shutil.disk_usage(path).free < FREE_BYTES_NEEDED:
-        return StoreFull(path, "the disk is full", "make room and start again")
-    return StoreError(path, f"cannot write ({error})", "check the disk and its permissions")
-
-
 def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
     os.makedirs(path, mode=0o700, exist_ok=True)
     if fault := fault_of(path):
-        raise _corrupt(path, fault)
+        raise corrupt(path, fault)
     try:
         return plyvel.DB(
             path,
@@ -367,7 +355,7 @@ def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
             write_buffer_size=write_buffer,
         )
     except plyvel.CorruptionError as error:
-        raise _corrupt(path, error) from None
+        raise corrupt(path, error) from None
     except plyvel.IOError as error:
         if "lock" in str(error).lower():
             step = "stop the other process, or use another home"
@@ -386,7 +374,7 @@ def read_through(path: str | os.PathLike[str]) -> int:
     try:
         return sum(1 for _ in handle.iterator(verify_checksums=True))
     except UNREADABLE as error:
-        raise _corrupt(str(path), error) from None
+        raise corrupt(str(path), error) from None
     finally:
         handle.close()
 
@@ -399,4 +387,4 @@ def salvage(path: str | os.PathLike[str]) -> None:
     try:
         plyvel.repair_db(str(path), paranoid_checks=True, bloom_filter_bits=10)
     except (plyvel.CorruptionError, plyvel.IOError) as error:
-        raise StoreCorrupt(str(path), f"cannot be made readable ({error})", _RESYNC) from None
+        raise StoreCorrupt(str(path), f"cannot be made readable ({error})", RESYNC) from None

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import Final
+
+RESYNC: Final = "move the directory away and let the process fetch its chain again"
+REPAIR: Final = "stop the node and run: bystackd check --repair"
+FREE_BYTES_NEEDED: Final = 64 * 1024 * 1024
+
 
 class StoreError(Exception):
     """The store cannot be used; the message names the path, the fault and the next step."""
@@ -37,3 +44,15 @@ class StoreNetwork(StoreError):
 
 class StoreVersion(StoreError):
     """The directory has a format this program neither reads nor migrates."""
+
+
+def corrupt(path: str, error: object) -> StoreCorrupt:
+    """Bytes could not be read, or not as what they should be."""
+    return StoreCorrupt(path, f"damaged data ({error})", REPAIR)
+
+
+def unwritable(path: str, error: object) -> StoreError:
+    """A commit failed: for want of room, or for another reason."""
+    if shutil.disk_usage(path).free < FREE_BYTES_NEEDED:
+        return StoreFull(path, "the disk is full", "make room and start again")
+    return StoreError(path, f"cannot write ({error})", "check the disk and its permissions")
