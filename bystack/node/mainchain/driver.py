@@ -247,6 +247,7 @@ class Driver:
             case Transaction():
                 await self.relay.admit(work, trio.current_time())
             case Block():
+                await self._digest(work)
                 self._sync(sync.Made(work))
                 self._handed_in.append(request)
                 self._answer_handed_in()
