@@ -7,13 +7,14 @@ import hashlib
 import trio
 from msgspec.structs import replace
 
-from bystack.mainchain.assembly import build_block, mine
-from bystack.mainchain.blocks import Header
+from bystack.mainchain.assembly import build_block, build_coinbase, mine
+from bystack.mainchain.blocks import Block, Header
 from bystack.mainchain.chain import genesis_entry
+from bystack.mainchain.messages import Announce, BlockMessage, CompactBlock, Headers, Status
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import SHA256D, Engine, meets, target_of
 from bystack.node.engines import Installed
-from bystack.node.mainchain.digesting import digest_ahead
+from bystack.node.mainchain.digesting import carried, digest_ahead
 from tests.ledger.people import ALICE
 from tests.mainchain.builders import EASY
 
@@ -86,6 +87,14 @@ def test_an_easy_target_that_nobody_prescribed_costs_no_digest() -> None:
     ahead(Installed("slow", slow), [replace(HEADERS[0], target=0)])
     ahead(Installed("slow", slow), HEADERS[5:])  # nobody knows its parent
     assert not slow.made
+
+
+def test_every_message_that_carries_headers_tells_them() -> None:
+    header, block = HEADERS[0], Block(HEADERS[0], ())
+    compact = CompactBlock(header, bytes(8), build_coinbase(1, 1, ALICE.lock), ())
+    for message in (Headers((header,)), Announce(header), compact, block):
+        assert carried(message) == (header,)
+    assert carried(Status(0, bytes(32), bytes(32), 0)) == carried(BlockMessage((block,))) == ()
 
 
 def test_a_built_in_engine_is_fast_enough_without() -> None:

@@ -120,6 +120,9 @@ def test_a_pool_makes_its_own_coinbase_from_what_it_is_told(tmp_path: Path) -> N
             await one.driver.submit(one.chain.pay(ALICE, BOB, 1_000, fee=5_000))
             form = await one.template(extra=b"pool".hex())
             assert "header" not in form
+            # What other chains' miners say besides is passed over.
+            plain = await one.template(rules=["segwit"], capabilities=["coinbasetxn"])
+            assert plain["rules"] == [] and plain["height"] == form["height"]
             coinbase = build_coinbase(5, form["coinbasevalue"], BOB.lock, b"pool")
             action = decode(Action, bytes.fromhex(form["coinbaseaction"]), 1_000)
             assert coinbase.body.actions == (action,) == (coinbase_action(5, b"pool"),)
