@@ -74,8 +74,11 @@ def _sign(
     params = [read(file), True, list(preimages), offline, False, renew]
     done = ask(home, wallet, "walletprocesspst", *params)
     write(out or file, done["pst"])
-    facts = {"signed by": done["signed_by"], "we gain": done["gains"], "next": done["next"]}
-    show(facts, as_json=False)
+    gains = done["gains"] or "nothing"
+    show({"signed by": done["signed_by"] or "nobody", "we gain": gains}, as_json=False)
+    if done["coins_not_looked_up"]:
+        show({"coins not looked up": done["coins_not_looked_up"]}, as_json=False)
+    show({"next": done["next"]}, as_json=False)
 
 
 @click.command("sign")

@@ -86,18 +86,35 @@ class Drafting:
         """
         await trio.to_thread.run_sync(partial(audit, draft, self.approvals))
 
-    async def check_coins(self, draft: PartiallySigned) -> None:
-        """Hold the draft's coins against chain and pool. Raises `CoinDiffers`, `CoinGone`."""
+    async def check_coins(self, draft: PartiallySigned) -> int:
+        """Hold the draft's coins against chain and pool; how many could not be looked up.
+
+        None, but on a light node, which knows our own coins only. Raises `CoinDiffers`, `CoinGone`.
+        """
+        try:
+            found = await self.coins(draft.body.inputs)
+        except RemoteError as error:
+            if error.rule != "NeedsFullNode":
+                raise
+            return self._check_own(draft)
         asked = 0
-        found = await self.coins(draft.body.inputs)
         for place, claimed in zip(draft.body.inputs, draft.coins, strict=True):
             coin = found.get(place)
             if coin is None and asked < MAX_ASKED:
                 coin, asked = await self._waiting(place), asked + 1
             if coin is None:
                 raise CoinGone(transaction=place.transaction, index=place.index)
-            if coin.output != claimed.output:
-                raise CoinDiffers(transaction=place.transaction, index=place.index)
+            _check_coin(place, coin, claimed)
+        return 0
+
+    def _check_own(self, draft: PartiallySigned) -> int:
+        wallet, unseen = self._purse.wallet, 0
+        for place, claimed in zip(draft.body.inputs, draft.coins, strict=True):
+            coin = wallet.coins.get(place) or wallet.pending.get(place)
+            if coin is not None:
+                _check_coin(place, coin, claimed)
+            unseen += coin is None
+        return unseen
 
     async def coins(self, places: Sequence[Outpoint]) -> Mapping[Outpoint, Coin]:
         """Those of the coins that the chain has."""
@@ -213,6 +230,11 @@ class Drafting:
                 if one is not None and one.private:
                     found[key] = one
         return found
+
+
+def _check_coin(place: Outpoint, coin: Coin, claimed: Coin) -> None:
+    if coin.output != claimed.output:
+        raise CoinDiffers(transaction=place.transaction, index=place.index)
 
 
 def _keys_of(policies: Iterable[Policy]) -> list[bytes]:

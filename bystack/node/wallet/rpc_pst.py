@@ -159,11 +159,11 @@ class PstMethods:
         """Check the draft and its coins, say what it does to us, sign, and finish what is complete.
 
         `offline`: without looking at the chain; the signatures commit to the coins all the same.
+        `coins_not_looked_up` are those nobody here could vouch for (offline, or a light node).
         """
         wallet, name, drafting, draft = await self._desk.read(pst)
         await drafting.check(draft)
-        if not offline:
-            await drafting.check_coins(draft)
+        unseen = len(draft.coins) if offline else await drafting.check_coins(draft)
         done = Processed(drafting.told(draft), ())
         if sign:
             wallet.check_unlocked()
@@ -172,7 +172,8 @@ class PstMethods:
                 done.draft, preimages=shown, beside=single_anyone, renew=newnonces
             )
         gained = await shown_sums(wallet.assets, gains(draft, wallet.purse(name)))
-        facts = {"signed_by": [key.hex() for key in done.keys], "gains": gained}
+        signed = [key.hex() for key in done.keys]
+        facts = {"signed_by": signed, "gains": gained, "coins_not_looked_up": unseen}
         return {**_standing(done.draft, drafting), **facts}
 
     async def combined(self, psts: Drafts) -> str:
