@@ -31,7 +31,7 @@ from bystack.mainchain.work import engine_named
 from bystack.node.light.asking import Asking
 from bystack.node.light.sending import Sending
 from bystack.node.light.store import LightStore
-from bystack.node.mainchain.digesting import digest_ahead
+from bystack.node.mainchain.digesting import carried, digest_ahead
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP, URGENCY
 from bystack.p2p.host import Connected, Host, Lost, Message
@@ -76,6 +76,7 @@ class LightDriver:
         self.changed, self.stirred = Signal(), Signal()
         self.asking, self.sending = Asking(host), Sending(host)
         self.deepest = 0
+        self._engine = engine_named(store.params.work, store.engines)
         self._wall = wall
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
 
@@ -152,12 +153,12 @@ class LightDriver:
                 self.asking.hear_blocks(peer, message)
             case Missing():
                 self.asking.hear_missing(peer, message)
-            case Headers(headers) if peer == self.machine.source:
-                store = self.store
-                engine = engine_named(store.params.work, store.engines)
-                await digest_ahead(self.machine.tree, headers, store.params, engine)
-                await self._sync(sync.Received(peer, message))
+            case Headers() if peer != self.machine.source:
+                return  # an answer that came too late costs nothing
             case _:
+                await digest_ahead(
+                    self.machine.tree, carried(message), self.store.params, self._engine
+                )
                 await self._sync(sync.Received(peer, message))
 
     async def _sync(self, event: LightEvent) -> None:
