@@ -119,7 +119,7 @@ class Sync:
         plan, best = self._switching, self.tree.best().header.height
         remaining = plan.transactions if plan.planned else 0
         place = (self.tip.header.height, best, self._transactions, remaining)
-        return Progress(*place, *self._pace.recent(now), self._window.sources)
+        return Progress(*place, *self._pace.recent(now), self._window.sources(self._now))
 
     def handle(self, event: Event, now: int) -> list[Action]:
         """What to do about an event, in order; `now` in seconds of the clock."""

@@ -29,6 +29,7 @@ STALL: Final = 4
 PATIENCE: Final = 20
 """Seconds of silence after which a peer has stalled."""
 SOON: Final = 2
+LATELY: Final = 10
 FIRST_SHARE: Final = 2_000_000
 MOST_SHARE: Final = 8_000_000
 IN_FLIGHT: Final = 256
@@ -67,6 +68,7 @@ class Load:
     share: int = FIRST_SHARE
     heard: int = 0
     silent: bool = False
+    gave: bool = False
 
 
 class Window:
@@ -86,10 +88,12 @@ class Window:
         """How many blocks are on their way."""
         return len(self._flights)
 
-    @property
-    def sources(self) -> int:
-        """How many peers blocks are on their way from."""
-        return sum(bool(load.asked) for load in self._loads.values())
+    def sources(self, now: int) -> int:
+        """How many peers give us blocks: some are on their way, or came of late."""
+        return sum(
+            bool(load.asked) or (load.gave and now - load.heard < LATELY)
+            for load in self._loads.values()
+        )
 
     def flying(self, id: bytes) -> bool:
         """Whether a block is on its way."""
@@ -226,7 +230,7 @@ class Window:
         flight = load.asked.pop(id, None)
         if flight is None and not self._owed(load, id):
             return Answer.UNASKED
-        load.heard, load.silent = now, False
+        load.heard, load.silent, load.gave = now, False, True
         self._measure(id, size)
         if flight is None:
             return Answer.LATE

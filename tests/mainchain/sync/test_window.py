@@ -83,7 +83,7 @@ def test_blocks_are_asked_of_all_who_have_them() -> None:
     asked = world.ask()
     assert sorted(height for some in asked.values() for height in some) == list(range(1, 13))
     assert {len(some) for some in asked.values()} == {4}
-    assert world.window.in_flight == 12 and world.window.sources == 3
+    assert world.window.in_flight == 12 and world.window.sources(world.now) == 3
 
 
 def test_nobody_is_asked_for_what_it_has_not_shown_or_does_not_keep() -> None:
