@@ -21,7 +21,7 @@ NETWORK = Path(__file__).parent.parent.parent / "configs" / "private" / "network
 def run(*arguments: str) -> str:
     """What a command of ours prints; it must succeed."""
     argv = [sys.executable, "-m", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,9 +43,19 @@ def network(folder: Path, file: Path, count: int) -> Iterator[list[Daemon]]:
             node.start()
         yield nodes
     finally:
-        for node in nodes:
-            if node.process is not None:
-                node.stop()
+        running = [node.process for node in nodes if node.process is not None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize(("work", "blocks"), [("blake", 12), ("tensority", 3)])
