@@ -22,6 +22,7 @@ BENCHES: Mapping[str, str] = {
     "headers": "main-chain headers decoded, judged, put in the tree and stored",
     "pool": "transactions admitted with their signatures: alone, in chains, into a full pool",
     "sync": "a node joining a long chain of small blocks from another, beside validation alone",
+    "tensority": "the work function on one core: digests, and setting a seed up",
     "validate": "full main-chain blocks connected: on one core, on two, signatures known",
 }
 """Every benchmark by name, with what it measures; the module of that name does it."""
