@@ -74,7 +74,7 @@ class Mining(Table, frozen=True, kw_only=True):
     """Making main-chain blocks."""
 
     threads: Annotated[
-        int, Meta(ge=0, le=256, description="how many threads search; 0 does not mine")
+        int, Meta(ge=0, le=256, description="how many processes search; 0 does not mine")
     ] = 0
     address: Annotated[
         str, Meta(max_length=250, description="where the reward goes; empty asks the wallet")
