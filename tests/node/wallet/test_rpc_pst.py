@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
+from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
 from bystack.ledger.pst import parse_draft
-from bystack.ledger.transactions import RetireLock
-from tests.node.wallet.test_rpc import BOB_HERE, PHRASE, world
+from bystack.ledger.transactions import NoWitness, Outpoint, Output, RetireLock, Transaction
+from tests.node.wallet.test_following import mint
+from tests.node.wallet.test_rpc import BOB_HERE, BOB_THERE, PHRASE, world
 
 SINK = str(BOB_HERE)
 
@@ -147,5 +151,31 @@ def test_a_drafts_coins_are_set_aside_until_it_is_given_up(tmp_path: Path) -> No
             assert await here.rpc("releasepst", made["pst"]) is False
             await here.rpc("walletcreatefundedpst", paid, {"lock_unspents": False})
             await here.rpc("sendtoaddress", SINK, 800)
+
+    trio.run(main)
+
+
+def test_drafts_of_a_sidechain_are_signed_and_sent_there(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            where = {"chain": "trade"}
+            lock = here.keeper.opened().purse("trade").wallet.new_lock()
+            body = msgspec.structs.replace(mint(0).body, outputs=(Output(BTM, 10_000, lock),))
+            paid_in = Transaction(body, (NoWitness(),))
+            here.side.block(paid_in)
+            coin = Coin(BTM, 10_000, lock, 1, 0, 1, b"")
+            here.side.coins[Outpoint(paid_in.id, 0)] = coin
+            paid = [{"address": str(BOB_THERE), "amount": "0.00001"}]
+            made = await here.rpc("walletcreatefundedpst", paid, **where)
+            shown = await here.rpc("decodepst", made["pst"])  # whatever the path: it says its chain
+            assert shown["chain"] == "trade"
+            done = await here.rpc("walletprocesspst", made["pst"])
+            assert done["complete"]
+            txid = await here.rpc("sendpst", done["pst"])
+            assert [tx.id.hex() for tx in here.side.pool] == [txid]
+            here.side.coins.clear()
+            with pytest.raises(Exception, match="CoinGone"):
+                await here.rpc("walletprocesspst", made["pst"])
 
     trio.run(main)
