@@ -75,6 +75,8 @@ class LightDriver:
         self.history = LineHistory(self.machine.tree, self.machine.line)
         self.changed, self.stirred = Signal(), Signal()
         self.asking, self.sending = Asking(host), Sending(host)
+        self.inbound: set[bytes] = set()
+        """Peers that came to us: an attacker may be as many of them as he likes."""
         self.deepest = 0
         self._engine = engine_named(store.params.work, store.engines)
         self._wall = wall
@@ -113,10 +115,12 @@ class LightDriver:
 
     async def _take(self, event: DriverEvent) -> None:
         match event:
-            case Connected(peer):
+            case Connected(peer, _, inbound):
+                self.inbound |= {peer} if inbound else set()
                 self.sending.join(peer, trio.current_time())
                 await self._sync(sync.Joined(peer))
             case Lost(peer):
+                self.inbound.discard(peer)
                 self.sending.leave(peer, trio.current_time())
                 self.asking.lost(peer)
                 await self._sync(sync.Left(peer))

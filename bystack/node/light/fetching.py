@@ -5,6 +5,7 @@ Each is checked against the own headers before it is handed on, so one honest pe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Final
@@ -45,27 +46,41 @@ class NoPeer(Exception):
 
 
 class Fetcher:
-    """Asks peers in an order of chance; those that did not serve rest for a moment, or long."""
+    """Asks peers in an order of chance, those that we chose before those that came to us.
+
+    Who did not serve rests, each time for longer; who let us wait rests long.
+    """
 
     def __init__(self, driver: LightDriver, dice: Random) -> None:
         self.driver = driver
         self._dice = dice
         self._resting: dict[bytes, float] = {}
+        self._failures: Counter[bytes] = Counter()
 
     def peers(self, height: int) -> list[bytes]:
-        """The full peers that have the blocks from a height on, in an order of chance."""
+        """The full peers that have the blocks from a height on."""
         return self._shuffled(self.driver.machine.serving(height))
 
     def _shuffled(self, peers: Iterable[bytes]) -> list[bytes]:
         now = trio.current_time()
-        self._resting = {peer: until for peer, until in self._resting.items() if until > now}
-        ready = set(peers) - self._resting.keys()
-        return self._dice.sample(sorted(ready), len(ready))
+        ready = sorted(peer for peer in peers if self._resting.get(peer, 0) <= now)
+        order = self._dice.sample(ready, len(ready))
+        return sorted(order, key=self.driver.inbound.__contains__)
+
+    def served(self, peer: bytes) -> None:
+        """The peer answered."""
+        self._failures.pop(peer, None)
+        self._resting.pop(peer, None)
 
     def rest(self, peer: bytes, why: Unanswered) -> None:
-        """Do not ask this peer for a while: for long, if it let us wait."""
-        seconds = LONG_REST_SECONDS if isinstance(why, Silent) else REST_SECONDS
-        self._resting[peer] = trio.current_time() + seconds
+        """Do not ask this peer for a while."""
+        self._failures[peer] += 1
+        seconds = REST_SECONDS * 2 ** min(self._failures[peer] - 1, 16)
+        longest = LONG_REST_SECONDS
+        span = longest if isinstance(why, Silent) else min(longest, seconds)
+        self._resting[peer] = trio.current_time() + span
+        for gone in self._resting.keys() - set(self.driver.machine.full()):
+            self.served(gone)
 
     def blame(self, peer: bytes, error: Invalid) -> None:
         """The peer gave something false: it is banned."""
@@ -83,6 +98,7 @@ class Fetcher:
             except Invalid as error:
                 self.blame(peer, error)
             else:
+                self.served(peer)
                 return block
         raise NoPeer
 
@@ -103,6 +119,7 @@ class Fetcher:
         for peer in self._asked(self._shuffled(self.driver.machine.full())):
             try:
                 answer = await self.driver.asking.ask(peer, GetProof(transaction), Proof)
+                self.served(peer)
                 found = self._judged(transaction, answer)
             except Unanswered as why:
                 self.rest(peer, why)
@@ -133,6 +150,7 @@ class Fetcher:
         for peer in self._asked(self._shuffled(self.driver.machine.full())):
             try:
                 answer = await self.driver.asking.ask(peer, GetRecord(asset), Record)
+                self.served(peer)
                 for coin in answer.coin:
                     return _checked(asset, coin)
             except Unanswered as why:

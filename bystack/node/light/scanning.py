@@ -149,6 +149,7 @@ class Scanner:
                 else:
                     answer = await ask(peer, GetDigests(first, ids[-1]), Digests)
                     digests[peer] = answer.digests
+                self.fetcher.served(peer)
             except Unanswered as why:
                 self.fetcher.rest(peer, why)
 
@@ -218,6 +219,7 @@ class Scanner:
                 except Unanswered as why:
                     self.fetcher.rest(peer, why)
                     continue
+                self.fetcher.served(peer)
                 try:
                     check_matches(entry.header, wanted, answer.proofs)
                     return answer.proofs

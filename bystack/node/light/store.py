@@ -18,7 +18,6 @@ from bystack.mainchain.params import Params, chain_id
 from bystack.mainchain.proofs import MAX_PROOF, TransactionProof
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, Engine
-from bystack.node.failpoints import failpoint
 from bystack.node.storage import Store, StoreCorrupt
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -102,7 +101,6 @@ class LightStore:
     async def keep_headers(self, entries: Sequence[Entry]) -> None:
         """Keep judged headers, in the order first seen, in one batch."""
         start, self._headers = self._headers, self._headers + len(entries)
-        failpoint("light.before_headers")
         await self._store.commit(
             {HEADER + fixed(start + at): encode(one.header) for at, one in enumerate(entries)}
         )

@@ -348,6 +348,44 @@ def test_a_peer_that_serves_nothing_holds_up_nobody(tmp_path: Path) -> None:
     trio.run(main)
 
 
+def test_peers_that_came_to_us_are_asked_last(tmp_path: Path) -> None:
+    """However many an attacker sends: two that we chose are enough to leave all of them aside."""
+
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=6) as (light, nodes):
+            await ready(light, nodes)
+            light.driver.inbound = {node.host.id for node in nodes[:4]}
+            chosen = {node.host.id for node in nodes[4:]}
+            for _ in range(20):
+                order = light.scanner.fetcher.peers(1)
+                assert set(order[:2]) == chosen and len(order) == 6
+            for node in nodes[:4]:
+                hides(node.store, PAID, KEY)
+            assert await light.matched(KEY) == TRUE
+            assert light.host.banned == {}
+            light.host.part(nodes[0].host)
+            await until(lambda: len(light.driver.inbound) == 3)
+
+    trio.run(main)
+
+
+def test_who_does_not_serve_rests_longer_each_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=1, agree=1) as (light, nodes):
+            await ready(light, nodes)
+            fetcher, peer = light.scanner.fetcher, nodes[0].host.id
+            began, ends = trio.current_time(), list[float]()
+            for _ in range(10):
+                fetcher.rest(peer, asking.Unanswered())
+                ends.append(fetcher._resting[peer] - began)
+            assert ends == sorted(ends) and ends[-1] > 100 * ends[0] > 0
+            assert fetcher.peers(1) == []
+            fetcher.served(peer)
+            assert fetcher.peers(1) == [peer]
+
+    trio.run(main)
+
+
 def test_questions_and_answers_nobody_asked_for_change_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         async with light_among(tmp_path, fulls=2) as (light, nodes):
