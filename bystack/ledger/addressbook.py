@@ -14,8 +14,9 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from bystack.ledger.accounts import CHANGE, RECEIVE, SINGLES, WATCHED, Account, Place
+from bystack.ledger.coins import Coin
 from bystack.ledger.rows import Rows
-from bystack.ledger.transactions import Lock, PolicyLock
+from bystack.ledger.transactions import Lock, Outpoint, PolicyLock
 from bystack.primitives.codec import U32, Wire
 from bystack.primitives.errors import Invalid
 
@@ -130,6 +131,11 @@ class AddressBook:
             roots -= found
             for place in (self.places[root] for root in found):
                 self._paid(place)
+
+    def funded(self, coins: Mapping[Outpoint, Coin]) -> tuple[int, ...]:
+        """The accounts that these coins are of, in order."""
+        places = (self.place(coin.lock) for coin in coins.values())
+        return tuple(sorted({place.account for place in places if place is not None}))
 
     def used(self, number: int) -> bool:
         """An address of the account was ever paid."""

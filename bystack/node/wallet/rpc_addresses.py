@@ -152,8 +152,8 @@ def _fresh(purse: Purse, account: int, force: bool) -> PolicyLock:
     except GapExceeded as error:
         text = (
             f"{error.unpaid} addresses in a row were never paid: a wallet restored from its phrase "
-            "alone would look no further. Use one of listaddresses, or ask with force and make a "
-            "new backup."
+            "alone would look no further. Use one of those (listaddresses), or ask with force "
+            "(--force) and make a new backup."
         )
         raise RemoteError(GAP_REACHED, text, {"rule": error.rule}) from None
     except AccountUnknown as error:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bystack.ledger.amounts import BTM, BTM_DECIMALS
 from bystack.ledger.coins import Coin
-from bystack.ledger.payments import RATE, Coins, PartiallySigned, signed_weight
+from bystack.ledger.payments import RATE, Coins, FeeTerms, PartiallySigned, signed_weight
 from bystack.ledger.pst import unsigned
 from bystack.ledger.sweeping import PER_TRANSACTION, sweep, worth_spending
 from bystack.ledger.transactions import DepositLock, Outpoint, Output, PolicyLock, Transaction
@@ -19,6 +19,7 @@ from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Height, Methods, calling_chain
 from bystack.node.wallet import scanning
 from bystack.node.wallet.asking import Text, account_number, lock_at
+from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
 from bystack.node.wallet.keeper import WALLET_ERROR, Keeper
 from bystack.node.wallet.opened import Opened
@@ -72,10 +73,16 @@ class UpkeepMethods:
     ) -> Json:
         """Every coin of the asset into as few as may be, in as many transactions as it takes."""
         wallet, name = self._keeper.opened(), chain or calling_chain()
-        purse = wallet.purse(name)
-        number = account_number(wallet, purse, account) if account else None
-        to = purse.wallet.change_lock(number or 0)
-        return await _sweep(wallet, name, asset, to, number, rate_of(fee_rate), maxinputs, 2)
+        await fresh(wallet, name)
+        purse, spending = wallet.purse(name), wallet.spending(name)
+        book = purse.wallet.book
+        every = book.funded(spending.coins())
+        if account:
+            every = (account_number(wallet, purse, account),)
+        sweeping = Sweep(wallet, name, asset, await spending.fees(rate_of(fee_rate)))
+        for number in every:  # accounts are not mixed
+            await sweeping.send(book.change_lock(number), number, maxinputs, 2)
+        return await sweeping.told()
 
     async def send_all(
         self, address: Text, asset: Text = "BTM", account: Text = "", fee_rate: Rate = 0
@@ -84,10 +91,13 @@ class UpkeepMethods:
         takes; coins that cost more to spend than they bring are left."""
         wallet = self._keeper.opened()
         name = chain_of(wallet, address)
+        await fresh(wallet, name)
         purse = wallet.purse(name)
         number = account_number(wallet, purse, account) if account else None
-        to, rate = lock_at(address, purse.chain.hrp), rate_of(fee_rate)
-        return await _sweep(wallet, name, asset, to, number, rate, PER_TRANSACTION, 1)
+        to, fees = lock_at(address, purse.chain.hrp), wallet.spending(name).fees
+        sweeping = Sweep(wallet, name, asset, await fees(rate_of(fee_rate)))
+        await sweeping.send(to, number, PER_TRANSACTION, 1)
+        return await sweeping.told()
 
     async def bump(self, txid: Hash, fee_rate: Rate = 0, chain: Text = "") -> Json:
         """Replace a payment on its way by one with the same payees and a higher fee, which comes
@@ -165,33 +175,43 @@ class UpkeepMethods:
         return done
 
 
-async def _sweep(
-    wallet: Opened,
-    chain: str,
-    asset: str,
-    to: PolicyLock | DepositLock,
-    account: int | None,
-    rate: int,
-    per: int,
-    least: int,
-) -> Json:
-    await fresh(wallet, chain)
-    purse, spending = wallet.purse(chain), wallet.spending(chain)
-    held = {coin.asset for coin in purse.wallet.coins.values()}
-    named = await wallet.assets.named(asset, purse.chain, held)
-    fees, change = await spending.fees(rate), purse.wallet.change_lock(account or 0)
-    coins = spending.coins(account)
-    with explained(coins, ()):
-        drafts = sweep(purse.chain.id, coins, named.id, to, change, fees, per=per, least=least)
-    sent: list[Transaction] = []
-    for draft in drafts:
-        if all(point not in purse.wallet.reserved for point in draft.body.inputs):
-            sent.append(await spending.send(draft))
-    done = sum(len(tx.body.inputs) for tx in sent)
-    total = sum(out.amount for tx in sent for out in tx.body.outputs if out.asset == named.id)
-    left = sum(1 for c in coins.values() if c.asset == named.id and not worth_spending(c, fees))
-    facts = {"txids": [tx.id.hex() for tx in sent], "coins": done, "not_worth_it": left}
-    return {**facts, "amount": amounts_text.show(total, named.decimals), "name": named.name}
+class Sweep:
+    """Coins of one asset spent whole, transaction after transaction."""
+
+    def __init__(self, wallet: Opened, chain: str, asset: str, fees: FeeTerms) -> None:
+        self._wallet, self._asset, self._fees = wallet, asset, fees
+        self._purse, self._spending = wallet.purse(chain), wallet.spending(chain)
+        self._sent: list[Transaction] = []
+        self._left = 0
+
+    async def send(
+        self, to: PolicyLock | DepositLock, account: int | None, per: int, least: int
+    ) -> None:
+        """Send every coin of an account (None: of all) to a lock, `per` a transaction."""
+        purse, named = self._purse, await self._named()
+        change, coins = purse.wallet.change_lock(account or 0), self._spending.coins(account)
+        mine = {point: coin for point, coin in coins.items() if coin.asset == named.id}
+        self._left += sum(1 for coin in mine.values() if not worth_spending(coin, self._fees))
+        how = {"per": per, "least": least}
+        with explained(coins, ()):
+            drafts = sweep(purse.chain.id, coins, named.id, to, change, self._fees, **how)
+        for draft in drafts:
+            if all(point not in purse.wallet.reserved for point in draft.body.inputs):
+                self._sent.append(await self._spending.send(draft))
+
+    async def told(self) -> Json:
+        """What was sent."""
+        named = await self._named()
+        outputs = [out for tx in self._sent for out in tx.body.outputs]
+        total = sum(out.amount for out in outputs if out.asset == named.id)
+        count = sum(len(tx.body.inputs) for tx in self._sent)
+        ids = [tx.id.hex() for tx in self._sent]
+        facts = {"txids": ids, "coins": count, "not_worth_it": self._left}
+        return {**facts, "amount": amounts_text.show(total, named.decimals), "name": named.name}
+
+    async def _named(self) -> Named:
+        held = {coin.asset for coin in self._purse.wallet.coins.values()}
+        return await self._wallet.assets.named(self._asset, self._purse.chain, held)
 
 
 def _coins_of(purse: Purse, tx: Transaction) -> Coins:

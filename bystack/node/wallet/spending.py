@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -108,7 +108,8 @@ class Spending:
         memo: bytes = b"",
         account: int | None = None,
     ) -> PartiallySigned:
-        """The payment, of confirmed coins if they suffice, else with our own change as well."""
+        """The payment, of the first account's confirmed coins if these suffice, else of every
+        account's, else with our own change on its way as well."""
         build = partial(
             build_payment,
             self._chain.id,
@@ -120,10 +121,15 @@ class Spending:
             extra_weight=extra_weight,
             memo=memo,
         )
-        try:
-            return build(self.coins(account))
-        except InsufficientFunds:
-            return build(self.coins(account, pending=True))
+        for coins in self._choices(account):
+            with suppress(InsufficientFunds):
+                return build(coins)
+        return build(self.coins(account, pending=True))
+
+    def _choices(self, account: int | None) -> Iterator[Coins]:
+        if account is None and len(self._purse.wallet.book.funded(self.coins())) > 1:
+            yield self.coins(0)
+        yield self.coins(account)
 
     def coins(self, account: int | None = None, *, pending: bool = False) -> Coins:
         """What may be spent now: in blocks, and, `pending`, our own change on its way."""

@@ -62,6 +62,29 @@ def test_small_coins_are_gathered_in_several_transactions(tmp_path: Path) -> Non
     trio.run(main)
 
 
+def test_accounts_are_gathered_each_for_itself_and_paid_from_in_turn(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            await here.rpc("createaccount", "savings")
+            await here.mine(2, await here.rpc("getnewaddress"))
+            await here.mine(3, await here.rpc("getnewaddress", "main", "", "savings"))
+            await here.mine(1, CAROL_HERE)
+            await here.rpc("sendtoaddress", BOB_HERE, 800)
+            await here.mine(1, CAROL_HERE)
+            assert await here.rpc("getbalance", "main", "BTM", "savings") == 3 * REWARD
+            told = await here.rpc("consolidate")
+            assert (len(told["txids"]), told["coins"]) == (1, 3)
+            await here.mine(1, CAROL_HERE)
+            assert 3 * REWARD - 0.01 < await here.rpc("getbalance", "main", "BTM", "savings")
+            await here.rpc("sendtoaddress", BOB_HERE, 100)  # more than is in the first account
+            await here.mine(1, CAROL_HERE)
+            left = 5 * REWARD - 900
+            assert left - 0.01 < await here.rpc("getbalance") < left
+
+    trio.run(main)
+
+
 def test_a_wallet_is_emptied(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
