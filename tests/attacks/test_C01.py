@@ -1,8 +1,9 @@
 """C01: blocks that touch more coins than the cache holds, always those that just left it.
 
 Bounds: the cache exceeds `cache_mb` by 15 % at most, whatever is touched in whatever order, also
-where ids are ground so that all fall into one of its tables; a block costs at most one look-up in the store for each coin it touches, all of them in one pass; and what is read is
-what was written, however full the cache is.
+where ids are ground so that all fall into one of its tables; a block costs at most one look-up in
+the store for each coin it touches, all of them in one pass; and what is read is what was written,
+however full the cache is.
 """
 
 from __future__ import annotations
