@@ -226,11 +226,16 @@ def _check_shared(slot: int, shared: SharedKey, digest: bytes, leaves: set[Polic
     for nonce in nonces:
         if nonce:
             musig2.check_nonce(nonce)
-    for place, signer in enumerate(shared.signers):
-        if signer.partial and not (
-            all(nonces) and musig2.verify_partial(keys, nonces, place, digest, signer.partial)
-        ):
-            raise PartialForged(slot=slot, key=signer.key)
+    partials = tuple(signer.partial for signer in shared.signers)
+    early = next((signer.key for signer in shared.signers if signer.partial), None)
+    if early is None:
+        return
+    if not all(nonces):
+        raise PartialForged(slot=slot, key=early)
+    try:
+        musig2.check_partials(keys, nonces, digest, partials)
+    except musig2.PartialInvalid as error:
+        raise PartialForged(slot=slot, key=error.facts["key"]) from None
 
 
 def _check_finished(slot: int, witness: Witness, ask: Ask, approvals: Approvals) -> None:

@@ -95,15 +95,20 @@ def partial_sign(
     return bytes(mine.partial_sign(secret, cache, session))
 
 
-def verify_partial(
-    keys: Sequence[bytes], nonces: Sequence[bytes], signer: int, message: bytes, partial: bytes
-) -> bool:
-    """Whether `partial` is right for `keys[signer]` (PartialSigVerify).
+def check_partials(
+    keys: Sequence[bytes], nonces: Sequence[bytes], message: bytes, partials: Sequence[bytes]
+) -> None:
+    """Check the partial signatures there are, empty where one is not (PartialSigVerify).
 
-    Raises `SignersCount`, `NonceInvalid`, `SignerKeyInvalid`.
+    Raises `PartialInvalid` with the place and key of the first signer whose is wrong;
+    `SignersCount`, `NonceInvalid`, `SignerKeyInvalid`.
     """
+    _check_count(partials, len(keys))
     cache = _cache(keys)
-    return _verify(_session(cache, keys, nonces, message), cache, keys, nonces, signer, partial)
+    session = _session(cache, keys, nonces, message)
+    for signer, partial in enumerate(partials):
+        if partial and not _verify(session, cache, keys, nonces, signer, partial):
+            raise PartialInvalid(signer=signer, key=keys[signer])
 
 
 def combine(
@@ -111,16 +116,15 @@ def combine(
 ) -> bytes:
     """The 64-byte signature of `aggregate(keys)`, each partial signature checked (PartialSigAgg).
 
-    Raises `PartialInvalid` with the place of the first signer whose is wrong, and as
-    `verify_partial`.
+    Raises as `check_partials`.
     """
-    _check_count(partials, len(keys))
-    cache = _cache(keys)
-    session = _session(cache, keys, nonces, message)
-    for signer, partial in enumerate(partials):
-        if not _verify(session, cache, keys, nonces, signer, partial):
-            raise PartialInvalid(signer=signer, key=keys[signer])
-    return bytes(session.partial_sig_agg(list(partials)))
+    check_partials(keys, nonces, message, partials)
+    session = _session(_cache(keys), keys, nonces, message)
+    try:
+        return bytes(session.partial_sig_agg(list(partials)))
+    except ValueError:
+        missing = [signer for signer, partial in enumerate(partials) if not partial]
+        raise PartialInvalid(signer=missing[0], key=keys[missing[0]]) from None
 
 
 def check_nonce(nonce: bytes) -> None:

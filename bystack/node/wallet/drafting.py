@@ -42,6 +42,7 @@ from bystack.primitives.bip32 import ExtendedKey
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 
+MAX_HINTS: Final = 500
 MAX_ASKED: Final = 100
 """So many coins that no block has are looked for in the pool."""
 
@@ -222,11 +223,14 @@ class Drafting:
 
     def _own(self, draft: PartiallySigned) -> dict[bytes, ExtendedKey]:
         found: dict[bytes, ExtendedKey] = {}
+        hints = MAX_HINTS  # each costs a derivation or more, and the draft is a stranger's
         for part in draft.parts:
             keys = _keys_of(branch.policy for branch in part.branch)
             points = [signer.key[1:] for one in part.shared for signer in one.signers]
             for key in {*keys, *points} - found.keys():
-                one = self._ring.key(key, part.origins)
+                meant = [origin for origin in part.origins if origin.key == key][:hints]
+                one = self._ring.key(key, meant)
+                hints -= len(meant) if one is None else 0
                 if one is not None and one.private:
                     found[key] = one
         return found

@@ -26,7 +26,6 @@ from bystack.primitives.musig2 import MAX_SIGNERS, aggregate, sort_keys
 SHARED: Final = 2
 AHEAD: Final = 50
 """So many keys behind the last one handed out are known too, for a wallet restored from words."""
-MAX_HINTS: Final = 500
 COUNT, SIGNERS = b"Q", b"U"
 
 
@@ -94,7 +93,7 @@ class KeyRing:
         found = None if origin is None else self._at(origin.account, origin.chain, origin.index)
         if found is not None:
             return found
-        meant = [hint for hint in hints if hint.key == key][:MAX_HINTS]
+        meant = (hint for hint in hints if hint.key == key)
         return next((one for hint in meant if (one := self._hinted(key, hint))), None)
 
     def _hinted(self, key: bytes, hint: Origin) -> ExtendedKey | None:
