@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Output, TransactionBody
-from bystack.mainchain.blocks import Block
+from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.filters import keys_of
 from bystack.node.ipc import RemoteError
 from bystack.node.light.following import follow
+from bystack.node.mainchain.following import follow as follow_whole
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.mainchain.builders import Chain
 from tests.node.light.network import Light, light_among
 from tests.node.mainchain.branches import branches
-from tests.node.mainchain.network import until
+from tests.node.mainchain.network import Node, until
 from tests.sidechain.mainside import SLOW, vault_chain
 
 KNOWN = branches()
@@ -178,6 +181,58 @@ def test_nothing_is_read_until_enough_full_peers_are_there(tmp_path: Path) -> No
             assert found == expected(RIGHT, BOB.lock.root)
 
     trio.run(main)
+
+
+KEYS = [ALICE.lock.root, BOB.lock.root, CAROL.lock.root, b"\x42" * 32]
+
+
+@given(
+    starts=st.lists(st.sampled_from([*LEFT, *RIGHT]), min_size=1, max_size=3),
+    watched=st.sets(st.sampled_from(KEYS)),
+    sparse=st.booleans(),
+)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_light_stream_is_a_full_nodes_less_what_nobody_watches(
+    tmp_path: Path, starts: list[Block], watched: set[bytes], sparse: bool
+) -> None:
+    """From wherever a reader stands, on whichever branch."""
+    path = tmp_path / str(len(list(tmp_path.iterdir())))
+
+    async def main() -> None:
+        async with light_among(path, fulls=1, agree=1) as (light, nodes):
+            await nodes[0].take(*LEFT)
+            await light.at(LEFT[-1].id)
+            await nodes[0].take(*KNOWN.right)
+            await light.at(RIGHT[-1].id)
+            for start in starts:
+                line = LEFT if start in KNOWN.left else RIGHT
+                known = [
+                    (b.header.height, b.id) for b in line if b.header.height <= start.header.height
+                ]
+                locator = known[::-1][:1] if sparse else known[::-1]
+                assert await light.read(watched, locator) == await narrowed(
+                    nodes[0], locator, watched
+                )
+
+    trio.run(main)
+
+
+async def narrowed(node: Node, locator: list[tuple[int, bytes]], keys: set[bytes]) -> list[Any]:
+    """What a full node's stream says up to its tip, with the watched transactions alone."""
+    items: list[Any] = []
+    async for item in follow_whole(node.driver, locator):
+        match item:
+            case ["connect", height, id, data]:
+                block = decode_block(data)
+                taken = tuple(tx for tx in block.transactions if keys_of(tx) & keys)
+                items.append(("connect", height, id, Block(block.header, taken)))
+            case ["tip", *_]:
+                return items
+            case other:
+                items.append(tuple(other))
+    raise AssertionError("the stream ended")
 
 
 def test_what_left_the_best_chain_is_not_shown(tmp_path: Path) -> None:
