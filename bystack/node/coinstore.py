@@ -31,8 +31,10 @@ from bystack.primitives.codec import decoder, encode
 PREFIX = b"c"
 MAX_COIN = 64_000
 MIB = 1024 * 1024
-SLACK = 32
-"""The part of the cache that is dropped at a time: one in so many."""
+SHARDS = 16
+"""Tables the cache is spread over: one large table that grows leaves a hole as large behind."""
+SLACK = 8
+"""The part of a table that is dropped at a time: one in so many."""
 
 CoinRow = tuple[bytes, bytes, bytes]
 """A coin's key in the store; outpoint and coin encoded as a pair; the coin encoded."""
@@ -71,20 +73,19 @@ class CoinStore:
 
     def __init__(self, store: View, cache_mb: int = 64) -> None:
         self._store = store
-        self._bound = cache_mb * MIB
-        self._cache: dict[bytes, bytes] = {}
-        self._taken = 0
+        self._bound = cache_mb * MIB // SHARDS
+        self._shards = [_Shard() for _ in range(SHARDS)]
         self._generation = 0
 
     @property
     def cached(self) -> int:
         """How many coins are in memory."""
-        return len(self._cache)
+        return sum(len(shard.coins) for shard in self._shards)
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that the cache takes: keys, coins and the table itself."""
-        return self._taken + sys.getsizeof(self._cache)
+        """Bytes of memory that the cache takes: keys, coins, tables."""
+        return sum(shard.memory for shard in self._shards)
 
     async def fetch(self, outpoints: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
         """The coins at these outpoints, as far as they exist; read in a thread where not cached."""
@@ -109,7 +110,7 @@ class CoinStore:
     def get(self, outpoint: Outpoint, /) -> Coin | None:
         """One coin, read at once, the cache left as it is: for lookups outside the chain's task."""
         key = coin_key(outpoint)
-        data = self._cache.get(key) or self._store.get(key)
+        data = self._shards[key[32] % SHARDS].coins.get(key) or self._store.get(key)
         return None if data is None else decode_coin(data)
 
     def all(self) -> Iterator[tuple[Outpoint, Coin]]:
@@ -124,16 +125,16 @@ class CoinStore:
     def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
         """The changes of coins are committed: let the cache follow."""
         self._generation += 1
+        shards = self._shards
         for key, data in changes.items():
-            if data is None:
-                self._forget(key)
-        self._remember({key: data for key, data in changes.items() if data is not None})
+            shards[key[32] % SHARDS].put(key, data)
+        self._bind()
 
     def _cached(self, wanted: Mapping[bytes, Outpoint]) -> tuple[dict[Outpoint, Coin], list[bytes]]:
         """The coins in memory, and the keys of those that are not."""
-        found, missing, cached = dict[Outpoint, Coin](), list[bytes](), self._cache.get
+        found, missing, shards = dict[Outpoint, Coin](), list[bytes](), self._shards
         for key, place in wanted.items():
-            data = cached(key)
+            data = shards[key[32] % SHARDS].coins.get(key)
             if data is None:
                 missing.append(key)
             else:
@@ -142,17 +143,40 @@ class CoinStore:
 
     def _remember(self, coins: Mapping[bytes, bytes]) -> None:
         for key, data in coins.items():
-            self._forget(key)
-            self._cache[key] = data
-            self._taken += _size(key) + _size(data)
-        while self._cache and self.memory > self._bound:
-            for key in list(islice(self._cache, len(self._cache) // SLACK + 1)):
-                self._forget(key)
+            self._shards[key[32] % SHARDS].put(key, data)
+        self._bind()
 
-    def _forget(self, key: bytes) -> None:
-        data = self._cache.pop(key, None)
+    def _bind(self) -> None:
+        for shard in self._shards:
+            shard.keep_within(self._bound)
+
+
+class _Shard:
+    """One table of the cache: coins under their keys, the oldest first."""
+
+    def __init__(self) -> None:
+        self.coins: dict[bytes, bytes] = {}
+        self._taken = 0
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory this takes: the table twice, for the one before it left a hole."""
+        return self._taken + 2 * sys.getsizeof(self.coins)
+
+    def put(self, key: bytes, data: bytes | None) -> None:
+        """Hold a coin as the youngest, or with None hold it no longer."""
+        old = self.coins.pop(key, None)
+        if old is not None:
+            self._taken -= _size(key) + _size(old)
         if data is not None:
-            self._taken -= _size(key) + _size(data)
+            self.coins[key] = data
+            self._taken += _size(key) + _size(data)
+
+    def keep_within(self, bound: int) -> None:
+        """Drop the oldest until memory is within the bound; the rest in a table of its size."""
+        while self.coins and self.memory > bound:
+            self.coins = dict(islice(self.coins.items(), len(self.coins) // SLACK + 1, None))
+            self._taken = sum([_size(key) + _size(coin) for key, coin in self.coins.items()])
 
 
 def _size(data: bytes) -> int:

@@ -52,7 +52,8 @@ class Run:
         self.store = ChainStore.open(folder / "chain", PARAMS)
         tree = self.store.load().tree
         self.frames: list[bytes] = msgspec.msgpack.decode((folder / FRAMES).read_bytes())
-        self.switcher = Switcher(self.store, tree, Verifier())
+        self.verifier = Verifier()
+        self.switcher = Switcher(self.store, tree, self.verifier)
 
     async def connect(self, *, known: bool) -> tuple[float, int]:
         """Seconds and transactions; the clock stands while signatures are made known."""
@@ -71,6 +72,11 @@ class Run:
             seconds += time.perf_counter() - begun
             count += sum(len(block.transactions) for block in blocks)
         return seconds, count
+
+    def close(self) -> None:
+        """End the process beside, release the store."""
+        self.verifier.close()
+        self.store.close()
 
     async def _judge(self, blocks: Sequence[Block]) -> Decision:
         fresh = {block.id: block for block in blocks}
@@ -112,6 +118,7 @@ def main(folder: str, cores: str, known: str = "") -> None:
     collect_seldom()
     seconds, count = trio.run(lambda: run.connect(known=bool(known)))
     raw = (before + raw_rate(len(allowed))) / 2
+    run.close()
     print(msgspec.json.encode(Timing(seconds, count, raw)).decode())
 
 

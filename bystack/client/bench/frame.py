@@ -22,6 +22,8 @@ BENCHES: Mapping[str, str] = {
     "headers": "main-chain headers decoded, judged, put in the tree and stored",
     "pool": "transactions admitted with their signatures: alone, in chains, into a full pool",
     "sync": "a node joining a long chain of small blocks from another, beside validation alone",
+    "memory": "anonymous memory of a million cached coins, and of a bounded cache",
+    "reorg": "a hundred full blocks disconnected in one move, and connected again",
     "tensority": "the work function on one core: digests, and setting a seed up",
     "validate": "full main-chain blocks connected: on one core, on two, signatures known",
 }
