@@ -213,7 +213,7 @@ class Sync:
                 return self._compact(peer, message)
             case BlockTransactions(id, transactions):
                 filling = self._news.answered(peer, id)
-                return self._filled(filling, transactions) if filling else self._unasked(peer)
+                return self._filled(filling, transactions) if filling else self._uncalled(peer, id)
             case WantCompact(unasked):
                 self._news.wants(peer, bool(unasked))
                 return []
@@ -222,6 +222,9 @@ class Sync:
 
     def _unasked(self, peer: bytes) -> list[Action]:
         return [*self._peers.blame(peer, UNASKED, self._now)]
+
+    def _uncalled(self, peer: bytes, id: bytes) -> list[Action]:
+        return [] if self._news.pardons(peer, id) else self._unasked(peer)
 
     def _blame(self, peer: bytes, error: Invalid) -> list[Action]:
         return [*self._peers.blame(peer, offence_of(error), self._now)]
@@ -277,13 +280,13 @@ class Sync:
         """Whether this block is all that lacks, and this peer is one to ask for it."""
         self._goals.aim(self._now)
         plan = self._switching
-        alone = plan.goal == id and plan.lacking == plan.last and not self._window.flying(id)
+        alone = plan.goal == id and plan.lacking == plan.last and self._window.admits(id)
         return alone and not self._peers.rests(peer, self._now) and self._peers.serves(peer)
 
     def _compact(self, peer: bytes, block: CompactBlock) -> list[Action]:
         id = block.header.id
         if not self._news.expected(peer, id):
-            return self._unasked(peer)
+            return self._uncalled(peer, id)
         try:
             check_compact(block)
         except Invalid as error:

@@ -33,6 +33,8 @@ FILLINGS: Final = 8
 WORTH: Final = 8
 """From how many transactions on a block is asked for in compact form."""
 PATIENCE: Final = 4
+LATE: Final = 16
+"""Of how many blocks we remember, for each peer, that it was not waited for."""
 
 
 class News:
@@ -45,12 +47,14 @@ class News:
         self._former: set[bytes] = set()
         self._asked: dict[bytes, tuple[bytes, int]] = {}
         self._fillings: dict[bytes, Filling] = {}
+        self._late: dict[bytes, deque[bytes]] = {}
 
     def leave(self, peer: bytes) -> None:
         """A peer is gone."""
         self._wanters.pop(peer, None)
         self._asked.pop(peer, None)
         self._fillings.pop(peer, None)
+        self._late.pop(peer, None)
         if peer in self._favourites:
             self._favourites.remove(peer)
         self._former.discard(peer)
@@ -152,7 +156,12 @@ class News:
             for peer, one in self._fillings.items()
             if now >= one.since + PATIENCE
         ]
-        for peer, _ in late:
+        for peer, id in late:
             self._asked.pop(peer, None)
             self._fillings.pop(peer, None)
+            self._late.setdefault(peer, deque(maxlen=LATE)).append(id)
         return late
+
+    def pardons(self, peer: bytes, id: bytes) -> bool:
+        """Whether an answer about a block comes late from one who was waited for."""
+        return id in self._late.get(peer, ())

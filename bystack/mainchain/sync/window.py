@@ -95,9 +95,11 @@ class Window:
             for load in self._loads.values()
         )
 
-    def flying(self, id: bytes) -> bool:
-        """Whether a block is on its way."""
-        return id in self._flights
+    def admits(self, id: bytes) -> bool:
+        """Whether a block is not on its way and not too far ahead to be so."""
+        entry = self._tree.entry(id)
+        near = entry is not None and entry.header.height < self._switching.next + AHEAD
+        return near and id not in self._flights
 
     # Peers
 

@@ -240,6 +240,17 @@ def test_a_boaster_is_found_out_and_left_alone() -> None:
     assert len(asked()) == 2
 
 
+def test_a_known_tip_with_other_work_is_a_contradiction() -> None:
+    net = Network(A)
+    net[A].mine(3, net.now)
+    sync, tip = net[A].sync, net[A].chain.tip
+    sync.handle(Joined(B), net.now)
+    for wrong in (Status(3, tip.id, b"\x01" * 32, 0), Status(9, tip.id, tip.work, 0)):
+        out = sync.handle(Received(B, wrong), net.now)
+        assert Penalise(B, 50, "two different answers") in out
+    assert sync.handle(Received(B, Status(3, tip.id, tip.work, 0)), net.now) == []
+
+
 @pytest.mark.parametrize("spoil", ["work", "orphan", "time"])
 def test_bad_headers_cost_their_sender(spoil: str) -> None:
     node, other = SimNode(B), Chain()

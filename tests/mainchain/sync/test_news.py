@@ -186,7 +186,8 @@ def test_who_does_not_come_up_with_the_rest_is_not_waited_for() -> None:
         assert [one.message for one in out if isinstance(one, Send)] == [
             GetBlocks((world.block.id,))
         ]
-        assert offences(world.hear(A, world.rest(1))) == [(10, "answer to no question")]
+        assert world.hear(A, world.rest(1)) == []  # late, which is no offence
+        assert offences(world.hear(B, world.rest(1))) == [(10, "answer to no question")]
 
 
 def test_a_block_lacking_in_short_is_fetched_whole() -> None:
