@@ -1,4 +1,4 @@
-"""Two people with a node each sign together through files: a swap, one key of both, a proof kept."""
+"""Two people with a node each sign through files: a swap, one key of both, a proof kept."""
 
 from __future__ import annotations
 
