@@ -61,7 +61,7 @@ class FakeSide:
     async def handle(self, method: str, params: list[Any]) -> Any:
         match method, params:
             case "status", []:
-                return {"height": len(self.bodies)}
+                return {"height": len(self.bodies), "id": header(len(self.bodies)).id}
             case "coins", [list(places)]:
                 found = [self.coins.get(decode(Outpoint, place, 64)) for place in places]
                 return [None if coin is None else encode(coin) for coin in found]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
@@ -216,5 +217,111 @@ def test_a_payment_the_pool_lost_is_handed_in_again_or_given_up(tmp_path: Path) 
             side.block()
             await until(lambda: not follower.purse.open)
             assert follower.purse.wallet.balances(2)[BTM].confirmed == 10_000
+
+    trio.run(main)
+
+
+def test_a_payment_that_a_pool_does_not_want_now_stays_on_its_way(tmp_path: Path) -> None:
+    """Its coins might still move: were they free, the owner could pay twice."""
+
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(mint(10_000))
+            await follower.reach(1)
+            tx = await Spending(follower).pay([Output(BTM, 6_000, BOB.lock)])
+            side.pool.clear()
+            side.refuse = "PoolFull"
+            side.block()
+            await follower.reach(2)
+            await until(lambda: follower.purse.caught_up)
+            assert list(follower.purse.open) == [tx.id]
+            assert follower.purse.wallet.balances(2)[BTM].confirmed == 0
+            side.refuse = ""
+            side.block()
+            await until(lambda: side.pool == [tx])
+
+    trio.run(main)
+
+
+def test_a_payment_is_stored_before_it_leaves(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(mint(10_000))
+            await follower.reach(1)
+            follower.client.call = _dies_at_submit(follower.client.call)  # type: ignore[method-assign]
+            with pytest.raises(_Killed):
+                await Spending(follower).pay([Output(BTM, 6_000, BOB.lock)])
+            assert side.pool == []
+        async with following(tmp_path / "w") as (again, nursery):
+            (tx,) = again.purse.open.values()
+            await serving(side, nursery)
+            side.block()
+            await until(lambda: side.pool == [tx])
+
+    trio.run(main)
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+def _dies_at_submit(call: Callable[..., Any]) -> Callable[..., Any]:
+    async def dying(method: str, *params: Any, **how: Any) -> Any:
+        if method == "submit":
+            raise _Killed
+        return await call(method, *params, **how)
+
+    return dying
+
+
+def test_a_new_wallet_begins_at_the_tip_and_one_without_keys_waits_for_them(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        store = Store.open(tmp_path / "w", kind=KIND, magic=EASY.magic, version=FORMAT)
+        purse = Purse(trade(), None, store)
+        purse.fresh = True
+        follower = Follower(purse)
+        side.block(mint(10_000))
+        side.block()
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(follower.run)
+                await serving(side, nursery)
+                await until(lambda: follower.client.connected)
+                await trio.testing.wait_all_tasks_blocked()
+                assert purse.wallet.height == 0 and not purse.ready
+                purse.unlock(KEY)
+                follower.woken.notify()
+                await follower.begun()
+                assert (purse.wallet.height, purse.birth) == (2, 2)
+                assert not coins(follower)
+                side.block(mint(20_000, 1))
+                await follower.reach(3)
+                assert list(coins(follower).values()) == [20_000]
+                await follower.rescan(0)
+                await follower.reach(3)
+                assert sorted(coins(follower).values()) == [10_000, 20_000]
+                nursery.cancel_scope.cancel()
+        store.close()
+
+    trio.run(main)
+
+
+def test_what_arrives_while_the_wallet_is_wound_back_is_not_taken(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            for number in range(30):
+                side.block(mint(1_000 + number, number))
+                if number % 7 == 3:
+                    await follower.rescan(0)
+            await follower.reach(30)
+            assert sorted(coins(follower).values()) == [1_000 + number for number in range(30)]
+            assert len(follower.purse.wallet.history) == 30
 
     trio.run(main)
