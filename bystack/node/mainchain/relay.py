@@ -13,9 +13,19 @@ from typing import Final, NamedTuple, assert_never
 
 import structlog
 
+from bystack.ledger.candidates import FeeNotHigher, PriorityLower, RelayUnpaid
 from bystack.ledger.checks import SignatureWrong
 from bystack.ledger.coins import CoinMissing
-from bystack.ledger.mempool import AlreadyPooled
+from bystack.ledger.contention import (
+    BuildsOnDisplaced,
+    OperationUnconfirmed,
+    SponsorUnconfirmed,
+    TooManyAncestors,
+    TooManyDescendants,
+    TooManyDisplaced,
+)
+from bystack.ledger.crowding import PoolFull
+from bystack.ledger.mempool import AlreadyPooled, FeeTooLow
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.validation import check_transaction
 from bystack.node.mainchain.wire import GOSSIP, TOPIC, TRANSACTIONS
@@ -27,6 +37,21 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 BREACH_POINTS: Final = 20
+CROWDED: Final = (
+    BuildsOnDisplaced,
+    FeeNotHigher,
+    FeeTooLow,
+    OperationUnconfirmed,
+    PoolFull,
+    PriorityLower,
+    RelayUnpaid,
+    SponsorUnconfirmed,
+    TooManyAncestors,
+    TooManyDescendants,
+    TooManyDisplaced,
+)
+"""What the pool has no place for, whoever sends it. Of all other faults the witnesses may be the
+reason, and another peer may have better ones for the same id."""
 
 log = structlog.get_logger("relay")
 
@@ -143,9 +168,11 @@ class Relay:
                 self._pool.hold(one.tx, peer, now)  # should it come in later, it is announced then
                 refused, free = gossip.Refused(TRANSACTIONS, id), gossip.Dropped(TRANSACTIONS, id)
                 return [refused, free, *self._parent(peer, error)]
-            case _:
+            case _ if isinstance(error, CROWDED):
                 log.debug("transaction refused", id=id.hex(), reason=str(error))
                 return [gossip.Refused(TRANSACTIONS, id)]
+            case _:
+                return [gossip.Rejected(TRANSACTIONS, id)]
 
     def _parent(self, peer: bytes, error: Invalid) -> list[gossip.GossipEvent]:
         """Whoever sends a child has its parent to give, as if it had announced it."""

@@ -1,0 +1,137 @@
+"""Transactions between two nodes: what comes together is judged together, an orphan's sender is
+asked for the parent, and what is wrong costs its sender only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+from msgspec.structs import replace
+
+from bystack.ledger.transactions import Spend, Transaction
+from bystack.node.mainchain.relay import BREACH_POINTS, WrongItem
+from bystack.node.mainchain.wire import GOSSIP, TRANSACTIONS
+from bystack.p2p.host import Class
+from bystack.p2p.items import Announce, Get, GossipMessage, Item, read
+from bystack.primitives.codec import encode
+from tests.node.mainchain.branches import branches, replayed
+from tests.node.mainchain.network import Node, Wired, running, until
+from tests.node.mainchain.test_pool import paying
+from tests.node.mainchain.test_rpc_mempool import child
+
+KNOWN = branches()
+
+
+class Peer:
+    """A wire on which a test speaks for itself."""
+
+    def __init__(self, node: Node, name: int = 9) -> None:
+        self.wire, self.node = Wired(name), node
+        self.wire.join(node.host)
+
+    def say(self, message: GossipMessage) -> None:
+        self.wire.send(self.node.host.id, GOSSIP, encode(message), Class.TRANSACTION)
+
+    def heard(self) -> list[GossipMessage]:
+        mine = (sent for sent in self.node.host.sent if sent[0] == self.wire.id)
+        return [read(payload, len(payload)) for _, kind, payload in mine if kind == GOSSIP]
+
+    def asked_for(self, id: bytes) -> bool:
+        return any(isinstance(one, Get) and id in one.ids for one in self.heard())
+
+    async def give(self, *txs: Transaction) -> None:
+        """Announce, and send once all were asked for."""
+        self.say(Announce(TRANSACTIONS, tuple(tx.id for tx in txs)))
+        await until(lambda: all(self.asked_for(tx.id) for tx in txs))
+        for tx in txs:
+            self.say(Item(TRANSACTIONS, tx.id, encode(tx)))
+
+
+def test_the_sender_of_an_orphan_is_asked_for_its_parent(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, peer = replayed(KNOWN.trunk), Peer(node)
+            parent = paying(model, 5_000)
+            young = child(model, parent, 7_000)
+            await peer.give(young)
+            await until(lambda: peer.asked_for(parent.id))
+            assert young.id in node.driver.pool.orphans
+            peer.say(Item(TRANSACTIONS, parent.id, encode(parent)))
+            await until(lambda: node.driver.pool.transactions() == [parent, young])
+            assert not node.driver.pool.orphans
+            assert node.host.penalties == []
+
+    trio.run(main)
+
+
+def test_of_many_at_once_only_the_wrong_cost_their_sender(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, peer = replayed(KNOWN.trunk), Peer(node)
+            good, poor = paying(model, 5_000), paying(model, 1, which=1)
+            forged = with_items(paying(model, 9_000, which=2), bytes(64))
+            await peer.give(good, forged, poor)
+            await until(lambda: good.id in node.driver.pool.machine)
+            await until(lambda: node.host.penalties)
+            assert node.driver.pool.transactions() == [good]
+            [(who, points, _)] = node.host.penalties
+            assert (who, points) == (peer.wire.id, BREACH_POINTS)
+
+    trio.run(main)
+
+
+def test_a_wrong_witness_does_not_keep_the_right_one_out(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, liar, honest = replayed(KNOWN.trunk), Peer(node), Peer(node, 10)
+            tx = paying(model, 5_000)
+            for items in ((), (b"", b""), (bytes(64),)):
+                wrong = with_items(tx, *items)
+                assert wrong.id == tx.id
+                await liar.give(wrong)
+                liar.wire.part(node.host)
+                liar = Peer(node, 11 + len(items))
+            await honest.give(tx)
+            await until(lambda: node.driver.pool.transactions() == [tx])
+
+    trio.run(main)
+
+
+def with_items(tx: Transaction, *items: bytes) -> Transaction:
+    """The same transaction with other signatures."""
+    [witness] = tx.witnesses
+    assert isinstance(witness, Spend)
+    return Transaction(tx.body, (replace(witness, items=items),))
+
+
+def test_another_body_than_was_announced_is_a_breach(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, peer = replayed(KNOWN.trunk), Peer(node)
+            one, other = paying(model, 5_000), paying(model, 6_000)
+            peer.say(Announce(TRANSACTIONS, (one.id,)))
+            await until(lambda: peer.asked_for(one.id))
+            peer.say(Item(TRANSACTIONS, one.id, encode(other)))
+            await until(lambda: node.host.penalties)
+            assert node.host.penalties == [(peer.wire.id, BREACH_POINTS, WrongItem.__name__)]
+            assert node.driver.pool.transactions() == []
+
+    trio.run(main)
+
+
+def test_the_orphans_of_one_who_left_are_forgotten(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, peer = replayed(KNOWN.trunk), Peer(node)
+            young = child(model, paying(model, 5_000), 7_000)
+            await peer.give(young)
+            await until(lambda: young.id in node.driver.pool.orphans)
+            peer.wire.part(node.host)
+            await until(lambda: not node.driver.pool.orphans)
+
+    trio.run(main)
