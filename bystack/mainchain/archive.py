@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 
@@ -51,6 +51,18 @@ class ArchiveDamaged(Invalid):
     """The file's bytes are not those that its last record commits to."""
 
 
+class Network(NamedTuple):
+    """What tells networks apart: the magic (4 bytes) and the chain id."""
+
+    magic: bytes
+    chain: bytes
+
+
+def network_of(params: Params) -> Network:
+    """The network with these parameters."""
+    return Network(params.magic, chain_id(params))
+
+
 class Kind(IntEnum):
     """The kinds of records."""
 
@@ -82,10 +94,10 @@ _CAPS: Final = {Kind.START: MAX_START, Kind.BLOCK: MAX_BLOCK, Kind.END: MAX_END}
 class Writer:
     """Makes the bytes of an archive, record by record."""
 
-    def __init__(self, params: Params, first: int, last: int) -> None:
+    def __init__(self, network: Network, first: int, last: int) -> None:
         self._digest = hashlib.sha256()
         self._blocks = 0
-        start = Start(FORMAT, params.magic, chain_id(params), first, last)
+        start = Start(FORMAT, network.magic, network.chain, first, last)
         self.begin = self._record(Kind.START, encode(start))
 
     def block(self, data: bytes) -> bytes:
@@ -106,11 +118,11 @@ class Writer:
 class Reader:
     """Takes an archive's bytes in any pieces and gives its records; holds one record at most.
 
-    The first record is checked against `params`.
+    The first record must name `network`.
     """
 
-    def __init__(self, params: Params) -> None:
-        self._params = params
+    def __init__(self, network: Network) -> None:
+        self._network = network
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._blocks = 0
@@ -170,8 +182,8 @@ class Reader:
     def _begin(self, start: Start) -> None:
         if start.format != FORMAT:
             raise ArchiveFormat(given=start.format, known=FORMAT)
-        if (start.magic, start.chain) != (self._params.magic, chain_id(self._params)):
-            raise ArchiveNetwork(given=start.chain, expected=chain_id(self._params))
+        if (start.magic, start.chain) != self._network:
+            raise ArchiveNetwork(given=start.chain, expected=self._network.chain)
         self.start = start
 
     def _close(self, end: End) -> None:

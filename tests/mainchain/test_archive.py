@@ -22,6 +22,7 @@ from bystack.mainchain.archive import (
     Reader,
     Start,
     Writer,
+    network_of,
 )
 from bystack.mainchain.blocks import MAX_BLOCK, Block
 from bystack.mainchain.params import MAIN, chain_id
@@ -41,13 +42,13 @@ BLOCKS = chain()
 
 
 def archive(blocks: list[Block] = BLOCKS) -> bytes:
-    writer = Writer(EASY, 1, len(blocks))
+    writer = Writer(network_of(EASY), 1, len(blocks))
     body = b"".join(writer.block(encode(block)) for block in blocks)
     return writer.begin + body + writer.end()
 
 
 def read(data: bytes, piece: int = 1 << 20) -> list[Block]:
-    reader, file, found = Reader(EASY), io.BytesIO(data), list[Block]()
+    reader, file, found = Reader(network_of(EASY)), io.BytesIO(data), list[Block]()
     while part := file.read(piece):
         found += [block for block, _ in reader.receive(part)]
     reader.finish()
@@ -93,11 +94,11 @@ def test_what_is_no_archive_or_another_one_is_named() -> None:
         with pytest.raises(ArchiveForeign):
             read(data)
     with pytest.raises(ArchiveNetwork):
-        read(Writer(MAIN, 1, 1).begin)
+        read(Writer(network_of(MAIN), 1, 1).begin)
     newer = encode((0, encode(Start(FORMAT + 1, EASY.magic, chain_id(EASY), 1, 1))))
     with pytest.raises(ArchiveFormat):
         read(newer)
-    begin = Writer(EASY, 1, 1).begin
+    begin = Writer(network_of(EASY), 1, 1).begin
     with pytest.raises(ArchiveForeign):
         read(begin + begin)
     with pytest.raises(ArchiveForeign):
@@ -105,7 +106,7 @@ def test_what_is_no_archive_or_another_one_is_named() -> None:
 
 
 def test_a_block_left_out_is_missed() -> None:
-    writer = Writer(EASY, 1, 3)
+    writer = Writer(network_of(EASY), 1, 3)
     records = [writer.block(encode(block)) for block in BLOCKS]
     with pytest.raises(ArchiveDamaged):
         read(writer.begin + records[0] + records[2] + writer.end())
@@ -115,4 +116,4 @@ def test_an_oversized_record_is_refused_before_it_is_held() -> None:
     for kind, most in ((0, MAX_START), (1, MAX_BLOCK), (2, 64)):
         head = b"\x92" + bytes([kind]) + b"\xc6" + (most + 1).to_bytes(4, "big")
         with pytest.raises(ArchiveTooLong):
-            read((b"" if kind == 0 else Writer(EASY, 1, 1).begin) + head)
+            read((b"" if kind == 0 else Writer(network_of(EASY), 1, 1).begin) + head)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bystack.client.cli import wallet_accounts, wallet_keys, wallet_upkeep
+from bystack.client.cli.archive import export_command, import_command
 from bystack.client.cli.assets import asset, proof, verify_proof
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
@@ -34,6 +35,7 @@ def main() -> None:
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
     asset, proof, verify_proof, pst, swap, federation, vault, mine, devnet, demo, bench,
+    export_command, import_command,
 )  # fmt: skip
 
 for command in COMMANDS:

@@ -37,6 +37,7 @@ class ChainMethods:
         return {
             "chain": self._params.name,
             "chain_id": chain_id(self._params).hex(),
+            "magic": self._params.magic.hex(),
             "blocks": tip.header.height,
             "headers": best.header.height,
             "bestblockhash": tip.id.hex(),

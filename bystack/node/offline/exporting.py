@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from bystack.mainchain.archive import Writer
+from bystack.mainchain.archive import Writer, network_of
 from bystack.node.chainstore import ChainStore
 from bystack.node.files import sync_folder
 from bystack.node.offline.findings import Progress
@@ -39,7 +39,7 @@ def export_chain(store: ChainStore, file: str, first: int, progress: Progress) -
 
 
 def _write(store: ChainStore, out: BinaryIO, first: int, last: int, progress: Progress) -> None:
-    writer = Writer(store.params, first, last)
+    writer = Writer(network_of(store.params), first, last)
     out.write(writer.begin)
     for height in range(first, last + 1):
         id = store.connected_at(height)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from bystack.mainchain.archive import Reader
+from bystack.mainchain.archive import Reader, network_of
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry, path
 from bystack.mainchain.events import Switch
@@ -61,7 +61,7 @@ class Importing:
 
         Whatever is raised, the blocks before that place are in the store.
         """
-        reader = Reader(self._store.params)
+        reader = Reader(network_of(self._store.params))
         try:
             while data := file.read(CHUNK):
                 for block, size in reader.receive(data):

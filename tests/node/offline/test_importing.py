@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from bystack.mainchain.archive import ArchiveForeign, ArchiveTruncated, Writer
+from bystack.mainchain.archive import ArchiveForeign, ArchiveTruncated, Writer, network_of
 from bystack.mainchain.blocks import Block
 from bystack.node.chainstore import ChainStore, open_raw
 from bystack.node.offline.exporting import export_chain
@@ -28,7 +28,7 @@ LEFT, RIGHT = chain_to(KNOWN.left[-1].id), chain_to(KNOWN.right[-1].id)
 
 
 def archived(blocks: tuple[Block, ...]) -> bytes:
-    writer = Writer(EASY, 1, len(blocks))
+    writer = Writer(network_of(EASY), 1, len(blocks))
     return writer.begin + b"".join(writer.block(encode(b)) for b in blocks) + writer.end()
 
 

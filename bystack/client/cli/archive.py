@@ -1,0 +1,113 @@
+"""Carrying a chain out of a running node and into one: `bystack export`, `bystack import`.
+
+The file is that of `bystackd export` and `import`; here the node's RPC gives and takes the blocks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import click
+
+from bystack.client.cli.conventions import guarded, home_option, node
+from bystack.client.rpc import Rpc
+from bystack.mainchain.archive import Network, Reader, Writer
+from bystack.mainchain.blocks import Block, decode_block
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
+
+AT_ONCE: Final = 8
+"""Blocks asked for in one request: eight full ones are 64 MB of hex."""
+CHUNK: Final = 1_000_000
+KNOWN: Final = ("duplicate", "inconclusive")
+
+
+@click.command("export")
+@click.option("--file", "file", required=True, type=click.Path(dir_okay=False), help="To write.")
+@click.option("--from", "first", default=1, show_default=True, help="First height.")
+@home_option
+@guarded
+def export_command(file: str, first: int, home: str) -> None:
+    """Write the main chain's blocks to a file, from a running node.
+
+    The file appears when it is whole; a file of that name is never overwritten. bystackd import
+    reads it into a stopped node, bystack import into a running one.
+    """
+    if os.path.exists(file):
+        raise click.ClickException(f"{file} exists already; choose another name")
+    rpc = node(home)
+    info = rpc.call("getblockchaininfo")
+    first, last = max(first, int(info.get("pruneheight", 1))), int(info["blocks"])
+    draft = f"{file}.part"
+    try:
+        with open(draft, "wb") as out:
+            _write(rpc, out, Writer(_network(info), first, last), range(first, last + 1))
+            out.flush()
+            os.fsync(out.fileno())
+        os.rename(draft, file)
+    finally:
+        if os.path.lexists(draft):
+            os.unlink(draft)
+    click.echo(f"{file}: blocks {first} to {last}, {os.path.getsize(file)} bytes")
+
+
+def _network(info: dict[str, Any]) -> Network:
+    return Network(bytes.fromhex(info["magic"]), bytes.fromhex(info["chain_id"]))
+
+
+def _write(rpc: Rpc, out: BinaryIO, writer: Writer, heights: range) -> None:
+    out.write(writer.begin)
+    with click.progressbar(length=len(heights), label="blocks", hidden=not heights) as bar:
+        for data in _blocks(rpc, heights):
+            out.write(writer.block(data))
+            bar.update(1)
+    out.write(writer.end())
+
+
+def _blocks(rpc: Rpc, heights: range) -> Iterator[bytes]:
+    """The blocks at these heights, each the child of the one before."""
+    previous = b""
+    for start in range(0, len(heights), AT_ONCE):
+        part = heights[start : start + AT_ONCE]
+        ids = rpc.batch("getblockhash", [[height] for height in part])
+        for text in rpc.batch("getblock", [[id, 0] for id in ids]):
+            data = bytes.fromhex(text)
+            header = decode_block(data).header
+            if previous and header.previous != previous:
+                raise click.ClickException("the chain was reorganised meanwhile; run it again")
+            previous = header.id
+            yield data
+
+
+@click.command("import")
+@click.option("--file", "file", required=True, type=click.Path(exists=True, dir_okay=False))
+@home_option
+@guarded
+def import_command(file: str, home: str) -> None:
+    """Hand the blocks of a file to a running node, one by one; those it knows are passed over.
+
+    For many blocks stop the node and use bystackd import, which is faster.
+    """
+    rpc = node(home)
+    reader, known, taken = Reader(_network(rpc.call("getblockchaininfo"))), 0, 0
+    try:
+        with open(file, "rb") as source:
+            for block in _read(source, reader):
+                answer = rpc.call("submitblock", encode(block).hex())
+                if answer is not None and answer not in KNOWN:
+                    text = f"the block at height {block.header.height} is refused: {answer}"
+                    raise click.ClickException(text)
+                known, taken = known + (answer in KNOWN), taken + (answer is None)
+    except Invalid as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        click.echo(f"{file}: {taken} blocks taken, {known} known")
+
+
+def _read(source: BinaryIO, reader: Reader) -> Iterator[Block]:
+    while data := source.read(CHUNK):
+        for block, _ in reader.receive(data):
+            yield block
+    reader.finish()

@@ -1,0 +1,111 @@
+"""`bystack export` and `import` against a node that answers as the daemon does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bystack.client.cli import archive as commands
+from bystack.mainchain.archive import Writer, network_of
+from bystack.mainchain.blocks import Block, decode_block
+from bystack.mainchain.params import MAIN, Params, chain_id
+from bystack.primitives.codec import encode
+from tests.mainchain.builders import EASY, Chain
+
+
+def chain() -> list[Block]:
+    grown = Chain(EASY)
+    grown.grow(20)
+    return list(grown.blocks.values())
+
+
+BLOCKS = chain()
+
+
+class Node:
+    """Answers as a node does, and remembers the blocks it was handed."""
+
+    def __init__(self, blocks: list[Block], params: Params = EASY, first: int = 1) -> None:
+        self.blocks, self.params, self.first = list(blocks), params, first
+        self.taken: list[Block] = []
+        self.refusal: str | None = None
+
+    def call(self, method: str, *asked: Any) -> Any:
+        if method == "submitblock":
+            return self.submit(decode_block(bytes.fromhex(asked[0])))
+        pruned = {} if self.first == 1 else {"pruneheight": self.first}
+        chain, magic = chain_id(self.params).hex(), self.params.magic.hex()
+        return {"blocks": len(self.blocks), "chain_id": chain, "magic": magic, **pruned}
+
+    def submit(self, block: Block) -> str | None:
+        if block in self.blocks:
+            return "duplicate"
+        self.taken.append(block)
+        return self.refusal
+
+    def batch(self, method: str, rows: list[list[Any]]) -> list[Any]:
+        if method == "getblockhash":
+            return [self.blocks[height - 1].id.hex() for (height,) in rows]
+        known = {block.id.hex(): encode(block).hex() for block in self.blocks}
+        return [known[id] for id, verbosity in rows if verbosity == 0]
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> Node:
+    found = Node(BLOCKS)
+    monkeypatch.setattr(commands, "node", lambda home: found)
+    return found
+
+
+def bystack(command: Any, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(one) for one in arguments])
+
+
+def archived(blocks: list[Block]) -> bytes:
+    writer = Writer(network_of(EASY), blocks[0].header.height, blocks[-1].header.height)
+    return writer.begin + b"".join(writer.block(encode(b)) for b in blocks) + writer.end()
+
+
+def test_export_writes_what_bystackd_export_would(node: Node, tmp_path: Path) -> None:
+    file = tmp_path / "chain"
+    done = bystack(commands.export_command, "--file", file)
+    assert done.exit_code == 0, done.output
+    assert file.read_bytes() == archived(BLOCKS)
+    assert bystack(commands.export_command, "--file", file).exit_code == 1
+    node.first = 15
+    assert bystack(commands.export_command, "--file", tmp_path / "pruned").exit_code == 0
+    assert (tmp_path / "pruned").read_bytes() == archived(BLOCKS[14:])
+
+
+def test_a_reorganisation_meanwhile_leaves_no_file(node: Node, tmp_path: Path) -> None:
+    other = Chain(EASY)
+    other.mine(extra=b"other")
+    other.grow(19)
+    node.blocks[10:] = list(other.blocks.values())[10:]
+    done = bystack(commands.export_command, "--file", tmp_path / "chain")
+    assert done.exit_code == 1
+    assert "reorganised meanwhile; run it again" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_import_hands_in_what_the_node_lacks(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "chain").write_bytes(archived(BLOCKS))
+    node.blocks = BLOCKS[:12]
+    done = bystack(commands.import_command, "--file", tmp_path / "chain")
+    assert done.exit_code == 0, done.output
+    assert "8 blocks taken, 12 known" in done.output
+    assert node.taken == BLOCKS[12:]
+
+
+def test_what_is_refused_ends_the_import_with_its_rule(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "chain").write_bytes(archived(BLOCKS))
+    node.blocks, node.refusal = BLOCKS[:12], "SignatureWrong"
+    done = bystack(commands.import_command, "--file", tmp_path / "chain")
+    assert done.exit_code == 1
+    assert "the block at height 13 is refused: SignatureWrong" in done.output
+    node.params = MAIN
+    done = bystack(commands.import_command, "--file", tmp_path / "chain")
+    assert done.exit_code == 1 and "ArchiveNetwork" in done.output
