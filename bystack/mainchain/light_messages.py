@@ -17,6 +17,7 @@ from bystack.mainchain.filters import MAX_FILTER, BlockFilter
 from bystack.mainchain.messages import MessageUnknown
 from bystack.mainchain.proofs import MAX_PROOF, TransactionProof
 from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
+from bystack.primitives.hashes import fixed
 
 MAX_FILTERS: Final = 500
 MAX_KEYS: Final = 256
@@ -24,6 +25,10 @@ MAX_MATCHES: Final = 256
 FILTERS_SIZE: Final = 1_000_000
 """Filters of one answer end before this many bytes, one filter excepted."""
 MAX_RECORD: Final = 8_192
+MAX_TARGET: Final = 1_008
+
+
+Target = Annotated[int, Meta(ge=1, le=MAX_TARGET)]
 
 
 class GetFilters(Wire):
@@ -96,14 +101,27 @@ class Record(Wire):
     coin: Annotated[tuple[Coin, ...], Meta(max_length=1)]
 
 
+class GetFee(Wire):
+    """Asks what fee rate had transactions mined within so many blocks."""
+
+    target: Target
+
+
+class Fee(Wire):
+    """That rate, per million of weight, never below what the sender's pool asks for."""
+
+    target: Target
+    rate: U63
+
+
 class Unserved(Wire):
-    """The sender does not serve what was asked about this block, transaction or asset."""
+    """The sender does not serve what was asked about this block, transaction, asset or target."""
 
     subject: Bytes32
 
 
-Request = GetFilters | GetDigests | GetMatches | GetProof | GetRecord
-Reply = Filters | Digests | Matches | Proof | Record | Unserved
+Request = GetFilters | GetDigests | GetMatches | GetProof | GetRecord | GetFee
+Reply = Filters | Digests | Matches | Proof | Record | Fee | Unserved
 LightMessage = Request | Reply
 
 _KINDS: Mapping[int, tuple[type[LightMessage], int]] = MappingProxyType(
@@ -119,6 +137,8 @@ _KINDS: Mapping[int, tuple[type[LightMessage], int]] = MappingProxyType(
         41: (GetRecord, 64),
         42: (Record, MAX_RECORD + 64),
         43: (Unserved, 64),
+        44: (GetFee, 16),
+        45: (Fee, 32),
     }
 )
 _numbers = {cls: kind for kind, (cls, _) in _KINDS.items()}
@@ -126,7 +146,7 @@ CAPS: Mapping[int, int] = MappingProxyType({kind: cap for kind, (_, cap) in _KIN
 
 
 def subject_of(message: LightMessage) -> bytes:
-    """The block, transaction or asset that a request and its answer are about."""
+    """The block, transaction, asset or target that a request and its answer are about."""
     match message:
         case GetFilters(_, last) | GetDigests(_, last) | Filters(_, last) | Digests(_, last):
             return last
@@ -136,6 +156,8 @@ def subject_of(message: LightMessage) -> bytes:
             return transaction
         case GetRecord(asset) | Record(asset):
             return asset
+        case GetFee(target) | Fee(target):
+            return fixed(target, 32)
         case Unserved(subject):
             return subject
 

@@ -9,8 +9,10 @@ from bystack.mainchain.light_messages import (
     MAX_FILTERS,
     MAX_KEYS,
     Digests,
+    Fee,
     Filters,
     GetDigests,
+    GetFee,
     GetFilters,
     GetMatches,
     GetProof,
@@ -47,6 +49,8 @@ MESSAGES: dict[str, LightMessage] = {
     "get_record": GetRecord(ID),
     "record": Record(ID, (RECORD,)),
     "unserved": Unserved(ID),
+    "get_fee": GetFee(6),
+    "fee": Fee(6, 1_500_000),
 }
 
 
@@ -56,16 +60,21 @@ def test_messages_on_the_wire() -> None:
 
 
 def test_every_message_has_a_kind_of_its_own_and_comes_back() -> None:
-    assert sorted(CAPS) == list(range(33, 44))
+    assert sorted(CAPS) == list(range(33, 46))
     assert CAPS.keys().isdisjoint({GOSSIP, *OTHERS})
     for message in MESSAGES.values():
         assert decode_light(*encode_light(message)) == message
-        assert subject_of(message) == ID
+    about = {subject_of(message) for name, message in MESSAGES.items() if "fee" not in name}
+    assert about == {ID}
+    assert subject_of(GetFee(6)) == subject_of(Fee(6, 1)) != subject_of(GetFee(7))
+    for target in (0, 1_009):
+        with pytest.raises(Malformed):
+            decode_light(44, encode(GetFee(target)))
 
 
 def test_unknown_kinds_long_payloads_and_other_messages_are_refused() -> None:
     with pytest.raises(MessageUnknown):
-        decode_light(44, b"")
+        decode_light(46, b"")
     for kind, cap in CAPS.items():
         with pytest.raises(TooLong):
             decode_light(kind, bytes(cap + 1))

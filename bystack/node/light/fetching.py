@@ -15,11 +15,19 @@ import trio
 
 from bystack.ledger.amounts import asset_id
 from bystack.ledger.coins import Coin
+from bystack.ledger.mempool import MIN_RATE
 from bystack.ledger.transactions import RecordLock, Transaction
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.issues import registration_of
-from bystack.mainchain.light_messages import GetProof, GetRecord, Proof, Record
+from bystack.mainchain.light_messages import (
+    Fee,
+    GetFee,
+    GetProof,
+    GetRecord,
+    Proof,
+    Record,
+)
 from bystack.mainchain.proofs import TransactionProof, check_transaction_proof
 from bystack.mainchain.transition import check_block
 from bystack.node.light.asking import Silent, Unanswered
@@ -29,6 +37,9 @@ from bystack.primitives.errors import Invalid
 FALSE_POINTS: Final = 100
 REST_SECONDS: Final = 0.5
 LONG_REST_SECONDS: Final = 120.0
+RATE_SECONDS: Final = 5.0
+RATE_PEERS: Final = 5
+MOST_RATE: Final = 100 * MIN_RATE
 
 log = structlog.get_logger("light")
 
@@ -159,6 +170,27 @@ class Fetcher:
             except Invalid as error:
                 self.blame(peer, error)
         return None
+
+    async def rate(self, blocks: int) -> tuple[int, int]:
+        """A fee rate, per million of weight, and how many peers were heard.
+
+        The lower median of what they say, within bounds: no peer alone moves it, and all together
+        no further than a hundred times the least.
+        """
+        rates: list[int] = []
+
+        async def hear(peer: bytes) -> None:
+            try:
+                rates.append((await self.driver.asking.ask(peer, GetFee(blocks), Fee)).rate)
+            except Unanswered:
+                return
+
+        with trio.move_on_after(RATE_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for peer in self._shuffled(self.driver.machine.full())[:RATE_PEERS]:
+                    nursery.start_soon(hear, peer)
+        median = sorted(rates)[(len(rates) - 1) // 2] if rates else MIN_RATE
+        return max(MIN_RATE, min(median, MOST_RATE)), len(rates)
 
 
 def _checked(asset: bytes, coin: Coin) -> Coin:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from bystack.ledger.amounts import BTM_DECIMALS
 from bystack.ledger.candidates import RATE
-from bystack.ledger.mempool import MIN_RATE
 from bystack.ledger.transactions import decode_transaction
 from bystack.mainchain.chain import Entry, median_time
+from bystack.mainchain.light_messages import MAX_TARGET
 from bystack.mainchain.params import chain_id
 from bystack.mainchain.proofs import MAX_PROOF, TransactionProof, check_transaction_proof
 from bystack.node import amounts_text
@@ -25,8 +25,7 @@ from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import MISC, Hash, Height, Hex, Methods
 from bystack.primitives.codec import decode, encode
 
-LEAST_PER_KILO: Final = MIN_RATE * 1_000 // RATE
-"""The least fee that full nodes relay by default, in base units per 1,000 of weight."""
+KILO: Final = 1_000
 
 FULL_ONLY: Final = frozenset(
     {
@@ -92,7 +91,7 @@ class LightChainMethods:
         add("sendrawtransaction", self.send, help="Offer a transaction to every peer.")
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
         add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
-        add("estimatesmartfee", self.estimate, help="The least fee rate relayed, per 1000.")
+        add("estimatesmartfee", self.estimate, help="A fee rate per 1000 of weight, in BTM.")
 
     def info(self) -> Json:
         """The chain's state: headers only; blocks are never judged here."""
@@ -183,10 +182,11 @@ class LightChainMethods:
         header = self._reader.entry(given.header).header
         return [check_transaction_proof(header, given).id.hex()]
 
-    def estimate(self, conf_target: int = 1) -> Json:
-        """The least rate that is relayed: what waits elsewhere a light node does not see."""
-        if not 1 <= conf_target <= 1008:
-            raise RemoteError(BAD_PARAMETER, "conf_target must be between 1 and 1008")
-        rate = amounts_text.show(LEAST_PER_KILO, BTM_DECIMALS)
-        note = "a light node sees no pool: this is the least rate relayed, not an estimate"
-        return {"feerate": rate, "blocks": conf_target, "errors": [note]}
+    async def estimate(self, conf_target: int = 6) -> Json:
+        """The middle of what up to five full peers say, at most a hundred times the least rate."""
+        if not 1 <= conf_target <= MAX_TARGET:
+            text = f"Invalid conf_target, must be between 1 and {MAX_TARGET}"
+            raise RemoteError(BAD_PARAMETER, text)
+        rate, peers = await self._scanner.fetcher.rate(conf_target)
+        shown = amounts_text.show(-(-rate * KILO // RATE), BTM_DECIMALS)
+        return {"feerate": shown, "blocks": conf_target, "peers": peers}

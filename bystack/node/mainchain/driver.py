@@ -124,6 +124,11 @@ class Driver:
 
     # For others
 
+    def rate_within(self, blocks: int) -> int:
+        """The fee rate, per million of weight, to be mined within so many blocks."""
+        found, floor = self.fees.estimate(blocks), self.pool.machine.floor
+        return floor if found is None else max(found.rate, floor)
+
     @property
     def syncing(self) -> bool:
         """Whether blocks of a better chain are on their way."""
@@ -159,7 +164,9 @@ class Driver:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._serving = Serving(self.host, self.store, nursery)
-            self._light = LightServing(self.host, self.store, self.machine, nursery)
+            self._light = LightServing(
+                self.host, self.store, self.machine, nursery, self.rate_within
+            )
             nursery.start_soon(self._hear)
             nursery.start_soon(self._tick)
             task_status.started()

@@ -7,8 +7,9 @@ in proportion to what its last request cost: floods are dropped, never queued.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 import trio
@@ -22,8 +23,10 @@ from bystack.mainchain.light_messages import (
     FILTERS_SIZE,
     MAX_FILTERS,
     Digests,
+    Fee,
     Filters,
     GetDigests,
+    GetFee,
     GetFilters,
     GetMatches,
     GetProof,
@@ -84,12 +87,21 @@ class Cost:
 
 
 class LightServing:
-    """Serves light nodes from the store of a full one."""
+    """Serves light nodes from the store of a full one.
+
+    `rate` tells the fee rate, per million of weight, to be mined within so many blocks.
+    """
 
     def __init__(
-        self, host: Peers, store: ChainStore, machine: Machine, nursery: trio.Nursery
+        self,
+        host: Peers,
+        store: ChainStore,
+        machine: Machine,
+        nursery: trio.Nursery,
+        rate: Callable[[int], int],
     ) -> None:
         self._host, self._store, self._machine, self._nursery = host, store, machine, nursery
+        self._rate = rate
         self._peers: dict[bytes, trio.MemorySendChannel[Request]] = {}
         self._thread = trio.CapacityLimiter(1)
 
@@ -119,9 +131,12 @@ class LightServing:
     async def _serve(self, peer: bytes, requests: trio.MemoryReceiveChannel[Request]) -> None:
         async for request in requests:
             cost = Cost()
-            ids = self._range(request)
-            work = lambda r=request, i=ids, c=cost: self._answer(r, i, c)  # noqa: E731
-            answer = await trio.to_thread.run_sync(work, limiter=self._thread)
+            answer: LightMessage
+            if isinstance(request, GetFee):  # the pool is the task's, not a thread's
+                answer = Fee(request.target, self._rate(request.target))
+            else:
+                work = partial(self._answer, request, self._range(request), cost)
+                answer = await trio.to_thread.run_sync(work, limiter=self._thread)
             if cost.fresh:
                 await self._store.keep_filters(cost.fresh)
             await self._deliver(peer, answer)
@@ -157,6 +172,8 @@ class LightServing:
                 return self._proof(transaction, cost)
             case GetRecord(asset):
                 return self._record(asset)
+            case GetFee():
+                return Unserved(subject_of(request))
 
     def _filters(self, ids: Sequence[bytes], cost: Cost) -> list[BlockFilter]:
         found: list[BlockFilter] = []

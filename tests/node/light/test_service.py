@@ -172,9 +172,38 @@ def test_rpc_of_a_light_node(tmp_path: Path) -> None:
         assert await ask("verifytxoutproof", [proof]) == [PAYMENT.id.hex()]
         assert await ask("sendrawtransaction", [encode(PAYMENT).hex()]) == PAYMENT.id.hex()
         fee = await ask("estimatesmartfee", [2])
-        assert float(fee["feerate"]) == 0.00001 and "not an estimate" in fee["errors"][0]
+        assert (float(fee["feerate"]), fee["peers"]) == (0.00001, 2)
 
     among(tmp_path, check)
+
+
+@pytest.mark.parametrize(
+    ("said", "rate"),
+    [
+        ((3_000_000, 5_000_000, 9_000_000), 5_000_000),
+        ((3_000_000, 9_000_000), 3_000_000),
+        ((10**15, 10**15, 10**15), 100_000_000),
+        ((0, 1, 7), 1_000_000),
+    ],
+)
+def test_a_fee_rate_is_the_middle_of_what_peers_say_within_bounds(
+    tmp_path: Path, said: tuple[int, ...], rate: int
+) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=len(said)) as (light, nodes):
+            for node, one in zip(nodes, said, strict=True):
+                serving = node.driver._light
+                assert serving is not None
+                serving._rate = lambda _, one=one: one
+            await until(lambda: len(light.driver.machine.full()) == len(nodes))
+            assert await light.scanner.fetcher.rate(6) == (rate, len(said))
+            for node in nodes:
+                light.host.part(node.host)
+            await until(lambda: not light.driver.machine.full())
+            assert await light.scanner.fetcher.rate(6) == (1_000_000, 0)
+            assert nodes[0].driver.rate_within(6) == 1_000_000
+
+    trio.run(main)
 
 
 def test_rpc_that_needs_blocks_says_which_setting_brings_them(tmp_path: Path) -> None:
