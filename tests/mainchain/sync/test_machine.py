@@ -240,6 +240,19 @@ def test_a_boaster_is_found_out_and_left_alone() -> None:
     assert len(asked()) == 2
 
 
+def test_neither_a_clock_that_is_set_nor_our_own_pause_makes_a_peer_late() -> None:
+    for leap in (10_000, -10_000):
+        net = Network(A, B)
+        net[A].mine(5, net.now)
+        promised(net)
+        net.run()
+        net.now += leap
+        net.wait(PATIENCE - 3)
+        assert net[B].penalties == []
+        net.wait(4)
+        assert net[B].penalties == [(A, 20, "stalled")]
+
+
 def test_a_known_tip_with_other_work_is_a_contradiction() -> None:
     net = Network(A)
     net[A].mine(3, net.now)
