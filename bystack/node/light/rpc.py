@@ -21,6 +21,7 @@ from bystack.node.light.reading import LightReader
 from bystack.node.light.scanning import Scanner
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
 from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
+from bystack.node.mainchain.rpc_assets import asset_form, evidence_form
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import MISC, Hash, Height, Hex, Methods
 from bystack.primitives.codec import decode, encode
@@ -32,9 +33,10 @@ FULL_ONLY: Final = frozenset(
         "buildvaultoperation",
         "createvault",
         "generatetoaddress",
-        "getassetinfo",
         "getblock",
         "getblocktemplate",
+        "getmempoolancestors",
+        "getmempooldescendants",
         "getmempoolentry",
         "getmempoolinfo",
         "getmininginfo",
@@ -91,6 +93,8 @@ class LightChainMethods:
         add("sendrawtransaction", self.send, help="Offer a transaction to every peer.")
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
         add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
+        add("getevidence", self.evidence, help="A proof of a transaction to keep.")
+        add("getassetinfo", self.asset, help="An issued asset, by its id, as a peer has it.")
         add("estimatesmartfee", self.estimate, help="A fee rate per 1000 of weight, in BTM.")
 
     def info(self) -> Json:
@@ -164,6 +168,20 @@ class LightChainMethods:
         tx = decoded(hexstring, decode_transaction, "TX")
         await self._driver.submit(tx)
         return tx.id.hex()
+
+    async def evidence(self, txid: Hash, blockhash: Hash = "") -> str:
+        """Evidence in hex, as a full node makes it: from a checked proof and the own headers."""
+        proof = await self._scanner.fetcher.proof(bytes.fromhex(txid))
+        if proof is None:
+            raise RemoteError(NOT_FOUND, "Transaction not yet in block")
+        return evidence_form(self._reader, proof, blockhash)
+
+    async def asset(self, asset: Hash) -> Json:
+        """An asset's definition, which its id binds; how much was issued, and when, a peer says."""
+        coin = await self._scanner.fetcher.record(bytes.fromhex(asset))
+        if coin is None:
+            raise RemoteError(NOT_FOUND, "No such asset was issued")
+        return asset_form(bytes.fromhex(asset), coin)
 
     async def prove(self, txids: list[Hash], blockhash: Hash = "") -> str:
         """The proof of one transaction, in hex; asked of peers where it is not kept."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from bystack.ledger.amounts import AssetDefinition, class_of, unit_of
+from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import PendingLock, TreasuryLock
 from bystack.ledger.vault_state import decode_state
+from bystack.mainchain.chain import Entry
 from bystack.mainchain.evidence import Evidence
 from bystack.mainchain.issues import registration_of
+from bystack.mainchain.proofs import HistoryProof, TransactionProof
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.driver import Driver
@@ -29,6 +34,44 @@ def definition_form(definition: AssetDefinition) -> Json:
     }
 
 
+def asset_form(asset: bytes, coin: Coin) -> Json:
+    """What an asset's record says."""
+    record = registration_of(coin)
+    definition = record.definition
+    return {
+        "asset": asset.hex(),
+        **definition_form(definition),
+        "issuance": record.issuance.hex(),
+        "issued": record.issued,
+        "issued_value": amounts_text.show(record.issued, definition.decimals),
+        "first_height": record.first,
+        "last_height": coin.height,
+    }
+
+
+class Headers(Protocol):
+    """What evidence needs of a reader, a full node's or a light one's."""
+
+    def entry(self, id: bytes) -> Entry:
+        """A header's entry; raises `RemoteError` (-5)."""
+
+    def confirmations(self, entry: Entry) -> int:
+        """How deep a header lies; -1 beside the chain."""
+
+    def history(self, old: int, newer: int) -> HistoryProof:
+        """The proof that the header at one height is below that at another; raises -8."""
+
+
+def evidence_form(reader: Headers, proof: TransactionProof, blockhash: str) -> str:
+    """Evidence in hex: a proof with its header, or with the newer one of this id. Raises -5."""
+    entry = reader.entry(bytes.fromhex(blockhash) if blockhash else proof.header)
+    if reader.confirmations(entry) < 0:
+        raise RemoteError(NOT_FOUND, "Block not found in chain")
+    deep = entry.id != proof.header
+    history = reader.history(proof.height, entry.header.height) if deep else None
+    return encode(Evidence(entry.header, (history,) if history else (), proof)).hex()
+
+
 class AssetMethods:
     """Answers from the registrations and the index of vaults."""
 
@@ -48,17 +91,7 @@ class AssetMethods:
         coin = self._reader.asset(bytes.fromhex(asset))
         if coin is None:
             raise RemoteError(NOT_FOUND, "No such asset was issued")
-        record = registration_of(coin)
-        definition = record.definition
-        return {
-            "asset": asset.lower(),
-            **definition_form(definition),
-            "issuance": record.issuance.hex(),
-            "issued": record.issued,
-            "issued_value": amounts_text.show(record.issued, definition.decimals),
-            "first_height": record.first,
-            "last_height": coin.height,
-        }
+        return asset_form(bytes.fromhex(asset), coin)
 
     def evidence(self, txid: Hash, blockhash: Hash = "") -> str:
         """Evidence in hex that a transaction stands in its block, or, with `blockhash`, below that
@@ -66,12 +99,7 @@ class AssetMethods:
         proof = self._reader.inclusion(bytes.fromhex(txid))
         if proof is None:
             raise RemoteError(NOT_FOUND, "Transaction not yet in block")
-        entry = self._reader.entry(bytes.fromhex(blockhash) if blockhash else proof.header)
-        if self._reader.confirmations(entry) < 0:
-            raise RemoteError(NOT_FOUND, "Block not found in chain")
-        deep = entry.id != proof.header
-        history = self._reader.history(proof.height, entry.header.height) if deep else None
-        return encode(Evidence(entry.header, (history,) if history else (), proof)).hex()
+        return evidence_form(self._reader, proof, blockhash)
 
     def vaults(self) -> list[str]:
         """Ids, ascending."""

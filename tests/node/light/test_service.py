@@ -11,6 +11,7 @@ import trio
 from bystack.ledger.coins import Coin
 from bystack.mainchain.blocks import decode_header
 from bystack.mainchain.departures import Departure, verify_departure
+from bystack.mainchain.evidence import check_evidence, decode_evidence
 from bystack.mainchain.issues import Issue, issued_asset, registration_of
 from bystack.mainchain.proofs import (
     HistoryProof,
@@ -175,6 +176,28 @@ def test_rpc_of_a_light_node(tmp_path: Path) -> None:
         assert (float(fee["feerate"]), fee["peers"]) == (0.00001, 2)
 
     among(tmp_path, check)
+
+
+def test_evidence_and_assets_are_a_full_nodes(tmp_path: Path) -> None:
+    asset = issued_asset(Issue(ALICE.lock.root, GOLD, 1))
+    issue = KNOWN.left[0].transactions[1]
+
+    async def check(light: Light, nodes: list[Node]) -> None:
+        full, ask = full_service(nodes[0]).handle, light.methods.call
+        for trusted in (KNOWN.left[0].id, LEFT[-1].id):
+            params = [issue.id.hex(), trusted.hex()]
+            evidence = await ask("getevidence", params)
+            assert evidence == await full("rpc", ["getevidence", params])
+            proved = check_evidence(decode_evidence(bytes.fromhex(evidence)), trusted)
+            assert proved.transaction == issue
+        shown = await ask("getassetinfo", [asset.hex()])
+        assert shown == await full("rpc", ["getassetinfo", [asset.hex()]])
+        for name in ("getevidence", "getassetinfo"):
+            with pytest.raises(RemoteError) as refused:
+                await ask(name, ["07" * 32])
+            assert refused.value.code == -5
+
+    among(tmp_path, check, LEFT)
 
 
 @pytest.mark.parametrize(
