@@ -130,7 +130,8 @@ class Waiting:
 
     def takers(self, claims: Iterable[Hashable]) -> list[Candidate]:
         """Everyone who takes one of these, in order of arrival."""
-        return self.ordered({self._taken[claim] for claim in claims if claim in self._taken})
+        found = {self._taken[claim] for claim in claims if claim in self._taken}
+        return self.ordered(found) if found else []
 
     def ordered(self, identities: Iterable[bytes]) -> list[Candidate]:
         """The candidates with these ids, in order of arrival."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bystack.ledger.amounts import BTM
 from bystack.ledger.candidates import AnchorSpend, Candidate, candidate
 from bystack.ledger.coins import CoinView
+from bystack.ledger.effects import NO_EFFECTS, Applied
 from bystack.ledger.mempool import EXPIRY, MAX_WEIGHT, MIN_RATE, Mempool
 from bystack.ledger.transactions import Outpoint, PendingLock, Transaction
 from bystack.ledger.vault_operations import (
@@ -89,7 +90,16 @@ class MainRules:
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
         """The transaction as a candidate for the block at `height`; raises the rule it breaks."""
         applied = apply_main(coins, tx, height, self._params)
-        one = candidate(
+        one = self._candidate(coins, tx, height, applied)
+        self._check_block_holds(one)
+        return Judged(one, applied.checks)
+
+    def _candidate(
+        self, coins: CoinView, tx: Transaction, height: int, applied: Applied
+    ) -> Candidate:
+        if not tx.body.actions:  # nearly all
+            return candidate(tx, applied, NO_EFFECTS, BTM)
+        return candidate(
             tx,
             applied,
             main_effects(coins, tx, height, self._params),
@@ -99,8 +109,6 @@ class MainRules:
             extra_weight=extra_weight_of(tx),
             until=last_height(coins, tx),
         )
-        self._check_block_holds(one)
-        return Judged(one, applied.checks)
 
     def _check_block_holds(self, one: Candidate) -> None:
         """Before its signatures are verified, of which it could have a hundred thousand."""
