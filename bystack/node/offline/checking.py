@@ -126,7 +126,7 @@ class Checking:
         for prefix in self._prefixes(report):
             for difference in differences(self._store, self._scratch_view, prefix):
                 if not is_left_over(difference):
-                    report.differs(difference.finding)
+                    report.differs(difference.finding())
 
     def _prefixes(self, report: Report) -> tuple[bytes, ...]:
         whole = () if report.first_kept > 1 else (COIN,)

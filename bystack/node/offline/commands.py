@@ -7,22 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from bystack.node.config import Config
 from bystack.node.homes import end, expanded, home_option, load
-
-if TYPE_CHECKING:
-    from bystack.node.offline.findings import Report
-    from bystack.node.offline.showing import Bar
-
-CHAIN = "data/mainchain/chain"
-AWAY = "move it away: a chain is fetched again, a wallet restored from its phrase or its backup"
 
 
 @contextmanager
@@ -49,10 +41,11 @@ def _stopped(home: str) -> Iterator[None]:
 def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bool) -> None:
     """Check a home: configuration, files, permissions, disk, kernel, and the stored chains.
 
-    The node must be stopped. Coins, undo data and indexes are computed again from the stored
-    blocks, signatures included, and compared with what is stored; every difference is named. With
-    --repair the rest is rebuilt from sound blocks; damaged ones are fetched again. Exit code 1 when
-    something is wrong and not repaired.
+    The node must be stopped. Coins, undo data and indexes of the main chain, coins and state of
+    sidechains are computed again from the stored blocks, signatures included, and compared with
+    what is stored; every difference is named. With --repair the main chain is rebuilt from its
+    sound blocks; damaged ones are fetched again. Exit code 1 when something is wrong and not
+    repaired.
     """
     from bystack.node.health import examine
 
@@ -65,11 +58,21 @@ def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bo
             click.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.text}")
     if not quick:
         with _stopped(home):
-            reports = list(_checked(home, config.network, not no_signatures, repair, as_json))
+            reports = _checked(home, config, not no_signatures, repair, as_json)
     if as_json:
         _print_json([finding._asdict() for finding in findings], reports)
     sound = all(one["sound"] or one.get("repaired") for one in reports)
     sys.exit(0 if sound and all(finding.good for finding in findings) else 1)
+
+
+def _checked(
+    home: str, config: Config, signatures: bool, repair: bool, quiet: bool
+) -> list[dict[str, Any]]:
+    from bystack.node.offline.checking import Options
+    from bystack.node.offline.stores import check_stores
+
+    say = (lambda line: None) if quiet else click.echo
+    return list(check_stores(home, config, Options(signatures, repair), say))
 
 
 def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -> None:
@@ -77,98 +80,6 @@ def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -
 
     body = msgspec.json.encode({"home": findings, "stores": reports})
     click.echo(msgspec.json.format(body).decode())
-
-
-def _checked(
-    home: str, network: str, signatures: bool, repair: bool, quiet: bool
-) -> Iterator[dict[str, Any]]:
-    """Every store of the home, checked, as JSON values; shown in lines unless `quiet`."""
-    chain = os.path.join(home, CHAIN)
-    if os.path.isdir(chain):
-        work = partial(_check_main, home, network, signatures, repair, quiet)
-        yield _guarded(chain, quiet, work)
-    for folder in _others(home):
-        yield _guarded(folder, quiet, partial(_read, folder, quiet))
-
-
-def _guarded(folder: str, quiet: bool, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What a check finds, or why LevelDB cannot read the store at all."""
-    from bystack.node.storage import StoreError
-
-    try:
-        return work()
-    except StoreError as error:
-        if not quiet:
-            click.echo(f"FAIL  {error}")
-        return {"path": folder, "sound": False, "error": str(error), "step": error.step}
-
-
-def _check_main(
-    home: str, network: str, signatures: bool, repair: bool, quiet: bool
-) -> dict[str, Any]:
-    import trio
-
-    from bystack.node.engines import engines_of
-    from bystack.node.networks import params_of
-    from bystack.node.offline.checking import Options, check_chain
-    from bystack.node.offline.showing import Bar
-
-    params = params_of(_network(home, network))
-    options, folder = Options(signatures, repair), os.path.join(home, CHAIN)
-    with Bar() as bar:
-        report = trio.run(check_chain, folder, params, engines_of(params), options, bar)
-    if not quiet:
-        _show(report, bar)
-    return report.as_json()
-
-
-def _others(home: str) -> list[str]:
-    """The other stores of a home: wallets, sidechains, light chains."""
-    found = Path(home, "data").glob("**/CURRENT")
-    return sorted(
-        str(file.parent) for file in found if str(file.parent) != os.path.join(home, CHAIN)
-    )
-
-
-def _read(folder: str, quiet: bool) -> dict[str, Any]:
-    """A store that cannot be computed anew: every byte is read against its checksum."""
-    from bystack.node.storage import StoreError, read_through
-
-    try:
-        keys = read_through(folder)
-    except StoreError as error:
-        raise StoreError(folder, error.fault, AWAY) from None
-    if not quiet:
-        click.echo(f"ok    {folder}: {keys} keys read")
-    return {"path": folder, "sound": True, "keys": keys}
-
-
-def _network(home: str, network: str) -> str:
-    """A genesis file is named relative to the home."""
-    path = os.path.join(home, network)
-    return path if os.path.isfile(path) else network
-
-
-def _show(report: Report, bar: Bar) -> None:
-    from bystack.node.offline.findings import SHOWN
-
-    if report.sound:
-        text = f"{report.path}: height {report.height}, {report.coins} coins"
-        checked = f"{report.blocks} blocks, {report.transactions} transactions"
-        click.echo(f"ok    {text}; {checked} executed again {bar.rate(report.transactions)}")
-    else:
-        click.echo(f"FAIL  {report.path}: not what its blocks give")
-    if report.first_kept > 1:
-        click.echo(f"      pruned: blocks from {report.first_kept} on; older coins as stored")
-    for damage in report.damaged:
-        click.echo(f"      {damage}")
-    for finding in report.differences:
-        click.echo(f"      {finding}")
-    for kind, count in report.counts.items():
-        if count > SHOWN:
-            click.echo(f"      {kind}: {count} in all")
-    if report.step:
-        click.echo(f"      {report.step}")
 
 
 @click.command("export")
@@ -230,9 +141,10 @@ def _main_store(home: str) -> Iterator[Any]:
     from bystack.node.chainstore import ChainStore
     from bystack.node.engines import engines_of
     from bystack.node.networks import params_of
+    from bystack.node.offline.stores import CHAIN, network_at
 
     config = load(home)
-    params = params_of(_network(home, config.network))
+    params = params_of(network_at(home, config.network))
     with _stopped(home), _explained():
         os.makedirs(os.path.dirname(os.path.join(home, CHAIN)), mode=0o700, exist_ok=True)
         store = ChainStore.open(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from bystack.node.chainstore import NODE
-from bystack.node.offline.findings import Finding, named
+from bystack.node.offline.findings import KINDS, Finding, named
 from bystack.node.storage import View
 
 _END = b"\xff" * 64
@@ -19,10 +19,9 @@ class Difference(NamedTuple):
     stored: bytes | None
     right: bytes | None
 
-    @property
-    def finding(self) -> Finding:
-        """The difference in words."""
-        kind, id = named(self.key)
+    def finding(self, kinds: Mapping[bytes, str] = KINDS) -> Finding:
+        """The difference in words; `kinds` are those of the store."""
+        kind, id = named(self.key, kinds)
         fault = "changed"
         if self.stored is None:
             fault = "missing"

@@ -57,16 +57,16 @@ def silent(what: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-def named(key: bytes) -> tuple[str, str]:
-    """The kind of a stored key and which one it is, in words."""
-    kind, rest = KINDS.get(key[:1], "unknown key"), key[1:]
+def named(key: bytes, kinds: Mapping[bytes, str] = KINDS) -> tuple[str, str]:
+    """The kind of a stored key and which one it is, in words; `kinds` are those of the store."""
+    kind, rest = kinds.get(key[:1], "unknown key"), key[1:]
     match key[:1]:
         case _ if key[:1] == COIN and len(key) == 37:
             place = outpoint_of(key)
             return kind, f"{place.transaction.hex()}:{place.index}"
-        case keys.LINE | keys.ENTRY if len(rest) == 8:
+        case _ if len(rest) == 8:
             return kind, str(int.from_bytes(rest, "big"))
-        case keys.NODE if len(rest) == 9:
+        case _ if len(rest) == 9:
             return kind, f"{rest[0]}/{int.from_bytes(rest[1:], 'big')}"
         case _:
             return kind, rest.hex() or "-"
