@@ -35,6 +35,7 @@ from tests.node.mainchain.branches import branches, image_after, replayed
 from tests.node.mainchain.network import Node, running, until
 
 KNOWN = branches()
+GET_BLOCKS, GET_COMPACT, GET_PART = 19, 24, 26
 LEFT, RIGHT = (*KNOWN.trunk, *KNOWN.left), (*KNOWN.trunk, *KNOWN.right)
 
 
@@ -287,6 +288,39 @@ def test_blocks_come_in_while_a_switch_is_judged(
             gate.set()
             await until(lambda: b.tip == a.tip)
             assert sum(judged) == 30 and len(judged) == 2
+            assert image(a) == image(b)
+
+    trio.run(main)
+
+
+def test_a_block_travels_in_short_and_is_filled_from_the_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bystack.mainchain.sync.news.WORTH", 1)
+
+    async def main() -> None:
+        async with running(tmp_path / "a", tmp_path / "b") as (a, b):
+            await a.take(*KNOWN.trunk)
+            a.host.join(b.host)
+            await until(lambda: b.tip == a.tip)
+            model = replayed(KNOWN.trunk)
+            known = model.pay(ALICE, BOB, 5_000, 10_000)
+            await a.driver.submit(known)
+            await until(lambda: b.driver.pool.get(known.id) is not None)
+            a.host.sent.clear()
+            b.host.sent.clear()
+            await generate(a.driver, 1, ALICE.lock)
+            await until(lambda: b.tip == a.tip)
+            kinds = [kind for _, kind, _ in b.host.sent]
+            assert GET_COMPACT in kinds and GET_BLOCKS not in kinds and GET_PART not in kinds
+            assert BLOCK_KIND not in [kind for _, kind, _ in a.host.sent]
+            # Then a block with a transaction that B has never seen.
+            model = replayed((*KNOWN.trunk, a.store.block(a.tip)))
+            b.host.sent.clear()
+            await a.take(model.mine(model.pay(ALICE, BOB, 7_000, 20_000)))
+            await until(lambda: a.tip == b.tip)
+            asked = [kind for _, kind, _ in b.host.sent]
+            assert GET_PART in asked and GET_BLOCKS not in asked
             assert image(a) == image(b)
 
     trio.run(main)
