@@ -156,7 +156,8 @@ def balance(chain: str, account: str, wallet: str, home: str, as_json: bool) -> 
 
 
 def _sums(sums: dict[str, Any]) -> dict[str, Any]:
-    return {name: sums[name] for name in ("trusted", "immature", "reserved")}
+    shown = ("trusted", "untrusted_pending", "immature", "reserved")
+    return {name: sums[name] for name in shown}
 
 
 @wallet.command("coins")

@@ -32,6 +32,7 @@ from bystack.mainchain.blocks import decode_block
 from bystack.node.ipc import Client, Reconnecting, RemoteError, Unavailable
 from bystack.node.mainchain.signals import Signal
 from bystack.node.wallet import scanning
+from bystack.node.wallet.expecting import expect
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.actions import ANCHOR, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
@@ -69,6 +70,7 @@ class Follower:
         """Follow until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.client.run)
+            nursery.start_soon(expect, self.purse, self.client)
             while True:
                 await self.client.wait_connected()
                 while not self.purse.ready:

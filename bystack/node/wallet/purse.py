@@ -8,7 +8,7 @@ that spends its coins; a block that leaves the chain opens its payments again.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from bystack.ledger.accounts import PURPOSE, SINGLES, WATCHED, Account
 from bystack.ledger.addressbook import GAP, AddressBook
@@ -17,8 +17,8 @@ from bystack.ledger.policies import Policy
 from bystack.ledger.rows import Rows
 from bystack.ledger.satisfaction import policy_root
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
-from bystack.ledger.wallet import Wallet
-from bystack.ledger.wallet_records import HistoryRecord
+from bystack.ledger.wallet import Accounts, Wallet
+from bystack.ledger.wallet_records import HistoryRecord, sums
 from bystack.mainchain.actions import is_coinbase
 from bystack.mainchain.transition import disconnect, undo_of
 from bystack.node.storage import Changes, Store
@@ -81,6 +81,8 @@ class Purse:
         self._rows = stored.Rows(store, chain.id)
         self._dirty = False
         self._texts: dict[bytes, bytes] = {}  # transactions not saved yet
+        self.expected: dict[bytes, Transaction] = {}
+        """Payments to us that wait in the chain's pool (see `expecting`)."""
         self._load(gap)
         if master is not None:
             self.unlock(master)
@@ -275,6 +277,17 @@ class Purse:
         """Every transaction of the history is known, so that the wallet can be wound back."""
         return all(self.transaction(e.transaction) for e in self.wallet.history.values())
 
+    def coming(self, accounts: Accounts = None) -> Mapping[bytes, int]:
+        """What payments that wait in the pool would bring us, per asset."""
+        outputs = (
+            out
+            for id, tx in self.expected.items()
+            if id not in self.open
+            for out in tx.body.outputs
+        )
+        coins = (Coin(out.asset, out.amount, out.lock, 0, 0, 1, b"") for out in outputs)
+        return sums((c.asset, c.amount) for c in coins if self.wallet.mine(c, accounts))
+
     def transaction(self, id: bytes) -> Transaction | None:
         """A transaction that concerned us, or a payment of ours."""
         data = self._texts.get(id) or self._store.get(self._rows.key(stored.TRANSACTION, id))
@@ -358,6 +371,8 @@ class Purse:
         for point in spent & self.wallet.reserved.keys():
             self.wallet.reserved.pop(point)
         here = {tx.id for tx in transactions}
+        for id in here & self.expected.keys():
+            del self.expected[id]
         for tx in list(self.open.values()):
             if tx.id in here:
                 self.open.pop(tx.id, None)

@@ -85,7 +85,7 @@ class HistoryMethods:
         wallet, purse = await self._at(chain)
         id = bytes.fromhex(txid)
         entry = next((one for one in newest(purse) if one.record.transaction == id), None)
-        tx = purse.transaction(id)
+        tx = purse.transaction(id) or (entry.tx if entry else None)
         if entry is None and (tx is None or id not in purse.notes):
             raise RemoteError(UNKNOWN, "Invalid or non-wallet transaction id")
         found = entry or Entry(_unmined(purse, tx), tx) if tx else entry
@@ -107,7 +107,10 @@ class HistoryMethods:
 
 
 def newest(purse: Purse) -> Iterator[Entry]:
-    """The history backwards: payments on their way first."""
+    """The history backwards: payments on their way, from others and from us, first."""
+    for tx in reversed(list(purse.expected.values())):
+        if tx.id not in purse.open:
+            yield Entry(_unmined(purse, tx), tx)
     for tx in reversed(list(purse.open.values())):
         yield Entry(_unmined(purse, tx), tx)
     for record in reversed(purse.wallet.history.values()):

@@ -100,18 +100,19 @@ class MoneyMethods:
         return amounts_text.show(mine.confirmed + mine.pending, named.decimals)
 
     async def balances(self, chain: Text = "", account: Text = "") -> Json:
-        """Per asset name: trusted (spendable), immature, pending change, reserved by payments.
+        """Per asset name: trusted (spendable), what waits in the pool, immature, reserved.
 
         `watchonly` is beside it where a wallet with keys also watches others' addresses.
         """
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
         shown: Json = {"chain": name, "height": purse.wallet.height}
-        shown["mine"] = await _by_name(wallet, _balances(wallet, purse, account))
+        coming = purse.coming(accounts_meant(wallet, purse, account))
+        shown["mine"] = await _by_name(wallet, _balances(wallet, purse, account), coming)
         watched = purse.watched_beside()
         if watched and not account:
             sums = purse.wallet.balances(purse.chain.params.maturity, watched)
-            shown["watchonly"] = await _by_name(wallet, sums)
+            shown["watchonly"] = await _by_name(wallet, sums, purse.coming(watched))
         return shown
 
     async def unspent(
@@ -167,13 +168,17 @@ def _balances(wallet: Opened, purse: Purse, account: str) -> Mapping[bytes, Bala
     return purse.wallet.balances(purse.chain.params.maturity, meant)
 
 
-async def _by_name(wallet: Opened, balances: Mapping[bytes, Balance]) -> Json:
+async def _by_name(
+    wallet: Opened, balances: Mapping[bytes, Balance], coming: Mapping[bytes, int]
+) -> Json:
     mine: Json = {}
-    for asset, sums in sorted(balances.items()):
+    for asset in sorted(balances.keys() | coming.keys()):
+        sums = balances.get(asset, ZERO)
         named = await wallet.assets.of(asset)
         label = named.name if named.name not in mine else asset.hex()
         parts = {
             "trusted": sums.confirmed + sums.pending,
+            "untrusted_pending": coming.get(asset, 0),
             "immature": sums.immature,
             "reserved": sums.reserved,
         }

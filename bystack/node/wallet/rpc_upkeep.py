@@ -269,6 +269,8 @@ async def _pooled(wallet: Opened, chain: str, txid: str) -> bool:
     call = wallet.follower(chain).client.call
     try:
         waiting = await call("rpc", "getrawmempool", [], "read", chain)
-    except (RemoteError, Unavailable):
+    except RemoteError as error:
+        return error.rule != "NeedsFullNode"  # a light node has no pool
+    except Unavailable:
         return True
     return txid.lower() in waiting

@@ -15,6 +15,7 @@ from bystack.client.cli import purses, wallet_upkeep
 from bystack.client.cli import wallet as rooms
 from bystack.client.cli.main import main as bystack
 
+NOTHING = {"trusted": 0, "untrusted_pending": 0, "immature": 0, "reserved": 0}
 ANSWERS: dict[str, Any] = {
     "createwallet": {"name": "default", "warning": "", "mnemonic": "abandon about"},
     "restorewallet": {"name": "default", "warning": ""},
@@ -22,8 +23,8 @@ ANSWERS: dict[str, Any] = {
     "dumpphrase": {"warning": "keep it", "mnemonic": "abandon about"},
     "getbalances": {
         **{"chain": "main", "height": 7},
-        "mine": {"BTM": {"asset": "ff", "units": 5, "trusted": 0.5, "immature": 0, "reserved": 0}},
-        "watchonly": {"GOLD": {"asset": "aa", "trusted": 3, "immature": 0, "reserved": 0}},
+        "mine": {"BTM": {**NOTHING, "trusted": 0.5}},
+        "watchonly": {"GOLD": {**NOTHING, "trusted": 3}},
     },
     "listwallets": ["a"],
     "listwalletdir": {"wallets": [{"name": "a"}, {"name": "b"}]},

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
 
+import trio
+
 from bystack.ledger.accounts import RECEIVE, Place
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
@@ -52,7 +54,7 @@ class FakeSide:
         self.refuse = ""
         self.lost = False
         self.changed = Signal()
-        self.streams = {"blocks": self.blocks}
+        self.streams = {"blocks": self.blocks, "pool": self.waiting}
 
     def block(self, *transactions: Transaction) -> None:
         self.bodies.append(transactions)
@@ -86,3 +88,9 @@ class FakeSide:
                 yield ["block", at, encode(header(at)), b"", body, []]
                 at += 1
             await self.changed.wait()
+
+    async def waiting(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The pool as it is when somebody begins to listen, and nothing more."""
+        for tx in list(self.pool):
+            yield ["add", tx.id, encode(tx)]
+        await trio.sleep_forever()

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from bystack.ledger.transactions import decode_transaction
+from tests.node.wallet.test_following import until
 from tests.node.wallet.test_rpc import BOB_HERE, PHRASE, World, world
 
 
@@ -119,5 +120,34 @@ def test_coins_are_left_alone_over_a_restart(tmp_path: Path) -> None:
             await here.rpc("lockunspent", True)
             assert await here.rpc("listlockunspent") == []
             assert [one["txid"] for one in await here.rpc("listunspent")] == [first["txid"]]
+
+    trio.run(main)
+
+
+def test_a_payment_to_us_is_seen_before_its_block_and_not_spent(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "payer", "", PHRASE)
+            await here.mine(3, await here.rpc("getnewaddress"))
+            await here.rpc("createwallet", "payee")
+            payee = {"wallet": "payee"}
+            mine = await here.rpc("getnewaddress", **payee)
+            txid = await here.rpc("sendtoaddress", mine, 7, wallet="payer")
+            purse = here.keeper._wallets["payee"].opened.purse("main")
+            with trio.fail_after(20):
+                await until(lambda: purse.expected)
+            (coming,) = await here.rpc("listtransactions", **payee)
+            assert (coming["txid"], coming["category"], coming["amount"]) == (txid, "receive", 7)
+            assert coming["confirmations"] == 0
+            shown = (await here.rpc("getbalances", **payee))["mine"]["BTM"]
+            assert (shown["trusted"], shown["untrusted_pending"]) == (0, 7)
+            assert await here.rpc("getbalance", **payee) == 0
+            assert (await here.refusal("sendtoaddress", BOB_HERE, 1, **payee))[0] == -6
+            payer = (await here.rpc("getbalances", wallet="payer"))["mine"]["BTM"]
+            assert payer["untrusted_pending"] == 0
+            await here.mine(1, str(BOB_HERE))
+            shown = (await here.rpc("getbalances", **payee))["mine"]["BTM"]
+            assert (shown["trusted"], shown["untrusted_pending"]) == (7, 0)
+            assert len(await here.rpc("listtransactions", **payee)) == 1
 
     trio.run(main)
