@@ -1,11 +1,9 @@
-"""Headers first: whom to ask for them, and which branches are worth keeping.
+"""Headers first: whom to ask for them, and how long branches are surveyed before they are kept.
 
 The peer that claims most is asked at once, the next one too when it lets us wait. A branch enters
-the tree when its work reaches that of our best header less `NEAR` blocks; one that reaches that of
-our connected tip less as much enters too, while there is room beside the best chain. Longer ones
-from far below are *surveyed*: judged header by header while only the last entry and one id per
-answer are kept, and fetched a second time, to the very same ids, once they have shown the work. So
-what a peer makes us keep has cost it work, or is bounded (`decisions/mainchain.md`).
+the tree when it is worth it (`sync.worth`). Longer ones from far below are *surveyed*: judged
+header by header while only the last entry and one id per answer are kept, and fetched a second
+time, to the very same ids, once they have shown the work (`decisions/mainchain.md`).
 """
 
 from __future__ import annotations
@@ -32,28 +30,20 @@ from bystack.mainchain.sync.peers import (
     offence_of,
     work_of_entry,
 )
+from bystack.mainchain.sync.worth import Worth
 from bystack.mainchain.tree import HeaderTree
-from bystack.mainchain.work import target_of, work_of
 from bystack.primitives.errors import Invalid
 
-NEAR: Final = 288
-"""So many blocks' work below the best header a branch is kept at once: half a day."""
-BESIDE: Final = 50_000
-"""Most headers beside the best chain for which less work will do."""
 HURRY: Final = 3
 """Seconds without an answer after which a second peer is asked beside the first."""
 PATIENCE: Final = 20
 SIDE_BY_SIDE: Final = 3
 SURVEY: Final = 16_384
 """Most answers of one survey: 32 bytes each are remembered of 2,000 headers."""
-SPARE: Final = 20_000
-"""A peer may make us keep twice as many headers as the best chain has, and so many more."""
 
 
 IDLE: Final = 3
 """Full answers in turn that tell nothing new: a peer may have changed its branch meanwhile."""
-PARDONED: Final = 8
-"""Announcements of little work that cost nothing: who is new may be misled himself."""
 
 
 @dataclass
@@ -81,6 +71,7 @@ class HeaderSync:
 
     def __init__(self, tree: HeaderTree, peers: Peers, switching: Switching) -> None:
         self._tree, self._peers, self._switching = tree, peers, switching
+        self._worth = Worth(tree, peers, switching)
         self._asked: dict[bytes, int] = {}
         self._owed: dict[bytes, int] = {}
         self._surveys: dict[bytes, Survey] = {}
@@ -177,12 +168,12 @@ class HeaderSync:
 
     def _first(self, peer: bytes, headers: Sequence[Header], now: int, wall: int) -> list[Action]:
         entries = self._tree.judge(headers, wall)
-        if entries and not self._weighty(entries[-1]):
+        if entries and not self._worth.weighty(entries[-1]):
             start = self._tree.entry(entries[0].header.previous)
             assert start is not None  # or judging had refused it
             self._surveys[peer] = Survey(start, entries[-1], [entries[-1].id])
             return self._survey_on(peer, headers, now)
-        if self._too_many(peer, entries):
+        if self._worth.too_many(peer, entries):
             self.forget(peer)
             return [*self._peers.blame(peer, ENDLESS, now)]
         kept = self._keep(peer, entries)
@@ -215,7 +206,7 @@ class HeaderSync:
         if len(survey.marks) > SURVEY:
             self.forget(peer)
             return [*self._peers.blame(peer, ENDLESS, now)]
-        if self._weighty(survey.last):
+        if self._worth.weighty(survey.last):
             survey.again = 0
             return [self._ask(peer, now)]
         return self._survey_on(peer, headers, now)
@@ -233,7 +224,7 @@ class HeaderSync:
 
     def _little(self, peer: bytes, last: Entry, now: int) -> list[Action]:
         """A branch is not kept; to tell of it is an offence if blocks we have beat it by far."""
-        if work_of_entry(last) >= self._floor(self._switching.tip):
+        if not self._worth.poor(last):
             return []
         return [*self._peers.blame(peer, LOW_WORK, now)]
 
@@ -253,24 +244,6 @@ class HeaderSync:
         kept = self._keep(peer, entries)
         self._peers.showed(peer, mark)
         return [*kept, self._ask(peer, now)]
-
-    def _weighty(self, last: Entry) -> bool:
-        """Whether a branch that ends here is worth its place in the tree."""
-        best = self._tree.best()
-        if work_of_entry(last) >= self._floor(best):
-            return True
-        beside = len(self._tree) - len(self._tree.line)
-        return work_of_entry(last) >= self._floor(self._switching.tip) and beside < BESIDE
-
-    def _floor(self, entry: Entry) -> int:
-        return work_of_entry(entry) - NEAR * work_of(target_of(entry.header.target))
-
-    def _too_many(self, peer: bytes, entries: Sequence[Entry]) -> bool:
-        """Whether a peer would have made us keep more headers than any honest one does."""
-        best = self._tree.best()
-        longest = max([best, *entries[-1:]], key=lambda entry: entry.work)
-        stored = self._peers[peer].stored + len(entries)
-        return stored > 2 * longest.header.height + SPARE
 
     def _keep(self, peer: bytes, entries: Sequence[Entry]) -> list[Action]:
         if not entries:
@@ -305,11 +278,9 @@ class HeaderSync:
             entries = self._tree.judge([header], wall)
         except Invalid as error:
             return [*self._peers.blame(peer, offence_of(error), now)]
-        if entries and not self._weighty(entries[-1]):
-            self._peers[peer].poor += 1
-            pardoned = self._peers[peer].poor <= PARDONED
-            return [] if pardoned else self._little(peer, entries[-1], now)
-        if self._too_many(peer, entries):
+        if entries and not self._worth.weighty(entries[-1]):
+            return [] if self._worth.pardons(peer) else self._little(peer, entries[-1], now)
+        if self._worth.too_many(peer, entries):
             return [*self._peers.blame(peer, ENDLESS, now)]
         kept = self._keep(peer, entries)
         self._peers.showed(peer, header.id)

@@ -13,8 +13,10 @@ from bystack.mainchain.line import Line
 from bystack.mainchain.messages import GetHeaders, Status
 from bystack.mainchain.switching import Switching
 from bystack.mainchain.sync import headers as rules
-from bystack.mainchain.sync.headers import HURRY, PARDONED, PATIENCE, HeaderSync
+from bystack.mainchain.sync import worth
+from bystack.mainchain.sync.headers import HURRY, PATIENCE, HeaderSync
 from bystack.mainchain.sync.peers import Peers
+from bystack.mainchain.sync.worth import PARDONED
 from bystack.mainchain.tree import HeaderTree
 from tests.mainchain.builders import EASY, LATE, headers_after
 
@@ -81,7 +83,7 @@ def kept(actions: Sequence[Action]) -> int:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MAX_HEADERS", 8)
-    monkeypatch.setattr(rules, "NEAR", 5)
+    monkeypatch.setattr(worth, "NEAR", 5)
 
 
 def test_who_claims_most_is_asked_first_and_others_when_it_lets_us_wait() -> None:
@@ -162,8 +164,8 @@ def test_a_survey_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_peer_makes_us_keep_so_many_headers_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "SPARE", -100)  # twenty beside a best chain of sixty
-    monkeypatch.setattr(rules, "NEAR", 60)
+    monkeypatch.setattr(worth, "SPARE", -100)  # twenty beside a best chain of sixty
+    monkeypatch.setattr(worth, "NEAR", 60)
     world = Asked(BEST)
     world.claim(A, 200)
     world.peers[A].hint = True
@@ -174,7 +176,7 @@ def test_a_peer_makes_us_keep_so_many_headers_and_no_more(monkeypatch: pytest.Mo
 def test_beside_the_best_chain_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """While few blocks are connected, less work will do, up to a bound."""
     for room, reached in ((1_000, 30), (10, 16)):
-        monkeypatch.setattr(rules, "BESIDE", room)
+        monkeypatch.setattr(worth, "BESIDE", room)
         world = Asked()
         world.tree.add(BEST, None)  # only headers: the connected tip is the first block
         world.peers[A].hint = True

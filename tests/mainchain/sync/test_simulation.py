@@ -225,7 +225,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = "bystack.mainchain.sync"
     for module in ("headers", "answers"):
         monkeypatch.setattr(f"{rules}.{module}.MAX_HEADERS", 8)
-    monkeypatch.setattr(f"{rules}.headers.NEAR", 16)
+    monkeypatch.setattr(f"{rules}.worth.NEAR", 16)
     monkeypatch.setattr(f"{rules}.window.AHEAD", 12)
     monkeypatch.setattr(f"{rules}.window.IN_FLIGHT", 6)
     monkeypatch.setattr(f"{rules}.window.MAX_BLOCKS", 3)
