@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 import structlog
@@ -29,6 +28,14 @@ from bystack.mainchain.work import engine_named
 from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.admission import MainRules, PoolSettings, claims_of
 from bystack.node.mainchain.digesting import carried, digest_ahead
+from bystack.node.mainchain.inbox import (
+    DriverEvent,
+    HandedIn,
+    Judged,
+    Request,
+    Restored,
+    Tick,
+)
 from bystack.node.mainchain.progress import ProgressLog
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.mainchain.relay import Relay
@@ -51,38 +58,6 @@ SHELF: Final = 16_000_000
 """Bytes of blocks and headers that may wait for the next batch."""
 
 log = structlog.get_logger("mainchain")
-
-
-@dataclass(frozen=True)
-class Restored:
-    """Transactions that waited before a restart, and since when each waits."""
-
-    transactions: tuple[Transaction, ...]
-    since: tuple[int, ...]
-
-
-@dataclass(eq=False)
-class Request:
-    """Work handed to the task from outside, and the answer to it."""
-
-    work: Transaction | Block | Restored
-    done: trio.Event = field(default_factory=trio.Event)
-    error: Exception | None = None
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Time has passed."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The verdict on the switch that the sync machine asked for."""
-
-    decision: Decision | sync.Refused
-
-
-DriverEvent = Connected | Lost | Message | Request | Tick | Judged
 
 
 class Driver:
@@ -119,7 +94,7 @@ class Driver:
         self._serving: Serving | None = None
         self._light: LightServing | None = None
         self._nursery: trio.Nursery | None = None
-        self._handed_in: list[Request] = []
+        self._handed_in = HandedIn(self.machine.may_connect)
         self._progress_log = ProgressLog()
 
     # For others
@@ -256,20 +231,7 @@ class Driver:
             case Block():
                 await self._digest(work)
                 self._sync(sync.Made(work))
-                self._handed_in.append(request)
-                self._answer_handed_in()
-
-    def _answer_handed_in(self, refused: sync.Refused | None = None) -> None:
-        """Tell whoever handed in a block, once it is connected, refused or known to stay beside."""
-        for request in list(self._handed_in):
-            block = request.work
-            assert isinstance(block, Block)
-            if refused is not None and refused.block == block.id:
-                request.error = refused.reason
-            elif self.machine.may_connect(block.id):
-                continue
-            self._handed_in.remove(request)
-            request.done.set()
+                self._handed_in.add(request, work)
 
     # What the sync machine asks for
 
@@ -327,14 +289,14 @@ class Driver:
             log.warning("block refused", block=decision.block.hex(), reason=str(decision.reason))
             self._shelf.keep_refusal(decision.block)
             self._sync(decision)
-            return self._answer_handed_in(decision)
+            return self._handed_in.answer(decision)
         await self.store.commit_switch({**self._shelf.take(), **decision.changes}, decision.delta)
         self._sync(sync.Switched())
         await self._pruner.step(self.machine.tip)
         await self._settle(decision)
         self._report(decision)
         self.changed.notify()
-        self._answer_handed_in()
+        self._handed_in.answer()
 
     async def _settle(self, decision: Decision) -> None:
         """Let the pool follow the chain."""
