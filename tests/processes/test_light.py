@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,12 +102,14 @@ def test_a_validator_on_a_light_node_votes_for_claims(network: Devnet) -> None:
         deposit = network[0].pegin(TRADE, "1.5")
         network.mine(CONFIRMATIONS + 1)
         for rpc in (network[0], network[3]):
-            wait_for("the deposit is claimed", lambda rpc=rpc: claimed(rpc, deposit), 90)
+            wait_for("the deposit is claimed", lambda rpc=rpc: claimed(rpc, deposit), 150)
     finally:
-        os.kill(paused.pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(paused.pid, signal.SIGCONT)
         restarted(network, turned, before)
     network.mine(1)
-    reach(network, turned, best(network))
+    for node in (turned, stopped):
+        reach(network, node, best(network))
 
 
 def validating_light(config: str, peers: list[str]) -> str:
@@ -123,8 +126,8 @@ def restarted(network: Devnet, node: Node, config: str) -> None:
     files.write(Path(node.home) / "bystack.toml", config.encode())
     processes.start(node)
     processes.wait_started(node)
-    wait_for(f"all of {node.name} runs", lambda: whole(node), 60)
-    wait_for(f"{node.name} answers", lambda: heights(network, node)["main"] >= 0, 60)
+    wait_for(f"all of {node.name} runs", lambda: whole(node), 120)
+    wait_for(f"{node.name} answers", lambda: heights(network, node)["main"] >= 0, 120)
 
 
 def claimed(rpc: Rpc, deposit: dict[str, str]) -> bool:
