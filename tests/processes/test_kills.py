@@ -6,9 +6,12 @@ go on meanwhile, and the killed one catches up.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -126,6 +129,18 @@ def test_every_store_tells_one_lawful_story(hurt: Devnet) -> None:
     assert found.claims >= 2
     assert found.warrants >= 10
     assert found.votes > 100
+
+
+def test_bystackd_check_finds_every_store_of_a_home_sound(hurt: Devnet) -> None:
+    """Main chain and sidechains executed again with true certificates, the rest read through."""
+    home = hurt.layout.nodes[1].home
+    argv = [sys.executable, "-m", "bystack.node.main", "check", "--home", home, "--json"]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=250)
+    stores = json.loads(done.stdout)["stores"]
+    assert [one for one in stores if not one["sound"]] == []
+    executed = [one for one in stores if one.get("blocks", 0) > KILLS]
+    assert len(executed) == 1 + len(hurt.layout.sidechains)
+    assert done.returncode == 0, done.stdout
 
 
 # The scan itself: each of these must be seen, or its silence above means nothing.
