@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -40,13 +41,14 @@ log = structlog.get_logger("mainchain")
 
 
 async def reward(context: RoleContext) -> PolicyLock:
-    """Where mined coins go: the configured address, or a new one of the wallet."""
+    """Where mined coins go: the configured address, or one of the wallet that was never paid."""
     params = params_of(context.network)
     address = context.config.mining.address
     while not address:
         try:
             async with connect(socket_of("wallet")) as wallet:
-                address = str(await wallet.call("rpc", "getnewaddress", [], "wallet", "main"))
+                call = partial(wallet.call, "rpc", "getrawchangeaddress", [], "wallet")
+                address = str(await call("main", "*"))
         except (Unavailable, RemoteError) as error:
             log.info("mining waits for an address", reason=str(error))
             await trio.sleep(ASK_SECONDS)

@@ -83,7 +83,7 @@ def host_of(table: Sidechain, genesis: Genesis, identity: Identity, book: PeerBo
 async def new_address(name: str) -> str:
     """A new address of the wallet on this sidechain; raises `RemoteError`, `Unavailable`."""
     async with connect(socket_of("wallet")) as wallet:
-        return str(await wallet.call("rpc", "getnewaddress", [], "wallet", name))
+        return str(await wallet.call("rpc", "getnewaddress", [], "wallet", name, "*"))
 
 
 def rpc_methods(

@@ -37,6 +37,7 @@ ALREADY: Final = -35
 WRONG_PASSWORD: Final = -14
 BEGIN_SECONDS: Final = 3.0
 MAX_LIST: Final = 1_000_000
+ANY: Final = "*"
 
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$", description="a name")]
 Secret = Annotated[str, Meta(max_length=1024, description="a text")]
@@ -90,8 +91,13 @@ class Keeper:
         add("getwalletinfo", self.info, scope="wallet", help="How far the wallet has followed.")
 
     def opened(self) -> Opened:
-        """The wallet meant; raises `RemoteError`: -18 none is loaded, -19 several are."""
+        """The wallet meant; raises `RemoteError`: -18 none is loaded, -19 several are.
+
+        `*` is how this node's own processes ask: the default one, or any.
+        """
         name = calling_wallet()
+        if name == ANY and self._wallets:
+            name = "default" if "default" in self._wallets else min(self._wallets)
         if name and name not in self._wallets:
             raise RemoteError(NO_WALLET, f"Wallet {name} is not loaded. Load it with loadwallet.")
         if not self._wallets:

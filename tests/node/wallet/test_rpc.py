@@ -93,6 +93,8 @@ def test_wallets_are_made_sealed_loaded_and_found_again(tmp_path: Path) -> None:
             assert await here.rpc("listwallets") == ["first", "second"]
             assert (await here.refusal("getnewaddress"))[0] == -19
             assert (await here.refusal("getnewaddress", wallet="third"))[0] == -18
+            own = await here.rpc("getrawchangeaddress", wallet="*")  # as the miner asks
+            assert (await here.rpc("getaddressinfo", own, wallet="first"))["ischange"]
             address = await here.rpc("getnewaddress", wallet="second")
             assert (await here.refusal("loadwallet", "second"))[0] == -35
             assert (await here.refusal("loadwallet", "none"))[0] == -18
