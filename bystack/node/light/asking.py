@@ -22,6 +22,7 @@ from bystack.p2p.host import Class, Host
 PATIENCE: Final = 20.0
 SILENCE_POINTS: Final = 10
 UNASKED_POINTS: Final = 2
+MOST_SUBJECTS: Final = 256
 
 Answer = Reply | BlockMessage
 T = TypeVar("T", bound=Answer)
@@ -65,20 +66,23 @@ class Asking:
         question = _Question(wanted)
         if not self._host.send(peer, kind, payload, Class.SYNC):
             raise Unanswered
-        waiting = self._open[peer].setdefault(subject, [])
-        waiting.append(question)
-        try:
-            with trio.move_on_after(PATIENCE) as patience:
-                await question.done.wait()
-        finally:
-            if question in waiting:
-                waiting.remove(question)
+        self._note(peer, subject, question)
+        with trio.move_on_after(PATIENCE) as patience:
+            await question.done.wait()
         if patience.cancelled_caught:
             self._host.penalise(peer, SILENCE_POINTS, "silent")
             raise Silent
         if question.answer is None:
             raise Unanswered
         return cast(T, question.answer)
+
+    def _note(self, peer: bytes, subject: bytes, question: _Question) -> None:
+        """Expect an answer. A question whose asker went away stays, or a late answer to it would
+        look like one that nobody asked for."""
+        subjects = self._open[peer]
+        subjects.setdefault(subject, []).append(question)
+        if len(subjects) > MOST_SUBJECTS:
+            del subjects[next(iter(subjects))]
 
     def hear(self, peer: bytes, message: LightMessage) -> None:
         """A light answer came, or a question, which a light node does not serve."""
@@ -109,12 +113,14 @@ class Asking:
     def _resolve(
         self, peer: bytes, subject: bytes, kind: type[Answer] | None, answer: Answer | None
     ) -> None:
-        waiting = self._open.get(peer, {}).get(subject, [])
-        for question in waiting:
+        subjects = self._open.get(peer, {})
+        for question in subjects.get(subject, ()):
             if kind is None or question.wanted is kind:
-                waiting.remove(question)
+                subjects[subject].remove(question)
+                if not subjects[subject]:
+                    del subjects[subject]
                 question.answer = answer
                 return question.done.set()
-        if answer is not None:  # it may have come too late
+        if answer is not None:
             self._host.penalise(peer, UNASKED_POINTS, "unasked")
         return None

@@ -14,7 +14,6 @@ from typing import Final, Protocol
 
 import trio
 
-from bystack.ledger.transactions import Outpoint
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.filters import MAX_FILTER, BlockFilter, filter_digest, filter_of, keys_of
 from bystack.mainchain.issues import record_outpoint
@@ -131,16 +130,25 @@ class LightServing:
     async def _serve(self, peer: bytes, requests: trio.MemoryReceiveChannel[Request]) -> None:
         async for request in requests:
             cost = Cost()
-            answer: LightMessage
-            if isinstance(request, GetFee):  # the pool is the task's, not a thread's
-                answer = Fee(request.target, self._rate(request.target))
-            else:
+            answer = self._at_once(request)
+            if answer is None:
                 work = partial(self._answer, request, self._range(request), cost)
                 answer = await trio.to_thread.run_sync(work, limiter=self._thread)
             if cost.fresh:
                 await self._store.keep_filters(cost.fresh)
             await self._deliver(peer, answer)
             await trio.sleep(cost.size / BYTES_PER_SECOND)
+
+    def _at_once(self, request: Request) -> LightMessage | None:
+        """What is read between two events: the pool and the coins are the task's, no thread's."""
+        match request:
+            case GetFee(target):
+                return Fee(target, self._rate(target))
+            case GetRecord(asset):
+                coin = self._store.coins.get(record_outpoint(asset))
+                return _fitting(Record(asset, () if coin is None else (coin,)))
+            case _:
+                return None
 
     def _range(self, request: Request) -> list[bytes]:
         """The blocks a request is about, read between two events of the chain's task."""
@@ -170,9 +178,7 @@ class LightServing:
                 return self._matches(block, frozenset(keys), cost)
             case GetProof(transaction):
                 return self._proof(transaction, cost)
-            case GetRecord(asset):
-                return self._record(asset)
-            case GetFee():
+            case GetRecord() | GetFee():
                 return Unserved(subject_of(request))
 
     def _filters(self, ids: Sequence[bytes], cost: Cost) -> list[BlockFilter]:
@@ -221,11 +227,6 @@ class LightServing:
         if block is None:
             return Unserved(transaction)
         return _fitting(Proof(transaction, (prove_transaction(block, place.position),)))
-
-    def _record(self, asset: bytes) -> LightMessage:
-        place: Outpoint = record_outpoint(asset)
-        coin = self._store.coins.get(place)
-        return _fitting(Record(asset, () if coin is None else (coin,)))
 
     async def _deliver(self, peer: bytes, answer: LightMessage) -> None:
         kind, payload = encode_light(answer)

@@ -172,6 +172,7 @@ def answers(node: Node, false: Callable[[LightMessage], LightMessage]) -> None:
         return false(true(request, ids, cost))
 
     serving._answer = lie  # type: ignore[method-assign]
+    serving._at_once = lambda _: None  # type: ignore[method-assign]
 
 
 def test_a_match_left_out_is_missed_and_read_from_the_block(tmp_path: Path) -> None:
@@ -402,6 +403,27 @@ def test_questions_and_answers_nobody_asked_for_change_nothing(tmp_path: Path) -
             kind, payload = encode_light(Unserved(PAID.id))
             assert (odd.id, kind, payload) in light.host.sent
             assert light.scanner._kept == before
+
+    trio.run(main)
+
+
+def test_a_late_answer_to_a_reader_who_left_costs_nobody_anything(tmp_path: Path) -> None:
+    """A wallet that asks again with more keys leaves questions behind."""
+
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=2) as (light, nodes):
+            await ready(light, nodes)
+            sent = light.host.sent
+            for _ in range(5):
+                light.scanner._kept.clear()
+                before = len(sent)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(light.matched, KEY)
+                    await until(lambda before=before: len(sent) > before)
+                    nursery.cancel_scope.cancel()
+            await until(lambda: not any(light.driver.asking._open.values()))
+            assert light.host.penalties == []
+            assert await light.matched(KEY) == TRUE
 
     trio.run(main)
 
