@@ -96,7 +96,7 @@ class Switching:
     # The plan
 
     def plan(self, goal: Entry) -> bool:
-        """Mean to go from the connected tip to `goal`; False when that goes on with what we meant."""
+        """Mean to go from the connected tip to `goal`; False when that prolongs the plan."""
         old = self._tree.entry(self.goal) if self.goal else None
         if old is not None and self._tree.common(old, goal).id == old.id:
             self._extend(path(self._tree, old, goal)[1])
