@@ -186,4 +186,4 @@ class Against(RuleBasedStateMachine):
 
 
 TestAgainst = Against.TestCase
-TestAgainst.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestAgainst.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)

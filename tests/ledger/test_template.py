@@ -8,7 +8,7 @@ from itertools import combinations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bystack.ledger import template
@@ -161,6 +161,7 @@ def test_of_equal_sizes_none_does_better(shapes: list[Shape], count: int) -> Non
     assert fee == best_possible(pool, 100 * count)
 
 
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_a_full_block_is_within_a_hundredth_of_what_any_choice_could_pay(random: Random) -> None:
     shapes = [(random.randint(1, 10**5), random.randint(100, 900), 0) for _ in range(400)]
