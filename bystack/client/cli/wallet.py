@@ -243,12 +243,13 @@ def labels(chain: str, wallet: str, home: str, as_json: bool) -> None:
 @click.option("--encrypt", is_flag=True, help="Seal the keys of a phrase under a passphrase.")
 @password_option
 @click.option("--gap", default=20, show_default=True, help="Unpaid addresses to look ahead.")
+@click.option("--birth", default=0, help="Main-chain height before which nothing was paid to it.")
 @home_option
 @json_option
 @guarded
 def restore(
     name: str, backup: Path | None, phrase_file: Path | None, encrypt: bool,
-    password_file: Path | None, gap: int, home: str, as_json: bool,
+    password_file: Path | None, gap: int, birth: int, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make the wallet NAME again from a backup file, or from its recovery phrase.
 
@@ -264,7 +265,7 @@ def restore(
     phrase = first_line(phrase_file) if phrase_file else _asked_phrase()
     sealed = encrypt or password_file is not None
     word = password(password_file, "New passphrase", fresh=True) if sealed else ""
-    show(node(home).createwallet(name, word, phrase, False, gap), as_json=as_json)
+    show(node(home).createwallet(name, word, phrase, False, gap, "scrypt", birth), as_json=as_json)
 
 
 def _asked_phrase() -> str:

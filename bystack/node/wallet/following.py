@@ -108,6 +108,12 @@ class Follower:
         await self.purse.save()
         return height
 
+    async def begin_from(self, height: int) -> None:
+        """Read the chain from `height` on and never before; raises as `rescan`."""
+        await self.client.wait_connected()
+        await self.rescan(height)
+        self.purse.birth, self.purse.birth_block = next(iter(self.purse.locator()), (0, b""))
+
     async def begun(self) -> None:
         """Return once it is decided where a new purse begins."""
         await self._begun.wait()

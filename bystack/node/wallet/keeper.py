@@ -22,10 +22,10 @@ from bystack.node import files
 from bystack.node.ipc import RemoteError
 from bystack.node.keyfiles import Kdf, KeyFileError, KeyFileMissing
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Methods, calling_wallet
+from bystack.node.rpc import Height, Methods, calling_wallet
 from bystack.node.storage import StoreError
 from bystack.node.wallet import keys, scanning
-from bystack.node.wallet.chains import Chain
+from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.bip39 import PhraseInvalid
@@ -117,19 +117,29 @@ class Keeper:
         disable_private_keys: bool = False,
         gap: Gap = GAP,
         kdf: Kdf = "scrypt",
+        birth: Height = 0,
     ) -> Json:
         """Make a wallet, of a given phrase or a new one, which is told this once only.
 
         One with a passphrase is locked once it is made, as Bitcoin Core's. One of a given phrase
-        reads the chains from the beginning; a new one from where they stand now.
+        reads the chains from the beginning, the main chain from the height `birth` if that is
+        given; a new one from where they stand now.
         """
         phrase = "" if disable_private_keys else mnemonic or keys.fresh_phrase()
         await self.make(wallet_name, phrase, passphrase, kdf)
         fresh = not mnemonic and not disable_private_keys
         await self.begin(wallet_name, passphrase or None, fresh=fresh, gap=gap)
+        if birth > 1 and not fresh:
+            await self._begin_from(wallet_name, birth)
         clear = bool(phrase) and not passphrase
         made: Json = {"name": wallet_name, "warning": "not encrypted" if clear else ""}
         return {**made, "mnemonic": phrase} if phrase and not mnemonic else made
+
+    async def _begin_from(self, name: str, height: int) -> None:
+        with trio.move_on_after(BEGIN_SECONDS) as scope:
+            await self._wallets[name].opened.follower(MAIN).begin_from(height)
+        if scope.cancelled_caught:
+            log.warning("the chain does not answer: it is read whole", height=height)
 
     async def make(self, name: str, phrase: str, passphrase: str, kdf: Kdf = "scrypt") -> None:
         """Write a wallet's key file, or that it has none; raises `RemoteError` (-4)."""

@@ -137,8 +137,9 @@ def test_a_backup_is_written_for_its_owner_and_over_nothing(
 
 
 def test_a_phrase_restores_and_is_shown_with_a_warning(node: Node, word: Path) -> None:
-    run("restore", "again", "--phrase-file", str(word), "--gap", "50")
-    assert node.asked[-1][1:] == ("createwallet", "again", "", "correct horse", False, 50)
+    run("restore", "again", "--phrase-file", str(word), "--gap", "50", "--birth", "9")
+    made = ("createwallet", "again", "", "correct horse", False, 50, "scrypt", 9)
+    assert node.asked[-1][1:] == made
     done = run("phrase", "--password-file", str(word))
     assert done.stdout == "abandon about\n"
     assert "keep it" in done.output

@@ -194,3 +194,19 @@ def test_a_rescan_finds_what_was_not_looked_for(tmp_path: Path) -> None:
             assert (await here.refusal("rescanblockchain", 99))[0] == -8
 
     trio.run(main)
+
+
+def test_a_phrase_is_read_from_its_birth_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            await here.rpc("unloadwallet")
+            await here.rpc("createwallet", "late", "", PHRASE, False, 20, "scrypt", 3)
+            assert await here.rpc("getbalance") == REWARD  # the third block's, and no earlier
+            text = (await here.rpc("backupwallet"))["backup"]
+            await here.rpc("restorewallet", "copy", text)
+            assert await here.rpc("getbalance", wallet="copy") == REWARD
+            await here.rpc("rescanblockchain", 0, wallet="copy")
+            assert await here.rpc("getbalance", wallet="copy") == 3 * REWARD
+
+    trio.run(main)
