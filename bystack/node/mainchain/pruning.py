@@ -33,22 +33,29 @@ class Pruner:
 
     async def step(self, tip: Entry) -> bool:
         """Drop the oldest blocks that are no longer kept, a bounded part of them; True for more."""
-        goal = tip.header.height - self._keep + 1
-        first = self._store.first_kept
-        if not self._keep or first >= goal:
+        goal, first = self._first_due(tip), self._store.first_kept
+        if first >= goal:
             return False
         changes, upto = await trio.to_thread.run_sync(self._oldest, first, goal)
         await self._store.commit_pruning(changes, upto)
         return upto < goal
 
     def require(self, switch: Switch, tip: Entry) -> None:
-        """Raise `PrunedTooDeep` unless every block that the switch leaves is kept."""
-        deep, first = len(switch.disconnect), self._store.first_kept
+        """Raise `PrunedTooDeep` unless every block that the switch leaves is kept, and stays so.
+
+        What is due to go may be here still, but goes while the switch is judged.
+        """
+        deep = len(switch.disconnect)
+        first = max(self._store.first_kept, self._first_due(tip))
         if deep and tip.header.height - deep + 1 < first:
             fault = (
                 f"the best chain leaves ours {deep} blocks deep; blocks below {first} are pruned"
             )
             raise PrunedTooDeep(self._store.path, fault, _STEP)
+
+    def _first_due(self, tip: Entry) -> int:
+        """The least height whose block is to be kept."""
+        return tip.header.height - self._keep + 1 if self._keep else 1
 
     def _oldest(self, first: int, goal: int) -> tuple[dict[bytes, bytes | None], int]:
         """The changes that drop blocks from `first` on, and the first height that stays."""

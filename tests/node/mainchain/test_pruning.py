@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from bystack.mainchain.blocks import Block
+from bystack.mainchain.events import Switch
 from bystack.mainchain.work import ENGINES
 from bystack.node import chainstore
 from bystack.node.chainstore import ChainStore, open_raw
@@ -175,6 +176,27 @@ def test_pruning_goes_in_bounded_steps(tmp_path: Path, monkeypatch: pytest.Monke
     assert store.first_kept == 31
     store.close()
     assert checked(tmp_path / "s").sound
+
+
+def test_what_is_due_to_go_carries_no_reorganisation(tmp_path: Path) -> None:
+    """A node that has only begun to prune holds older blocks still: they go while it judges."""
+
+    async def full() -> None:
+        async with running(tmp_path / "s") as (node,):
+            await node.take(*CHAIN)
+
+    trio.run(full)
+    store = ChainStore.open(tmp_path / "s", EASY)
+    stored = store.load()
+    tip = stored.tree.entry(stored.connected)
+    assert tip is not None and store.first_kept == 1
+    pruner = pruning.Pruner(store, stored.tree, KEEP)
+    leaving = tuple(block.id for block in reversed(CHAIN))
+    pruner.require(Switch(leaving[:KEEP], ()), tip)
+    with pytest.raises(PrunedTooDeep, match="11 blocks deep"):
+        pruner.require(Switch(leaving[: KEEP + 1], ()), tip)
+    pruning.Pruner(store, stored.tree, 0).require(Switch(leaving, ()), tip)
+    store.close()
 
 
 SPOILT = {
