@@ -89,6 +89,8 @@ class Against(RuleBasedStateMachine):
         self.admit(data.draw(st.sampled_from(self.seen[-20:])))
 
     def admit(self, one: Candidate) -> None:
+        if any(self.pool.taker(out(one, index)) for index in range(2)):
+            return  # parents come before children: whoever judges it finds its coins spent
         floor, before = self.pool.floor, self.image()
         expected = self.model.admit(one, floor, self.pool.now)
         self.seen.append(one)
