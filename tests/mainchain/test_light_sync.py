@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bystack.mainchain.chain import genesis_entry, known_child
 from bystack.mainchain.events import Joined, Left, Received, Send, Tick
@@ -150,3 +152,39 @@ def test_who_serves_blocks_from_which_height(blocks_from: int, served: bool) -> 
     world.join(A, Giver(CHAIN))
     world.tell(A, msgspec.structs.replace(world.givers[A].status(), blocks_from=blocks_from))
     assert (A in world.sync.serving(7)) is served
+
+
+FORKS = [
+    after(CHAIN[at], length, mark=number + 3)
+    for number, (at, length) in enumerate([(0, 5), (3, 40), (12, 20), (20, 9), (28, 6)])
+]
+BRANCHES = [CHAIN, *([*CHAIN[: fork[0].header.height - 1], *fork] for fork in FORKS)]
+
+
+@given(
+    order=st.lists(st.integers(0, len(BRANCHES) - 1), min_size=1, max_size=8),
+    claims=st.lists(st.sampled_from([0, 0, 1, 10**6]), min_size=8, max_size=8),
+    mute=st.sets(st.integers(0, 7), max_size=3),
+    leaves=st.sets(st.integers(0, 7), max_size=3),
+)
+@settings(max_examples=60)
+def test_whoever_comes_in_whatever_order_the_most_work_shown_leads(
+    order: list[int], claims: list[int], mute: set[int], leaves: set[int]
+) -> None:
+    world = World()
+    for number, (which, claim) in enumerate(zip(order, claims, strict=False)):
+        name = bytes([number])
+        world.silent |= {name} if number in mute else set()
+        world.join(name, Giver(BRANCHES[which], claims=claim))
+    for number in leaves & set(range(len(order))):
+        if number in mute:
+            world.handle(Left(bytes([number])))
+    for _ in range(12):
+        world.now += PATIENCE
+        world.handle(Tick())
+    shown = [BRANCHES[which][-1] for n, which in enumerate(order) if n not in mute]
+    best = max(entry.work for entry in [FIRST, *shown])
+    assert world.sync.tip.work == best
+    ids = [entry.id for entry in world.kept]
+    assert len(ids) == len(set(ids))
+    assert {points for _, points, _ in world.penalties} <= {5}
