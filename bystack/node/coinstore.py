@@ -93,14 +93,21 @@ class CoinStore:
         found, missing = self._cached(wanted)
         if missing:
             generation = self._generation
-            read = await trio.to_thread.run_sync(self._store.get_many, missing)
+            read = await trio.to_thread.run_sync(self._read, missing)
             found |= {wanted[key]: decode_coin(data) for key, data in read.items()}
             if generation == self._generation:  # else the block since then may have spent them
                 self._remember(read)
         return found
 
+    def _read(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        """Key by key: anybody may ask for coins that are gone, and where many are gone a cursor is
+        slow.
+        """
+        found = ((key, self._store.get(key)) for key in keys)
+        return {key: data for key, data in found if data is not None}
+
     def read(self, outpoints: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
-        """As `fetch`, in this thread and leaving the cache as it is: for coins a block spends."""
+        """As `fetch`, in this thread and leaving the cache as it is: for coins that should exist."""
         wanted = {coin_key(place): place for place in outpoints}
         found, missing = self._cached(wanted)
         for key, data in self._store.get_many(missing).items() if missing else ():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import trio
@@ -110,18 +109,18 @@ def test_a_coin_spent_while_it_is_read_is_not_cached(tmp_path: Path) -> None:
         with opened(tmp_path / "s") as store:
             await store.commit(CoinStore(store).changes(Delta({}, {place: coin(1)})))
             coins = CoinStore(store)
-            read = store.get_many
+            read = coins._read
 
-            def spent_meanwhile(keys: Iterable[bytes]) -> dict[bytes, bytes]:
+            def spent_meanwhile(keys: list[bytes]) -> dict[bytes, bytes]:
                 found = read(keys)
                 changes = coins.changes(Delta({place: coin(1)}, {}))
                 store.commit_now(changes)
                 trio.from_thread.run_sync(coins.apply, changes)
                 return found
 
-            store.get_many = spent_meanwhile  # type: ignore[method-assign]
+            coins._read = spent_meanwhile  # type: ignore[method-assign]
             assert await coins.fetch([place]) == {place: coin(1)}
-            store.get_many = read  # type: ignore[method-assign]
+            coins._read = read  # type: ignore[method-assign]
             assert await coins.fetch([place]) == {}
 
     trio.run(main)
@@ -137,3 +136,17 @@ def test_what_is_read_for_a_block_is_not_cached(tmp_path: Path) -> None:
 
 def test_keys_lead_back_to_outpoints() -> None:
     assert [outpoint_of(coin_key(place)) for place in PLACES] == PLACES
+
+
+def test_among_many_deleted_keys_the_missing_are_missing_and_the_rest_found(
+    tmp_path: Path,
+) -> None:
+    """A cursor walks over what was deleted, so after a few misses each key is asked for."""
+    with opened(tmp_path / "s") as store:
+        keys = [b"k" + number.to_bytes(4, "big") for number in range(2_000)]
+        store.commit_now(dict.fromkeys(keys, b"here"))
+        kept = set(keys[::50])
+        store.commit_now({key: None for key in keys if key not in kept})
+        assert store.get_many(keys) == dict.fromkeys(kept, b"here")
+        assert store.get_many(reversed(keys[:60])) == {keys[0]: b"here", keys[50]: b"here"}
+        assert store.get_many([]) == {}

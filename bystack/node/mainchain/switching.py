@@ -97,12 +97,21 @@ def _gather(whole: Moved, part: Moved) -> None:
 
 
 def needs(move: Move) -> set[Outpoint]:
-    """Every coin that deciding about a move looks up."""
-    wanted: set[Outpoint] = set()
+    """Every coin that must be in the store for the move to be made.
+
+    Not those that the move itself brings: what its blocks create, what undoing others gives back.
+    """
+    wanted, brought = set[Outpoint](), set[Outpoint]()
     for one in move.leaving:
-        wanted.update([change.outpoint for change in one.undo.created])
-        wanted.update([change.outpoint for change in one.undo.spent])
-    return wanted.union(*(block_needs(one.block) for one in move.joining))
+        made = [change.outpoint for change in one.undo.created]
+        wanted.update([place for place in made if place not in brought])
+        brought.update([change.outpoint for change in one.undo.spent])
+    inside = set[bytes]()
+    for joining in move.joining:
+        outside = block_needs(joining.block) - brought
+        wanted.update([place for place in outside if place.transaction not in inside])
+        inside.update([tx.id for tx in joining.block.transactions])
+    return wanted
 
 
 def _blame(decision: Decision, number: int) -> Refused:
