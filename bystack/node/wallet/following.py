@@ -97,22 +97,28 @@ class Follower:
 
         Raises `RemoteError` where the chain does not know the height.
         """
-        id = b""
-        if self.purse.chain.genesis is not None or height <= 1 or not self.purse.complete:
-            height = 1
-        else:
-            params = ("getblockhash", [height - 1], "read", "main")
-            id = bytes.fromhex(await self.client.call("rpc", *params))
-        scanning.begin(self.purse, height - 1, id)
-        self.again()  # before anything is awaited: what still comes is of another place
-        await self.purse.save()
-        return height
+        before, id = await self._before(height)
+        await self._wind_back(before, id)
+        return before + 1
 
     async def begin_from(self, height: int) -> None:
         """Read the chain from `height` on and never before; raises as `rescan`."""
         await self.client.wait_connected()
-        await self.rescan(height)
-        self.purse.birth, self.purse.birth_block = next(iter(self.purse.locator()), (0, b""))
+        before, id = await self._before(height)
+        self.purse.birth, self.purse.birth_block = before, id
+        await self._wind_back(before, id)
+
+    async def _before(self, height: int) -> tuple[int, bytes]:
+        """The block before `height`, or the beginning where the wallet cannot stand there."""
+        if self.purse.chain.genesis is not None or height <= 1 or not self.purse.complete:
+            return 0, b""
+        params = ("getblockhash", [height - 1], "read", "main")
+        return height - 1, bytes.fromhex(await self.client.call("rpc", *params))
+
+    async def _wind_back(self, height: int, id: bytes) -> None:
+        scanning.begin(self.purse, height, id)
+        self.again()  # before anything is awaited: what still comes is of another place
+        await self.purse.save()
 
     async def begun(self) -> None:
         """Return once it is decided where a new purse begins."""

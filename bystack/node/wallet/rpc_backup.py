@@ -50,7 +50,7 @@ class BackupMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("backupwallet", self.backup, scope="wallet", help="The whole wallet, sealed.")
+        add("backupwallet", self.backup, scope="admin", help="The whole wallet, sealed.")
         add("restorewallet", self.restore, scope="wallet", help="Make a wallet of a backup.")
 
     async def backup(self, passphrase: Secret = "") -> Json:

@@ -52,7 +52,7 @@ class LockingMethods:
             scope="wallet",
             help="Seal the keys under another passphrase.",
         )
-        add("dumpphrase", self.dump, scope="wallet", help="Tell the recovery phrase.")
+        add("dumpphrase", self.dump, scope="admin", help="Tell the recovery phrase.")
 
     async def encrypt(self, passphrase: Passphrase, kdf: Kdf = "scrypt") -> str:
         """Seal a wallet that had no passphrase. Bytes of the old file may linger on the disk."""

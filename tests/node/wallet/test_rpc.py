@@ -42,7 +42,7 @@ class World:
         self.methods = wallet_methods(keeper)
 
     async def rpc(self, method: str, *params: Any, chain: str = "main", wallet: str = "") -> Any:
-        return await self.methods.answer([method, list(params), "wallet", chain, wallet])
+        return await self.methods.answer([method, list(params), "admin", chain, wallet])
 
     async def refusal(self, method: str, *params: Any, **where: str) -> tuple[int, str]:
         with pytest.raises(RemoteError) as refused:

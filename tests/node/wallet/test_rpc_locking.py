@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from bystack.ledger.transactions import PolicyLock
+from bystack.node.ipc import RemoteError
 from bystack.node.keyfiles import is_sealed
 from bystack.node.wallet.keys import key_path
 from tests.node.wallet.test_following import mint, until
@@ -95,6 +96,10 @@ def test_the_phrase_is_told_to_the_owner_only(tmp_path: Path) -> None:
             told = await here.rpc("dumpphrase", "secret")
             assert told["mnemonic"] == PHRASE
             assert "spend everything" in told["warning"]
+            for method in ("dumpphrase", "backupwallet"):  # a token that may spend may not keep
+                with pytest.raises(RemoteError) as refused:
+                    await here.methods.answer([method, ["secret"], "wallet", "main"])
+                assert refused.value.code == -32604
             shown = str([await here.rpc(m) for m in ("getwalletinfo", "listdescriptors")])
             assert "abandon" not in shown and "xprv" not in shown
 
