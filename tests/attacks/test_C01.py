@@ -76,9 +76,12 @@ def test_the_cache_keeps_its_bound_and_each_coin_costs_one_look_up(
             for round in range(1, ROUNDS):
                 numbers = [(round * stride + n) % COINS for n in range(TOUCHED)]
                 counted.passes = counted.keys = 0
-                found = await coins.fetch([places[n] for n in numbers])
+                found = coins.read([places[n] for n in numbers])  # as a block's coins are read
                 assert found == {places[n]: model[places[n]] for n in numbers}
                 assert counted.keys <= TOUCHED and counted.passes <= 1
+                counted.keys = 0
+                assert await coins.fetch([places[n] for n in numbers]) == found  # as the pool's are
+                assert counted.keys <= TOUCHED
                 new = {places[n]: coin(n, round) for n in numbers}
                 await commit(store, coins, Delta(found, new))
                 model |= new
