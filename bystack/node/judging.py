@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-import trio
-
 from bystack.ledger.candidates import Candidate
 from bystack.ledger.checks import SignatureWrong
 from bystack.ledger.coins import Coin, CoinMissing, CoinView
@@ -20,11 +18,7 @@ from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.verifier import Verifier
 from bystack.primitives.errors import Invalid
 
-PIECE = 100
-"""So many are judged while the signatures of those before them are verified."""
-
 Fetch = Callable[[Iterable[Outpoint]], Awaitable[CoinView]]
-Verdicts = list[Candidate | Invalid]
 
 
 class Judged(NamedTuple):
@@ -82,7 +76,7 @@ class Judging:
         """The coins that judging one transaction looks up: the chain's and those of the pool."""
         return self._machine.view(await self._fetch(self._rules.needs(tx)))
 
-    async def judge(self, txs: Sequence[Transaction]) -> tuple[Lot, Verdicts]:
+    async def judge(self, txs: Sequence[Transaction]) -> tuple[Lot, list[Candidate | Invalid]]:
         """For each what it would be in the pool, or the rule it breaks; children may follow their
         parents. What came between is for `Lot.require_parents` to say."""
         places, unreadable = list[Outpoint](), dict[bytes, Invalid]()
@@ -91,15 +85,9 @@ class Judging:
                 places += self._rules.needs(tx)
             except Invalid as error:
                 unreadable[tx.id] = error
-        lot, verdicts = Lot(await self._fetch(places), self._machine), list[Verdicts]()
-        async with trio.open_nursery() as nursery:
-            for start in range(0, len(txs), PIECE):
-                some = txs[start : start + PIECE]
-                judged = [unreadable.get(tx.id) or self._one(lot, tx) for tx in some]
-                verdicts.append([])
-                nursery.start_soon(self._verify, judged, verdicts[-1])
-                await trio.lowlevel.checkpoint()  # off it goes, beside the next piece
-        return lot, [one for piece in verdicts for one in piece]
+        lot = Lot(await self._fetch(places), self._machine)
+        judged = [unreadable.get(tx.id) or self._one(lot, tx) for tx in txs]
+        return lot, await self._verified(judged)
 
     def _one(self, lot: Lot, tx: Transaction) -> Judged | Invalid:
         """One of a lot, by every rule that is cheaper than a signature."""
@@ -113,10 +101,7 @@ class Judging:
         lot.add(judged.candidate)
         return judged
 
-    async def _verify(self, judged: Sequence[Judged | Invalid], verdicts: Verdicts) -> None:
-        verdicts += await self._verified(judged)
-
-    async def _verified(self, judged: Sequence[Judged | Invalid]) -> Verdicts:
+    async def _verified(self, judged: Sequence[Judged | Invalid]) -> list[Candidate | Invalid]:
         """The same with signatures verified: all together, and if one is wrong, one by one."""
         good = [one for one in judged if isinstance(one, Judged)]
         try:
