@@ -1,5 +1,9 @@
 """A light node's disk: headers cost their own bytes, damage is named, a restart judges nothing."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from bystack.primitives.hashes import fixed
 from tests.ledger.people import ALICE
 from tests.mainchain.builders import EASY, Chain
 from tests.mainchain.light import after
+from tests.node.light import killed_store
 from tests.node.mainchain.network import Node
 
 FIRST = genesis_entry(EASY)
@@ -124,3 +129,20 @@ def test_a_store_of_another_chain_network_or_kind_is_refused(tmp_path: Path) -> 
     trio.run(full)
     with pytest.raises(StoreKind):
         LightStore.open(tmp_path / "full", EASY)
+
+
+@pytest.mark.parametrize(("point", "kept"), [("before", (1, 2)), ("after", (2, 4))])
+def test_a_kill_at_a_commit_keeps_whole_batches_and_the_next_start_goes_on(
+    tmp_path: Path, point: str, kept: tuple[int, int]
+) -> None:
+    """The second batch of each run is the one that is hit: none of it is kept, or all."""
+    place = tmp_path / "store"
+    LightStore.open(place, EASY).close()
+    for batches in kept:
+        armed = {"BYSTACK_TESTING": "1", "BYSTACK_FAILPOINT": f"store.{point}_commit:2"}
+        command = [sys.executable, "-m", "tests.node.light.killed_store", str(place)]
+        done = subprocess.run(command, env={**os.environ, **armed}, check=False)
+        assert done.returncode == -signal.SIGKILL
+        store = LightStore.open(place, EASY)
+        assert store.load().best() == killed_store.CHAIN[batches * killed_store.BATCH - 1]
+        store.close()
