@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -55,6 +56,7 @@ def engine_named(name: str, engines: Mapping[str, Engine] = ENGINES) -> Engine:
     return engines[name]
 
 
+@lru_cache(maxsize=1024)
 def target_of(bits: int) -> int:
     """The target a compact number stands for: 23 bits of mantissa, 8 of length in bytes.
 
@@ -76,6 +78,7 @@ def bits_of(target: int) -> int:
     return size << 24 | mantissa
 
 
+@lru_cache(maxsize=1024)
 def work_of(target: int) -> int:
     """The expected number of digests that meeting the target takes."""
     return 2**256 // (target + 1)

@@ -107,7 +107,7 @@ class CoinStore:
         return {key: data for key, data in found if data is not None}
 
     def read(self, outpoints: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
-        """As `fetch`, in this thread and leaving the cache as it is: for coins that should exist."""
+        """As `fetch`, in this thread, the cache left as it is: for coins that should be there."""
         wanted = {coin_key(place): place for place in outpoints}
         found, missing = self._cached(wanted)
         for key, data in self._store.get_many(missing).items() if missing else ():

@@ -20,6 +20,7 @@ from bystack.mainchain.messages import Headers, decode_message, encode_message
 from bystack.mainchain.params import MAIN, Params
 from bystack.mainchain.work import SHA256D
 from bystack.node.chainstore import ChainStore
+from bystack.node.garbage import collect_seldom
 from bystack.primitives.codec import decode
 from bystack.primitives.hashes import fixed
 from bystack.primitives.mountain import mountain_root
@@ -37,6 +38,7 @@ def measure(show: Show, *, count: int = 20_000, message: int = 2_000, rounds: in
     headers = headers_after(genesis_entry(PARAMS), count, PARAMS)
     parts = [headers[at : at + message] for at in range(0, count, message)]
     frames = [encode_message(Headers(tuple(part))) for part in parts]
+    collect_seldom()
     show("storing them")
     seconds = min(trio.run(_store, frames) for _ in range(rounds))
     plain = min(_decode(frames) for _ in range(rounds))
