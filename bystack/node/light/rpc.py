@@ -121,10 +121,11 @@ class LightChainMethods:
         }
 
     def _warning(self) -> str:
-        lacking = self._scanner.lacking
+        lacking, waits = self._scanner.lacking, self._scanner.waits
         if not lacking:
             return ""
-        return f"payments and deposits are not read: {lacking} more full peers must be connected"
+        which = "" if waits is None else f" that keep blocks from height {waits} on"
+        return f"payments and deposits are not read: connect {lacking} more full peers{which}"
 
     def best_hash(self) -> str:
         """The id of the best header."""

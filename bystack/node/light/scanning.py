@@ -70,11 +70,15 @@ class Scanner:
         self._kept: OrderedDict[bytes, Agreed] = OrderedDict()
         self._size = 0
         self._turn = trio.Lock()
+        self.waits: int | None = None
+        """The height from which a reader lacks filters, while one does."""
 
     @property
     def lacking(self) -> int:
-        """How many more full peers are needed before anything is read."""
-        return max(0, self.agree - len(self.driver.machine.full()))
+        """How many more full peers are needed, that have the blocks a reader waits for."""
+        machine = self.driver.machine
+        ready = machine.full() if self.waits is None else machine.serving(self.waits)
+        return max(0, self.agree - len(ready))
 
     async def matching(
         self, entry: Entry, keys: Iterable[bytes]
@@ -118,7 +122,7 @@ class Scanner:
 
     async def _extend(self, entry: Entry) -> None:
         """Take in filters from this block on; nothing when the peers did not serve."""
-        first = entry.header.height
+        self.waits = first = entry.header.height
         peers = self.fetcher.peers(first)[: self.agree]
         if len(peers) < self.agree:
             return await self._wait()
@@ -129,6 +133,7 @@ class Scanner:
         try:
             given = await self._gather(peers, first, ids)
             await self._take(entry, ids, given)
+            self.waits = None
         except (Unanswered, NoPeer):
             await self._wait()
         return None

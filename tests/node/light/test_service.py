@@ -229,6 +229,31 @@ def test_a_fee_rate_is_the_middle_of_what_peers_say_within_bounds(
     trio.run(main)
 
 
+def test_it_says_which_peers_it_lacks(tmp_path: Path) -> None:
+    """Pruned peers do not count for blocks that they no longer have."""
+
+    async def check(light: Light, nodes: list[Node]) -> None:
+        async def warning() -> str:
+            return str((await light.methods.call("getblockchaininfo"))["warnings"])
+
+        assert await warning() == ""
+        for known in light.driver.machine._peers.values():
+            known.blocks_from = 5
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(light.matched, BOB.lock.root)
+            await until(lambda: light.scanner.waits == 1)
+            assert "connect 2 more full peers that keep blocks from height 1 on" in await warning()
+            for known in light.driver.machine._peers.values():
+                known.blocks_from = 0
+        assert await warning() == ""
+        for node in nodes:
+            light.host.part(node.host)
+        await until(lambda: not light.driver.machine.full())
+        assert (await warning()).endswith("connect 2 more full peers")
+
+    among(tmp_path, check)
+
+
 def test_rpc_that_needs_blocks_says_which_setting_brings_them(tmp_path: Path) -> None:
     async def check(light: Light, nodes: list[Node]) -> None:
         for name in light_rpc.FULL_ONLY:
