@@ -241,8 +241,11 @@ class Keeper:
     ) -> Opened:
         if name not in keys.names(self.data):
             raise RemoteError(NO_WALLET, f"there is no wallet {name}; see listwalletdir")
-        watching, sealed = keys.watches(self.data, name), keys.sealed(self.data, name)
-        master = None
+        watching, master = keys.watches(self.data, name), None
+        try:
+            sealed = keys.sealed(self.data, name)
+        except KeyFileError as error:
+            raise RemoteError(WALLET_ERROR, str(error)) from None
         if not watching and (password is not None or not sealed):
             read = partial(keys.read_master, self.data, name, password, cheap=self.cheap)
             master = await self.secret(read)

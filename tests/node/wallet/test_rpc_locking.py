@@ -120,3 +120,17 @@ def test_a_sidechain_is_followed_by_a_locked_wallet(tmp_path: Path) -> None:
             assert (await here.refusal("sendtomainchain", "trade", BOB_HERE, "0.00004"))[0] == -13
 
     trio.run(main)
+
+
+def test_a_key_file_that_is_none_stops_its_wallet_only(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "good")
+            await here.rpc("createwallet", "bad")
+            await here.keeper.close()
+            Path(key_path(here.data, "bad")).write_text("no key")
+            await here.keeper.start()
+            assert await here.rpc("listwallets") == ["good"]
+            assert (await here.refusal("loadwallet", "bad"))[0] == -4
+
+    trio.run(main)
