@@ -128,7 +128,7 @@ def test_a_key_file_that_is_none_stops_its_wallet_only(tmp_path: Path) -> None:
             await here.rpc("createwallet", "good")
             await here.rpc("createwallet", "bad")
             await here.keeper.close()
-            Path(key_path(here.data, "bad")).write_text("no key")
+            await trio.Path(key_path(here.data, "bad")).write_text("no key")
             await here.keeper.start()
             assert await here.rpc("listwallets") == ["good"]
             assert (await here.refusal("loadwallet", "bad"))[0] == -4
