@@ -26,15 +26,16 @@ from bystack.ledger.checks import require
 from bystack.ledger.effects import SchnorrCheck
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.events import Refused, Switch
+from bystack.mainchain.transition import block_needs
 from bystack.node.chainstore import ChainStore
 from bystack.node.garbage import collect_seldom
 from bystack.node.mainchain.switching import Decision, Switcher
 from bystack.node.verifier import Verifier
 from bystack.primitives.keys import public_key, sign
 
-TOGETHER = 4
+TOGETHER = 8
 """Blocks of one switch."""
-RAW = 4_000
+RAW = 10_000
 
 
 class Timing(msgspec.Struct):
@@ -61,7 +62,7 @@ class Run:
         for at in range(0, len(self.frames), TOGETHER):
             frames = self.frames[at : at + TOGETHER]
             if known:
-                await self._judge(_decoded(frames))
+                await self._admit(_decoded(frames))
             begun = time.perf_counter()
             blocks = _decoded(frames)
             decision = await self._judge(blocks)
@@ -72,6 +73,11 @@ class Run:
             seconds += time.perf_counter() - begun
             count += sum(len(block.transactions) for block in blocks)
         return seconds, count
+
+    async def _admit(self, blocks: Sequence[Block]) -> None:
+        """Have signatures and coins known, as after every transaction came to the pool."""
+        await self.store.coins.fetch(place for block in blocks for place in block_needs(block))
+        await self._judge(blocks)
 
     def close(self) -> None:
         """End the process beside, release the store."""
