@@ -14,7 +14,18 @@ from msgspec import Meta
 
 from bystack.ledger.transactions import Transaction
 from bystack.mainchain.blocks import MAX_BLOCK, MAX_HEADER, MAX_TRANSACTIONS, Block, Header
-from bystack.primitives.codec import MAX_INT, U32, U63, Bit, Bytes8, Bytes32, Wire, decode, encode
+from bystack.primitives.codec import (
+    MAX_INT,
+    U32,
+    U63,
+    Bit,
+    Bytes8,
+    Bytes32,
+    Wire,
+    decode,
+    encode,
+    encode_array,
+)
 from bystack.primitives.errors import Invalid
 
 MAX_LOCATOR = 64
@@ -65,6 +76,10 @@ class BlockMessage(Wire):
     """Blocks that were asked for: one of any size, or several that together are no larger."""
 
     blocks: Annotated[tuple[Block, ...], Meta(min_length=1, max_length=MAX_BLOCKS)]
+
+    def encoded(self) -> bytes:
+        """The encoding, block by block: all ids come with it."""
+        return encode_array((encode_array([block.encoded() for block in self.blocks]),))
 
 
 class Missing(Wire):

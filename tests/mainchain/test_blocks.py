@@ -1,7 +1,9 @@
 import msgspec
 import pytest
 
+from bystack.ledger.transactions import Transaction
 from bystack.mainchain.blocks import (
+    MAX_BLOCK,
     MAX_HEADER,
     Block,
     Header,
@@ -11,7 +13,8 @@ from bystack.mainchain.blocks import (
     witness_root,
 )
 from bystack.mainchain.chain import genesis_entry
-from bystack.primitives.codec import MAX_INT, Malformed, TooLong, encode
+from bystack.mainchain.messages import BlockMessage
+from bystack.primitives.codec import MAX_INT, Malformed, TooLong, decode, encode
 from bystack.primitives.hashes import tagged
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY, Chain, child
@@ -70,3 +73,19 @@ def test_witness_root_binds_witnesses_where_the_transaction_root_does_not() -> N
     changed = msgspec.structs.replace(tx, witnesses=())
     assert transaction_root([tx]) == transaction_root([changed])
     assert witness_root([tx]) != witness_root([changed])
+
+
+def test_what_is_encoded_in_parts_is_what_the_codec_says_and_the_ids_are_the_same() -> None:
+    chain = Chain()
+    chain.grow(3)
+    block = chain.mine(chain.pay(ALICE, BOB, 5_000, 700))
+    message = BlockMessage((block,) * 20)  # an array of more than 15 has another header
+    for value in (block, block.header, message, *block.transactions):
+        again = decode(type(value), encode(value), MAX_BLOCK)
+        assert again.encoded() == value.encoded() == encode(value)
+    fresh = decode_block(encode(block))
+    for tx, same in zip(block.transactions, fresh.transactions, strict=True):
+        assert {"id", "witness_id", "size"} <= set(same.__dict__), "not known from decoding"
+        plain = Transaction(tx.body, tx.witnesses)
+        assert (same.id, same.witness_id, same.size) == (plain.id, plain.witness_id, plain.size)
+    assert fresh.header.__dict__["id"] == Block(block.header, ()).id
