@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bystack.ledger.amounts import BTM, BTM_DECIMALS
@@ -30,6 +31,12 @@ class Named(NamedTuple):
 NATIVE = Named(BTM, "BTM", BTM_DECIMALS)
 
 
+def honest(named: Named) -> Named:
+    """The asset, by its id where its issuer named it like the chain's own coin."""
+    impostor = named.id != BTM and named.name.upper() == NATIVE.name
+    return named._replace(name=named.id.hex()) if impostor else named
+
+
 class Assets:
     """Names of assets: sidechains' geneses know theirs, the main chain the rest."""
 
@@ -40,11 +47,12 @@ class Assets:
     def learn(self, chain: Chain) -> None:
         """Take in what a sidechain's genesis lists."""
         for entry in chain.genesis.assets if chain.genesis else ():
-            self._known.setdefault(entry.asset, Named(entry.asset, entry.name, entry.decimals))
+            named = honest(Named(entry.asset, entry.name, entry.decimals))
+            self._known.setdefault(entry.asset, named)
 
     def note(self, named: Named) -> None:
         """Take in an asset of our own issue."""
-        self._known[named.id] = named
+        self._known[named.id] = honest(named)
 
     async def of(self, asset: bytes) -> Named:
         """An asset's name and decimals; one nobody knows goes by its id, without decimals."""
@@ -55,8 +63,18 @@ class Assets:
                 data = None
             if data is not None:
                 definition = registration_of(decode(Coin, data, MAX_COIN)).definition
-                self._known[asset] = Named(asset, definition.symbol, definition.decimals)
+                self.note(Named(asset, definition.symbol, definition.decimals))
         return self._known.get(asset) or Named(asset, asset.hex(), 0)
+
+    async def together(self, assets: Iterable[bytes]) -> Mapping[bytes, Named]:
+        """These assets where they stand side by side, by id: those of one name go by their ids, for
+        anybody may issue another of that name."""
+        every = {asset: await self.of(asset) for asset in sorted(assets)}
+        times = Counter(named.name for named in every.values())
+        return {
+            asset: named if times[named.name] == 1 else named._replace(name=asset.hex())
+            for asset, named in every.items()
+        }
 
     async def named(self, text: str, chain: Chain, held: Iterable[bytes]) -> Named:
         """The asset a client means: by id, or by a name among those listed, else held, else known.

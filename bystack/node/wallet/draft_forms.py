@@ -101,13 +101,10 @@ def gains(draft: PartiallySigned, purse: Purse) -> Mapping[bytes, int]:
 async def shown_sums(assets: Assets, sums: Mapping[bytes, int]) -> Json:
     """Sums by asset name (by id where two have one name), as decimals."""
     shown: Json = {}
-    for asset, amount in sorted(sums.items()):
-        named = await assets.of(asset)
-        text = amounts_text.show(abs(amount), named.decimals)
+    for asset, named in (await assets.together(sums)).items():
+        text = amounts_text.show(abs(sums[asset]), named.decimals)
         value = f"-{text}" if isinstance(text, str) else -text
-        shown[named.name if named.name not in shown else asset.hex()] = (
-            text if amount >= 0 else value
-        )
+        shown[named.name] = text if sums[asset] >= 0 else value
     return shown
 
 

@@ -172,10 +172,8 @@ async def _by_name(
     wallet: Opened, balances: Mapping[bytes, Balance], coming: Mapping[bytes, int]
 ) -> Json:
     mine: Json = {}
-    for asset in sorted(balances.keys() | coming.keys()):
+    for asset, named in (await wallet.assets.together(balances.keys() | coming.keys())).items():
         sums = balances.get(asset, ZERO)
-        named = await wallet.assets.of(asset)
-        label = named.name if named.name not in mine else asset.hex()
         parts = {
             "trusted": sums.confirmed + sums.pending,
             "untrusted_pending": coming.get(asset, 0),
@@ -183,7 +181,7 @@ async def _by_name(
             "reserved": sums.reserved,
         }
         shown = {part: amounts_text.show(n, named.decimals) for part, n in parts.items()}
-        mine[label] = {"asset": asset.hex(), "units": parts["trusted"], **shown}
+        mine[named.name] = {"asset": asset.hex(), "units": parts["trusted"], **shown}
     return mine
 
 

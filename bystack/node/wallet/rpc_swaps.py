@@ -15,7 +15,6 @@ from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Height, Methods, calling_chain
 from bystack.node.wallet.desk import Desk
-from bystack.node.wallet.draft_forms import shown_sums
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
@@ -72,14 +71,14 @@ class SwapMethods:
         return {"pst": draft_text(encode(done.draft)), **where}
 
     async def show(self, pst: Draft) -> Json:
-        """What an offer gives and wants, until when, and that its coin is there."""
+        """What an offer gives and wants, of which assets (`assets` has the ids), until when, and
+        that its coin is there."""
         wallet, name, drafting, draft = await self._desk.read(pst)
         offer = read_offer(draft)
         await drafting.check_coins(draft)
         return {
             "chain": name,
-            "gives": await shown_sums(wallet.assets, {offer.coin.asset: offer.coin.amount}),
-            "wants": await shown_sums(wallet.assets, {offer.wanted.asset: offer.wanted.amount}),
+            **await _terms(wallet, offer, "gives", "wants"),
             "valid_until": offer.window[1],
             "txid": offer.place.transaction.hex(),
             "vout": offer.place.index,
@@ -106,11 +105,7 @@ class SwapMethods:
         except BaseException:
             purse.wallet.release(whole.body.inputs)
             raise
-        return {
-            "txid": txid,
-            "paid": await shown_sums(wallet.assets, {offer.wanted.asset: offer.wanted.amount}),
-            "received": await shown_sums(wallet.assets, {offer.coin.asset: offer.coin.amount}),
-        }
+        return {"txid": txid, **await _terms(wallet, offer, "received", "paid")}
 
     async def _exact(
         self, wallet: Opened, chain: str, asset: bytes, amount: int
@@ -124,6 +119,20 @@ class SwapMethods:
         tx = await wallet.spending(chain).pay([Output(asset, amount, lock)])
         place = Outpoint(tx.id, tx.body.outputs.index(Output(asset, amount, lock)))
         return place, Coin(asset, amount, lock, purse.wallet.height + 1, 0, 1, b"")
+
+
+async def _terms(wallet: Opened, offer: Offer, gives: str, wants: str) -> Json:
+    """Both sides of an offer by name, and the names' ids: a name is its issuer's choice."""
+    given, wanted = offer.coin, offer.wanted
+    named = await wallet.assets.together({given.asset, wanted.asset})
+    shown: Json = {
+        word: {named[asset].name: amounts_text.show(amount, named[asset].decimals)}
+        for word, asset, amount in (
+            (gives, given.asset, given.amount),
+            (wants, wanted.asset, wanted.amount),
+        )
+    }
+    return {**shown, "assets": {one.name: asset.hex() for asset, one in named.items()}}
 
 
 def _coin_of(purse: Purse, asset: bytes, amount: int) -> tuple[Outpoint, Coin] | None:

@@ -92,3 +92,35 @@ def test_what_a_counterparty_cannot_do(tmp_path: Path) -> None:
                 await here.rpc("walletprocesspst", draft_text(encode(trap)), wallet="ann")
 
     trio.run(main)
+
+
+def test_a_name_deceives_nobody(tmp_path: Path) -> None:
+    """Mal issues a BTM and a GOLD of his own: neither passes for the true one."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            gold, btm = await traders(here), "ff" * 32
+            await here.rpc("createwallet", "mal")
+            await here.mine(6, await here.rpc("getnewaddress", wallet="mal"))
+            issues = [("BTM", 8), ("Btm", 8), ("GOLD", 2)]
+            fakes = [
+                (await here.rpc("issueasset", name, 50, decimals, wallet="mal"))["asset"]
+                for name, decimals in issues
+            ]
+            await here.mine(3, SINK)
+            offer = (await here.rpc("createswap", 40, fakes[0], 4, gold, wallet="mal"))["pst"]
+            shown = await here.rpc("decodeswap", offer, wallet="ann")
+            assert (shown["gives"], shown["wants"]) == ({fakes[0]: 40}, {"GOLD": 4})
+            assert shown["assets"] == {fakes[0]: fakes[0], "GOLD": gold}
+            for fake in fakes:
+                ann = await here.rpc("getnewaddress", wallet="ann")
+                await here.rpc("sendtoaddress", ann, 1, fake, wallet="mal")
+            await here.mine(1, SINK)
+            mine = (await here.rpc("getbalances", wallet="ann"))["mine"]
+            named = {name: one["asset"] for name, one in mine.items()}
+            assert named == {"BTM": btm, gold: gold, **{fake: fake for fake in fakes}}
+            swapped = (await here.rpc("createswap", 4, gold, 1, fakes[2], wallet="ann"))["pst"]
+            shown = await here.rpc("decodeswap", swapped, wallet="ben")
+            assert (shown["gives"], shown["wants"]) == ({gold: 4}, {fakes[2]: 1})
+
+    trio.run(main)
