@@ -39,7 +39,7 @@ class AssetDefinition(Wire):
     0 where there is none, as for a non-fungible asset, of which one unit is issued.
     """
 
-    symbol: Annotated[str, Meta(min_length=1, max_length=16, pattern="^[A-Za-z][A-Za-z0-9.-]*$")]
+    symbol: Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[A-Za-z][A-Za-z0-9.-]*\Z")]
     unit: Annotated[str, Meta(max_length=32)]
     decimals: U8
     divisible: Bit

@@ -25,8 +25,8 @@ MAX_PARAMS = 1024
 _params_hash = tagged("mainchain/params")
 _chain_id = tagged("mainchain/chain")
 
-Name = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z][a-z0-9-]*$")]
-Prefix = Annotated[str, Meta(min_length=1, max_length=10, pattern="^[a-z]+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*\Z")]
+Prefix = Annotated[str, Meta(min_length=1, max_length=10, pattern=r"^[a-z]+\Z")]
 Positive = Annotated[int, Meta(ge=1, le=2**32 - 1)]
 
 

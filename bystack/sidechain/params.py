@@ -25,7 +25,7 @@ MIN_WINDOW = 1000
 
 _chain_id = tagged("sidechain/genesis")
 
-Name = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z][a-z0-9-]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*\Z")]
 
 
 class GenesisInvalid(Invalid):
@@ -82,7 +82,7 @@ class Genesis(Wire, dict=True):
 
     version: U16
     name: Name
-    hrp: Annotated[str, Meta(min_length=1, max_length=16, pattern="^[a-z]+$")]
+    hrp: Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[a-z]+\Z")]
     main: Params
     checkpoint: Checkpoint
     vault: Bytes32

@@ -157,6 +157,8 @@ def test_a_non_fungible_asset_is_issued_once() -> None:
         (Issue(ROOT, msgspec.structs.replace(DEED, cap=1), 1), DefinitionInvalid),
         (Issue(ROOT, msgspec.structs.replace(BAR, cap=150), 100), DefinitionInvalid),
         (Issue(ROOT, msgspec.structs.replace(GOLD, decimals=19), 1), DefinitionInvalid),
+        (Issue(ROOT, msgspec.structs.replace(GOLD, symbol="GOLD\n"), 1), Malformed),
+        (Issue(ROOT, msgspec.structs.replace(GOLD, symbol="GO LD"), 1), Malformed),
     ],
 )
 def test_what_cannot_be_issued(issue: Issue, error: type[Invalid]) -> None:

@@ -101,6 +101,8 @@ def test_a_genesis_file_gives_params() -> None:
         ({"magic": "zz"}, "hex"),
         ({"magic": "0011"}, "length"),
         ({"hrp": "PM"}, "regex"),
+        ({"hrp": "pm\n"}, "regex"),
+        ({"name": "private\n"}, "regex"),
         ({"max_weight": 4_000_001}, "4000000"),
         ({"genesis_target": 0}, "TargetInvalid"),
         ({"genesis_target": 0x207FFFFF, "target_limit": 0x1F00FFFF}, "easier"),

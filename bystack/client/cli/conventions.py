@@ -79,7 +79,12 @@ def _plain(value: Any) -> str:
         case list():
             return " ".join(_plain(one) for one in value)
         case _:
-            return str(value)
+            return harmless(str(value))
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal: a stranger chose an asset's unit, and it may not steer what is read."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:

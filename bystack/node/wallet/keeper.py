@@ -39,7 +39,7 @@ BEGIN_SECONDS: Final = 3.0
 MAX_LIST: Final = 1_000_000
 ANY: Final = "*"
 
-Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$", description="a name")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}\Z", description="a name")]
 Secret = Annotated[str, Meta(max_length=1024, description="a text")]
 Gap = Annotated[int, Meta(ge=1, le=MAX_GAP, description="addresses in a row that may be unpaid")]
 

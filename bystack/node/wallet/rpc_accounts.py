@@ -37,7 +37,7 @@ MAX_REQUESTS: Final = 1_000
 COIN_STEP: Final = 1
 
 AccountName = Annotated[
-    str, Meta(pattern="^[A-Za-z][A-Za-z0-9_. -]{0,40}$", description="an account's name")
+    str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_. -]{0,40}\Z", description="an account's name")
 ]
 
 

@@ -41,7 +41,7 @@ NOTHING: Final = -3
 BAD_PARAMETER: Final = -8
 
 Decimals = Annotated[int, Meta(ge=0, le=18, description="decimals, 0 to 18")]
-Symbol = Annotated[str, Meta(min_length=1, max_length=16, pattern="^[A-Za-z][A-Za-z0-9.-]*$")]
+Symbol = Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[A-Za-z][A-Za-z0-9.-]*\Z")]
 Unit = Annotated[str, Meta(max_length=32, description="what one of it is called")]
 Data = Annotated[Hex, Meta(max_length=512)]
 
