@@ -33,7 +33,7 @@ from bystack.node.mainchain.switching import Decision, Switcher
 from bystack.node.verifier import Verifier
 from bystack.primitives.keys import public_key, sign
 
-TOGETHER = 8
+TOGETHER = 3
 """Blocks of one switch."""
 RAW = 10_000
 
