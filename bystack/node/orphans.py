@@ -56,7 +56,7 @@ class Orphans:
         if len(self._of.get(peer, ())) >= self._per_peer:
             self.forget(next(iter(self._of[peer])))
         if len(self._waiting) >= self._most:
-            self.forget(next(iter(max(self._of.values(), key=len))))
+            self.forget(next(iter(self._greediest())))
         self._waiting[tx.id] = Orphan(tx, peer, now + EXPIRY_SECONDS)
         self._of.setdefault(peer, {})[tx.id] = None
         for parent in _parents(tx):
@@ -88,6 +88,10 @@ class Orphans:
             id for parent in parents for id in sorted(self._children.get(parent, ()))
         )
         return [self._waiting[id].tx for id in ids]
+
+    def _greediest(self) -> dict[bytes, None]:
+        """The ids of the peer that has most here, oldest first."""
+        return max(self._of.values(), key=lambda ids: len(ids))
 
 
 def _parents(tx: Transaction) -> set[bytes]:
