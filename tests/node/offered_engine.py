@@ -20,6 +20,12 @@ class Short:
         return b""
 
 
+class Chatty(Blake):
+    def digest(self, id, seed, /):
+        print("warming up")
+        return super().digest(id, seed)
+
+
 class Broken:
     def __init__(self):
         raise ImportError("no library of that kind")
@@ -36,6 +42,7 @@ def takes_arguments(one):
 OFFERED = """[bystack.work]
 blake = offered_work:Blake
 short = offered_work:Short
+chatty = offered_work:Chatty
 broken = offered_work:Broken
 empty = offered_work:Empty
 arguments = offered_work:takes_arguments

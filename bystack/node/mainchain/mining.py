@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 import trio
@@ -20,14 +19,18 @@ from bystack.ledger.coins import CoinView, Overlay
 from bystack.ledger.template import select
 from bystack.ledger.transactions import PolicyLock
 from bystack.mainchain.actions import needs
-from bystack.mainchain.assembly import COINBASE_WEIGHT, build_block, mine
+from bystack.mainchain.assembly import COINBASE_WEIGHT, build_block, with_nonce
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import apply_main
-from bystack.mainchain.work import engine_named
+from bystack.mainchain.work import Engine, engine_named, search
 from bystack.node.mainchain.driver import Driver
-from bystack.primitives.errors import Invalid, Misuse
+from bystack.primitives.errors import Invalid
+
+FIRST_TRIES: Final = 16
+PIECE_SECONDS: Final = 0.5
+"""About how long a search to order goes on before it looks whether anybody still waits for it."""
 
 log = structlog.get_logger("mining")
 
@@ -83,9 +86,20 @@ async def generate(driver: Driver, count: int, lock: PolicyLock) -> list[bytes]:
     engine = engine_named(driver.store.params.work, driver.store.engines)
     while len(ids) < count:
         made, parent = await template(driver, lock)
-        block = await trio.to_thread.run_sync(partial(mine, made, parent, engine))
-        if block is None:
-            raise Misuse("every nonce was tried")
+        block = await mined(made, parent, engine)
         await driver.hand_in(block)
         ids.append(block.id)
     return ids
+
+
+async def mined(block: Block, parent: Entry, engine: Engine) -> Block:
+    """The block with a nonce that fits, however long that takes; can be cancelled meanwhile."""
+    first, tries = 0, FIRST_TRIES
+    while True:
+        begun = trio.current_time()
+        args = block.header, first, tries, parent.seed, engine
+        nonce = await trio.to_thread.run_sync(search, *args)
+        if nonce is not None:
+            return with_nonce(block, nonce)
+        first, slow = first + tries, trio.current_time() - begun > PIECE_SECONDS
+        tries = max(1, tries // 2) if slow else tries * 2

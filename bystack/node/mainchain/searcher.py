@@ -29,7 +29,14 @@ def answer(line: str) -> str:
     return "-" if nonce is None else nonce.hex()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer until the input ends. What an engine prints goes to the log, not among the answers."""
     os.nice(NICENESS)
-    for job in sys.stdin:
-        print(answer(job), flush=True)
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        for job in sys.stdin:
+            print(answer(job), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

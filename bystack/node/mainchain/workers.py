@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import trio
 
-from bystack.mainchain.blocks import Header
+from bystack.mainchain.blocks import NONCE_SIZE, Header
 from bystack.primitives.codec import encode
 
 SLICE_SECONDS: Final = 0.5
@@ -77,7 +77,7 @@ class Worker:
                 answer = await self._ask(job.line())
         except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise WorkerEnded(repr(error)) from None
-        nonce = None if answer == b"-" else bytes.fromhex(answer.decode())
+        nonce = None if answer == b"-" else _nonce_of(job, answer)
         tried = job.tries if nonce is None else int.from_bytes(nonce, "big") - job.first + 1
         self._measure(tried, trio.current_time() - begun)
         return nonce
@@ -100,6 +100,18 @@ class Worker:
             self._buffer += more
         answer, _, self._buffer = self._buffer.partition(b"\n")
         return answer
+
+
+def _nonce_of(job: Job, answer: bytes) -> bytes:
+    """The nonce in an answer; whoever gives another than was asked for is not to be relied on."""
+    try:
+        nonce = bytes.fromhex(answer.decode())
+    except ValueError:
+        raise WorkerEnded(f"its answer is no nonce: {answer!r}") from None
+    number = int.from_bytes(nonce, "big")
+    if len(nonce) != NONCE_SIZE or not job.first <= number < job.first + job.tries:
+        raise WorkerEnded(f"its answer is none of the nonces it was to try: {answer!r}")
+    return nonce
 
 
 @asynccontextmanager
