@@ -61,6 +61,8 @@ from bystack.primitives.errors import Invalid
 
 REMIND: Final = 30
 GIVERS: Final = 4_096
+OWN: Final = 16
+"""Blocks handed in that have more work than the tip and wait for what lies between."""
 LEAP: Final = 2
 """Seconds that steady time takes at most for what passes between two events."""
 
@@ -84,7 +86,8 @@ class Sync:
         self._news = News(self._peers)
         self._pace = Pace()
         self._givers: dict[bytes, bytes] = {}
-        self._own, self._try_own = self._switching.heaviest(), True
+        heaviest = self._switching.heaviest()
+        self._own, self._try_own = [heaviest] if heaviest else [], True
         self._transactions = self._count(self.line.at(h) for h in self._heights())
         self._wall, self._now, self._told = 0, 0, 0
 
@@ -336,18 +339,26 @@ class Sync:
         """Judge a block of our own like any other; raises why it is refused."""
         check_block(block)
         delta = self.tree.add([block.header], self._wall)
+        if not self.line.holds(block.id):  # one at hand may wait for another that is lighter
+            others = [id for id in self._own if id != block.id]
+            self._own = [*others[: OWN - 1], block.id]
+            self._try_own = True
         if self._switching.holds(block.id):
             return []
         self._switching.keep(block.id, sum(tx.size for tx in block.transactions))
-        self._own, self._try_own = block.id, True
         return [*([KeepHeaders(delta.added)] if delta.added else []), KeepBlock(block)]
 
     def _adopt(self) -> list[Action]:
-        """Switch to our own newest block if that gains work; tried whenever the tip moved."""
-        if self._own is None or self._switching.busy or not self._try_own:
+        """Switch to the best of our own blocks if that gains work; tried whenever the tip moved."""
+        if self._switching.busy or not self._try_own:
             return []
         self._try_own = False
-        return [*self._switching.adopt(self._own)]
+        known = [entry for id in self._own if (entry := self.tree.entry(id))]
+        better = [entry for entry in known if entry.work > self.tip.work]
+        better.sort(key=lambda entry: entry.work, reverse=True)
+        self._own = [entry.id for entry in better]
+        tries = map(self._switching.adopt, self._own)
+        return [*next(filter(None, tries), [])]
 
     def _heights(self) -> range:
         first = self.tree.first.header.height

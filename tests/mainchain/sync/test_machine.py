@@ -391,6 +391,39 @@ def test_one_switch_at_a_time() -> None:
         sync.handle(Switched(), NOW)
 
 
+def test_a_block_at_hand_is_not_forgotten_for_a_lighter_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a kill the best branch lies at hand: it is gone to whatever else is handed in."""
+    monkeypatch.setattr("bystack.mainchain.switching.BATCH", 1)
+    chain, side = Chain(), Chain()
+    chain.grow(3)
+    side.grow(2, BOB)
+    (ids, blocks), other = zip(*chain.blocks.items(), strict=True), list(side.blocks.values())
+    tree = HeaderTree([chain.tree.first], EASY)
+    tree.add([block.header for block in blocks], NOW)
+    sync = Sync(tree, chain.tree.first.id, ids)
+    assert sync.handle(Tick(), NOW)[-1] == Switch((), ids[:1])
+    for block in other:  # while that switch is under way
+        sync.handle(Made(block), NOW)
+    assert sync.handle(Switched(), NOW)[-1] == Switch((), ids[1:2])
+    assert sync.handle(Switched(), NOW)[-1] == Switch((), ids[2:])
+    sync.handle(Switched(), NOW)
+    assert sync.tip.id == ids[-1]
+
+
+def test_blocks_handed_in_from_the_last_one_on_are_connected_together() -> None:
+    chain = Chain()
+    blocks = [chain.mine() for _ in range(3)]
+    tree = HeaderTree([chain.tree.first], EASY)
+    tree.add([block.header for block in blocks], NOW)
+    sync = Sync(tree, chain.tree.first.id)
+    for block in (blocks[2], blocks[1]):
+        assert not any(isinstance(one, Switch) for one in sync.handle(Made(block), NOW))
+    ids = tuple(block.id for block in blocks)
+    assert sync.handle(Made(blocks[0]), NOW)[-1] == Switch((), ids)
+
+
 def test_a_switch_is_no_longer_than_memory_bears(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks at hand go in batches; a reorganisation takes what it needs to gain work."""
     monkeypatch.setattr("bystack.mainchain.switching.BATCH", 4)
