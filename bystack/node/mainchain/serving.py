@@ -86,7 +86,7 @@ class Serving:
         """A peer is connected."""
         send, receive = trio.open_memory_channel[Wanted](WAITING)
         self._peers[peer] = send
-        self._nursery.start_soon(self._serve, peer, receive)
+        self._nursery.start_soon(self._serve, peer, send, receive)
 
     def leave(self, peer: bytes) -> None:
         """A peer is gone."""
@@ -115,14 +115,21 @@ class Serving:
             except trio.WouldBlock:
                 return
 
-    async def _serve(self, peer: bytes, wanted: trio.MemoryReceiveChannel[Wanted]) -> None:
+    async def _serve(
+        self,
+        peer: bytes,
+        asks: trio.MemorySendChannel[Wanted],
+        wanted: trio.MemoryReceiveChannel[Wanted],
+    ) -> None:
+        """Answer what a peer asks in one connection: in the next one nobody waits for it."""
         async for first in wanted:
             queue = deque([first])
-            while True:
+            while self._peers.get(peer) is asks:
                 _drain(wanted, queue)
                 if not queue:
                     break
-                await self._deliver(peer, await trio.to_thread.run_sync(self._answer, queue))
+                answer = await trio.to_thread.run_sync(self._answer, queue)
+                await self._deliver(peer, asks, answer)
 
     def _answer(self, queue: deque[Wanted]) -> Answer:
         """The next message; takes off the queue what it answers."""
@@ -163,10 +170,12 @@ class Serving:
         chosen = tuple(block.transactions[at] for at in positions)
         return Answer(*encode_message(BlockTransactions(id, chosen)), Class.BLOCK)
 
-    async def _deliver(self, peer: bytes, answer: Answer) -> None:
+    async def _deliver(
+        self, peer: bytes, asks: trio.MemorySendChannel[Wanted], answer: Answer
+    ) -> None:
         for _ in range(PATIENCE):
-            sent = self._host.send(peer, answer.kind, answer.payload, answer.urgency)
-            if peer not in self._peers or sent:
+            here = self._peers.get(peer) is asks
+            if not here or self._host.send(peer, answer.kind, answer.payload, answer.urgency):
                 return
             await trio.sleep(PAUSE)
 

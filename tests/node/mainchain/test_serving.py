@@ -132,6 +132,36 @@ def test_a_peer_that_reads_slowly_costs_no_other() -> None:
     trio.run(main)
 
 
+def test_nothing_is_read_or_sent_in_a_connection_that_did_not_ask_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A peer that comes back would take what it asked for before as answers to no question."""
+    monkeypatch.setattr(serving, "TOGETHER", 1)
+    read: list[bytes] = []
+
+    def reading(self: Shelves, id: bytes) -> bytes | None:
+        read.append(id)
+        return self.stored.get(id)
+
+    monkeypatch.setattr(Shelves, "block_bytes", reading)
+
+    async def main() -> None:
+        wire = Wire()
+        wire.full.add(PEER)
+        async with served(wire, *BLOCKS) as serves:
+            serves.ask(PEER, IDS)
+            await until(lambda: bool(read))  # the first answer is made and finds no room
+            serves.leave(PEER)
+            serves.join(PEER)
+            serves.ask(PEER, (bytes(32),))
+            wire.full.clear()
+            await until(lambda: Missing((bytes(32),)) in wire.messages(PEER))
+            await until(lambda: len(serves._nursery.child_tasks) == 2)  # the first one has ended
+        assert wire.blocks(PEER) == [] and len(read) <= 4
+
+    trio.run(main)
+
+
 def test_compact_forms_and_parts_go_as_news() -> None:
     block = branches().right[0]
 
