@@ -71,9 +71,12 @@ class Lane:
         process = self._process
         assert process is not None and process.stdin is not None
         head = (len(records) // RECORD).to_bytes(WORD, "big")
+        chunk = head + records
         try:
-            process.stdin.write(head + records)
+            whole = process.stdin.write(chunk) == len(chunk)
         except OSError:
+            whole = False
+        if not whole:  # it is gone, or a signal cut the chunk: the rest of the pipe means nothing
             self.stop()
             return None
         if not self._waiting:

@@ -10,11 +10,11 @@ check that held in the memory pool is not made again when its block comes.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from threading import Lock, Thread
+from threading import Lock
 from typing import Final
 
 import trio
@@ -150,24 +150,20 @@ def _verify_others(others: Sequence[tuple[int, Check]]) -> int | None:
 
 
 def _shared(parts: Sequence[Part], threads: int) -> list[int]:
-    """Do all parts on so many threads, this one included; the numbers found."""
-    left, found = deque(parts), list[int]()
+    """Do all parts on so many threads, this one included; the numbers found.
 
-    def work() -> None:
-        while left:
-            try:
-                number = left.popleft()()
-            except IndexError:  # another thread was quicker
-                return
-            found.extend([] if number is None else [number])
+    Raises what a part raises: one that was not verified is never taken for one that holds.
+    """
+    if len(parts) < 2 or threads < 2:
+        answers = [part() for part in parts]
+    else:
+        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+            answers = list(pool.map(_done, parts))
+    return [number for number in answers if number is not None]
 
-    helpers = [Thread(target=work) for _ in range(min(threads, len(parts)) - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
-    return found
+
+def _done(part: Part) -> int | None:
+    return part()
 
 
 class Verifier:

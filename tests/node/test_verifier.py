@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import pytest
 import trio
@@ -176,3 +177,42 @@ def test_a_process_that_says_all_holds_is_believed_for_its_own_chunks_only(two: 
             work.add(spoilt(BLOCK, 0))
             two._lane.stop()
             assert work.wrong() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_what_could_not_be_verified_does_not_hold(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(checks: list[Check]) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(verifier, "failed", out_of_memory)
+    with Verifier(workers).verification() as work:
+        work.add(MANY[-5:])
+        with pytest.raises(MemoryError):
+            work.wrong()
+
+
+def test_a_chunk_cut_short_ends_the_process(two: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would take what follows for the rest of the chunk."""
+    first_wrong(two, BLOCK)
+    process = two._lane._process
+    assert process is not None and process.stdin is not None
+    written = process.stdin.write
+
+    def cut(chunk: bytes) -> int:
+        return written(chunk[:-1])
+
+    monkeypatch.setattr(process, "stdin", Cut(process.stdin, cut))
+    assert first_wrong(two, spoilt(BLOCK, 0)) == 0
+    assert process.poll() is not None
+
+
+class Cut:
+    """A pipe whose writes a signal interrupts."""
+
+    def __init__(self, pipe: IO[bytes], write: Callable[[bytes], int]) -> None:
+        self._pipe, self.write = pipe, write
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._pipe, name)
