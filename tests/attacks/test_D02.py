@@ -48,7 +48,8 @@ class Measured(int):
 @pytest.mark.parametrize("half_life", [1, 7_200, 2**32 - 1])
 def test_d02_no_number_grows_with_a_hostile_time(late: int, half_life: int) -> None:
     for anchor in (1, 2**255, 2**256 - 1):
-        assert 1 <= asert(Measured(anchor), late, half_life, 2**256 - 1) <= 2**256 - 1
+        for seconds in (late, 257 * half_life, 512 * half_life):
+            assert 1 <= asert(Measured(anchor), seconds, half_life, 2**256 - 1) <= 2**256 - 1
 
 
 @given(st.integers(0, LAST), st.integers(0, LAST))

@@ -102,6 +102,13 @@ def test_asert_never_falls_with_time_and_stays_in_bounds(late: int, more: int) -
     assert 1 <= first <= second <= LIMIT
 
 
+def test_asert_rounds_the_lateness_towards_zero_on_either_side() -> None:
+    """As aserti3-2d does: less than a 65,536th of the half-life moves nothing, early or late."""
+    for late in (-1, 1):
+        assert asert(ANCHOR, late, 100_000, LIMIT) == ANCHOR
+    assert asert(ANCHOR, -2, 100_000, LIMIT) < ANCHOR < asert(ANCHOR, 2, 100_000, LIMIT)
+
+
 def test_asert_doubles_and_halves_exactly_with_the_half_life() -> None:
     assert asert(ANCHOR, 0, DAY, LIMIT) == ANCHOR
     assert asert(ANCHOR, DAY, DAY, LIMIT) == 2 * ANCHOR
