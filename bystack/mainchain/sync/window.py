@@ -27,7 +27,7 @@ AHEAD_BYTES: Final = 32_000_000
 STALL: Final = 4
 """Seconds of silence after which a peer's blocks are asked of others."""
 PATIENCE: Final = 20
-"""Seconds of silence after which a peer has stalled."""
+"""Seconds of silence after which a peer has stalled; so many for each other that sends blocks."""
 SOON: Final = 2
 LATELY: Final = 10
 FIRST_SHARE: Final = 2_000_000
@@ -275,22 +275,24 @@ class Window:
     # Those who let us wait
 
     def watch(self, now: int) -> list[Action]:
-        """Give the blocks of silent peers to others; score those who stay silent."""
+        """Give the blocks of silent peers to others; score those who stay silent.
+
+        On a slow line of ours everybody is late: what comes from one holds up the others' answers.
+        """
         found: list[Action] = []
+        busy = sum(load.gave and now - load.heard < LATELY for load in self._loads.values())
         for peer, load in self._loads.items():
             waits = now - load.heard if load.asked or load.silent else 0
-            if waits >= PATIENCE:
+            if waits >= PATIENCE * max(1, busy):
                 self.release(peer)
                 load.silent = False
                 found += self._peers.blame(peer, STALLED, now)
             elif waits >= STALL and load.asked and self._others(peer, now):
-                load.share = max(load.share // 2, 1)
-                load.silent = True
-                self.release(peer)
+                self._slow(peer)
         return [*found, *self._hasten(now)]
 
     def _others(self, peer: bytes, now: int) -> list[bytes]:
-        """Who else could give the first block that lacks, the least laden first."""
+        """Who else could give the first block that lacks, the readiest first."""
         goal = self._tree.entry(self._switching.goal) if self._switching.goal else None
         height = self._switching.lacking
         able = [
@@ -299,19 +301,31 @@ class Window:
             if other != peer and goal is not None and not self._loads[other].silent
             if self._peers[other].blocks_from <= height <= self.reach(other, goal)
         ]
-        return sorted(able, key=lambda other: len(self._loads[other].asked))
+        return sorted(able, key=lambda p: (-self._loads[p].share, len(self._loads[p].asked)))
 
     def _hasten(self, now: int) -> list[Action]:
-        """Ask a second peer for the block that holds everything up."""
+        """Ask another peer for the block that holds everything up, and soon yet another.
+
+        Who lets all wait loses what else it was asked for too, and is asked no more until it gives
+        something: it might hold back one block after the other.
+        """
         id = self._switching.at(self._switching.lacking)
-        if id is None or self._flights.get(id) != 1:
+        held = [peer for peer, load in self._loads.items() if id in load.asked]
+        if id is None or not held:
             return []
-        (first,) = (peer for peer, load in self._loads.items() if id in load.asked)
-        load = self._loads[first]
-        if now < load.asked[id].since + 2 * STALL:
+        if any(now < self._loads[peer].asked[id].since + 2 * STALL for peer in held):
             return []
-        load.share = max(load.share // 2, 1)
-        for other in self._others(first, now)[:1]:
-            self._sent(other, (id,), now)
+        others = self._others(held[0], now)
+        for peer in held if others else ():
+            self._slow(peer)
+        for other in others[:1]:
+            self.reserve(other, id, now)
             return [Send(other, GetBlocks((id,)))]
         return []
+
+    def _slow(self, peer: bytes) -> None:
+        """Let a peer have less on its way, and nothing at all until it gives something."""
+        load = self._loads[peer]
+        load.share = max(load.share // 2, 1)
+        load.silent = True
+        self.release(peer)

@@ -173,6 +173,27 @@ def test_who_stays_silent_has_stalled() -> None:
     assert world.window.take(A, IDS[asked[A][0]], 400, world.now) is Answer.LATE
 
 
+def test_on_a_line_that_others_fill_a_peer_may_be_silent_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three share our line: each waits for the other two."""
+    monkeypatch.setattr(rules, "AHEAD", 60)
+    world = Asking(A=60, B=60, C=60)
+    asked, said = world.ask(), list[Action]()
+    for second in range(2 * PATIENCE):
+        assert said == [], second
+        for peer in (A, B) if second % 3 == 0 else ():
+            height = min(asked[peer])
+            asked[peer].remove(height)
+            world.give(peer, height)
+        world.now += 1
+        found = world.window.watch(world.now)
+        said += [one for one in found if isinstance(one, Penalise)]
+        for peer, more in (*world.heights(found).items(), *world.ask().items()):
+            asked[peer] += more
+    assert said == [Penalise(C, 20, "stalled")]
+
+
 def test_what_holds_everything_up_is_asked_of_a_second_peer() -> None:
     world = Asking(A=60, B=60)
     asked = world.ask()
@@ -189,7 +210,44 @@ def test_what_holds_everything_up_is_asked_of_a_second_peer() -> None:
         hasty = world.heights(world.window.watch(world.now))
     assert hasty == {other: [1]} and world.window._loads[slow].share < share
     world.give(other, 1)
-    assert world.window.take(slow, IDS[1], 400, world.now) is Answer.WANTED
+    assert world.window.take(slow, IDS[1], 400, world.now) is Answer.LATE
+
+
+def test_two_that_give_all_but_the_first_block_hold_nothing_up_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both go on giving other blocks, so that neither is ever silent."""
+    monkeypatch.setattr(rules, "AHEAD", 60)
+    world = Asking(A=60, B=60, C=60)
+    asked, holders = world.ask(), list[bytes]()
+    for _ in range(4 * STALL + 2):
+        world.now += 1
+        for peer, more in world.heights(world.window.watch(world.now)).items():
+            asked[peer] += more
+        for peer, more in world.ask().items():
+            asked[peer] += more
+        holders += [peer for peer, some in asked.items() if 1 in some and peer not in holders]
+        for peer in (A, B, C):
+            others = [height for height in asked[peer] if height > 1]
+            if others:
+                asked[peer].remove(others[-1])
+                world.give(peer, others[-1])
+    assert set(holders) == {A, B, C}  # nobody gave it, all were asked
+
+
+def test_who_holds_everything_up_loses_all_that_it_was_asked_for() -> None:
+    world = Asking(A=60, B=60)
+    asked = world.ask()
+    slow, other = (A, B) if 1 in asked[A] else (B, A)
+    world.give(other, *asked[other])
+    world.now += 2 * STALL
+    world.give(slow, asked[slow][-1])  # not silent
+    (first,) = world.heights(world.window.watch(world.now))[other]
+    again = world.ask()
+    assert first == 1 and slow not in again
+    assert {*asked[slow][1:-1]} <= {*again[other], *world.ask().get(other, [])}
+    world.give(slow, 1)  # it may have another try
+    assert not world.window._loads[slow].silent
 
 
 def test_answers_that_nobody_asked_for_are_known_as_such() -> None:
