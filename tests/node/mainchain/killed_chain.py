@@ -16,6 +16,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,9 +152,14 @@ def prepare(folder: Path, blocks: list[Block]) -> None:
 
     pid = os.fork()
     if pid == 0:
-        trio.run(main)
+        try:
+            trio.run(main)
+        except BaseException:  # this child's boundary: the parent sees its code
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
-    os.waitpid(pid, 0)
+    if os.waitpid(pid, 0)[1]:
+        sys.exit("the peer's store was not made")
 
 
 def main(folder: Path, seed: int, kills: int, prune: int) -> None:

@@ -16,7 +16,8 @@ from bystack.p2p.host import Class, Connected, Event, Host, Lost, Message
 from bystack.p2p.identity import NodeId
 from tests.mainchain.builders import EASY, LATE
 
-SECONDS = 20.0
+SECONDS = 120.0
+"""Only what hangs comes to this, however loaded the machine is."""
 
 
 class Wired:
