@@ -140,7 +140,7 @@ class Mempool:
     def admit(self, candidate: Candidate, since: int | None = None) -> tuple[Candidate, ...]:
         """Take a valid, verified transaction in; returns those it put out.
 
-        It counts as waiting since `since` (seconds), as before if it left with `disconnect`, else
+        It counts as waiting since `since` (seconds), as before if it left to be judged again, else
         since now. Raises the errors of this file, `contention` and `crowding`, or `FeeNotHigher`,
         `RelayUnpaid` or `PriorityLower` for a conflict lost.
         """
@@ -153,11 +153,16 @@ class Mempool:
         return removed
 
     def connect(
-        self, transactions: Sequence[Transaction], height: int, claims: Iterable[Hashable] = ()
+        self,
+        transactions: Sequence[Transaction],
+        height: int,
+        claims: Iterable[Hashable] = (),
+        doubtful: Iterable[bytes] = (),
     ) -> tuple[Candidate, ...]:
         """A block came with these, and made these claims; `height` is that of the block after it.
 
-        Returns what fell out though no block has it: conflicting with the block, or past its end.
+        Returns what fell out though no block has it, with descendants: conflicting with the block,
+        past its end, or `doubtful` (ids), which may come in again as if they had not left.
         """
         self.height = height
         for tx in transactions:
@@ -167,7 +172,15 @@ class Mempool:
         rivals = [rival.tx.id for rival in self._waiting.takers(spent.union(claims))]
         self._floor.block(self.now)
         self._waiting.block()
-        return self._remove(self._waiting.families((*rivals, *self._ends.below(height))))
+        over = {*rivals, *self._ends.below(height), *(id for id in doubtful if id in self)}
+        families = self._waiting.families(over)
+        self._returning = {id: self.since(id) for id in families}
+        return self._remove(families)
+
+    def since(self, identity: bytes) -> int:
+        """Since when one waits (seconds), or waited before it left to be judged again."""
+        entry = self._waiting.entry(identity)
+        return self._returning.get(identity, self.now) if entry is None else entry.since
 
     def age(self, now: int) -> tuple[Candidate, ...]:
         """It is `now` (seconds): the floor falls, and who waited too long leaves."""

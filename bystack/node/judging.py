@@ -6,7 +6,7 @@ A chain's own rules come as `PoolRules`. Whatever is cheaper than a signature is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from bystack.ledger.candidates import Candidate
@@ -75,6 +75,16 @@ class Judging:
     async def coins_for(self, tx: Transaction) -> CoinView:
         """The coins that judging one transaction looks up: the chain's and those of the pool."""
         return self._machine.view(await self._fetch(self._rules.needs(tx)))
+
+    def touched(self, claims: Collection[Hashable]) -> list[bytes]:
+        """The ids of those that wait and look up a record, beside their inputs, that is among the
+        claims of a block: what they do may have become impossible."""
+        records = {claim for claim in claims if isinstance(claim, Outpoint)}
+        waiting = [one for one in self._machine if one.tx.body.actions] if records else []
+        return [one.tx.id for one in waiting if not self._beside(one.tx).isdisjoint(records)]
+
+    def _beside(self, tx: Transaction) -> set[Outpoint]:
+        return set(self._rules.needs(tx)).difference(tx.body.inputs)
 
     async def judge(self, txs: Sequence[Transaction]) -> tuple[Lot, list[Candidate | Invalid]]:
         """For each what it would be in the pool, or the rule it breaks; children may follow their

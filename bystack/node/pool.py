@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+import trio
+
 from bystack.ledger.candidates import Candidate
 from bystack.ledger.coins import Coin, CoinMissing, CoinView
 from bystack.ledger.mempool import Mempool
@@ -22,6 +24,9 @@ from bystack.primitives.errors import Invalid
 
 TOGETHER = 500
 """So many are judged at one time; between two lots others have their turn."""
+RETURNING = 100
+"""So many after a reorganisation, when all that wait are judged again: everybody else has their
+turn some milliseconds later."""
 MAX_RETURNING = 20_000_000
 """Bytes of undone blocks' transactions that come back; of a deeper reorganisation the later stay
 out, as their senders still have them."""
@@ -80,6 +85,19 @@ class Pool:
         self._judging = Judging(mempool, rules, fetch, verifier)
         self._observer = observer or Unobserved()
         self._listeners = Listeners()
+        self._returning: list[Transaction] = []
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that waits is judged; not so in the midst of a reorganisation."""
+        return not self._returning
+
+    def waited(self) -> list[tuple[Transaction, int]]:
+        """All that wait, parents before children, and since when (seconds), with those that are
+        still to be judged again after a reorganisation."""
+        entries = self.machine.entries()
+        judged = [(entry.candidate.tx, entry.since) for entry in entries]
+        return [*judged, *((tx, self.machine.since(tx.id)) for tx in self._returning)]
 
     async def judge(self, tx: Transaction) -> Candidate:
         """Judge a transaction as for admission, signatures included, and change nothing."""
@@ -131,14 +149,18 @@ class Pool:
     ) -> list[Transaction]:
         """A block came with these; `height` is that of the next. Returns orphans taken in.
 
-        Who made a claim that the block makes may stand beside it, and is judged again.
+        Who made a claim that the block makes may stand beside it, as may who issues of an asset
+        that the block issued, and is judged again with what builds on it.
         """
+        claims = frozenset(claims)
         taken = [tx.id for tx in transactions if tx.id in self.machine]
         self._observer.mined(taken, height - 1)
-        lost = self.machine.connect(transactions, height, claims)
+        doubtful = self._judging.touched(claims)
+        lost = self.machine.connect(transactions, height, claims, doubtful)
         self._listeners.gone(taken)
         self._tell_lost(lost)
-        await self._take_in([one.tx for one in lost if one.extra])
+        if claims:
+            await self._take_in([one.tx for one in lost])
         return await self._adopt([tx.id for tx in transactions])
 
     async def retry(self) -> list[Transaction]:
@@ -157,9 +179,12 @@ class Pool:
         settled = {tx.id for tx in done}
         self._observer.mined(sorted(before & settled), height - 1)
         returning = _bounded([tx for tx in undone if tx.id not in settled])
-        waiting = [tx for tx in self.machine.disconnect(returning, height) if tx.id not in settled]
-        for start in range(0, len(waiting), TOGETHER):
-            await self._take_in(waiting[start : start + TOGETHER], silent=before)
+        waiting = self.machine.disconnect(returning, height)
+        self._returning = [tx for tx in waiting if tx.id not in settled]
+        while self._returning:
+            await self._take_in(self._returning[:RETURNING], silent=before)
+            del self._returning[:RETURNING]
+            await trio.lowlevel.checkpoint()
         self._listeners.gone(sorted(before & settled))
         lost = sorted(id for id in before if id not in self.machine and id not in settled)
         self._forget(lost)

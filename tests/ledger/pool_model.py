@@ -180,12 +180,19 @@ class Model:
     # The chain and the clock
 
     def connect(
-        self, block: Sequence[Transaction], height: int, claims: Iterable[object] = ()
+        self,
+        block: Sequence[Transaction],
+        height: int,
+        claims: Iterable[object] = (),
+        doubtful: Iterable[bytes] = (),
     ) -> list[bytes]:
         self.remove(tx.id for tx in block)
         taken = {place for tx in block for place in tx.body.inputs} | set(claims)
-        over = [w.id for w in self.list if w.one.claims & taken or 0 < w.one.until < height]
-        return self.remove(self.family(over))
+        bad = set(doubtful)
+        over = {w.id for w in self.list if w.one.claims & taken or 0 < w.one.until < height}
+        gone = self.family(over | {w.id for w in self.list if w.id in bad})
+        self.left = {w.id: w.since for w in self.list if w.id in gone}
+        return self.remove(gone)
 
     def age(self, now: int) -> list[bytes]:
         late = [w.id for w in self.list if w.since + self.expiry <= now]

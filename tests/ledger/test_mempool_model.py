@@ -116,12 +116,19 @@ class Against(RuleBasedStateMachine):
     def mine_somebody_elses(self, data: st.DataObject, claims: tuple[bytes, ...]) -> None:
         """Its transactions take coins that ours would have taken."""
         inputs = data.draw(st.lists(st.sampled_from((*COINS, *VAULT)), max_size=3, unique=True))
-        self.connect([waiting(inputs, salt=self.salt())], claims)
+        ids = st.sampled_from([*(one.tx.id for one in self.pool), bytes(32)])
+        doubtful = data.draw(st.lists(ids, max_size=2))
+        gone = self.connect([waiting(inputs, salt=self.salt())], claims, doubtful)
+        for one in gone:
+            self.admit(one)
 
-    def connect(self, block: Sequence[Candidate], claims: Sequence[bytes]) -> None:
+    def connect(
+        self, block: Sequence[Candidate], claims: Sequence[bytes], doubtful: Sequence[bytes] = ()
+    ) -> tuple[Candidate, ...]:
         txs, height = [one.tx for one in block], self.pool.height + 1
-        gone = self.pool.connect(txs, height, claims)
-        assert [one.tx.id for one in gone] == self.model.connect(txs, height, claims)
+        gone = self.pool.connect(txs, height, claims, doubtful)
+        assert [one.tx.id for one in gone] == self.model.connect(txs, height, claims, doubtful)
+        return gone
 
     def check_block(self, block: Sequence[Candidate], room: int) -> None:
         done: set[bytes] = set()

@@ -20,7 +20,7 @@ from bystack.ledger.validation import SCHNORR_WEIGHT
 from bystack.mainchain.assembly import COINBASE_WEIGHT
 from bystack.mainchain.issues import AlreadyIssued, Issue, IssueCapExceeded
 from bystack.node import pool as pools
-from bystack.node.mainchain.admission import MainRules, NoBlockHolds, PoolSettings, claims_of
+from bystack.node.mainchain.admission import MainRules, NoBlockHolds, PoolSettings, records_of
 from bystack.node.mainchain.mining import fill
 from bystack.node.pool import Intake, Pool
 from bystack.node.verifier import Verifier
@@ -151,11 +151,28 @@ def test_a_block_that_issues_lets_only_that_wait_which_still_stands(
         ours, theirs = (issue(world, at, definition, amount) for at in (0, 1))
         await world.pool.admit(ours)
         world.chain.mine(theirs)
-        await world.pool.connect([theirs], world.height, claims_of(theirs))
+        await world.pool.connect([theirs], world.height, records_of(theirs))
         assert (ours.id in world.pool.machine) is stays
         if not stays:
             with pytest.raises((AlreadyIssued, IssueCapExceeded)):
                 await world.pool.admit(ours)
+
+    run(main)
+
+
+def test_an_issue_that_became_too_much_does_not_wait_on() -> None:
+    async def main() -> None:
+        world = World()
+        huge = [issue(world, at, OPEN, 2**62) for at in (0, 1)]
+        small, serial = issue(world, 2, OPEN, 5), issue(world, 3, SERIAL, 1)
+        heirs = [world.then(tx) for tx in (huge[1], small)]
+        waiting = [*huge, small, serial, *heirs]
+        assert (await world.pool.admit_all(waiting, range(START - 6, START))).refused == {}
+        world.chain.mine(huge[0])
+        await world.pool.connect([huge[0]], world.height, records_of(huge[0]))
+        stay = [serial, small, heirs[1]]  # of one that is judged again the heirs come in again
+        assert world.pool.transactions() == stay
+        assert [since - START for _, since in world.pool.waited()] == [-3, -4, -1]
 
     run(main)
 
@@ -270,5 +287,35 @@ def test_estimates_learn_through_the_pool() -> None:
         found = fees.estimate(1)
         assert found is not None
         assert world.pool.machine.floor < found.rate < 1_000 * world.pool.machine.floor
+
+    run(main)
+
+
+def test_what_comes_back_is_judged_in_lots_between_which_others_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "RETURNING", 2)
+
+    async def main() -> None:
+        heard = Heard()
+        world = World(observer=heard)
+        line = world.line(0, 20)
+        await world.pool.admit_all(line, [START - number for number in range(20)])
+        before, seen = world.pool.waited(), list[tuple[int, bool]]()
+
+        async def watch() -> None:
+            while not world.pool.settled or not seen:
+                assert world.pool.waited() == before  # as they would be saved if we stopped here
+                seen.append((len(world.pool.machine), world.pool.settled))
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(world.pool.replace, [], [], world.height)
+            await trio.lowlevel.checkpoint()
+            nursery.start_soon(watch)
+        assert len({length for length, _ in seen}) >= 4  # of ten: who comes first is chance
+        assert not any(settled for length, settled in seen if length < 20)
+        assert world.pool.waited() == before
+        assert heard.gone == []
 
     run(main)

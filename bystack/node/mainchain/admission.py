@@ -64,6 +64,13 @@ def claims_of(tx: Transaction) -> tuple[Outpoint, ...]:
     return tuple(dict.fromkeys(record_outpoint(issued_asset(one)) for one in bound))
 
 
+def records_of(tx: Transaction) -> tuple[Outpoint, ...]:
+    """The records that it changes, of whatever asset: in a block, what others wait to issue of the
+    same asset may have become too much."""
+    issues = [decode_issue(action) for action in tx.body.actions if action.kind == ISSUE]
+    return tuple(record_outpoint(issued_asset(one)) for one in issues)
+
+
 class PoolSettings(NamedTuple):
     """An operator's choices about the pool: `max_weight` of all together, the least fee rate per
     million of weight, and after how many seconds one that waits is given up."""

@@ -26,7 +26,7 @@ from bystack.mainchain.sync.machine import Sync
 from bystack.mainchain.sync.pace import Progress
 from bystack.mainchain.work import engine_named
 from bystack.node.chainstore import ChainStore
-from bystack.node.mainchain.admission import MainRules, PoolSettings, claims_of
+from bystack.node.mainchain.admission import MainRules, PoolSettings, records_of
 from bystack.node.mainchain.digesting import carried, digest_ahead
 from bystack.node.mainchain.inbox import (
     DriverEvent,
@@ -304,7 +304,7 @@ class Driver:
         if decision.move.leaving:
             fresh = await self.pool.replace(decision.undone, decision.done, height)
         else:
-            claims = [claim for tx in decision.done for claim in claims_of(tx)]
+            claims = [record for tx in decision.done for record in records_of(tx)]
             fresh = await self.pool.connect(decision.done, height, claims)
         if not self.syncing:
             fresh = [*fresh, *await self.pool.retry()]

@@ -91,8 +91,7 @@ class PoolKeeper:
             self._write(self._waiting(), self._driver.fees.record())
 
     def _waiting(self) -> list[tuple[Transaction, int]]:
-        entries = self._driver.pool.machine.entries()
-        return [*((one.candidate.tx, one.since) for one in entries), *(self._unread or ())]
+        return [*self._driver.pool.waited(), *(self._unread or ())]
 
     def _write(self, waiting: list[tuple[Transaction, int]], learnt: FeeRecord) -> None:
         poolfile.write_pool(self._pool, self._chain, waiting)

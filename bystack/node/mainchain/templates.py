@@ -76,7 +76,9 @@ class Templates:
         """The best contents after the tip, as of a few seconds ago at most."""
         async with self._filling:  # of those who ask at one time the first fills for all
             if self._filled is None or self._stale(self._filled):
-                self._changed, self._filled_at = False, trio.current_time()
+                # Who comes back after a reorganisation is not told of as an arrival.
+                self._changed = not self._driver.pool.settled
+                self._filled_at = trio.current_time()
                 self._filled = await contents(self._driver)
             return self._filled
 
