@@ -182,9 +182,12 @@ class Sync:
         return []
 
     def _tick(self) -> list[Action]:
+        dismissed: list[Action] = []
         for peer, id in self._news.overdue(self._now):
             self._window.abandon(peer, id)
+            dismissed += self._news.dismiss(peer)
         return [
+            *dismissed,
             *self._remind(),
             *self._headers.watch(self._now),
             *self._window.watch(self._now),
@@ -296,7 +299,7 @@ class Sync:
             return self._blame(peer, error)
         kept = self._headers.announced(peer, block.header, self._now, self._wall)
         if not self._news.asked(peer, id):
-            if not self._is_next(peer, id):
+            if not self._is_next(peer, id) or not self._news.free(peer):
                 return kept
             self._window.reserve(peer, id, self._now)
         return [*kept, *self._news.begin(peer, block, self._now)]

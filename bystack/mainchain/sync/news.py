@@ -83,22 +83,31 @@ class News:
 
     def thank(self, peer: bytes) -> list[Action]:
         """A peer brought a new tip first: from now on it may send compact blocks unasked."""
-        if peer in self._favourites or peer not in self._peers:
+        if peer in self._favourites or peer in self._late or peer not in self._peers:
             return []
         self._favourites.append(peer)
-        out: list[Action] = [Send(peer, WantCompact(1))]
-        if len(self._favourites) > FEW:
-            last = self._favourites.popleft()
-            self._former.add(last)  # a block of its may be on the way
-            out.append(Send(last, WantCompact(0)))
-        return out
+        last = self._favourites[0] if len(self._favourites) > FEW else b""
+        return [Send(peer, WantCompact(1)), *self.dismiss(last)]
+
+    def dismiss(self, peer: bytes) -> list[Action]:
+        """Want compact blocks of a peer unasked no longer, if we did."""
+        if peer not in self._favourites:
+            return []
+        self._favourites.remove(peer)
+        self._former.add(peer)  # a block of its may be on the way
+        return [Send(peer, WantCompact(0))]
 
     def ask(self, peer: bytes, header: Header, now: int) -> list[Action]:
-        """Ask for an announced block in compact form, if that is worth it."""
-        if header.transaction_count < WORTH or peer in self._asked or peer in self._fillings:
+        """Ask for an announced block in compact form, if that is worth it and was so far."""
+        if header.transaction_count < WORTH or not self.free(peer):
             return []
         self._asked[peer] = (header.id, now)
         return [Send(peer, GetCompact(header.id))]
+
+    def free(self, peer: bytes) -> bool:
+        """Whether a compact block of this peer can be put together now, and it never was late."""
+        idle = all(peer not in some for some in (self._asked, self._fillings, self._late))
+        return idle and len(self._fillings) + len(self._asked) < FILLINGS
 
     def expected(self, peer: bytes, id: bytes) -> bool:
         """Whether a compact block of this peer answers us or was wanted unasked."""
@@ -110,10 +119,8 @@ class News:
         return asked is not None and asked[0] == id
 
     def begin(self, peer: bytes, block: CompactBlock, now: int) -> list[Action]:
-        """Put a compact block together, if there is room for one more."""
+        """Put a compact block together; there must be room (`asked` or `free`)."""
         self._asked.pop(peer, None)
-        if peer in self._fillings or len(self._fillings) >= FILLINGS:
-            return []
         self._fillings[peer] = Filling(peer, block, now)
         return [Match(peer, block)]
 
@@ -149,7 +156,11 @@ class News:
         return False
 
     def overdue(self, now: int) -> list[tuple[bytes, bytes]]:
-        """Peers that let us wait for a block in compact form, and which; they are asked no more."""
+        """Peers that let us wait for a block in compact form, and which.
+
+        They may be slow, or mean to hold up one block after the other: from now on blocks are asked
+        of them like of any other, whole.
+        """
         late = [(peer, id) for peer, (id, since) in self._asked.items() if now >= since + PATIENCE]
         late += [
             (peer, one.block.header.id)

@@ -26,6 +26,7 @@ from bystack.mainchain.events import (
 )
 from bystack.mainchain.messages import (
     Announce,
+    BlockMessage,
     BlockTransactions,
     CompactBlock,
     GetBlocks,
@@ -36,7 +37,7 @@ from bystack.mainchain.messages import (
     WantCompact,
 )
 from bystack.mainchain.sync import news
-from bystack.mainchain.sync.compact import compact
+from bystack.mainchain.sync.compact import Filling, compact
 from bystack.mainchain.sync.machine import Sync
 from bystack.mainchain.sync.news import FEW, PATIENCE, WANTERS
 from bystack.mainchain.tree import HeaderTree
@@ -188,6 +189,38 @@ def test_who_does_not_come_up_with_the_rest_is_not_waited_for() -> None:
         ]
         assert world.hear(A, world.rest(1)) == []  # late, which is no offence
         assert offences(world.hear(B, world.rest(1))) == [(10, "answer to no question")]
+
+
+def test_who_was_late_once_is_asked_for_whole_blocks_and_favoured_no_more() -> None:
+    """It might hold up every block for as long as we wait for a compact one."""
+    world = Hearing()
+    world.sync._news.thank(A)
+    world.hear(A, compact(world.block, SALT))
+    world.found(*range(1, 9))
+    said: list[Action] = []
+    for _ in range(PATIENCE):
+        world.now += 1
+        said += world.sync.handle(Tick(), world.now)
+    assert Send(A, WantCompact(0)) in said
+    assert world.sync._news.thank(A) == [] and not world.sync._news.free(A)
+    assert world.sync._news.ask(A, world.block.header, world.now) == []
+    world.hear(A, BlockMessage((world.block,)))
+    world.sync.handle(Switched(), world.now)
+    assert world.sync.tip.id == world.block.id
+
+
+def test_a_compact_block_that_there_is_no_room_for_is_asked_for_whole() -> None:
+    """The one before came whole from another: its sender still owes the rest of it."""
+    for crowd in (False, True):
+        world = Hearing()
+        for peer in (A, B):
+            world.sync._news.thank(peer)
+        others = [bytes([at]) for at in range(news.FILLINGS)] if crowd else [A]
+        for other in others:
+            filling = Filling(other, compact(world.block, SALT), 0)
+            world.sync._news._fillings[other] = filling
+        out = world.hear(A, compact(world.block, SALT))[1:]
+        assert out == [Send(A, GetBlocks((world.block.id,)))]
 
 
 def test_a_block_lacking_in_short_is_fetched_whole() -> None:
