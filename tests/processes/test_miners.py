@@ -35,6 +35,9 @@ def test_the_example_miner_makes_blocks_that_connect(tmp_path: Path) -> None:
         two.join(one)
         one.call("generatetoaddress", 101, mine)
         paid = one.call("sendtoaddress", mine, 5)
+        with run_miner(one, "rm1zz", 1) as lost:
+            assert lost.stdout is not None and b"Invalid address" in lost.stdout.readline()
+            lost.terminate()  # it asks again until then
         miner = run_miner(one, mine, 3)
         said = miner.communicate(timeout=120)[0].decode()
         assert miner.returncode == 0, said
@@ -48,6 +51,12 @@ def test_the_example_miner_makes_blocks_that_connect(tmp_path: Path) -> None:
         assert one.call("submitblock", header, {"workid": "0" * 16}) == "stale-work"
         block = one.call("getblock", one.call("getbestblockhash"), 0)
         assert one.call("submitblock", block) == "duplicate"
+
+
+def test_the_example_miner_is_read_in_a_minute_and_knows_nothing_of_ours() -> None:
+    text = MINER.read_text()
+    assert len(text.splitlines()) <= 60
+    assert not any("bystack" in line for line in text.splitlines() if "import" in line)
 
 
 def test_the_built_in_miner_is_turned_on_survives_kills_and_is_turned_off(tmp_path: Path) -> None:
