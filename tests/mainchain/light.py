@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from bystack.mainchain.assembly import mine
 from bystack.mainchain.blocks import VERSION, Block, Header
 from bystack.mainchain.chain import Entry, genesis_entry, known_child, next_peaks, next_target
-from bystack.mainchain.events import Joined, KeepHeaders, Penalise, Received, Send
-from bystack.mainchain.light_sync import LightAction, LightEvent, LightSync
+from bystack.mainchain.events import Action, Joined, KeepHeaders, Penalise, Received, Send, Tick
+from bystack.mainchain.light_sync import LightEvent, LightSync
 from bystack.mainchain.messages import (
     MAX_HEADERS,
     GetHeaders,
@@ -88,7 +88,13 @@ class World:
         while queue:
             queue.extend(self.perform(queue.popleft()))
 
-    def perform(self, action: LightAction) -> list[LightAction]:
+    def wait(self, seconds: int) -> None:
+        """Time passes, a tick a second."""
+        for _ in range(seconds):
+            self.now += 1
+            self.handle(Tick())
+
+    def perform(self, action: Action) -> list[Action]:
         match action:
             case KeepHeaders(entries):
                 self.kept += entries

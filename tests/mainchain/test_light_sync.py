@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bystack.mainchain.chain import genesis_entry, known_child
 from bystack.mainchain.events import Joined, Left, Received, Send, Tick
-from bystack.mainchain.light_sync import DEEP, PATIENCE, SPARE, LightSync
+from bystack.mainchain.light_sync import LightSync
 from bystack.mainchain.messages import (
     MAX_HEADERS,
     NO_BLOCKS,
@@ -15,9 +15,13 @@ from bystack.mainchain.messages import (
     GetBlocks,
     GetHeaders,
     Headers,
+    MainMessage,
     Missing,
     Status,
 )
+from bystack.mainchain.sync import headers
+from bystack.mainchain.sync.headers import HURRY, PATIENCE
+from bystack.mainchain.sync.peers import BOAST, CONTRADICTION, ENDLESS, STALLED
 from bystack.mainchain.tree import HeaderTree
 from tests.mainchain.builders import EASY, MOVING
 from tests.mainchain.light import Giver, World, after
@@ -34,7 +38,7 @@ def test_it_ends_at_the_best_chain_and_keeps_every_header_once() -> None:
     assert world.sync.tip == CHAIN[-1]
     assert world.kept == CHAIN
     assert world.penalties == []
-    assert world.sync.source is None
+    assert not world.sync.busy
 
 
 def test_announcements_are_followed_and_gaps_are_asked_for() -> None:
@@ -57,16 +61,44 @@ def test_a_reorganisation_moves_the_line() -> None:
     assert world.sync.line.at(11) == other[0].id
 
 
-def test_a_silent_source_is_replaced() -> None:
+def test_a_silent_source_holds_nobody_up_and_is_penalised() -> None:
+    """However much it claims: the next is asked beside it."""
     world = World()
     world.silent.add(A)
     world.join(A, Giver(CHAIN, claims=10**6))
     world.join(B, Giver(CHAIN[:25]))
-    assert world.sync.tip == FIRST
-    world.now += PATIENCE
-    world.handle(Tick())
+    assert world.sync.tip == FIRST and world.sync.awaits(A)
+    world.wait(HURRY)
     assert world.sync.tip == CHAIN[24]
-    assert world.penalties == [(A, 5, "stalled")]
+    world.wait(PATIENCE)
+    assert world.penalties == [(A, *STALLED[::-1])]
+
+
+def test_peers_that_claim_everything_and_say_nothing_hide_no_chain() -> None:
+    """Each rests when its patience is over: those who answer come to their turn."""
+    world = World()
+    for number in range(12):
+        name = bytes([100 + number])
+        world.silent.add(name)
+        world.join(name, Giver(CHAIN[:1], claims=10**6))
+    world.join(B, Giver(CHAIN))
+    world.wait(4 * PATIENCE)
+    assert world.sync.tip == CHAIN[-1]
+
+
+def test_newcomers_with_ever_greater_promises_do_not_hide_who_was_there_before() -> None:
+    world = World()
+    world.silent |= {bytes([number]) for number in range(200)}
+    world.join(b"first", Giver(CHAIN[:1], claims=10**6))
+    world.join(b"honest", Giver(CHAIN[:1]))
+    world.wait(60)  # both have shown what they have
+    world.givers[b"honest"] = Giver(CHAIN)
+    for number in range(40):
+        world.join(bytes([number]), Giver(CHAIN[:1], claims=10**7 + number))
+        if not number:
+            world.tell(b"honest", world.givers[b"honest"].status())
+        world.wait(2)
+    assert world.sync.tip == CHAIN[-1]
 
 
 def test_a_source_that_leaves_is_replaced() -> None:
@@ -81,18 +113,37 @@ def test_a_source_that_leaves_is_replaced() -> None:
 def test_who_claims_more_than_it_shows_is_penalised_once_and_rests() -> None:
     world = World()
     world.join(A, Giver(CHAIN[:5], claims=10**9))
-    assert world.penalties == [(A, 5, "OverClaimed")]
+    assert world.penalties == [(A, *BOAST[::-1])]
     world.handle(Tick())
     assert len(world.penalties) == 1
     world.join(B, Giver(CHAIN))
     assert world.sync.tip == CHAIN[-1]
 
 
+def test_progress_is_the_share_of_the_work_that_peers_tell_of() -> None:
+    world = World()
+    assert world.sync.progress == 0
+    world.silent.add(A)
+    world.join(A, Giver(CHAIN))
+    assert world.sync.progress == 1 / 31
+    world.silent.clear()
+    world.join(B, Giver(CHAIN))
+    world.wait(HURRY)
+    assert world.sync.progress == 1
+    for name in (A, B):
+        world.handle(Left(name))
+    assert world.sync.progress == 1
+
+
 def test_a_false_header_bans_its_giver() -> None:
     world, forged = World(), Giver(CHAIN)
     world.join(A, Giver(CHAIN[:5]))
     wrong = msgspec.structs.replace(CHAIN[5].header, target=CHAIN[5].header.target - 1)
-    forged.answer = lambda _: Headers((wrong,))  # type: ignore[method-assign]
+
+    def lie(message: MainMessage) -> MainMessage | None:
+        return Headers((wrong,)) if isinstance(message, GetHeaders) else None
+
+    forged.answer = lie  # type: ignore[method-assign]
     world.join(B, forged)
     assert world.penalties == [(B, 100, "HeaderTarget")]
     assert world.sync.tip == CHAIN[4]
@@ -106,33 +157,48 @@ def test_a_longer_chain_of_less_work_is_not_followed() -> None:
     world.join(A, Giver(hard, MOVING))
     world.join(B, Giver(easy, MOVING, claims=10**9))
     assert world.sync.tip == hard[-1]
-    assert world.penalties == [(B, 5, "OverClaimed")]
+    assert world.penalties == [(B, *BOAST[::-1])]
 
 
-def test_a_branch_without_end_and_with_less_work_is_cut() -> None:
-    """Headers of the easiest target cost little: they stop being kept."""
-    many = SPARE + 3 * MAX_HEADERS
+def heavy_world() -> World:
+    """A best chain of as much work as no number of headers of the easiest target has."""
     world = World(MOVING)
     hard = known_child(genesis_entry(MOVING), after(genesis_entry(MOVING), 1, MOVING)[0].header)
-    # As much work as a whole month of headers at the target: the tree takes entries as they are.
+    # The tree takes entries as they are.
     heavy = msgspec.structs.replace(hard, work=(2**200).to_bytes(32, "big"))
-    tree = HeaderTree([genesis_entry(MOVING), heavy], MOVING)
-    world.sync = LightSync(tree)
-    easy = after(genesis_entry(MOVING), many, MOVING, step=50, mark=2)
-    world.join(A, Giver(easy, MOVING, claims=2**201))
-    assert world.penalties == [(A, 100, "LowWork")]
-    assert len(world.kept) <= SPARE + 2 + MAX_HEADERS
-    assert world.sync.tip == heavy
+    world.sync = LightSync(HeaderTree([genesis_entry(MOVING), heavy], MOVING))
+    return world
 
 
-def test_an_old_header_announced_is_no_news() -> None:
-    world, chain = World(), after(FIRST, DEEP + 5)
-    world.join(A, Giver(chain))
-    world.join(B, Giver(chain))
-    side = after(chain[1], 1, mark=2)[0]
-    world.tell(B, Announce(side.header))
-    assert world.sync.tree.entry(side.id) is None
+def test_headers_of_little_work_are_not_kept_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost little to make: not one takes room in the tree or on the disk."""
+    monkeypatch.setattr(headers, "SURVEY", 2)
+    easy = after(genesis_entry(MOVING), 3 * MAX_HEADERS, MOVING, step=50, mark=2)
+    for length, cost in ((MAX_HEADERS - 1, BOAST), (3 * MAX_HEADERS, ENDLESS)):
+        world = heavy_world()
+        tip = world.sync.tip
+        world.join(A, Giver(easy[:length], MOVING, claims=2**201))
+        assert world.penalties == [(A, *cost[::-1])]
+        assert world.kept == [] and len(world.sync.tree) == 2
+        assert world.sync.tip == tip
+
+
+def test_a_header_of_little_work_announced_is_not_kept() -> None:
+    world = heavy_world()
+    world.join(A, Giver([], MOVING))
+    side = after(genesis_entry(MOVING), 1, MOVING, mark=2)[0]
+    world.tell(A, Announce(side.header))
+    assert world.sync.tree.entry(side.id) is None and world.kept == []
     assert world.penalties == []
+
+
+def test_a_status_that_belies_the_header_it_names_is_penalised() -> None:
+    world = World()
+    world.join(A, Giver(CHAIN))
+    lie = msgspec.structs.replace(world.givers[A].status(), height=31)
+    world.tell(A, lie)
+    assert world.penalties == [(A, *CONTRADICTION[::-1])]
+    assert world.sync.progress == 1
 
 
 def test_it_says_that_it_serves_no_blocks_and_serves_headers() -> None:
@@ -179,12 +245,12 @@ def test_whoever_comes_in_whatever_order_the_most_work_shown_leads(
     for number in leaves & set(range(len(order))):
         if number in mute:
             world.handle(Left(bytes([number])))
-    for _ in range(12):
-        world.now += PATIENCE
-        world.handle(Tick())
+    world.wait(6 * PATIENCE)
     shown = [BRANCHES[which][-1] for n, which in enumerate(order) if n not in mute]
     best = max(entry.work for entry in [FIRST, *shown])
     assert world.sync.tip.work == best
     ids = [entry.id for entry in world.kept]
     assert len(ids) == len(set(ids))
-    assert {points for _, points, _ in world.penalties} <= {5}
+    assert {points for _, points, _ in world.penalties} <= {
+        offence.points for offence in (STALLED, BOAST, CONTRADICTION)
+    }

@@ -17,7 +17,6 @@ from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.events import Action, KeepHeaders, Send
 from bystack.mainchain.messages import MAX_HEADERS, MAX_LOCATOR, GetHeaders
-from bystack.mainchain.switching import Switching
 from bystack.mainchain.sync.peers import (
     BOAST,
     CONTRADICTION,
@@ -30,7 +29,7 @@ from bystack.mainchain.sync.peers import (
     offence_of,
     work_of_entry,
 )
-from bystack.mainchain.sync.worth import Worth
+from bystack.mainchain.sync.worth import Connected, Worth
 from bystack.mainchain.tree import HeaderTree
 from bystack.primitives.errors import Invalid
 
@@ -69,9 +68,9 @@ class Cursor(NamedTuple):
 class HeaderSync:
     """Asks peers for headers and keeps what is worth it; `now` steady, `wall` the clock's time."""
 
-    def __init__(self, tree: HeaderTree, peers: Peers, switching: Switching) -> None:
-        self._tree, self._peers, self._switching = tree, peers, switching
-        self._worth = Worth(tree, peers, switching)
+    def __init__(self, tree: HeaderTree, peers: Peers, connected: Connected) -> None:
+        self._tree, self._peers, self._connected = tree, peers, connected
+        self._worth = Worth(tree, peers, connected)
         self._asked: dict[bytes, int] = {}
         self._owed: dict[bytes, int] = {}
         self._surveys: dict[bytes, Survey] = {}
@@ -81,6 +80,10 @@ class HeaderSync:
     def busy(self) -> bool:
         """Whether an answer is awaited."""
         return bool(self._asked)
+
+    def awaits(self, peer: bytes) -> bool:
+        """Whether an answer of this peer is awaited."""
+        return peer in self._asked
 
     @property
     def surveyed(self) -> int:
@@ -101,15 +104,21 @@ class HeaderSync:
     # Asking
 
     def seek(self, now: int) -> list[Action]:
-        """Ask the peer that promises most beyond our tip; another when those asked let us wait."""
+        """Ask the peer that promises most beyond our tip; another when those asked let us wait.
+
+        Beside those, it is the one connected longest: whoever comes with greater promises, however
+        often, is not all we ask. Who was blamed comes after those who were not.
+        """
         waits = min((now - since for since in self._asked.values()), default=HURRY)
         if waits < HURRY or len(self._asked) >= SIDE_BY_SIDE:
             return []
-        beaten = work_of_entry(self._switching.tip)
-        able = [p for p in self._peers.awake(now) if p not in self._asked]
-        peer = max(able, key=lambda p: self._promise(p, beaten), default=None)
-        if peer is None or self._promise(peer, beaten) <= beaten:
+        beaten = work_of_entry(self._connected.tip)
+        awake = [p for p in self._peers.awake(now) if p not in self._asked]
+        able = {p: more for p in awake if (more := self._promise(p, beaten)) > beaten}
+        if not able:
             return []
+        beside = bool(self._asked)  # then no promise counts, and the first of equals is the oldest
+        peer = max(able, key=lambda p: (-self._peers[p].faults, 0 if beside else able[p]))
         return [self._ask(peer, now)]
 
     def _promise(self, id: bytes, beaten: int) -> int:
@@ -249,6 +258,7 @@ class HeaderSync:
         if not entries:
             return []
         self._peers[peer].stored += len(entries)
+        self._peers[peer].faults = 0
         return [KeepHeaders(self._tree.keep(entries).added)]
 
     def _end(self, peer: bytes, now: int) -> list[Action]:

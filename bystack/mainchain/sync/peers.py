@@ -59,7 +59,8 @@ class Peer:
     """The tip, height and work it claims, the best header it showed, what it is good for.
 
     `hint`: it announced a header whose parent we lack. `stored`: how many headers it made us keep;
-    `poor`: how many it announced that were not worth it.
+    `poor`: how many it announced that were not worth it. `faults`: how often it was blamed since it
+    last gave us headers worth keeping.
     `rests_until` is in steady seconds.
     """
 
@@ -71,6 +72,7 @@ class Peer:
     hint: bool = False
     stored: int = 0
     poor: int = 0
+    faults: int = 0
     rests_until: int = 0
 
 
@@ -115,6 +117,7 @@ class Peers:
         if id not in self._peers:
             return []
         self._peers[id].rests_until = now + REST
+        self._peers[id].faults += 1
         self._blamed.append(id)
         return [Penalise(id, offence.points, offence.reason)]
 

@@ -7,10 +7,9 @@ that of our connected tip less as much is kept too, while there is room beside t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from bystack.mainchain.chain import Entry
-from bystack.mainchain.switching import Switching
 from bystack.mainchain.sync.peers import Peers, work_of_entry
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import target_of, work_of
@@ -25,11 +24,19 @@ PARDONED: Final = 8
 """Announcements of little work that cost nothing: who is new may be misled himself."""
 
 
+class Connected(Protocol):
+    """What is needed of the connected chain (`switching`); a light node's is its best headers."""
+
+    @property
+    def tip(self) -> Entry:
+        """The entry of the last connected block."""
+
+
 class Worth:
     """Weighs branches that peers show."""
 
-    def __init__(self, tree: HeaderTree, peers: Peers, switching: Switching) -> None:
-        self._tree, self._peers, self._switching = tree, peers, switching
+    def __init__(self, tree: HeaderTree, peers: Peers, connected: Connected) -> None:
+        self._tree, self._peers, self._connected = tree, peers, connected
 
     def weighty(self, last: Entry) -> bool:
         """Whether a branch that ends here is worth its place in the tree."""
@@ -37,7 +44,7 @@ class Worth:
         if work_of_entry(last) >= self._floor(best):
             return True
         beside = len(self._tree) - len(self._tree.line)
-        return work_of_entry(last) >= self._floor(self._switching.tip) and beside < BESIDE
+        return work_of_entry(last) >= self._floor(self._connected.tip) and beside < BESIDE
 
     def _floor(self, entry: Entry) -> int:
         return work_of_entry(entry) - NEAR * work_of(target_of(entry.header.target))
@@ -51,7 +58,7 @@ class Worth:
 
     def poor(self, last: Entry) -> bool:
         """Whether blocks we have beat a branch by far, so that telling of it is an offence."""
-        return work_of_entry(last) < self._floor(self._switching.tip)
+        return work_of_entry(last) < self._floor(self._connected.tip)
 
     def pardons(self, peer: bytes) -> bool:
         """Count an announcement of little work; whether the peer may still make such."""

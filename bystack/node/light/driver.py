@@ -35,7 +35,7 @@ from bystack.node.mainchain.digesting import carried, digest_ahead
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP, URGENCY
 from bystack.p2p.host import Connected, Host, Lost, Message
-from bystack.primitives.errors import Invalid
+from bystack.primitives.errors import Invalid, Misuse
 
 INBOX: Final = 64
 MALFORMED_POINTS: Final = 50
@@ -85,7 +85,7 @@ class LightDriver:
     @property
     def syncing(self) -> bool:
         """Whether headers of a better chain are on their way."""
-        return self.machine.source is not None
+        return self.machine.busy
 
     async def submit(self, tx: Transaction) -> None:
         """Offer a transaction to every peer; raises the rule of form that refuses it."""
@@ -157,8 +157,8 @@ class LightDriver:
                 self.asking.hear_blocks(peer, message)
             case Missing():
                 self.asking.hear_missing(peer, message)
-            case Headers() if peer != self.machine.source:
-                return  # an answer that came too late costs nothing
+            case Headers() if not self.machine.awaits(peer):  # no digest is worth making for it
+                await self._sync(sync.Received(peer, message))
             case _:
                 await digest_ahead(
                     self.machine.tree, carried(message), self.store.params, self._engine
@@ -176,6 +176,8 @@ class LightDriver:
                     self.host.penalise(peer, points, reason)
                 case sync.KeepHeaders(entries):
                     await self.store.keep_headers(entries)
+                case other:
+                    raise Misuse(f"a light node does not {type(other).__name__}")
         if self.machine.line.tip() != old:
             self._report(before.header.height, old)
             self.changed.notify()

@@ -8,7 +8,8 @@ A filter tells how many transactions hold a key; a peer that gives fewer is foun
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 import structlog
@@ -70,8 +71,12 @@ class Scanner:
         self._kept: OrderedDict[bytes, Agreed] = OrderedDict()
         self._size = 0
         self._turn = trio.Lock()
-        self.waits: int | None = None
-        """The height from which a reader lacks filters, while one does."""
+        self._waiting: list[int] = []
+
+    @property
+    def waits(self) -> int | None:
+        """The lowest height whose filter a reader wants and has not got."""
+        return min(self._waiting, default=None)
 
     @property
     def lacking(self) -> int:
@@ -112,31 +117,41 @@ class Scanner:
     # Filters
 
     async def _agreed(self, entry: Entry) -> Agreed | None:
-        async with self._turn:
+        """The filter of a block, once there; None when the block left the best chain.
+
+        Readers take turns: one whose blocks nobody here keeps holds up no other.
+        """
+        with self._wanting(entry.header.height):
             while self.driver.machine.line.holds(entry.id):
-                if entry.id in self._kept:
-                    self._kept.move_to_end(entry.id)
-                    return self._kept[entry.id]
-                await self._extend(entry)
+                async with self._turn:
+                    if entry.id in self._kept or await self._extend(entry):
+                        self._kept.move_to_end(entry.id)
+                        return self._kept[entry.id]
+                await self._wait()
         return None
 
-    async def _extend(self, entry: Entry) -> None:
-        """Take in filters from this block on; nothing when the peers did not serve."""
-        self.waits = first = entry.header.height
-        peers = self.fetcher.peers(first)[: self.agree]
-        if len(peers) < self.agree:
-            return await self._wait()
+    @contextmanager
+    def _wanting(self, height: int) -> Iterator[None]:
+        """While a reader is not given the filter at a height."""
+        self._waiting.append(height)
+        try:
+            yield
+        finally:
+            self._waiting.remove(height)
+
+    async def _extend(self, entry: Entry) -> bool:
+        """Take in filters from this block on; whether its own is there now."""
+        first = entry.header.height
         reach = self.driver.machine.serving(first)
+        peers = self.fetcher.peers(first)[: self.agree]
+        if len(peers) < self.agree or not self.driver.machine.line.holds(entry.id):
+            return False
         last = min(first + MAX_FILTERS - 1, *(reach[peer] for peer in peers))
         line = self.driver.machine.line
         ids = [id for id in map(line.at, range(first, last + 1)) if id is not None]
-        try:
-            given = await self._gather(peers, first, ids)
-            await self._take(entry, ids, given)
-            self.waits = None
-        except (Unanswered, NoPeer):
-            await self._wait()
-        return None
+        with suppress(Unanswered, NoPeer):
+            await self._take(entry, ids, await self._gather(peers, first, ids))
+        return entry.id in self._kept
 
     async def _gather(
         self, peers: Sequence[bytes], first: int, ids: Sequence[bytes]

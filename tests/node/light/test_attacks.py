@@ -27,6 +27,7 @@ from bystack.mainchain.light_messages import (
 )
 from bystack.mainchain.messages import Announce, Headers, Status, encode_message
 from bystack.mainchain.proofs import prove_transaction
+from bystack.mainchain.sync.peers import BOAST
 from bystack.node.chainstore import ChainStore
 from bystack.node.light import asking
 from bystack.p2p.host import Class
@@ -332,7 +333,7 @@ def test_a_chain_of_less_work_moves_nothing(tmp_path: Path) -> None:
             headers = Headers(tuple(entry.header for entry in weak))
             liar.send(light.host.id, *encode_message(headers), Class.SYNC)
             await until(lambda: light.host.penalties)
-            assert light.host.penalties == [(liar.id, 5, "OverClaimed")]
+            assert light.host.penalties == [(liar.id, *BOAST[::-1])]
             assert light.tip == CHAIN[-1].id
             assert await light.matched(KEY) == TRUE
 

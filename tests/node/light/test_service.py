@@ -237,14 +237,15 @@ def test_it_says_which_peers_it_lacks(tmp_path: Path) -> None:
             return str((await light.methods.call("getblockchaininfo"))["warnings"])
 
         assert await warning() == ""
-        for known in light.driver.machine._peers.values():
-            known.blocks_from = 5
+        known = light.driver.machine._peers
+        for peer in known:
+            known[peer].blocks_from = 5
         async with trio.open_nursery() as nursery:
             nursery.start_soon(light.matched, BOB.lock.root)
             await until(lambda: light.scanner.waits == 1)
             assert "connect 2 more full peers that keep blocks from height 1 on" in await warning()
-            for known in light.driver.machine._peers.values():
-                known.blocks_from = 0
+            for peer in known:
+                known[peer].blocks_from = 0
         assert await warning() == ""
         for node in nodes:
             light.host.part(node.host)
