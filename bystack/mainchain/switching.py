@@ -37,6 +37,7 @@ class Switching:
         self._pending: Switch | None = None
         self._disconnect: tuple[bytes, ...] = ()
         self._way: list[bytes] = []
+        self._base = self._done = self._ready = self._ahead = self._transactions = 0
         self.forget()
 
     @property
@@ -96,16 +97,28 @@ class Switching:
     # The plan
 
     def plan(self, goal: Entry) -> bool:
-        """Mean to go from the connected tip to `goal`; False when that prolongs the plan."""
+        """Mean to go from the connected tip to `goal`; False when that prolongs the plan.
+
+        What both have in common stays: peers that show now one branch, now another make us walk no
+        more than where these differ.
+        """
         old = self._tree.entry(self.goal) if self.goal else None
-        if old is not None and self._tree.common(old, goal).id == old.id:
-            self._extend(path(self._tree, old, goal)[1])
-            return False
+        fork = self._tree.common(old, goal) if old is not None else None
+        if fork is not None and self.on_plan(fork.id):
+            self._cut(fork.header.height - self._base + 1)
+            self._extend(path(self._tree, fork, goal)[1])
+            return fork != old
         self.forget()
         self._disconnect, way = path(self._tree, self.tip, goal)
         self._base = goal.header.height - len(way) + 1
         self._extend(way)
         return True
+
+    def _cut(self, length: int) -> None:
+        gone, self._way[length:] = self._way[length:], []
+        self._ahead -= sum(self._at_hand.get(id, 0) for id in gone)
+        self._transactions -= self._count(gone)
+        self._ready = min(self._ready, length)
 
     def _extend(self, ids: Sequence[bytes]) -> None:
         self._way.extend(ids)

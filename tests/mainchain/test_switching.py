@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bystack.mainchain import switching as rules
-from bystack.mainchain.chain import genesis_entry
+from bystack.mainchain.chain import Entry, HeaderView, genesis_entry, path
 from bystack.mainchain.events import Switch
 from bystack.mainchain.switching import Switching
 from bystack.mainchain.tree import HeaderTree
@@ -102,3 +104,56 @@ def test_a_switch_beside_the_plan_drops_it() -> None:
     assert not plan.planned and plan.tip.id == LEFT_IDS[-1]
     with pytest.raises(Misuse):
         plan.switched()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 19), st.booleans()), max_size=30))
+def test_a_changed_plan_is_what_a_fresh_one_would_be(steps: list[tuple[int, int, bool]]) -> None:
+    """Goals on several branches in turn, blocks coming and being connected in between."""
+    tree = HeaderTree([ROOT], EASY)
+    tree.add(RIGHT, None)
+    lines = [IDS, LEFT_IDS]
+    for fork, step in ((0, 3), (8, 5), (16, 7), (19, 9)):
+        parent = tree.entry(IDS[fork])
+        assert parent is not None
+        branch = headers_after(parent, 12, step=step)
+        tree.add(branch, None)
+        lines.append((*IDS[: fork + 1], *(header.id for header in branch)))
+    tree.add(LEFT, None)
+    plan = Switching(tree, ROOT.id, [])
+    for which, height, moves in steps:
+        goal = plan.entry(lines[which][min(height, len(lines[which]) - 1)])
+        if goal.work > plan.tip.work and goal.id != plan.goal:
+            plan.plan(goal)
+            fresh = Switching(tree, plan.tip.id, plan._at_hand)
+            fresh._at_hand = plan._at_hand
+            fresh.plan(goal)
+            assert facts(plan) == facts(fresh)
+        if (id := plan.at(plan.lacking)) is not None:
+            plan.keep(id, 100 + height)
+        if moves and plan.advance():
+            plan.switched()
+
+
+def facts(plan: Switching) -> tuple[object, ...]:
+    """Where a plan leads and what of it is done, seen from the tip."""
+    way = plan._way[plan._done :]
+    sums = (plan.next, plan.lacking, plan.last, plan.gain, plan.ahead, plan.transactions)
+    return (way, plan._disconnect, *sums)
+
+
+def test_what_two_plans_have_in_common_is_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer may change its mind about which branch it gives as often as it likes."""
+    plan = planned(connected=ROOT.id)
+    walked: list[int] = []
+
+    def counting(view: HeaderView, old: Entry, new: Entry) -> tuple[tuple[bytes, ...], ...]:
+        down, up = path(view, old, new)
+        walked.append(len(down) + len(up))
+        return down, up
+
+    monkeypatch.setattr(rules, "path", counting)
+    for _ in range(3):
+        assert plan.plan(plan.entry(IDS[17])) and plan.last == 18
+        assert not plan.plan(plan.entry(IDS[19])) and plan.last == 20
+    assert walked == [0, 2] * 3
