@@ -11,9 +11,9 @@ import pytest
 import trio
 from msgspec.structs import replace
 
-from bystack.ledger.transactions import Action
+from bystack.ledger.transactions import Action, Transaction
 from bystack.mainchain.actions import coinbase_action
-from bystack.mainchain.assembly import build_coinbase, with_nonce
+from bystack.mainchain.assembly import build_block, build_coinbase, with_nonce
 from bystack.mainchain.blocks import Block, Header, transaction_root, witness_root
 from bystack.mainchain.work import search, target_of
 from bystack.node.ipc import RemoteError
@@ -88,6 +88,8 @@ def test_a_ready_header_is_searched_and_handed_back_alone(tmp_path: Path) -> Non
         async with mined(tmp_path / "a") as one:
             paid = one.chain.pay(ALICE, BOB, 1_000, fee=5_000)
             await one.driver.submit(paid)
+            waits = one.driver.pool.machine.get(paid.id)
+            assert waits is not None
             form = await one.template(address=HOME)
             assert form["transactions"] == [
                 {
@@ -96,7 +98,7 @@ def test_a_ready_header_is_searched_and_handed_back_alone(tmp_path: Path) -> Non
                     "hash": paid.witness_id.hex(),
                     "depends": [],
                     "fee": 5_000,
-                    "weight": one.driver.pool.machine.get(paid.id).weight,
+                    "weight": waits.weight,
                     "blschecks": 0,
                 }
             ]
@@ -214,6 +216,23 @@ def test_blocks_beside_the_chain_and_invalid_ones_have_their_words(tmp_path: Pat
     trio.run(main)
 
 
+def test_a_proposal_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with mined(tmp_path / "a") as one:
+            paid = one.chain.pay(ALICE, BOB, 1_000, fee=5_000)
+            other = one.chain.pay(ALICE, BOB, 2_000, fee=5_000)
+            forged = Transaction(paid.body, other.witnesses)
+            for tx, verdict in ((paid, None), (forged, "SignatureWrong")):
+                made = build_block(
+                    one.driver.machine.tip, (tx,), BOB.lock, one.chain.tip.header.time, EASY,
+                    fees=5_000,
+                )  # fmt: skip
+                data = encode(made).hex()
+                assert await one.template(mode="proposal", data=data) == verdict
+
+    trio.run(main)
+
+
 def _greedy(one: Mined, made: Block) -> str:
     """The block with a coinbase that takes one unit too much."""
     contents = (build_coinbase(made.header.height, EASY.subsidy + 1, ALICE.lock),)
@@ -242,6 +261,7 @@ def test_who_waits_is_answered_by_a_new_tip_and_by_better_fees(tmp_path: Path) -
             await generate(one.driver, 1, BOB.lock)
             await until(lambda: answers)
             assert answers.pop()["height"] == form["height"] + 1
+            assert one.own.waiting == 0, "whoever was answered makes room for the next"
             # An old id is answered at once: there is better already.
             await wait(form["longpollid"])
 
