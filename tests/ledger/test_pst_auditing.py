@@ -31,10 +31,11 @@ from bystack.ledger.pst_auditing import (
 from bystack.ledger.pst_finishing import finalize
 from bystack.ledger.pst_signing import sign_draft
 from bystack.ledger.satisfaction import prove_branch
-from bystack.ledger.signing import ModeUnknown, OutputBesideMissing
+from bystack.ledger.signing import ALL, ModeUnknown, OutputBesideMissing
 from bystack.ledger.transactions import Approval, DepositLock, NoWitness, Spend
 from bystack.primitives import bls
 from bystack.primitives.errors import Invalid
+from bystack.primitives.keys import sign
 from tests.ledger.drafts import (
     AUX,
     LATER,
@@ -121,6 +122,27 @@ def test_a_finished_witness_is_judged_too() -> None:
     ):
         with pytest.raises(WitnessForged):
             audit(FINISHED.with_witness(0, bad))
+
+
+def test_a_finished_witness_opens_the_coins_own_lock() -> None:
+    """Bob's signature is true, and his policy is satisfied: but the coin is not his."""
+    draft = one_policy(TWO_OF_THREE)
+    (ask,) = asks(draft, NO_APPROVALS)
+    assert ask is not None
+    items = (sign(BOB.secret, ask.digest, AUX),)
+    foreign = Spend(BOB.policy, prove_branch([BOB.policy], 0), ALL, items)
+    with pytest.raises(WitnessForged) as caught:
+        audit(draft.with_witness(0, foreign))
+    assert caught.value.facts["reason"] == "ProofMismatch"
+    audit(draft_over(locked([BOB.policy])).with_witness(0, _signed_by_bob()))
+
+
+def _signed_by_bob() -> Spend:
+    own = draft_over(locked([BOB.policy]))
+    (ask,) = asks(own, NO_APPROVALS)
+    assert ask is not None
+    items = (sign(BOB.secret, ask.digest, AUX),)
+    return Spend(BOB.policy, prove_branch([BOB.policy], 0), ALL, items)
 
 
 def test_nothing_is_gathered_for_what_asks_for_nothing() -> None:

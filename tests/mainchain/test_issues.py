@@ -16,6 +16,8 @@ from bystack.ledger.amounts import (
 from bystack.ledger.checks import verify_checks
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Key, Older
+from bystack.ledger.pst import unsigned
+from bystack.ledger.pst_auditing import audit
 from bystack.ledger.satisfaction import (
     CoinTooYoung,
     ItemsMissing,
@@ -23,6 +25,7 @@ from bystack.ledger.satisfaction import (
     policy_root,
     prove_branch,
 )
+from bystack.ledger.signing import SINGLE_ANYONE, ModeUnknown
 from bystack.ledger.transactions import (
     Action,
     Approval,
@@ -41,6 +44,7 @@ from bystack.mainchain.actions import (
 )
 from bystack.mainchain.issues import (
     ISSUE,
+    ISSUE_APPROVALS,
     RECORD_INDEX,
     AlreadyIssued,
     Issue,
@@ -365,6 +369,15 @@ def test_an_issuance_policy_with_an_age_never_passes() -> None:
     aged = Transaction(tx.body, (*tx.witnesses[:-1], Approval(revealed, ((b"\x01",),))))
     with pytest.raises(CoinTooYoung):
         apply(chain, aged)
+
+
+def test_a_draft_has_an_issue_approved_as_a_whole_only() -> None:
+    tx = rich().issue(ALICE, Issue(ROOT, GOLD, 5))
+    coin = Coin(BTM, 1_000, ALICE.lock, 1, 0, 1, b"")
+    draft = unsigned(bytes(32), tx.body, (coin,) * len(tx.body.inputs))
+    audit(draft, ISSUE_APPROVALS)
+    with pytest.raises(ModeUnknown):
+        audit(draft.with_part(len(tx.body.inputs), mode=SINGLE_ANYONE), ISSUE_APPROVALS)
 
 
 def test_issued_surplus_is_no_fee() -> None:
