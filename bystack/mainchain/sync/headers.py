@@ -78,8 +78,9 @@ class HeaderSync:
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is awaited."""
-        return bool(self._asked)
+        """Whether somebody is asked who claims more than we have. A mere announcement is none."""
+        beaten = work_of_entry(self._connected.tip)
+        return any(self._peers[peer].claim > beaten for peer in self._asked)
 
     def awaits(self, peer: bytes) -> bool:
         """Whether an answer of this peer is awaited."""
@@ -107,10 +108,12 @@ class HeaderSync:
         """Ask the peer that promises most beyond our tip; another when those asked let us wait.
 
         Beside those, it is the one connected longest: whoever comes with greater promises, however
-        often, is not all we ask. Who was blamed comes after those who were not.
+        often, is not all we ask. Who was blamed comes after those who were not. Surveys may take
+        long, and for nothing: others are asked beside them as if there were none.
         """
-        waits = min((now - since for since in self._asked.values()), default=HURRY)
-        if waits < HURRY or len(self._asked) >= SIDE_BY_SIDE:
+        asked = [since for peer, since in self._asked.items() if peer not in self._surveys]
+        waits = min((now - since for since in asked), default=HURRY)
+        if waits < HURRY or len(asked) >= SIDE_BY_SIDE:
             return []
         beaten = work_of_entry(self._connected.tip)
         awake = [p for p in self._peers.awake(now) if p not in self._asked]

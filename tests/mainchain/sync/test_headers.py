@@ -157,6 +157,31 @@ def test_a_branch_that_ends_before_it_shows_the_work_is_not_kept() -> None:
         assert len(world.tree) == 61 and world.seek() == []
 
 
+def test_a_long_survey_keeps_nobody_else_waiting() -> None:
+    """Headers of little work cost their giver nothing, and it may give them slowly."""
+    world = Asked(BEST[:20], peers=(A, B))
+    world.claim(A, 1_000)
+    world.claim(B, 122)
+    assert world.seek() == [A] and world.seek() == []
+    world.give(A, POOR[:8])
+    assert world.sync.surveyed == 1 and world.seek() == [B]
+    world.now += 1
+    world.give(A, POOR[8:16])
+    assert world.sync.surveyed == 2 and kept(world.give(B, BEST[20:28])) == 8
+
+
+def test_an_announcement_alone_does_not_mean_that_we_are_behind() -> None:
+    """Or whoever announces headers without parents could have us look so for ever."""
+    world = Asked(BEST)
+    world.sync.announced(A, LONG[60], world.now, LATE)
+    assert world.seek() == [A] and not world.sync.busy
+    world.claim(A, 142)
+    assert world.sync.busy
+    world.sync.leave(A)
+    world.peers.leave(A)
+    assert not world.sync.busy
+
+
 def test_a_survey_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "SURVEY", 4)
     world = Asked(BEST)

@@ -281,7 +281,7 @@ def test_bad_headers_cost_their_sender(spoil: str) -> None:
     node.handle(Received(A, Status(3, other.tip.id, b"\x00" * 31 + b"\xff", 0)), NOW)
     node.handle(Received(A, Headers(tuple(headers))), NOW)
     assert node.sync.tree.best() == node.chain.tip
-    points = 10 if spoil == "time" else 100
+    points = 1 if spoil == "time" else 100
     assert [(who, cost) for who, cost, _ in node.penalties] == [(A, points)]
     assert spoil != "time" or node.penalties[0][2] == HeaderTimeAhead.__name__
 
