@@ -39,9 +39,7 @@ from bystack.ledger.transactions import (
     TransactionBody,
 )
 from bystack.ledger.validation import UnitBroken
-from bystack.mainchain.actions import (
-    needs,
-)
+from bystack.mainchain.actions import needs
 from bystack.mainchain.issues import (
     ISSUE,
     ISSUE_APPROVALS,

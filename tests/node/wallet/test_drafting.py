@@ -11,11 +11,11 @@ import pytest
 import trio
 
 from bystack.ledger.coins import Coin
-from bystack.ledger.pst import PartiallySigned
+from bystack.ledger.pst import Origin, PartiallySigned
 from bystack.ledger.transactions import Outpoint
 from bystack.node.ipc import RemoteError
 from bystack.node.storage import Store
-from bystack.node.wallet.drafting import CoinDiffers, CoinGone, Drafting
+from bystack.node.wallet.drafting import MAX_HINTS, CoinDiffers, CoinGone, Drafting
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.keyring import KeyRing
 from bystack.node.wallet.nonces import Nonces
@@ -23,7 +23,8 @@ from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.primitives import bip39
 from bystack.primitives.bip32 import master
 from bystack.primitives.codec import decode, encode
-from tests.ledger.drafts import TWO_OF_THREE, coins_of, draft_over, locked
+from tests.ledger.drafts import TWO_OF_THREE, coins_of, draft_over, knowing, locked
+from tests.ledger.people import ALICE, BOB, CAROL
 from tests.node.wallet.people import HERE
 
 DRAFT = draft_over(locked([TWO_OF_THREE]), locked([TWO_OF_THREE], amount=5))
@@ -90,3 +91,25 @@ def test_a_node_that_fails_otherwise_is_no_light_node(tmp_path: Path) -> None:
     made, _ = drafting(tmp_path, Chain(None, rule=""))
     with pytest.raises(RemoteError):
         checked(made, DRAFT)
+
+
+def test_a_strangers_hints_cost_a_bounded_number_of_derivations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty inputs with 128 false hints each: 500 keys are derived and not 2,560."""
+    many = draft_over(*[locked([TWO_OF_THREE])] * 20, told=knowing(TWO_OF_THREE))
+    keys = [one.policy.key for one in (ALICE, BOB, CAROL)]
+    origins = tuple(Origin(keys[n % 3], 0, 2, n) for n in range(128))
+    for slot in range(20):
+        many = many.with_part(slot, origins=origins)
+    made, _ = drafting(tmp_path, Chain(coins_of(many)))
+    tried: list[int] = []
+    derive = KeyRing._at
+
+    def counted(ring: KeyRing, account: int, chain: int, index: int) -> Any:
+        tried.append(index)
+        return derive(ring, account, chain, index)
+
+    monkeypatch.setattr(KeyRing, "_at", counted)
+    done = trio.run(made.process, many)
+    assert done.keys == () and len(tried) == MAX_HINTS

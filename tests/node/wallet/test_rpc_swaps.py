@@ -71,6 +71,20 @@ def test_an_offer_is_withdrawn_by_spending_its_coin(tmp_path: Path) -> None:
     trio.run(main)
 
 
+def test_an_offer_that_has_ended_costs_nothing_but_the_try(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            gold = await traders(here)
+            offer = ("createswap", 10, gold, 100, "BTM", 2)  # until block 2
+            made = await here.rpc(*offer, wallet="ann")
+            before = (await here.rpc("getbalances", wallet="ben"))["mine"]
+            with pytest.raises(Exception, match="Expired"):
+                await here.rpc("acceptswap", made["pst"], wallet="ben")
+            assert (await here.rpc("getbalances", wallet="ben"))["mine"] == before
+
+    trio.run(main)
+
+
 def test_what_a_counterparty_cannot_do(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
