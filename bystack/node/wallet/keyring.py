@@ -8,6 +8,7 @@ address's key, one of these, or one that a draft says the place of (which is tri
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -41,6 +42,14 @@ class SignersRecord(Wire):
     keys: Annotated[tuple[Key33, ...], Meta(min_length=1, max_length=MAX_SIGNERS)]
 
 
+class SignerTwice(Invalid):
+    """A key stands among the signers twice, and nobody can sign in two places of one shared key."""
+
+
+class PointOther(Invalid):
+    """Our key is another point than the one given, and nothing of ours could sign for that."""
+
+
 class KeyRing:
     """The keys of a wallet on one chain, found by their public half."""
 
@@ -60,9 +69,15 @@ class KeyRing:
     def remember(self, keys: Iterable[bytes]) -> tuple[bytes, ...]:
         """Keep whose keys a shared key is made of; the keys in their order.
 
-        Raises the errors of `musig2.aggregate`.
+        Raises `SignerTwice`, `PointOther`, and the errors of `musig2.aggregate`.
         """
         ordered = sort_keys(tuple(keys))
+        for key, after in pairwise((*ordered, b"")):
+            if key == after:
+                raise SignerTwice(key=key)
+            own = self.key(key[1:])
+            if own is not None and own.point != key:
+                raise PointOther(given=key, ours=own.point)
         record = encode(SignersRecord(ordered))
         self._store.commit_now({SIGNERS + self._purse.chain.id + aggregate(ordered): record})
         return ordered

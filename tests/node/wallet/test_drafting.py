@@ -103,13 +103,11 @@ def test_a_strangers_hints_cost_a_bounded_number_of_derivations(
     for slot in range(20):
         many = many.with_part(slot, origins=origins)
     made, _ = drafting(tmp_path, Chain(coins_of(many)))
-    tried: list[int] = []
-    derive = KeyRing._at
+    tried: list[Origin] = []
 
-    def counted(ring: KeyRing, account: int, chain: int, index: int) -> Any:
-        tried.append(index)
-        return derive(ring, account, chain, index)
+    def counted(ring: KeyRing, key: bytes, hint: Origin) -> None:
+        tried.append(hint)
 
-    monkeypatch.setattr(KeyRing, "_at", counted)
+    monkeypatch.setattr(KeyRing, "_hinted", counted)
     done = trio.run(made.process, many)
     assert done.keys == () and len(tried) == MAX_HINTS

@@ -14,6 +14,7 @@ from bystack.ledger.policies import Key
 from bystack.ledger.pst import draft_text, parse_draft
 from bystack.ledger.pst_auditing import PartialForged, SignatureForged
 from bystack.ledger.transactions import Spend
+from bystack.node.wallet.keyring import PointOther, SignerTwice
 from bystack.node.wallet.keys import folder_of
 from bystack.node.wallet.nonces import NonceElsewhere, NonceUsed
 from bystack.primitives.codec import encode
@@ -146,6 +147,25 @@ async def musig_address(here: World, count: int) -> str:
     await here.rpc("sendtoaddress", address, 20, wallet=NAMES[0])
     await here.mine(1, SINK)
     return str(address)
+
+
+def test_no_shared_key_is_made_that_could_never_sign(tmp_path: Path) -> None:
+    """Coins on its address would be lost."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await people(here, 2)
+            ann, ben = [
+                (await here.rpc("getnewpublickey", wallet=name))["point"] for name in NAMES[:2]
+            ]
+            with pytest.raises(SignerTwice):
+                await here.rpc("createmusig", [ann, ben, ann], wallet="ann")
+            other = f"{5 - int(ann[:2]):02x}" + ann[2:]  # the same x, the other y
+            with pytest.raises(PointOther):
+                await here.rpc("createmusig", [other, ben], wallet="ann")
+            await here.rpc("createmusig", [ann, ben], wallet="ann")
+
+    trio.run(main)
 
 
 def test_a_nonce_signs_once_whatever_file_comes_back(tmp_path: Path) -> None:
