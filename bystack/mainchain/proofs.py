@@ -7,6 +7,7 @@ from the header, never from the prover (attack P06), and no default value is a r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,7 +17,7 @@ from bystack.mainchain.blocks import Block, Header
 from bystack.mainchain.chain import history_leaf
 from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.primitives.merkle import MerkleProof, merkle_prove, merkle_verify
+from bystack.primitives.merkle import MerkleProof, merkle_proofs, merkle_verify
 from bystack.primitives.mountain import MountainProof, mountain_verify
 
 MAX_HISTORY_PROOF = 8_000
@@ -65,9 +66,18 @@ class DeepProof(Wire):
 
 def prove_transaction(block: Block, index: int) -> TransactionProof:
     """The proof of the transaction at `index`. Raises `ProofIndex`."""
-    branch = merkle_prove([tx.witness_id for tx in block.transactions], index)
-    data = encode(block.transactions[index])
-    return TransactionProof(block.id, block.header.height, branch, data)
+    return prove_transactions(block, (index,))[0]
+
+
+def prove_transactions(block: Block, indexes: Sequence[int]) -> tuple[TransactionProof, ...]:
+    """The proofs of several transactions, for little more than one costs. Raises `ProofIndex`."""
+    branches = merkle_proofs([tx.witness_id for tx in block.transactions], indexes)
+    return tuple(
+        TransactionProof(
+            block.id, block.header.height, branch, encode(block.transactions[branch.index])
+        )
+        for branch in branches
+    )
 
 
 def verify_inclusion(header: Header, transaction: Transaction, branch: MerkleProof) -> None:

@@ -82,14 +82,27 @@ def _parents(level: list[bytes]) -> list[bytes]:
 
 def merkle_prove(leaves: Sequence[bytes], index: int) -> MerkleProof:
     """The proof that `leaves[index]` stands at `index`. Raises `ProofIndex`."""
+    return merkle_proofs(leaves, (index,))[0]
+
+
+def merkle_proofs(leaves: Sequence[bytes], indexes: Sequence[int]) -> tuple[MerkleProof, ...]:
+    """As `merkle_prove`, for several elements at the price of hashing the list once."""
     count = len(leaves)
-    if not 0 <= index < count:
-        raise ProofIndex(index=index, count=count)
-    level, at, path = _leaves(leaves), index, []
-    while len(level) > 1:
+    for index in indexes:
+        if not 0 <= index < count:
+            raise ProofIndex(index=index, count=count)
+    levels = [_leaves(leaves)] if indexes else []
+    while levels and len(levels[-1]) > 1:
+        levels.append(_parents(levels[-1]))
+    return tuple(MerkleProof(index, count, _siblings(levels, index)) for index in indexes)
+
+
+def _siblings(levels: Sequence[list[bytes]], at: int) -> tuple[bytes, ...]:
+    path: list[bytes] = []
+    for level in levels[:-1]:
         path += level[at ^ 1 : (at ^ 1) + 1]  # nothing where the node is carried up
-        level, at = _parents(level), at // 2
-    return MerkleProof(index, count, tuple(path))
+        at //= 2
+    return tuple(path)
 
 
 def _sides(index: int, count: int) -> Iterator[int]:

@@ -12,6 +12,7 @@ from bystack.primitives.merkle import (
     ProofIndex,
     ProofLength,
     ProofMismatch,
+    merkle_proofs,
     merkle_prove,
     merkle_root,
     merkle_verify,
@@ -122,3 +123,14 @@ def test_an_index_outside_the_list_is_refused(index: int, count: int) -> None:
 
 def test_wire_form() -> None:
     check_wire("merkle_proof", merkle_prove([bytes([at]) for at in range(5)], 2))
+
+
+@given(leaves=st.lists(st.binary(max_size=3), min_size=1, max_size=40), data=st.data())
+def test_several_proofs_are_those_made_one_by_one(leaves: list[bytes], data: st.DataObject) -> None:
+    indexes = data.draw(st.lists(st.integers(0, len(leaves) - 1), max_size=6))
+    proofs = merkle_proofs(leaves, indexes)
+    assert proofs == tuple(merkle_prove(leaves, index) for index in indexes)
+    for index, proof in zip(indexes, proofs, strict=True):
+        merkle_verify(merkle_root(leaves), len(leaves), leaves[index], proof)
+    with pytest.raises(ProofIndex):
+        merkle_proofs(leaves, [0, len(leaves)])

@@ -23,6 +23,8 @@ PATIENCE: Final = 20.0
 SILENCE_POINTS: Final = 10
 UNASKED_POINTS: Final = 2
 MOST_SUBJECTS: Final = 256
+AT_ONCE: Final = 8
+"""Questions to one peer at a time; a full node drops what exceeds `serving_light.WAITING`."""
 
 Answer = Reply | BlockMessage
 T = TypeVar("T", bound=Answer)
@@ -39,6 +41,8 @@ class Silent(Unanswered):
 @dataclass(eq=False)
 class _Question:
     wanted: type[Any]
+    since: float
+    late: bool = False
     done: trio.Event = field(default_factory=trio.Event)
     answer: Answer | None = None
 
@@ -49,6 +53,7 @@ class Asking:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._open: defaultdict[bytes, dict[bytes, list[_Question]]] = defaultdict(dict)
+        self._rooms: dict[bytes, trio.CapacityLimiter] = {}
 
     async def ask(self, peer: bytes, request: Request, wanted: type[T]) -> T:
         """The peer's answer of the type wanted. Raises `Unanswered`."""
@@ -63,13 +68,17 @@ class Asking:
     async def _ask(
         self, peer: bytes, subject: bytes, kind: int, payload: bytes, wanted: type[T]
     ) -> T:
-        question = _Question(wanted)
-        if not self._host.send(peer, kind, payload, Class.SYNC):
-            raise Unanswered
-        self._note(peer, subject, question)
-        with trio.move_on_after(PATIENCE) as patience:
-            await question.done.wait()
+        # Whoever asks more at a time than a peer takes would find an honest one silent.
+        async with self._rooms.setdefault(peer, trio.CapacityLimiter(AT_ONCE)):
+            if not self._host.send(peer, kind, payload, Class.SYNC):
+                self._rooms.pop(peer, None)
+                raise Unanswered
+            question = _Question(wanted, trio.current_time())
+            self._note(peer, subject, question)
+            with trio.move_on_after(PATIENCE) as patience:
+                await question.done.wait()
         if patience.cancelled_caught:
+            question.late = True
             self._host.penalise(peer, SILENCE_POINTS, "silent")
             raise Silent
         if question.answer is None:
@@ -78,9 +87,12 @@ class Asking:
 
     def _note(self, peer: bytes, subject: bytes, question: _Question) -> None:
         """Expect an answer. A question whose asker went away stays, or a late answer to it would
-        look like one that nobody asked for."""
-        subjects = self._open[peer]
-        subjects.setdefault(subject, []).append(question)
+        look like one that nobody asked for. One that waited too long is not answered any more, and
+        must not take the answer to the next."""
+        subjects, oldest = self._open[peer], question.since - PATIENCE
+        before = subjects.get(subject, ())
+        fresh = [one for one in before if one.since > oldest and not one.late]
+        subjects[subject] = [*fresh, question]
         if len(subjects) > MOST_SUBJECTS:
             del subjects[next(iter(subjects))]
 
@@ -106,6 +118,7 @@ class Asking:
 
     def lost(self, peer: bytes) -> None:
         """The peer is gone, and its answers with it."""
+        self._rooms.pop(peer, None)
         for waiting in self._open.pop(peer, {}).values():
             for question in waiting:
                 question.done.set()

@@ -37,7 +37,7 @@ from bystack.mainchain.light_messages import (
     GetMatches,
     Matches,
 )
-from bystack.mainchain.proofs import TransactionProof, prove_transaction
+from bystack.mainchain.proofs import TransactionProof, prove_transactions
 from bystack.node.light.asking import Unanswered
 from bystack.node.light.driver import LightDriver
 from bystack.node.light.fetching import Fetcher, NoPeer
@@ -281,8 +281,5 @@ def _opens(id: bytes, filter: BlockFilter) -> bool:
 
 def _of(block: Block, wanted: Mapping[bytes, int]) -> tuple[TransactionProof, ...]:
     """The matching transactions of a block, proved."""
-    return tuple(
-        prove_transaction(block, at)
-        for at, tx in enumerate(block.transactions)
-        if wanted.keys() & keys_of(tx)
-    )
+    held = (at for at, tx in enumerate(block.transactions) if wanted.keys() & keys_of(tx))
+    return prove_transactions(block, tuple(held))

@@ -8,10 +8,12 @@ in proportion to what its last request cost: floods are dropped, never queued.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
+import structlog
 import trio
 
 from bystack.mainchain.blocks import Block, decode_block
@@ -41,8 +43,9 @@ from bystack.mainchain.light_messages import (
     subject_of,
 )
 from bystack.mainchain.line import Line
-from bystack.mainchain.proofs import prove_transaction
+from bystack.mainchain.proofs import prove_transaction, prove_transactions
 from bystack.node.chainstore import ChainStore
+from bystack.node.storage import StoreError
 from bystack.p2p.queues import Class
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -57,6 +60,8 @@ PROOF_COST: Final = 50_000
 PAUSE: Final = 0.05
 PATIENCE: Final = 400
 MALFORMED_POINTS: Final = 50
+
+log = structlog.get_logger("light")
 
 
 class Peers(Protocol):
@@ -85,6 +90,16 @@ class Cost:
     fresh: dict[bytes, bytes] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
+class _Queue:
+    """A peer's requests that wait, and the task that answers them."""
+
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def __post_init__(self) -> None:
+        self.send, self.receive = trio.open_memory_channel[Request](WAITING)
+
+
 class LightServing:
     """Serves light nodes from the store of a full one.
 
@@ -101,13 +116,14 @@ class LightServing:
     ) -> None:
         self._host, self._store, self._machine, self._nursery = host, store, machine, nursery
         self._rate = rate
-        self._peers: dict[bytes, trio.MemorySendChannel[Request]] = {}
+        self._peers: dict[bytes, _Queue] = {}
         self._thread = trio.CapacityLimiter(1)
 
     def leave(self, peer: bytes) -> None:
-        """A peer is gone."""
-        if (channel := self._peers.pop(peer, None)) is not None:
-            channel.close()
+        """A peer is gone, and with it what it asked for: or many could ask and go, again and again,
+        and all that waits would be theirs."""
+        if (queue := self._peers.pop(peer, None)) is not None:
+            queue.scope.cancel()
 
     def hear(self, peer: bytes, kind: int, payload: bytes) -> None:
         """A peer asks; what exceeds its due is dropped, and answers we never asked for too."""
@@ -120,24 +136,32 @@ class LightServing:
 
     def _queue(self, peer: bytes, message: Request) -> None:
         if peer not in self._peers:
-            self._peers[peer], receive = trio.open_memory_channel[Request](WAITING)
-            self._nursery.start_soon(self._serve, peer, receive)
-        try:
-            self._peers[peer].send_nowait(message)
-        except trio.WouldBlock:
-            return
+            self._peers[peer] = queue = _Queue()
+            self._nursery.start_soon(self._serve, peer, queue)
+        with suppress(trio.WouldBlock):
+            self._peers[peer].send.send_nowait(message)
 
-    async def _serve(self, peer: bytes, requests: trio.MemoryReceiveChannel[Request]) -> None:
-        async for request in requests:
-            cost = Cost()
+    async def _serve(self, peer: bytes, queue: _Queue) -> None:
+        with queue.scope:
+            async for request in queue.receive:
+                cost = Cost()
+                answer = await self._judged(request, cost)
+                if cost.fresh:
+                    await self._store.keep_filters(cost.fresh)
+                await self._deliver(peer, answer)
+                await trio.sleep(cost.size / BYTES_PER_SECOND)
+
+    async def _judged(self, request: Request, cost: Cost) -> LightMessage:
+        """The boundary of a request: what cannot be read on our disk ends the request only."""
+        try:
             answer = self._at_once(request)
-            if answer is None:
-                work = partial(self._answer, request, self._range(request), cost)
-                answer = await trio.to_thread.run_sync(work, limiter=self._thread)
-            if cost.fresh:
-                await self._store.keep_filters(cost.fresh)
-            await self._deliver(peer, answer)
-            await trio.sleep(cost.size / BYTES_PER_SECOND)
+            if answer is not None:
+                return answer
+            work = partial(self._answer, request, self._range(request), cost)
+            return await trio.to_thread.run_sync(work, limiter=self._thread)
+        except (Invalid, StoreError) as error:
+            log.error("not served", request=type(request).__name__, reason=str(error))
+            return Unserved(subject_of(request))
 
     def _at_once(self, request: Request) -> LightMessage | None:
         """What is read between two events: the pool and the coins are the task's, no thread's."""
@@ -217,7 +241,7 @@ class LightServing:
         if len(places) > MOST_MATCHES:
             return Unserved(id)
         cost.size += PROOF_COST * len(places)
-        return _fitting(Matches(id, tuple(prove_transaction(block, at) for at in places)))
+        return _fitting(Matches(id, prove_transactions(block, places)))
 
     def _proof(self, transaction: bytes, cost: Cost) -> LightMessage:
         place = self._store.find(transaction)

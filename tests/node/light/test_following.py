@@ -183,6 +183,31 @@ def test_nothing_is_read_until_enough_full_peers_are_there(tmp_path: Path) -> No
     trio.run(main)
 
 
+def test_a_reader_whose_blocks_nobody_keeps_holds_up_no_other(tmp_path: Path) -> None:
+    """A sidechain that reads from its vault's checkpoint, beside a wallet at the tip."""
+
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=2) as (light, nodes):
+            for node in nodes:
+                await node.take(*RIGHT)
+            await light.at(RIGHT[-1].id)
+            await until(lambda: len(light.driver.machine.serving(len(RIGHT))) == 2)
+            for peer in (peers := light.driver.machine._peers):
+                peers[peer].blocks_from = 5
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(light.matched, ALICE.lock.root)
+                await until(lambda: light.scanner.waits == 1)
+                known = [(5, RIGHT[4].id)]
+                with trio.fail_after(30):
+                    items = await light.read([BOB.lock.root], known)
+                assert [item[1] for item in items] == [6, 7, 8]
+                assert light.scanner.waits == 1 and light.scanner.lacking == 2
+                nursery.cancel_scope.cancel()
+            assert light.scanner.waits is None and light.scanner.lacking == 0
+
+    trio.run(main)
+
+
 KEYS = [ALICE.lock.root, BOB.lock.root, CAROL.lock.root, b"\x42" * 32]
 
 

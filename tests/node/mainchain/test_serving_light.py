@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -236,3 +237,54 @@ def test_the_first_block_is_served_too(tmp_path: Path) -> None:
     (answer,) = served(tmp_path, GetFilters(0, first.id))
     assert isinstance(answer, Filters) and len(answer.filters) == 1
     assert msgspec.structs.asdict(answer)["last"] == first.id
+
+
+def test_what_a_peer_asked_for_goes_with_it(tmp_path: Path) -> None:
+    """Or a peer that asks and goes, again and again, would have all of our time."""
+
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*RIGHT)
+            serving = node.driver._light
+            assert serving is not None
+            begun, go_on, true = list[bytes](), threading.Event(), serving._answer
+
+            def slow(request, ids, cost):  # type: ignore[no-untyped-def]
+                begun.append(request.transaction)
+                go_on.wait(60)
+                return true(request, ids, cost)
+
+            serving._answer = slow  # type: ignore[method-assign]
+            try:
+                leaver = Asker(node)
+                for number in range(serving_light.WAITING):
+                    leaver.say(GetProof(bytes([number]) * 32))
+                await until(lambda: begun)
+                node.host.part(leaver)
+                await until(lambda: leaver.id not in serving._peers)
+            finally:
+                go_on.set()
+            assert await Asker(node, 8).ask(GetProof(TIP)) == Proof(TIP, ())
+            assert begun == [bytes(32), TIP]
+
+    trio.run(main)
+
+
+def test_a_block_that_cannot_be_read_ends_the_request_only(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*RIGHT)
+            true = node.store.block_bytes
+            damaged = RIGHT[2].id
+
+            def read(id: bytes) -> bytes | None:
+                data = true(id)
+                return data and data[:-1] if id == damaged else data
+
+            node.store.block_bytes = read  # type: ignore[method-assign]
+            asker = Asker(node)
+            assert await asker.ask(GetMatches(damaged, (BOB.lock.root,))) == Unserved(damaged)
+            assert await asker.ask(GetFilters(1, TIP)) == Unserved(TIP)
+            assert await asker.ask(GetFilters(4, TIP)) == Filters(4, TIP, FILTERS[3:])
+
+    trio.run(main)
