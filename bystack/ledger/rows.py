@@ -62,3 +62,7 @@ class Rows(dict[K, V]):
         changes = {key: self.get(key) for key in self._changed}
         self._changed.clear()
         return changes
+
+    def not_stored(self, changes: Iterable[K]) -> None:
+        """The rows taken last did not reach the store: they differ from it still."""
+        self._changed.update(changes)

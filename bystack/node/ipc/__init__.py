@@ -9,6 +9,7 @@ from bystack.node.ipc.client import (
     ItemStream,
     Reconnecting,
     TimedOut,
+    Unanswered,
     Unavailable,
     connect,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "RemoteError",
     "StreamHandler",
     "TimedOut",
+    "Unanswered",
     "Unavailable",
     "connect",
     "current_trace",

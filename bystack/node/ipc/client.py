@@ -30,8 +30,12 @@ class Unavailable(Exception):
     """The other process cannot be reached now; it may come back."""
 
 
-class TimedOut(Unavailable):
-    """The other process did not answer in time; it may have done the work all the same."""
+class Unanswered(Unavailable):
+    """The other process was asked and left no answer; it may have done the work all the same."""
+
+
+class TimedOut(Unanswered):
+    """It did not answer in time."""
 
 
 class _Pending:
@@ -209,7 +213,7 @@ class Client:
         self._lost = reason
         self._out.close()
         for pending in self._calls.values():
-            pending.settle(None, Unavailable(reason))
+            pending.settle(None, Unanswered(reason))
         for items in self._items.values():
             items._put(Unavailable(reason))
 

@@ -42,11 +42,12 @@ MAX_COIN: Final = 64_000
 SAVE_EVERY: Final = 500
 PAUSE: Final = 0.2
 GIVEN_OUT: Final = 64
-IMPOSSIBLE: Final = frozenset(
-    {"CoinMissing", "Expired", "Overspent", "SignatureWrong", "PolicyUnsatisfied"}
-)
+IMPOSSIBLE: Final = frozenset({"Expired", "Overspent", "SignatureWrong", "PolicyUnsatisfied"})
 """Refusals that no later block makes good. Whatever else a pool says (full, a fee too low now, too
 many before it), the payment may still be mined, and its coins must not be spent again."""
+FINAL: Final = frozenset({"CoinMissing"})
+"""The same where blocks are final. On the main chain a coin that is missing after a reorganisation
+may come again; a block that spends it otherwise gives the payment up by itself."""
 
 log = structlog.get_logger("wallet")
 
@@ -62,6 +63,8 @@ class Follower:
         self.purse = purse
         self.client = Reconnecting(purse.chain.socket)
         self.moved, self.woken, self._begun = Signal(), Signal(), trio.Event()
+        self.handing = trio.Lock()
+        """Held while a payment is handed in, or found out to be in no pool."""
         self.target = 0
         self._scope = trio.CancelScope()
         self._told = -1  # how many addresses a light chain was told
@@ -151,6 +154,9 @@ class Follower:
                     return
                 match item:
                     case ["connect", int(height), bytes(id), bytes(data)]:
+                        if height <= self.purse.wallet.height:  # it knows none of our blocks
+                            log.warning("another chain: it is read whole", chain="main")
+                            self.purse.restart()
                         block = decode_block(data)
                         self.purse.connect(height, id, block.transactions, time=block.header.time)
                         if light and self._told < len(places):
@@ -194,11 +200,17 @@ class Follower:
         """Hand in payments that no block has yet; those that can never be in one are given up."""
         for tx in list(self.purse.open.values()):
             try:
-                await self.client.call("submit", encode(tx))
+                async with self.handing:
+                    if tx.id in self.purse.open:  # nobody has given it up meanwhile
+                        await self.client.call("submit", encode(tx))
             except RemoteError as error:
-                if error.rule in IMPOSSIBLE and not self._builds_on_open(tx):
+                if self._impossible(error) and not self._builds_on_open(tx):
                     log.warning("payment given up", id=tx.id.hex(), reason=error.rule)
                     self.purse.given_up(tx)
+
+    def _impossible(self, error: RemoteError) -> bool:
+        final = self.purse.chain.genesis is not None
+        return error.rule in IMPOSSIBLE or (final and error.rule in FINAL)
 
     def _builds_on_open(self, tx: Transaction) -> bool:
         """A coin may be missing because the payment that makes it waits to be taken in itself."""

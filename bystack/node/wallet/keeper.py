@@ -266,6 +266,7 @@ class Keeper:
         with trio.CancelScope(shield=True):
             await loaded.ended.wait()  # no follower may write to a closed store
             await loaded.opened.close()
+            loaded.opened.lock()  # whoever still has the object has no keys
 
     def _remember(self) -> None:
         os.makedirs(self.data, mode=0o700, exist_ok=True)

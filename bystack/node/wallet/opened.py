@@ -79,8 +79,16 @@ class Opened:
         """The private keys are there from now on."""
         self._master = master
         for follower in self._followers.values():
-            follower.purse.unlock(master)
+            follower.purse.unlock(master, self.book.names)
             follower.woken.notify()
+
+    async def use_named(self) -> None:
+        """Accounts were named: follow them, however far ahead of those in use they stand."""
+        if self._master is not None:
+            self.unlock(self._master)
+        for follower in self._followers.values():
+            follower.tell()
+            await follower.purse.save()
 
     def lock(self) -> None:
         """Forget the private keys."""
@@ -120,7 +128,7 @@ class Opened:
     def _follow(self, chain: Chain) -> None:
         if chain.name in self._followers:
             return
-        purse = Purse(chain, self._master, self.store, self.book.gap)
+        purse = Purse(chain, self._master, self.store, self.book.gap, self.book.names)
         purse.fresh = self._fresh and purse.empty
         follower = Follower(purse)
         self._followers[chain.name] = follower

@@ -8,11 +8,13 @@ that spends its coins; a block that leaves the chain opens its payments again.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import trio
 
 from bystack.ledger.accounts import PURPOSE, SINGLES, WATCHED, Account
 from bystack.ledger.addressbook import GAP, AddressBook
-from bystack.ledger.coins import Coin, Delta
+from bystack.ledger.coins import NO_CHANGE, Coin, Delta
 from bystack.ledger.policies import Policy
 from bystack.ledger.rows import Rows
 from bystack.ledger.satisfaction import policy_root
@@ -24,6 +26,7 @@ from bystack.mainchain.transition import disconnect, undo_of
 from bystack.node.storage import Changes, Store
 from bystack.node.wallet import stored
 from bystack.node.wallet.chains import Chain
+from bystack.node.wallet.changes import change_of, one_after_the_other
 from bystack.node.wallet.stored import (
     NO_NOTE,
     Block,
@@ -31,6 +34,8 @@ from bystack.node.wallet.stored import (
     PolicyRecord,
     Position,
     ScanRecord,
+    Table,
+    Taken,
     number,
     place_of,
 )
@@ -46,32 +51,16 @@ LOOKAHEAD = 5
 """So many accounts after the last one used are watched (BIP 44 asks for one)."""
 
 
-def change_of(
-    wallet: Wallet, height: int, transactions: Sequence[Transaction], rewards: Container[bytes]
-) -> Delta:
-    """What a block does to our coins: those it spends, and those it leaves us.
-
-    A coin of a transaction in `rewards` is marked as still to mature.
-    """
-    spent: dict[Outpoint, Coin] = {}
-    created: dict[Outpoint, Coin] = {}
-    for tx in transactions:
-        for point in tx.body.inputs:
-            if created.pop(point, None) is None and point in wallet.coins:
-                spent[point] = wallet.coins[point]
-        for index, output in enumerate(tx.body.outputs):
-            if wallet.place(output.lock) is not None:
-                reward = int(tx.id in rewards)
-                coin = Coin(output.asset, output.amount, output.lock, height, reward, 1, b"")
-                created[Outpoint(tx.id, index)] = coin
-    return Delta(spent, created)
-
-
 class Purse:
     """A wallet's part on one chain. Without `master` it follows with the keys stored before."""
 
     def __init__(
-        self, chain: Chain, master: ExtendedKey | None, store: Store, gap: int = GAP
+        self,
+        chain: Chain,
+        master: ExtendedKey | None,
+        store: Store,
+        gap: int = GAP,
+        named: Iterable[int] = (),
     ) -> None:
         self.chain = chain
         self.caught_up = False
@@ -85,7 +74,7 @@ class Purse:
         """Payments to us that wait in the chain's pool (see `expecting`)."""
         self._load(gap)
         if master is not None:
-            self.unlock(master)
+            self.unlock(master, named)
 
     def _load(self, gap: int) -> None:
         rows, chain = self._rows, self.chain
@@ -110,9 +99,9 @@ class Purse:
             if record.key:
                 book.add(account, Account(parse_key(record.key.decode())))
         self._free()
-        self._expect()
+        self.hold()
 
-    def _expect(self) -> None:
+    def hold(self) -> None:
         """Payments on their way hold their coins, and their change is to come."""
         for tx in self.open.values():
             self.wallet.sent(tx)
@@ -128,14 +117,16 @@ class Purse:
         """There are keys to follow the chain with; else the wallet must be unlocked once."""
         return bool(self.wallet.book.accounts) or bool(self.wallet.book.places)
 
-    def unlock(self, master: ExtendedKey) -> None:
-        """The accounts' private keys are there from now on; new accounts ahead are watched."""
+    def unlock(self, master: ExtendedKey, named: Iterable[int] = ()) -> None:
+        """The accounts' private keys are there from now on; new accounts ahead are watched, and
+        those the owner has `named`, however far ahead."""
         book = self.wallet.book
         last = max((one for one in book.records if one < WATCHED and book.used(one)), default=0)
-        wanted = {one for one in book.records if one < WATCHED} | set(range(last + LOOKAHEAD + 1))
+        wanted = {one for one in (*book.records, *named) if one < WATCHED}
+        wanted |= set(range(last + LOOKAHEAD + 1))
         for account in sorted(wanted):
             book.add(account, self.chain.account(master, account))
-        self._expect()  # a store of the first format had no keys to tell change by
+        self.hold()  # a store of the first format had no keys to tell change by
         self._dirty |= book.records.changed
 
     def lock(self) -> None:
@@ -257,13 +248,16 @@ class Purse:
         wallet.history.clear()
         self.recent.clear()
         wallet.height = 0
-        self._replay([entry for entry in entries if entry.height <= height])
+        self._replay([entry for entry in entries if entry.height < height])
+        last = self._replay([entry for entry in entries if entry.height == height])
         wallet.height = height
         if height:
-            self.recent[height] = Block(height, id, undo_of(Delta({}, {})))
+            self.recent[height] = Block(height, id, undo_of(last))
         self._dirty = True
 
-    def _replay(self, entries: Sequence[HistoryRecord]) -> None:
+    def _replay(self, entries: Sequence[HistoryRecord]) -> Delta:
+        """Follow transactions known from before; what they changed together."""
+        together = NO_CHANGE
         for entry in entries:
             tx = self.transaction(entry.transaction)
             assert tx is not None
@@ -271,6 +265,8 @@ class Purse:
             delta = change_of(self.wallet, entry.height, (tx,), rewards)
             self.wallet.observe(entry.height, delta)
             self.wallet.history[entry.height, entry.position] = entry
+            together = one_after_the_other(together, delta)
+        return together
 
     @property
     def complete(self) -> bool:
@@ -312,44 +308,66 @@ class Purse:
         for other in list(self.open.values()):
             if any(point.transaction == tx.id for point in other.body.inputs):
                 self.given_up(other)
+        self.hold()  # another on its way may spend the same coins: what it replaces, or is by
 
     def forget(self, tx: Transaction) -> None:
         """Our payment was never taken in: there is none."""
         self.wallet.dropped(tx)
         self.open.pop(tx.id, None)
         self.notes.pop(tx.id, None)
+        self.hold()
         self._dirty = True
 
+    def let_go(self, points: Iterable[Outpoint]) -> None:
+        """Coins set aside for what was not signed after all are free, as far as no payment on its
+        way spends them."""
+        self.wallet.release(points)
+        self.hold()
+
     async def save(self) -> None:
-        """Make durable what changed, in one batch."""
+        """Make durable what changed, in one batch. Cancelled or failed, none of it is forgotten:
+        the next call writes it."""
         if not self._dirty:
             return
+        texts, taken = dict(self._texts), [Taken(*one, one.rows.taken()) for one in self._tables()]
         self._dirty = False
-        texts = dict(self._texts)
-        await self._store.commit(self._changes())
+        try:
+            with trio.CancelScope(shield=True):
+                await self._store.commit(self._changes(taken, texts))
+        except BaseException:
+            for one in taken:
+                one.rows.not_stored(one.changes)
+            self._dirty = True
+            raise
         for id in texts:  # only now they can be read from the store
             self._texts.pop(id, None)
 
-    def _changes(self) -> Changes:
-        wallet, batch = self.wallet, self._rows.batch
-        scan = None if self.scan is None else encode(self.scan)
+    def _tables(self) -> Sequence[Table]:
+        """Every kind of rows: whose they are, how a key is told, how a value."""
+        wallet = self.wallet
+        return (
+            Table(stored.COIN, wallet.coins, encode, encode),
+            Table(stored.HISTORY, wallet.history, place_of, encode),
+            Table(stored.ASIDE, self.aside, place_of, encode),
+            Table(stored.RESERVATION, wallet.reserved, encode, encode),
+            Table(stored.ACCOUNT, wallet.book.records, number, encode),
+            Table(stored.ADDRESS, wallet.book.places, bytes, encode),
+            Table(stored.BLOCK, self.recent, lambda height: number(height, 8), encode),
+            Table(stored.OPEN, self.open, bytes, encode),
+            Table(stored.NOTE, self.notes, bytes, encode),
+            Table(stored.POLICY, self.policies, bytes, encode),
+            Table(stored.PATH, self.paths, number, bytes),
+            Table(stored.LABEL, self.labels, bytes, bytes),
+        )
+
+    def _changes(self, taken: Sequence[Taken], texts: Mapping[bytes, bytes]) -> Changes:
+        key, wallet = self._rows.key, self.wallet
         position = Position(wallet.height, wallet.book.gap, self.birth, self.birth_block)
         return {
-            **batch(stored.COIN, wallet.coins.taken(), encode),
-            **batch(stored.HISTORY, wallet.history.taken(), place_of),
-            **batch(stored.ASIDE, self.aside.taken(), place_of),
-            **batch(stored.RESERVATION, wallet.reserved.taken(), encode),
-            **batch(stored.ACCOUNT, wallet.book.records.taken(), number),
-            **batch(stored.ADDRESS, wallet.book.places.taken(), bytes),
-            **batch(stored.BLOCK, self.recent.taken(), lambda height: number(height, 8)),
-            **batch(stored.OPEN, self.open.taken(), bytes),
-            **batch(stored.NOTE, self.notes.taken(), bytes),
-            **batch(stored.POLICY, self.policies.taken(), bytes),
-            **{self._rows.key(stored.PATH, number(k)): v for k, v in self.paths.taken().items()},
-            **{self._rows.key(stored.LABEL, k): v for k, v in self.labels.taken().items()},
-            **{self._rows.key(stored.TRANSACTION, id): text for id, text in self._texts.items()},
-            self._rows.key(stored.POSITION): encode(position),
-            self._rows.key(stored.SCAN): scan,
+            **self._rows.batch(taken),
+            **{key(stored.TRANSACTION, id): text for id, text in texts.items()},
+            key(stored.POSITION): encode(position),
+            key(stored.SCAN): None if self.scan is None else encode(self.scan),
         }
 
     def at_tip(self) -> None:
@@ -370,11 +388,9 @@ class Purse:
             self.wallet.pending.pop(point)  # change made and spent within the block is in no delta
         for point in spent & self.wallet.reserved.keys():
             self.wallet.reserved.pop(point)
-        here = {tx.id for tx in transactions}
-        for id in here & self.expected.keys():
-            del self.expected[id]
+        for id in (tx.id for tx in transactions):
+            self.expected.pop(id, None)
+            self.open.pop(id, None)
         for tx in list(self.open.values()):
-            if tx.id in here:
-                self.open.pop(tx.id, None)
-            elif not spent.isdisjoint(tx.body.inputs) and tx.id in self.open:
+            if not spent.isdisjoint(tx.body.inputs) and tx.id in self.open:
                 self.given_up(tx)

@@ -78,6 +78,7 @@ class AccountMethods:
             if number not in wallet.purse(chain).wallet.book.accounts:
                 wallet.check_unlocked()
         await _call(wallet, number, name)
+        await wallet.use_named()
         paths = {chain: wallet.purse(chain).path_of(number) for chain in wallet.chains}
         return {"name": name, "number": number, "paths": paths}
 

@@ -104,6 +104,8 @@ class UpkeepMethods:
         off the change, or from further coins."""
         wallet, name = self._keeper.opened(), chain or calling_chain()
         purse, spending = wallet.purse(name), wallet.spending(name)
+        rate = max(rate_of(fee_rate) or (await spending.fees()).rate, STEP)
+        # From here on nothing is awaited until the coins are set aside for the new payment.
         old = purse.open.get(bytes.fromhex(txid))
         if old is None:
             raise RemoteError(NOT_OURS, "Invalid transaction: no payment of ours on its way")
@@ -115,19 +117,17 @@ class UpkeepMethods:
             raise RemoteError(WALLET_ERROR, "Another payment of ours builds on this one already.")
         spent = _coins_of(purse, old)
         paid = sum(c.amount for c in spent.values() if c.asset == BTM) - _btm(old.body.outputs)
-        rate = max(rate_of(fee_rate) or (await spending.fees()).rate, STEP)
         draft = _replacement(purse, old, spent, spending.coins(), Dearer(paid, rate))
         note = purse.notes.get(old.id, NO_NOTE)
-        purse.given_up(old)
+        purse.wallet.dropped(old)  # its change is not to be built on any more
         try:
             how = How(comment=note.comment.decode(), to=note.to.decode())
             new = await spending.send(draft, how)
-        except (RemoteError, Unavailable):
-            purse.sent(old, note)
-            await purse.save()
+        except BaseException:
+            purse.hold()  # the old one is on its way still
             raise
-        purse.notes[old.id] = replace(purse.notes[old.id], abandoned=0, replaced=new.id)
-        purse.touch()
+        purse.given_up(old, new.id)
+        purse.notes[old.id] = replace(purse.notes[old.id], abandoned=0)
         await purse.save()
         shown = [amounts_text.show(one, BTM_DECIMALS) for one in (paid, draft.fee.get(BTM, 0))]
         return {"txid": new.id.hex(), "origfee": shown[0], "fee": shown[1]}
@@ -142,10 +142,12 @@ class UpkeepMethods:
         tx = purse.open.get(bytes.fromhex(txid))
         if tx is None:
             raise RemoteError(NOT_OURS, "Transaction not eligible for abandonment: not on its way")
-        if await _pooled(wallet, name, txid):
-            text = "Transaction not eligible for abandonment: it waits in the pool; see bumpfee"
-            raise RemoteError(NOT_OURS, text)
-        purse.given_up(tx)
+        async with wallet.follower(name).handing:
+            if await _pooled(wallet, name, txid):
+                text = "Transaction not eligible for abandonment: it waits in the pool; see bumpfee"
+                raise RemoteError(NOT_OURS, text)
+            if tx.id in purse.open:  # no block has brought it meanwhile
+                purse.given_up(tx)
         await purse.save()
 
     async def rescan(self, start_height: Height = 0, chain: Text = "", wait: bool = True) -> Json:

@@ -30,7 +30,8 @@ from bystack.ledger.sweeping import FeeAboveAmount, fee_off_amount, most_at_once
 from bystack.ledger.transactions import Action, Output, Transaction
 from bystack.ledger.wallet import build_payment, sign_transaction
 from bystack.node.amounts_text import read, show
-from bystack.node.ipc import RemoteError, TimedOut, Unavailable
+from bystack.node.ipc import RemoteError, Unanswered, Unavailable
+from bystack.node.storage import StoreError
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.stored import PaymentNote
 from bystack.primitives.bip32 import HardenedFromPublic
@@ -41,6 +42,7 @@ from bystack.sidechain.records import Destination
 
 NO_FUNDS = -6
 UNLOCK_NEEDED = -13
+UNSURE = -4
 LEAST_RATE = 1_000_000
 MANY_INPUTS = 50
 
@@ -139,25 +141,29 @@ class Spending:
 
     async def send(self, draft: PartiallySigned, how: How = PLAIN) -> Transaction:
         """Set the coins aside, sign, store, hand in; whatever fails frees them."""
-        wallet = self._purse.wallet
-        wallet.reserve(draft)
+        self._purse.wallet.reserve(draft)
         try:
             tx = await self._signed(draft)
         except BaseException:
-            wallet.release(draft.body.inputs)
+            self._purse.let_go(draft.body.inputs)
             raise
         return await self.hand_in(tx, how)
 
     async def hand_in(self, tx: Transaction, how: How = PLAIN) -> Transaction:
-        """Store a payment and hand it in; one that is refused is forgotten."""
+        """Store a payment and hand it in; one that is refused is forgotten.
+
+        One that was asked for and not answered (`RemoteError` -4) may have been taken in: it stays
+        on its way.
+        """
         note = PaymentNote(int(time.time()), how.comment.encode(), how.to.encode(), 0, b"")
         self._purse.sent(tx, note)
         try:
             await self._purse.save()
-            await self._follower.client.call("submit", encode(tx))
-        except TimedOut:
-            raise  # it may have been taken in: it stays on its way
-        except (RemoteError, Unavailable):
+            async with self._follower.handing:
+                await self._follower.client.call("submit", encode(tx))
+        except Unanswered as error:
+            raise RemoteError(UNSURE, _unsure(tx, error), {"rule": "Unanswered"}) from None
+        except (RemoteError, Unavailable, StoreError):
             self._purse.forget(tx)
             await self._purse.save()
             raise
@@ -192,6 +198,14 @@ class Spending:
             info = await call("rpc", "getmempoolinfo", [], "read", "main")
             answer = {"feerate": info["mempoolminfee"]}
         return max(LEAST_RATE, read(answer["feerate"], BTM_DECIMALS) * RATE // 1_000)
+
+
+def _unsure(tx: Transaction, error: Unanswered) -> str:
+    return (
+        f"The chain's process did not say whether it took the payment {tx.id.hex()} ({error}). "
+        "It is kept, and handed in again: do not pay a second time. See gettransaction, and "
+        "abandontransaction if it is not to be."
+    )
 
 
 @contextmanager

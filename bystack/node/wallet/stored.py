@@ -5,8 +5,8 @@ A row's key is its kind (one byte), the chain's id, and what it is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
 from msgspec import Meta
 
@@ -14,11 +14,12 @@ from bystack.ledger.accounts import Place
 from bystack.ledger.addressbook import AddressRecord
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import MAX_BRANCHES, Policy
+from bystack.ledger.rows import Rows as Kept
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.ledger.wallet_records import HistoryRecord, Reservation
 from bystack.mainchain.transition import Undo
 from bystack.node.storage import Changes, View
-from bystack.primitives.codec import U32, U63, Bit, Bytes32, Wire, decode, encode
+from bystack.primitives.codec import U32, U63, Bit, Bytes32, Wire, decode
 
 ADDRESS, COIN, HISTORY, ACCOUNT, LABEL = b"A", b"C", b"H", b"K", b"L"
 NOTE, POSITION, BLOCK, TRANSACTION = b"M", b"P", b"R", b"T"
@@ -81,6 +82,25 @@ NO_NOTE = PaymentNote(0, b"", b"", 0, b"")
 def number(value: int, size: int = 4) -> bytes:
     """A number in a key, so that keys stand in its order."""
     return value.to_bytes(size, "big")
+
+
+class Table(NamedTuple):
+    """Rows of one kind: how their keys are told apart, how their values are written."""
+
+    kind: bytes
+    rows: Kept[Any, Any]
+    name: Callable[[Any], bytes]
+    written: Callable[[Any], bytes]
+
+
+class Taken(NamedTuple):
+    """A table, and those of its rows that go into a batch."""
+
+    kind: bytes
+    rows: Kept[Any, Any]
+    name: Callable[[Any], bytes]
+    written: Callable[[Any], bytes]
+    changes: Mapping[Any, Any]
 
 
 class Rows:
@@ -152,11 +172,12 @@ class Rows:
         for rest, data in self.all(POLICY):
             yield rest, decode(PolicyRecord, data, MAX_ROW)
 
-    def batch(self, kind: bytes, rows: Mapping[Any, Any], name: Callable[[Any], bytes]) -> Changes:
-        """Changed rows of a kind as a batch; `name` says what of the key each is about."""
+    def batch(self, taken: Sequence[Taken]) -> Changes:
+        """Changed rows as a batch."""
         return {
-            self.key(kind, name(about)): None if value is None else encode(value)
-            for about, value in rows.items()
+            self.key(one.kind, one.name(about)): None if value is None else one.written(value)
+            for one in taken
+            for about, value in one.changes.items()
         }
 
 

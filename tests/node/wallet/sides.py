@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from typing import Any
 
@@ -45,7 +45,7 @@ def header(height: int) -> Header:
 
 class FakeSide:
     """Answers the socket of the sidechain; `refuse` names the rule by which the pool refuses, and
-    `lost` says that it has nothing of ours."""
+    `lost` says that it has nothing of ours; `ends` is what happens when a payment was taken."""
 
     def __init__(self) -> None:
         self.bodies: list[tuple[Transaction, ...]] = []
@@ -53,6 +53,7 @@ class FakeSide:
         self.pool: list[Transaction] = []
         self.refuse = ""
         self.lost = False
+        self.ends: Callable[[], None] | None = None
         self.changed = Signal()
         self.streams = {"blocks": self.blocks, "pool": self.waiting}
 
@@ -78,6 +79,8 @@ class FakeSide:
             raise RemoteError(-26, self.refuse, {"rule": self.refuse})
         if tx not in self.pool:
             self.pool.append(tx)
+        if self.ends is not None:
+            self.ends()
         return tx.id
 
     async def blocks(self, method: str, params: list[Any]) -> AsyncIterator[Any]:

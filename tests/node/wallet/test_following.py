@@ -22,18 +22,21 @@ from bystack.ledger.transactions import (
     Transaction,
     TransactionBody,
 )
+from bystack.mainchain.blocks import Block
 from bystack.node.ipc import RemoteError, Unavailable, serve
 from bystack.node.storage import Store
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.node.wallet.spending import Spending
-from bystack.primitives.codec import decode
+from bystack.primitives.codec import decode, encode
 from bystack.sidechain.actions import BURN, MODULE_KINDS, SYSTEM_OUTPUTS
 from bystack.sidechain.burns import Burn
 from tests.ledger.people import BOB
 from tests.mainchain.builders import EASY
-from tests.node.wallet.people import KEY
+from tests.node.mainchain.branches import replayed
+from tests.node.wallet.people import HERE, KEY, ME, history, path_to
 from tests.node.wallet.sides import FakeSide, me, trade
+from tests.node.wallet.test_purse import check
 
 SECONDS = 20.0
 
@@ -323,5 +326,133 @@ def test_what_arrives_while_the_wallet_is_wound_back_is_not_taken(tmp_path: Path
             await follower.reach(30)
             assert sorted(coins(follower).values()) == [1_000 + number for number in range(30)]
             assert len(follower.purse.wallet.history) == 30
+
+    trio.run(main)
+
+
+def test_a_payment_that_was_asked_for_and_not_answered_stays_on_its_way(tmp_path: Path) -> None:
+    """The chain's process may have taken it and passed it on before it ended."""
+
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            scope = await serving(side, nursery)
+            side.block(mint(10_000))
+            side.block(mint(20_000, 1))
+            await follower.reach(2)
+            side.ends = scope.cancel
+            with pytest.raises(RemoteError, match="do not pay a second time") as unsure:
+                await Spending(follower).pay([Output(BTM, 6_000, BOB.lock)])
+            assert (unsure.value.code, unsure.value.rule) == (-4, "Unanswered")
+            (tx,) = follower.purse.open.values()
+            assert side.pool == [tx]
+            assert follower.purse.wallet.balances(2)[BTM].reserved == 20_000
+            side.pool.clear()
+            await until(lambda: not follower.client.connected)
+            await serving(side, nursery)
+            side.block()
+            await until(lambda: side.pool == [tx])
+
+    trio.run(main)
+
+
+def test_a_payment_given_up_meanwhile_is_not_handed_in_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        side = FakeSide()
+        async with following(tmp_path / "w") as (follower, nursery):
+            await serving(side, nursery)
+            side.block(mint(10_000), mint(10_001, 1))
+            await follower.reach(1)
+            pays = [await Spending(follower).pay([Output(BTM, 9_000, BOB.lock)]) for _ in range(2)]
+            await until(lambda: follower.purse.caught_up)
+            side.pool.clear()
+            async with follower.handing:
+                nursery.start_soon(follower.resubmit)
+                await trio.testing.wait_all_tasks_blocked()
+                for tx in pays:
+                    follower.purse.given_up(tx)
+            await follower.client.call("status")
+            await trio.testing.wait_all_tasks_blocked()
+            assert side.pool == []
+
+    trio.run(main)
+
+
+class Main:
+    """The main chain's process played: it knows these blocks, and none that it is asked about."""
+
+    def __init__(self, blocks: tuple[Block, ...]) -> None:
+        self.blocks, self.refuse, self.known = blocks, "", list[list[Any]]()
+        self.streams = {"blocks": self.follow}
+
+    async def handle(self, method: str, params: list[Any]) -> Any:
+        match method:
+            case "status":
+                return {"height": len(self.blocks), "tip": self.blocks[-1].id}
+            case "submit" if self.refuse:
+                raise RemoteError(-26, self.refuse, {"rule": self.refuse})
+            case "submit":
+                return b""
+        raise RemoteError(-32601, method)
+
+    async def follow(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        self.known.append(params[0])
+        for height, id in params[0]:
+            yield ["disconnect", height, id]
+        for block in self.blocks:
+            yield ["connect", block.header.height, block.id, encode(block)]
+        yield ["tip", len(self.blocks), self.blocks[-1].id]
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_chain_that_knows_none_of_our_blocks_is_read_whole(tmp_path: Path, kept: int) -> None:
+    """As when its data were made anew, or are of another branch: no coin of before stays."""
+
+    async def main() -> None:
+        blocks = path_to(history().right[-1].id)
+        store = Store.open(tmp_path / "w", kind=KIND, magic=EASY.magic, version=FORMAT)
+        purse = Purse(HERE, KEY, store)
+        for block in path_to(history().left[-1].id):
+            purse.connect(block.header.height, block.id, block.transactions)
+        for height in list(purse.recent)[: len(purse.recent) - kept]:
+            del purse.recent[height]
+        follower, chain = Follower(purse), Main(blocks)
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve, HERE.socket, chain.handle, chain.streams)
+                nursery.start_soon(follower.run)
+                await until(lambda: purse.caught_up)
+                nursery.cancel_scope.cancel()
+        assert len(chain.known) == 1
+        check(purse, blocks[-1].id)
+        store.close()
+
+    trio.run(main)
+
+
+def test_a_coin_missing_on_the_main_chain_may_come_again(tmp_path: Path) -> None:
+    """A reorganisation took the payment to us; until a block spends it otherwise, ours may come."""
+
+    async def main() -> None:
+        blocks = history().trunk
+        store = Store.open(tmp_path / "w", kind=KIND, magic=EASY.magic, version=FORMAT)
+        purse = Purse(HERE, KEY, store)
+        follower, chain = Follower(purse), Main(blocks)
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve, HERE.socket, chain.handle, chain.streams)
+                nursery.start_soon(follower.run)
+                await until(lambda: purse.caught_up)
+                tx = replayed(blocks).pay(ME, BOB, 5_000, 20_000)
+                purse.sent(tx)
+                chain.refuse = "CoinMissing"
+                await follower.resubmit()
+                assert list(purse.open) == [tx.id]
+                chain.refuse = "SignatureWrong"
+                await follower.resubmit()
+                assert not purse.open
+                nursery.cancel_scope.cancel()
+        store.close()
 
     trio.run(main)

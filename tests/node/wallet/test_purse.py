@@ -14,7 +14,7 @@ from bystack.ledger.coins import Coin
 from bystack.ledger.payments import FeeTerms, build_payment
 from bystack.ledger.transactions import Outpoint, Output, Transaction, TransactionBody
 from bystack.mainchain.transition import apply_main
-from bystack.node.storage import Changes, Store
+from bystack.node.storage import Changes, Store, StoreError
 from bystack.node.wallet import purse as purses
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from tests.ledger.people import BOB
@@ -248,4 +248,58 @@ def test_what_builds_on_a_payment_is_given_up_with_it(tmp_path: Path) -> None:
     assert not purse.open and not purse.wallet.pending and not purse.wallet.reserved
     assert purse.wallet.balances(EASY.maturity) == before
     assert purse.notes[on_top.id].abandoned
+    store.close()
+
+
+@pytest.mark.parametrize("fault", [StoreError("here", "the disk is full", "make room"), None])
+def test_a_batch_that_was_not_written_is_written_with_the_next(
+    tmp_path: Path, fault: StoreError | None
+) -> None:
+    async def main() -> None:
+        store, purse = opened(tmp_path)
+        go(purse, KNOWN.trunk[-1].id)
+        tx = replayed(KNOWN.trunk).pay(ME, BOB, 5_000, 20_000)
+        purse.sent(tx)
+        commit = store.commit
+
+        async def failing(changes: Changes) -> None:
+            assert fault is not None
+            raise fault
+
+        if fault is not None:
+            store.commit = failing  # type: ignore[method-assign]
+            with pytest.raises(StoreError):
+                await purse.save()
+            store.commit = commit  # type: ignore[method-assign]
+            await purse.save()
+        else:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await purse.save()
+        store.close()
+        store, again = opened(tmp_path)
+        check(again, KNOWN.trunk[-1].id)
+        assert again.open == {tx.id: tx}
+        assert again.wallet.reserved == purse.wallet.reserved
+        store.close()
+
+    trio.run(main)
+
+
+def test_a_payment_given_up_leaves_the_coins_to_its_rival(tmp_path: Path) -> None:
+    """One that replaces another spends its coins: neither frees them while the other may come."""
+    store, purse = opened(tmp_path)
+    go(purse, KNOWN.trunk[-1].id)
+    first = replayed(KNOWN.trunk).pay(ME, BOB, 5_000, 20_000)
+    rival = replayed(KNOWN.trunk).pay(ME, BOB, 6_000, 20_000)
+    for gone, stays in ((first, rival), (rival, first)):
+        purse.sent(first)
+        purse.sent(rival)
+        purse.given_up(gone)
+        assert not set(stays.body.inputs) & set(purse.wallet.confirmed(EASY.maturity))
+        assert {point.transaction for point in purse.wallet.pending} == {stays.id}
+        purse.sent(gone)
+        purse.forget(gone)
+        purse.let_go(stays.body.inputs)
+        assert not set(stays.body.inputs) & set(purse.wallet.confirmed(EASY.maturity))
     store.close()

@@ -180,3 +180,30 @@ def test_single_addresses_are_watched_beside_our_own(tmp_path: Path) -> None:
             assert (await here.refusal("importaddress", foreign))[0] == -5
 
     trio.run(main)
+
+
+def test_accounts_far_ahead_of_those_in_use_are_paid_and_carried_by_a_backup(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "secret", PHRASE)
+            for number in range(1, 6):
+                await here.rpc("createaccount", f"pot {number}")  # these are known while locked
+            assert (await here.refusal("createaccount", "pot 6"))[0] == -13
+            await here.rpc("walletpassphrase", "secret", 1000)
+            for number in range(6, 9):
+                await here.rpc("createaccount", f"pot {number}")
+            last = await here.rpc("getnewaddress", "main", "", "pot 8")
+            await here.mine(2, last)
+            assert await here.rpc("getbalance", "main", "BTM", "pot 8") > 0
+            await here.rpc("getnewaddress", "trade", "", "pot 8")
+            text = (await here.rpc("backupwallet", "secret"))["backup"]
+            held = await here.rpc("getbalance")
+            await here.rpc("restorewallet", "copy", text, "secret")
+            assert await here.rpc("getbalance", "main", "BTM", "pot 8", wallet="copy") == held
+            await here.rpc("unloadwallet", "default")
+            await here.rpc("loadwallet", "default")
+            assert (await here.rpc("getaddressinfo", last, wallet="default"))["ismine"]
+
+    trio.run(main)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
 from bystack.ledger import payments, sweeping
-from bystack.ledger.transactions import Transaction
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.node.ipc import RemoteError, Unanswered
 from bystack.node.mainchain.forms import address_of
 from tests.ledger.people import BOB, CAROL
+from tests.mainchain.builders import EASY
 from tests.node.mainchain.test_service import service
 from tests.node.wallet.people import HERE
 from tests.node.wallet.test_following import mint
@@ -208,5 +211,77 @@ def test_a_phrase_is_read_from_its_birth_on(tmp_path: Path) -> None:
             assert await here.rpc("getbalance", wallet="copy") == REWARD
             await here.rpc("rescanblockchain", 0, wallet="copy")
             assert await here.rpc("getbalance", wallet="copy") == 3 * REWARD
+
+    trio.run(main)
+
+
+async def free(here: World) -> set[Outpoint]:
+    wallet = here.keeper.opened().purse("main").wallet
+    return set(wallet.spendable(EASY.maturity))
+
+
+@pytest.mark.parametrize("fault", ["refused", "unanswered", "unsigned"])
+def test_a_payment_that_is_not_replaced_keeps_its_coins(tmp_path: Path, fault: str) -> None:
+    """At no moment are they free: the old one is in the pool, and its payee is to be paid."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            first = await here.rpc("sendtoaddress", BOB_HERE, 10, "BTM", "for eggs")
+            purse = here.keeper.opened().purse("main")
+            client = here.keeper.opened().follower("main").client
+            call, before, moments = client.call, await free(here), list[set[Outpoint]]()
+            taken = set(purse.open[bytes.fromhex(first)].body.inputs)
+
+            async def failing(method: str, *params: Any, **how: Any) -> Any:
+                if method != "submit":
+                    return await call(method, *params, **how)
+                moments.append(await free(here))
+                raise Unanswered("gone") if fault == "unanswered" else RemoteError(-26, "no")
+
+            async def saved() -> None:
+                moments.append(await free(here))
+                await save()
+
+            save = purse.save
+            client.call = failing  # type: ignore[method-assign]
+            purse.save = saved  # type: ignore[method-assign]
+            if fault == "unsigned":
+                here.keeper.opened().lock()
+            code = {"refused": -26, "unanswered": -4, "unsigned": -13}[fault]
+            assert (await here.refusal("bumpfee", first, "0.01"))[0] == code
+            assert all(not taken & coins for coins in [*moments, await free(here)])
+            told = await here.rpc("gettransaction", first)
+            assert not told["abandoned"] and "replaced_by_txid" not in told
+            if fault != "unanswered":
+                assert list(purse.open) == [bytes.fromhex(first)]
+                assert await free(here) == before
+            assert len(purse.open) == 1 + (fault == "unanswered")
+            purse.save = save  # type: ignore[method-assign]
+            await here.mine(1, CAROL_HERE)
+            await here.rpc("getbalance")
+            assert not purse.open and not purse.wallet.reserved and not purse.wallet.pending
+
+    trio.run(main)
+
+
+def test_a_payment_mined_while_its_fee_is_asked_for_is_not_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            first = await here.rpc("sendtoaddress", BOB_HERE, 10)
+            follower = here.keeper.opened().follower("main")
+            call = follower.client.call
+
+            async def late(method: str, *params: Any, **how: Any) -> Any:
+                if params[:1] == ("estimatesmartfee",):
+                    await here.mine(1, CAROL_HERE)
+                    await follower.reach(5)
+                return await call(method, *params, **how)
+
+            follower.client.call = late  # type: ignore[method-assign]
+            assert (await here.refusal("bumpfee", first))[0] == -5
+            told = await here.rpc("gettransaction", first)
+            assert (told["confirmations"], told["abandoned"]) == (1, False)
 
     trio.run(main)

@@ -29,6 +29,19 @@ def facts(purse: Purse) -> tuple[object, ...]:
     return dict(wallet.coins), dict(wallet.history), wallet.height, wallet.balances(EASY.maturity)
 
 
+def behind(purse: Purse, blocks: tuple[Block, ...]) -> None:
+    """The last block leaves the chain and comes again: nothing of it stays meanwhile."""
+    if not blocks:
+        return
+    *others, last = blocks
+    before = facts(purse)
+    assert purse.disconnect(last.header.height, last.id)
+    check(purse, others[-1].id) if others else None
+    assert bool(purse.wallet.coins) == bool(others)
+    read(purse, (last,))
+    assert facts(purse) == before
+
+
 @pytest.mark.parametrize("height", range(len(WHOLE) + 1))
 @pytest.mark.parametrize("far", [0, 1, 99])
 @pytest.mark.parametrize("killed", [False, True])
@@ -40,6 +53,7 @@ def test_from_any_height(tmp_path: Path, height: int, far: int, killed: bool) ->
         scanning.begin(purse, height, WHOLE[height - 1].id if height else b"")
         assert purse.wallet.height == height
         check(purse, WHOLE[height - 1].id) if height else None
+        behind(purse, WHOLE[:height])
         read(purse, WHOLE[height : height + far])
         if killed:
             await purse.save()
@@ -54,6 +68,7 @@ def test_from_any_height(tmp_path: Path, height: int, far: int, killed: bool) ->
         else:
             assert scanning.give_up(purse)
             assert purse.locator() == [top]
+            behind(purse, WHOLE)
         assert facts(purse) == before
         assert purse.scan is None and not purse.aside
         assert not scanning.give_up(purse)

@@ -1,0 +1,38 @@
+"""What transactions of a block do to a wallet's coins, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from bystack.ledger.coins import Coin, Delta
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.ledger.wallet import Wallet
+
+
+def change_of(
+    wallet: Wallet, height: int, transactions: Sequence[Transaction], rewards: Container[bytes]
+) -> Delta:
+    """What a block does to our coins: those it spends, and those it leaves us.
+
+    A coin of a transaction in `rewards` is marked as still to mature.
+    """
+    spent: dict[Outpoint, Coin] = {}
+    created: dict[Outpoint, Coin] = {}
+    for tx in transactions:
+        for point in tx.body.inputs:
+            if created.pop(point, None) is None and point in wallet.coins:
+                spent[point] = wallet.coins[point]
+        for index, output in enumerate(tx.body.outputs):
+            if wallet.place(output.lock) is not None:
+                reward = int(tx.id in rewards)
+                coin = Coin(output.asset, output.amount, output.lock, height, reward, 1, b"")
+                created[Outpoint(tx.id, index)] = coin
+    return Delta(spent, created)
+
+
+def one_after_the_other(first: Delta, second: Delta) -> Delta:
+    """Both changes as one: a coin that the first brings and the second takes is in neither."""
+    between = first.created.keys() & second.spent.keys()
+    spent = {point: coin for point, coin in second.spent.items() if point not in between}
+    created = {point: coin for point, coin in first.created.items() if point not in between}
+    return Delta({**first.spent, **spent}, {**created, **second.created})
