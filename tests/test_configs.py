@@ -17,6 +17,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 HOMES = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
 ROLES = {
     "main-node": {"wallet", "mainchain"},
+    "light": {"wallet", "mainchain"},
     "miner": {"wallet", "mainchain"},
     "private": {"wallet", "mainchain"},
     "follower": {"wallet", "mainchain", "sidechain"},
@@ -64,6 +65,17 @@ def test_all_examples_run_side_by_side_on_loopback():
     every = [address for name in HOMES for address in addresses(load_config(CONFIGS / name))]
     assert len(set(every)) == len(every)
     assert {address.partition(":")[0] for address in every} == {"127.0.0.1"}
+
+
+def test_the_light_example_finds_full_nodes_enough_among_the_others():
+    light = load_config(CONFIGS / "light").mainchain
+    full = {
+        config.listen
+        for config in (load_config(CONFIGS / name).mainchain for name in ("main-node", "miner"))
+        if config.mode == "full"
+    }
+    assert light.mode == "light" and set(light.peers) <= full
+    assert len(light.peers) >= light.filter_peers
 
 
 def test_charter_and_roster_of_the_example_compile_to_terms():

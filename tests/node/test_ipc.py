@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from bystack.node import ipc
 from bystack.node.ipc import messages as m
+from bystack.node.ipc import server
 from bystack.primitives.errors import Invalid, Misuse
 
 
@@ -47,6 +48,8 @@ async def handler(method: str, params: list[Any]) -> Any:
             return bytes(m.MAX_FRAME + 1)
         case "wait":
             await trio.sleep_forever()
+        case "away":
+            raise ipc.Unavailable("nobody answers at run/mainchain.sock")
         case "refuse":
             raise ipc.RemoteError(-8, "Block height out of range")
     raise ipc.RemoteError(ipc.METHOD_UNKNOWN, f"no method {method}")
@@ -222,6 +225,23 @@ def test_socket_is_private(tmp_path: Path) -> None:
 
     run(tmp_path, body)
     assert not (tmp_path / "run" / "test.sock").exists()
+
+
+def test_a_request_that_needs_a_process_which_is_down_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no error of ours: nothing is logged, and the caller may try again."""
+    logged: list[str] = []
+    monkeypatch.setattr(server.log, "error", lambda text, **_: logged.append(text))
+
+    async def body(address: str) -> None:
+        async with client(address) as c:
+            with pytest.raises(ipc.RemoteError, match=r"run/mainchain\.sock.*try again") as refused:
+                await c.call("away")
+            assert (refused.value.code, refused.value.rule) == (-28, "Unavailable")
+
+    run(tmp_path, body)
+    assert logged == []
 
 
 def test_long_path_is_refused_by_name(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from bystack.primitives.errors import Invalid
 
 INVALID = -26
+AWAY = -28
 METHOD_UNKNOWN = -32601
 INTERNAL = -32603
 BUSY = -32005
@@ -51,6 +52,12 @@ def from_invalid(error: Invalid) -> RemoteError:
     """A broken rule as a remote error: code -26, the sentence, the rule's name and facts."""
     facts = {name: _plain(fact) for name, fact in error.facts.items()}
     return RemoteError(INVALID, str(error), {"rule": error.rule, "facts": facts})
+
+
+def away(error: Exception) -> RemoteError:
+    """That a request needs another process of this node, which does not answer now (-28)."""
+    text = f"another process of this node is needed: {error}; see bystack status, and try again"
+    return RemoteError(AWAY, text, {"rule": "Unavailable"})
 
 
 def sole_cause(error: BaseException) -> BaseException:

@@ -17,11 +17,13 @@ import structlog
 import trio
 
 from bystack.node.ipc import messages as m
+from bystack.node.ipc.client import Unavailable
 from bystack.node.ipc.errors import (
     BUSY,
     INTERNAL,
     METHOD_UNKNOWN,
     RemoteError,
+    away,
     from_invalid,
     sole_cause,
 )
@@ -88,7 +90,8 @@ async def serve(
     """Answer on the unix socket `path` until cancelled; run with `nursery.start`.
 
     `handler` answers calls, `streams` maps method names to async iterators. `Invalid` travels as
-    code -26 with the rule's name, `RemoteError` as itself, anything else as -32603 and is logged.
+    code -26 with the rule's name, `RemoteError` as itself, `Unavailable` as -28 (another process of
+    this node is down), anything else as -32603 and is logged.
     """
     sock = bind(path)
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
@@ -243,6 +246,8 @@ def _by_value(error: Exception, method: str, trace: str) -> RemoteError:
             return cause
         case Invalid():
             return from_invalid(cause)
+        case Unavailable():
+            return away(cause)
         case _:
             log.error("request failed", method=method, trace=trace, exc_info=cause)
             return RemoteError(INTERNAL, f"internal error in {method}; see this process's log")

@@ -122,15 +122,17 @@ class Fetcher:
     async def proof(self, transaction: bytes) -> TransactionProof | None:
         """The proof of a transaction in our best chain: kept, or asked for; None if nobody has it.
 
-        That nobody has it is a peer's word only.
+        That nobody has it is a peer's word only. Raises `NoPeer` when nobody answers.
         """
         kept = self.driver.store.watched(transaction)
         if kept is not None and self.driver.machine.line.holds(kept.header):
             return kept
+        heard = False
         for peer in self._asked(self._shuffled(self.driver.machine.full())):
             try:
                 answer = await self.driver.asking.ask(peer, GetProof(transaction), Proof)
                 self.served(peer)
+                heard = True
                 found = self._judged(transaction, answer)
             except Unanswered as why:
                 self.rest(peer, why)
@@ -140,6 +142,7 @@ class Fetcher:
                 continue
             if found is not None:
                 return found
+        _check_heard(heard)
         return None
 
     def _judged(self, transaction: bytes, answer: Proof) -> TransactionProof | None:
@@ -157,11 +160,13 @@ class Fetcher:
 
     async def record(self, asset: bytes) -> Coin | None:
         """An asset's record. Its definition is bound by the asset's id; how much was issued, and
-        when, is a peer's word."""
+        when, is a peer's word. Raises `NoPeer` when nobody answers."""
+        heard = False
         for peer in self._asked(self._shuffled(self.driver.machine.full())):
             try:
                 answer = await self.driver.asking.ask(peer, GetRecord(asset), Record)
                 self.served(peer)
+                heard = True
                 for coin in answer.coin:
                     return _checked(asset, coin)
             except Unanswered as why:
@@ -169,6 +174,7 @@ class Fetcher:
                 continue
             except Invalid as error:
                 self.blame(peer, error)
+        _check_heard(heard)
         return None
 
     async def rate(self, blocks: int) -> tuple[int, int]:
@@ -191,6 +197,12 @@ class Fetcher:
                     nursery.start_soon(hear, peer)
         median = sorted(rates)[(len(rates) - 1) // 2] if rates else MIN_RATE
         return max(MIN_RATE, min(median, MOST_RATE)), len(rates)
+
+
+def _check_heard(heard: bool) -> None:
+    """That nobody has it takes somebody to say so."""
+    if not heard:
+        raise NoPeer("no full peer answered; see getpeerinfo, and try again")
 
 
 def _checked(asset: bytes, coin: Coin) -> Coin:

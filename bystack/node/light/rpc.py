@@ -5,7 +5,8 @@ What needs blocks, coins or a pool is refused with the setting that would bring 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar
 
 from bystack.ledger.amounts import BTM_DECIMALS
 from bystack.ledger.candidates import RATE
@@ -17,16 +18,19 @@ from bystack.mainchain.proofs import MAX_PROOF, TransactionProof, check_transact
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.light.driver import LightDriver
+from bystack.node.light.fetching import NoPeer
 from bystack.node.light.reading import LightReader
 from bystack.node.light.scanning import Scanner
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
 from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
 from bystack.node.mainchain.rpc_assets import asset_form, evidence_form
 from bystack.node.mainchain.rpc_transactions import decoded
-from bystack.node.rpc import MISC, Hash, Height, Hex, Methods
+from bystack.node.rpc import IN_WARMUP, MISC, Hash, Height, Hex, Methods
 from bystack.primitives.codec import decode, encode
 
 KILO: Final = 1_000
+
+T = TypeVar("T")
 
 FULL_ONLY: Final = frozenset(
     {
@@ -60,6 +64,14 @@ def needs_full(name: str) -> RemoteError:
         f'{name} needs every block; set [mainchain] mode = "full" and restart, or ask a full node'
     )
     return RemoteError(MISC, text, {"rule": "NeedsFullNode", "mode": "light"})
+
+
+async def answered(answer: Awaitable[T]) -> T:
+    """What peers answer; raises `RemoteError` (-28) while there is nobody to ask."""
+    try:
+        return await answer
+    except NoPeer as error:
+        raise RemoteError(IN_WARMUP, str(error), {"rule": "NoPeer"}) from None
 
 
 class LightMethods(Methods):
@@ -110,7 +122,7 @@ class LightChainMethods:
             "difficulty": difficulty(tip.header, self._params),
             "time": tip.header.time,
             "mediantime": median_time(tip),
-            "verificationprogress": 1.0,
+            "verificationprogress": self._driver.machine.progress,
             "initialblockdownload": self._driver.syncing,
             "chainwork": tip.work.hex(),
             "size_on_disk": self._driver.store.size,
@@ -172,14 +184,14 @@ class LightChainMethods:
 
     async def evidence(self, txid: Hash, blockhash: Hash = "") -> str:
         """Evidence in hex, as a full node makes it: from a checked proof and the own headers."""
-        proof = await self._scanner.fetcher.proof(bytes.fromhex(txid))
+        proof = await answered(self._scanner.fetcher.proof(bytes.fromhex(txid)))
         if proof is None:
             raise RemoteError(NOT_FOUND, "Transaction not yet in block")
         return evidence_form(self._reader, proof, blockhash)
 
     async def asset(self, asset: Hash) -> Json:
         """An asset's definition, which its id binds; how much was issued, and when, a peer says."""
-        coin = await self._scanner.fetcher.record(bytes.fromhex(asset))
+        coin = await answered(self._scanner.fetcher.record(bytes.fromhex(asset)))
         if coin is None:
             raise RemoteError(NOT_FOUND, "No such asset was issued")
         return asset_form(bytes.fromhex(asset), coin)
@@ -188,7 +200,7 @@ class LightChainMethods:
         """The proof of one transaction, in hex; asked of peers where it is not kept."""
         if len(txids) != 1:
             raise RemoteError(BAD_PARAMETER, "One transaction a proof.")
-        proof = await self._scanner.fetcher.proof(bytes.fromhex(txids[0]))
+        proof = await answered(self._scanner.fetcher.proof(bytes.fromhex(txids[0])))
         if proof is None or (blockhash and proof.header.hex() != blockhash.lower()):
             raise RemoteError(NOT_FOUND, "Transaction not yet in block")
         return encode(proof).hex()

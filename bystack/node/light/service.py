@@ -11,7 +11,7 @@ from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.light.driver import LightDriver
 from bystack.node.light.following import follow
 from bystack.node.light.reading import LightReader
-from bystack.node.light.rpc import LightMethods, needs_full
+from bystack.node.light.rpc import LightMethods, answered, needs_full
 from bystack.node.light.scanning import Scanner
 from bystack.primitives.codec import encode
 
@@ -45,9 +45,9 @@ class LightService:
             case "submit", [bytes(data)]:
                 return await self.submit(data)
             case "inclusion", [bytes(id)]:
-                return _bytes(await self._scanner.fetcher.proof(id))
+                return _bytes(await answered(self._scanner.fetcher.proof(id)))
             case "asset", [bytes(id)]:
-                return _bytes(await self._scanner.fetcher.record(id))
+                return _bytes(await answered(self._scanner.fetcher.record(id)))
             case _ if method in FULL_ONLY:
                 raise needs_full(method)
             case _:

@@ -13,6 +13,7 @@ from bystack.mainchain.blocks import decode_header
 from bystack.mainchain.departures import Departure, verify_departure
 from bystack.mainchain.evidence import check_evidence, decode_evidence
 from bystack.mainchain.issues import Issue, issued_asset, registration_of
+from bystack.mainchain.messages import Status, encode_message
 from bystack.mainchain.proofs import (
     HistoryProof,
     TransactionProof,
@@ -21,12 +22,13 @@ from bystack.mainchain.proofs import (
 )
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.light import rpc as light_rpc
+from bystack.p2p.host import Class
 from bystack.primitives.codec import decode, encode
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY
 from tests.node.light.network import Light, light_among
 from tests.node.mainchain.branches import GOLD, branches
-from tests.node.mainchain.network import Node, until
+from tests.node.mainchain.network import Node, Wired, until
 from tests.node.mainchain.test_service import service as full_service
 
 KNOWN = branches()
@@ -237,6 +239,7 @@ def test_it_says_which_peers_it_lacks(tmp_path: Path) -> None:
             return str((await light.methods.call("getblockchaininfo"))["warnings"])
 
         assert await warning() == ""
+        assert (await light.methods.call("getblockchaininfo"))["verificationprogress"] == 1
         known = light.driver.machine._peers
         for peer in known:
             known[peer].blocks_from = 5
@@ -251,6 +254,51 @@ def test_it_says_which_peers_it_lacks(tmp_path: Path) -> None:
             light.host.part(node.host)
         await until(lambda: not light.driver.machine.full())
         assert (await warning()).endswith("connect 2 more full peers")
+
+    among(tmp_path, check)
+
+
+def test_progress_is_what_peers_tell_of_and_nothing_before_they_do(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=0) as (light, _):
+
+            async def progress() -> float:
+                return float(
+                    (await light.methods.call("getblockchaininfo"))["verificationprogress"]
+                )
+
+            assert await progress() == 0
+            far = Wired(7)
+            light.host.join(far)
+            claim = Status(9, b"\x07" * 32, (16 * 2).to_bytes(32, "big"), 0)
+            far.send(light.host.id, *encode_message(claim), Class.SYNC)
+            await until(lambda: light.driver.syncing)
+            assert 0 < await progress() < 1
+
+    trio.run(main)
+
+
+def test_without_peers_nothing_is_said_to_be_missing(tmp_path: Path) -> None:
+    """That nobody has a transaction takes somebody to say it."""
+
+    async def check(light: Light, nodes: list[Node]) -> None:
+        unknown = "01" * 32
+        with pytest.raises(RemoteError, match="not yet in block"):
+            await light.methods.call("gettxoutproof", [[unknown]])
+        for node in nodes:
+            light.host.part(node.host)
+        await until(lambda: not light.driver.machine.full())
+        for name, params in (
+            ("gettxoutproof", [[unknown]]),
+            ("getevidence", [unknown]),
+            ("getassetinfo", [unknown]),
+        ):
+            with pytest.raises(RemoteError, match="no full peer answered") as refused:
+                await light.methods.call(name, params)
+            assert (refused.value.code, refused.value.rule) == (-28, "NoPeer")
+        for name in ("inclusion", "asset"):
+            with pytest.raises(RemoteError, match="no full peer answered"):
+                await light.service.handle(name, [bytes(32)])
 
     among(tmp_path, check)
 
