@@ -253,8 +253,13 @@ class Sync:
         return kept
 
     def _useless(self, id: bytes, answer: Answer) -> bool:
-        known = self._switching.holds(id) or self.tree.entry(id) is None
-        return known or (answer is Answer.LATE and not self._switching.on_plan(id))
+        """Whether a block is no help. A late one may be after its giver rests and no plan has it:
+        over a line so slow that each is late, nothing would ever come otherwise."""
+        entry = self.tree.entry(id)
+        if entry is None or self._switching.holds(id):
+            return True
+        wanted = self._switching.on_plan(id) or entry.work > self.tip.work
+        return answer is Answer.LATE and not wanted
 
     def _keep(self, peer: bytes, block: Block, size: int) -> list[Action]:
         self._switching.keep(block.id, size)
