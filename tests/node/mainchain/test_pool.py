@@ -35,6 +35,8 @@ from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import Chain, child
 from tests.node.mainchain.branches import branches, replayed
 from tests.node.mainchain.network import running, until
+from tests.node.pool_world import World
+from tests.node.test_pool import OPEN, issue
 
 KNOWN = branches()
 
@@ -108,6 +110,21 @@ def test_refusals_change_nothing(tmp_path: Path) -> None:
                 with pytest.raises(rule):
                     await node.driver.submit(bad)
                 assert node.driver.pool.transactions() == [tx]
+
+    trio.run(main)
+
+
+def test_a_block_that_issues_puts_out_what_would_be_too_much(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(blocks=5)
+        async with running(tmp_path) as (node,):
+            await node.take(*world.chain.blocks.values())
+            amounts = (2**62, 2**62, 5)
+            waiting = [issue(world, at, OPEN, amount) for at, amount in enumerate(amounts)]
+            for tx in waiting:
+                await node.driver.submit(tx)
+            await node.take(world.chain.mine(waiting[0]))
+            assert node.driver.pool.transactions() == [waiting[2]]
 
     trio.run(main)
 
