@@ -117,6 +117,8 @@ def rescan(
         told = ask(home, wallet, "getwalletinfo")["chains"][chain]
         if not told["scanning"]:
             break
+        if told["trouble"]:
+            raise click.ClickException(f"{told['trouble']}; to stop: bystack wallet rescan --abort")
         _progress(told["scanning"]["progress"], told["height"], told["target"])
         time.sleep(LOOK_SECONDS)
     click.echo(f"read up to {told['height']}: {told['txcount']} transactions")

@@ -96,6 +96,7 @@ class Service:
         """Where the chain stands."""
         tip = self._reader.tip
         facts = {"height": tip.header.height, "tip": tip.id, "work": tip.work}
+        facts |= {"blocks_from": self._driver.store.first_kept}
         return {**facts, "time": tip.header.time, "syncing": self._driver.syncing}
 
     def metrics(self) -> dict[str, int]:

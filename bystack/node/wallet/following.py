@@ -41,6 +41,9 @@ from bystack.sidechain.blocks import decode_body, decode_header
 MAX_COIN: Final = 64_000
 SAVE_EVERY: Final = 500
 PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 30.0
+"""Seconds before a chain is asked again: after a loss, and after it has refused many times."""
+PRUNED: Final = -1
 GIVEN_OUT: Final = 64
 IMPOSSIBLE: Final = frozenset({"Expired", "Overspent", "SignatureWrong", "PolicyUnsatisfied"})
 """Refusals that no later block makes good. Whatever else a pool says (full, a fee too low now, too
@@ -56,7 +59,7 @@ class Follower:
     """Keeps one purse at its chain's tip; `moved` tells whenever it went on.
 
     `woken` makes a purse without keys look again; `again` closes the stream, to begin where the
-    purse stands now.
+    purse stands now. `trouble` is why the chain does not let itself be followed, or empty.
     """
 
     def __init__(self, purse: Purse) -> None:
@@ -65,7 +68,7 @@ class Follower:
         self.moved, self.woken, self._begun = Signal(), Signal(), trio.Event()
         self.handing = trio.Lock()
         """Held while a payment is handed in, or found out to be in no pool."""
-        self.target = 0
+        self.target, self.trouble, self._pause = 0, "", PAUSE
         self._scope = trio.CancelScope()
         self._told = -1  # how many addresses a light chain was told
 
@@ -78,13 +81,29 @@ class Follower:
                 await self.client.wait_connected()
                 while not self.purse.ready:
                     await self.woken.wait()
-                try:
-                    with trio.CancelScope() as self._scope:
-                        await self._follow()
-                except (Unavailable, RemoteError) as error:
-                    log.info("chain lost", chain=self.purse.chain.name, reason=str(error))
+                with trio.CancelScope() as self._scope:
+                    await self._follow_on()
                 self.purse.caught_up = False
-                await trio.sleep(0 if self._scope.cancel_called else PAUSE)
+
+    async def _follow_on(self) -> None:
+        """Follow while the chain is there; then wait before it is asked again."""
+        try:
+            await self._follow()
+        except Unavailable as error:
+            log.info("chain lost", chain=self.purse.chain.name, reason=str(error))
+            self._pause = PAUSE
+        except RemoteError as error:
+            self._refused(error)
+        self.purse.caught_up = False
+        await trio.sleep(self._pause)
+
+    def _refused(self, error: RemoteError) -> None:
+        """The same refusal is told once, and the chain asked less and less often."""
+        if str(error) != self.trouble:
+            chain, at = self.purse.chain.name, self.purse.wallet.height
+            log.warning("the chain cannot be followed", chain=chain, at=at, reason=str(error))
+        self.trouble = str(error)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def again(self) -> None:
         """Ask the chain anew from where the purse stands."""
@@ -98,18 +117,30 @@ class Follower:
     async def rescan(self, height: int) -> int:
         """Read the chain again from `height` on; the height it really begins at.
 
-        Raises `RemoteError` where the chain does not know the height.
+        Raises `RemoteError` where the chain does not know the height, or has pruned its block.
         """
-        before, id = await self._before(height)
+        before, id = await self._readable(height)
         await self._wind_back(before, id)
         return before + 1
 
     async def begin_from(self, height: int) -> None:
-        """Read the chain from `height` on and never before; raises as `rescan`."""
+        """Read the chain from `height` on and never before.
+
+        Raises `RemoteError` where the chain does not know the height.
+        """
         await self.client.wait_connected()
         before, id = await self._before(height)
         self.purse.birth, self.purse.birth_block = before, id
         await self._wind_back(before, id)
+
+    async def _readable(self, height: int) -> tuple[int, bytes]:
+        """As `_before`; raises `RemoteError` where the chain no longer has what follows."""
+        before, id = await self._before(height)
+        first = (await self.client.call("status")).get("blocks_from", 1)
+        if before + 1 < first:
+            text = f"block {before + 1} is pruned; this node has those from {first} on"
+            raise RemoteError(PRUNED, f"{text}: begin there, or use a node that keeps all")
+        return before, id
 
     async def _before(self, height: int) -> tuple[int, bytes]:
         """The block before `height`, or the beginning where the wallet cannot stand there."""
@@ -189,6 +220,7 @@ class Follower:
         if self.purse.wallet.height % SAVE_EVERY == 0:
             await self.purse.save()
         self.target = max(self.target, self.purse.wallet.height)
+        self.trouble, self._pause = "", PAUSE
         self.moved.notify()
 
     async def _at_tip(self) -> None:

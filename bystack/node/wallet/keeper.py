@@ -26,6 +26,7 @@ from bystack.node.rpc import Height, Methods, calling_wallet
 from bystack.node.storage import StoreError
 from bystack.node.wallet import keys, scanning
 from bystack.node.wallet.chains import MAIN, Chain
+from bystack.node.wallet.following import Follower
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.bip39 import PhraseInvalid
@@ -190,7 +191,7 @@ class Keeper:
             **lock,
             "gap": wallet.book.gap,
             "chains": {
-                purse.chain.name: _shown(purse, wallet.follower(purse.chain.name).target)
+                purse.chain.name: _shown(purse, wallet.follower(purse.chain.name))
                 for purse in purses
             },
         }
@@ -284,17 +285,18 @@ class Keeper:
         return os.path.join(self.data, "loaded.json")
 
 
-def _shown(purse: Purse, target: int) -> Json:
+def _shown(purse: Purse, follower: Follower) -> Json:
     scanning_now: Json | bool = purse.scan is not None and {
         "from": purse.scan.start,
-        "progress": round(scanning.progress(purse, target), 4),
+        "progress": round(scanning.progress(purse, follower.target), 4),
     }
     return {
         "height": purse.wallet.height,
-        "target": target,
+        "target": follower.target,
         "caught_up": purse.caught_up,
         "scanning": scanning_now,
         "needs_unlocking": not purse.ready,
         "txcount": len(purse.wallet.history),
         "open_payments": len(purse.open),
+        "trouble": follower.trouble,
     }

@@ -44,7 +44,7 @@ class Node:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
-        self.scans = 2
+        self.scans, self.trouble = 2, ""
 
     def call(self, method: str, *params: Any, path: str = "/") -> Any:
         self.asked.append((path, method, *params))
@@ -52,7 +52,7 @@ class Node:
             self.scans -= 1
             scanning = self.scans >= 0 and {"from": 0, "progress": 0.5}
             facts = {"height": 5, "target": 9, "txcount": 3, "scanning": scanning}
-            return {"walletname": "a", "chains": {"main": facts}}
+            return {"walletname": "a", "chains": {"main": {**facts, "trouble": self.trouble}}}
         return ANSWERS.get(method)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
@@ -158,6 +158,10 @@ def test_upkeep_tells_what_was_done(node: Node) -> None:
     assert "9 coins, 1.5 BTM, 2 transactions" in told
     assert "2 coins left" in told
     assert "50.0%  5 of 9" in run("rescan").output
+    node.scans, node.trouble = 2, "block 1 is pruned"
+    assert (
+        "block 1 is pruned; to stop: bystack wallet rescan --abort" in run("rescan", code=1).output
+    )
     assert run("rescan", "--abort").output == "stopped\n"
     assert "of no chain here" in run("import-key", "account()", code=1).output
     assert "rent" in run("labels").output

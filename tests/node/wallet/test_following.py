@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
@@ -97,6 +98,42 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def coins(follower: Follower) -> dict[Outpoint, int]:
     return {place: coin.amount for place, coin in follower.purse.wallet.coins.items()}
+
+
+def test_a_chain_that_refuses_is_asked_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is told once; as soon as it answers all is forgotten."""
+    monkeypatch.setattr("bystack.node.wallet.following.PAUSE", 0.001)
+
+    class Refusing(FakeSide):
+        opened = 0
+
+        async def blocks(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+            self.opened += 1
+            if self.opened <= 6:
+                pauses.append(followers[0]._pause)
+                raise RemoteError(-1, "block 1 is pruned")
+            async for item in super().blocks(method, params):
+                yield item
+
+    pauses, followers = list[float](), list[Follower]()
+
+    async def main() -> None:
+        side = Refusing()
+        side.streams = {"blocks": side.blocks, "pool": side.waiting}
+        side.block(mint(10_000))
+        async with following(tmp_path / "w") as (follower, nursery):
+            followers.append(follower)
+            await serving(side, nursery)
+            await follower.reach(1)
+            assert follower.trouble == ""
+
+    with capture_logs() as logs:
+        trio.run(main)
+    assert pauses == [0.001 * 2**n for n in range(6)]
+    told = [one for one in logs if one["log_level"] == "warning"]
+    assert [one["reason"] for one in told] == ["block 1 is pruned (code -1)"]
 
 
 def test_a_sidechain_that_goes_and_comes_back_is_followed_on(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from bystack.ledger import payments, sweeping
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.ipc import RemoteError, Unanswered
 from bystack.node.mainchain.forms import address_of
+from bystack.node.mainchain.pruning import Pruner
 from tests.ledger.people import BOB, CAROL
 from tests.mainchain.builders import EASY
 from tests.node.mainchain.test_service import service
@@ -197,6 +198,35 @@ def test_a_rescan_finds_what_was_not_looked_for(tmp_path: Path) -> None:
             assert (await here.refusal("rescanblockchain", 99))[0] == -8
 
     trio.run(main)
+
+
+def test_what_is_pruned_cannot_be_read_again(tmp_path: Path) -> None:
+    """Refused before the wallet is wound back; one that has to begin there says what is wrong."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 8)
+            before = await here.rpc("getbalance")
+            driver = here.node.driver
+            await Pruner(here.node.store, driver.machine.tree, 3).step(driver.machine.tip)
+            with pytest.raises(RemoteError, match=r"block 1 is pruned; .* from 7 on") as refused:
+                await here.rpc("rescanblockchain", 0)
+            assert refused.value.code == -1
+            assert await here.rpc("getbalance") == before
+            assert not (await here.rpc("getwalletinfo"))["chains"]["main"]["scanning"]
+            assert (await here.rpc("rescanblockchain", 7))["start_height"] == 6
+            assert await here.rpc("getbalance") == before
+            await here.rpc("createwallet", "old", "", PHRASE)
+            while "block 1 is pruned" not in await trouble(here, "old"):  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            assert await trouble(here, "default") == ""
+
+    trio.run(main)
+
+
+async def trouble(here: World, wallet: str) -> str:
+    told = await here.rpc("getwalletinfo", wallet=wallet)
+    return str(told["chains"]["main"]["trouble"])
 
 
 def test_a_phrase_is_read_from_its_birth_on(tmp_path: Path) -> None:
