@@ -294,3 +294,29 @@ def test_a_candidate_from_what_was_applied() -> None:
     assert made.vault_inputs == {A}
     assert made.until == 80
     assert candidate(tx, applied, effects, BTM).until == 90
+
+
+def test_who_lost_its_rich_child_is_the_next_to_leave() -> None:
+    pool = Mempool(HEIGHT, 1_000, min_rate=10)
+    parent = waiting([A], 50)
+    child = waiting([out(parent)], 5_000)
+    for one in (parent, child, *(waiting([outpoint(n)], 600) for n in range(20, 28))):
+        pool.admit(one)
+    assert len(pool.admit(waiting([outpoint(30)], 700))) == 2
+    assert parent.tx.id in pool
+    pool.drop(child.tx.id)
+    for number in (31, 32):
+        pool.admit(waiting([outpoint(number)], 700))
+    assert pool.admit(waiting([outpoint(33)], 700))[0] == parent
+
+
+def test_a_child_that_came_late_does_not_hide_its_poor_parent() -> None:
+    pool = Mempool(HEIGHT, 1_000, min_rate=10)
+    poor = [waiting([outpoint(n)], 100) for n in (10, 11)]
+    parent = waiting([A], 300)
+    for one in (*poor, parent, *(waiting([outpoint(n)], 600) for n in range(20, 27))):
+        pool.admit(one)
+    assert pool.admit(waiting([outpoint(30)], 700)) == tuple(poor)
+    child = waiting([out(parent)], 500)
+    pool.admit(child)
+    assert pool.admit(waiting([outpoint(31)], 700)) == (parent, child)
