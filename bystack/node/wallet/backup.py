@@ -1,4 +1,5 @@
-"""A wallet in one sealed text: the phrase, and everything that does not follow from it.
+"""A wallet in one sealed text: the phrase, and everything that does not follow from it, of every
+chain it ever followed.
 
 Accounts and their names, how many addresses were handed out, the gap, labels, notes on payments,
 what is watched without keys, keys shared with others, and the height each chain is read from. Coins
@@ -19,10 +20,11 @@ from bystack.mainchain.transition import undo_of
 from bystack.node.keyfiles import sealed, unsealed
 from bystack.node.storage import Changes, View
 from bystack.node.wallet import settings, stored
-from bystack.node.wallet.purse import Purse
+from bystack.node.wallet.keyring import COUNT, KeysHandedOut
 from bystack.node.wallet.settings import AccountName, Settings
 from bystack.node.wallet.stored import Block, PaymentNote, PolicyRecord, Position, Text, number
 from bystack.primitives import bip39
+from bystack.primitives.bip32 import parse_key
 from bystack.primitives.codec import U8, U32, U63, Bytes32, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 
@@ -30,6 +32,8 @@ KIND: Final = "wallet-backup"
 VERSION: Final = 1
 MAX_BACKUP: Final = 64_000_000
 MAX_ITEMS: Final = 1_000_000
+MAX_AHEAD: Final = 2_000_000
+"""So many addresses and keys are derived at most, before the wallet is of use."""
 BESIDE: Final = (b"Q", b"U")
 """Rows that other files keep under a chain's id, carried as they are (see `keyring`)."""
 
@@ -39,6 +43,14 @@ Root = Annotated[bytes, Meta(min_length=32, max_length=96)]
 
 class BackupNetwork(Invalid):
     """The backup is of a wallet on another network."""
+
+
+class BackupTooFar(Invalid):
+    """The backup has more addresses to watch than a wallet can: somebody tampered with it."""
+
+
+class BackupText(Invalid):
+    """A name, label or note in the backup is no text."""
 
 
 class BackupVersion(Invalid):
@@ -74,25 +86,29 @@ class WalletBackup(Wire):
     chains: Annotated[tuple[ChainBackup, ...], Meta(max_length=10_000)]
 
 
-def chain_backup(purse: Purse, view: View) -> ChainBackup:
-    """One chain's part."""
-    book = purse.wallet.book
-    accounts = [
-        (account, record, purse.paths.get(account, b""))
-        for account, record in sorted(book.records.items())
-    ]
-    roots = sorted(root for root, place in book.places.items() if place.account == SINGLES)
-    singles = [(root, purse.policies.get(root, PolicyRecord(()))) for root in roots]
+def chain_backups(view: View) -> Iterator[ChainBackup]:
+    """Every chain's part, of those not followed any more as well."""
+    for key, _ in view.iterate(stored.POSITION):
+        yield _chain_backup(key[len(stored.POSITION) :], view)
+
+
+def _chain_backup(chain: bytes, view: View) -> ChainBackup:
+    rows = stored.Rows(view, chain)
+    position: Position = rows.one(stored.POSITION, b"", Position)
+    paths = {int.from_bytes(rest, "big"): path for rest, path in rows.all(stored.PATH)}
+    accounts = [(account, one, paths.get(account, b"")) for account, one in rows.records()]
+    policies = dict(rows.policies())
+    roots = [root for root, place in rows.places() if place.account == SINGLES]
     return ChainBackup(
-        purse.chain.id,
-        purse.birth,
-        purse.birth_block,
-        book.gap,
+        chain,
+        position.birth,
+        position.block,
+        position.gap,
         tuple(accounts),
-        tuple(singles),
-        tuple(sorted(purse.labels.items())),
-        tuple(sorted(purse.notes.items())),
-        tuple(_beside(view, purse.chain.id)),
+        tuple((root, policies.get(root, PolicyRecord(()))) for root in roots),
+        tuple(rows.all(stored.LABEL)),
+        tuple(rows.notes()),
+        tuple(_beside(view, chain)),
     )
 
 
@@ -110,7 +126,7 @@ def open_backup(text: str, password: str | None, magic: bytes, *, cheap: bool) -
     """What `seal_backup` sealed.
 
     Raises a `KeyFileError` (wrong password among them), `BackupNetwork`, `BackupVersion`,
-    `PhraseInvalid`, and as `decode`.
+    `BackupText`, `BackupTooFar`, `PhraseInvalid`, and as `decode` and `parse_key`.
     """
     data = unsealed("backup", text.encode(), KIND, password, cheap=cheap)
     backup = decode(WalletBackup, data, MAX_BACKUP)
@@ -118,9 +134,39 @@ def open_backup(text: str, password: str | None, magic: bytes, *, cheap: bool) -
         raise BackupVersion(version=backup.version, known=VERSION)
     if backup.magic != magic:
         raise BackupNetwork(expected=magic, given=backup.magic)
-    if backup.phrase:
-        bip39.seed(backup.phrase.decode())
+    _check(backup)
     return backup
+
+
+def _check(backup: WalletBackup) -> None:
+    """What the wallet would stumble over later, for good."""
+    try:
+        phrase, *_ = [text.decode() for text in _texts(backup)]
+    except UnicodeDecodeError:
+        raise BackupText() from None
+    if phrase:
+        bip39.seed(phrase)
+    ahead = 0
+    for chain in backup.chains:
+        for _, record, _ in chain.accounts:
+            ahead += sum(chain.gap + max(n) for n in zip(record.given, record.used, strict=True))
+            if record.key:
+                parse_key(record.key.decode())
+        handed = [data for key, data in chain.beside if key[:1] == COUNT]
+        ahead += sum(decode(KeysHandedOut, data, 16).count for data in handed)
+    if ahead > MAX_AHEAD:
+        raise BackupTooFar(addresses=ahead, most=MAX_AHEAD)
+
+
+def _texts(backup: WalletBackup) -> Iterator[bytes]:
+    yield backup.phrase
+    yield from (name.name for _, name in backup.names)
+    for chain in backup.chains:
+        for _, record, path in chain.accounts:
+            yield from (record.key, path)
+        yield from (label for _, label in chain.labels)
+        for _, note in chain.notes:
+            yield from (note.comment, note.to)
 
 
 def rows_of(backup: WalletBackup) -> Changes:

@@ -30,6 +30,7 @@ from bystack.node.wallet.following import Follower
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.bip39 import PhraseInvalid
+from bystack.primitives.errors import Invalid
 
 WALLET_ERROR: Final = -4
 NO_WALLET: Final = -18
@@ -106,7 +107,10 @@ class Keeper:
             raise RemoteError(NO_WALLET, text)
         if not name and len(self._wallets) > 1:
             known = ", ".join(sorted(self._wallets))
-            text = f"Several wallets are loaded ({known}): ask on the path /wallet/NAME."
+            text = (
+                f"Several wallets are loaded ({known}): say which, on the path /wallet/NAME "
+                "(bystack: --wallet NAME)."
+            )
             raise RemoteError(WHICH_WALLET, text)
         return self._wallets[name or next(iter(self._wallets))].opened
 
@@ -204,7 +208,7 @@ class Keeper:
         for name in first if remembered is None else remembered:
             try:
                 await self._open(name, None)
-            except (RemoteError, StoreError) as error:
+            except (RemoteError, StoreError, Invalid) as error:
                 log.warning("wallet not loaded", name=name, reason=str(error))
 
     def arrange(self) -> None:
@@ -255,7 +259,11 @@ class Keeper:
         opened = Opened(
             name, master, path, magic, sealed=sealed, watching=watching, fresh=fresh, gap=gap
         )
-        opened.arrange(self._chains())
+        try:
+            opened.arrange(self._chains())
+        except BaseException:
+            opened.store.close()
+            raise
         self._wallets[name] = loaded = Loaded(opened)
         self.nursery.start_soon(loaded.run)
         log.info("wallet loaded", name=name, chains=opened.chains, locked=opened.locked)

@@ -23,7 +23,7 @@ from bystack.node.wallet.backup import (
     MAX_BACKUP,
     VERSION,
     WalletBackup,
-    chain_backup,
+    chain_backups,
     open_backup,
     rows_of,
     seal_backup,
@@ -80,8 +80,11 @@ class BackupMethods:
             raise RemoteError(WRONG_PASSWORD, str(error)) from None
         except Invalid as error:
             raise RemoteError(WALLET_ERROR, str(error), {"rule": error.rule}) from None
-        await keeper.make(wallet_name, found.phrase.decode(), passphrase)
+        if wallet_name in keys.names(keeper.data):
+            raise RemoteError(WALLET_ERROR, f"There is a wallet {wallet_name}: take another name.")
+        # The keys come last: until they are there, there is no wallet, and it can be tried again.
         await trio.to_thread.run_sync(self._put, wallet_name, found)
+        await keeper.make(wallet_name, found.phrase.decode(), passphrase)
         await keeper.begin(wallet_name, passphrase or None, fresh=False, gap=found.gap)
         return {"name": wallet_name, "warning": ""}
 
@@ -90,12 +93,16 @@ class BackupMethods:
         how = {1: to_rows}
         magic = self._keeper.params.magic
         with Store.open(path, kind=STORE, magic=magic, version=FORMAT, migrations=how) as store:
-            store.commit_now(rows_of(backup))
+            before = dict.fromkeys(key for key, _ in store.iterate())
+            store.commit_now({**before, **rows_of(backup)})
 
 
 async def _collected(wallet: Opened, phrase: bytes, magic: bytes) -> WalletBackup:
     for name in wallet.chains:
-        await wallet.purse(name).save()
+        purse = wallet.purse(name)
+        purse.touch()  # every chain has its place in the store, followed already or not
+        await purse.save()
     names = tuple((n, AccountName(name.encode())) for n, name in wallet.book.names.items())
-    chains = tuple(chain_backup(wallet.purse(name), wallet.store) for name in wallet.chains)
+    with wallet.store.snapshot() as moment:
+        chains = tuple(chain_backups(moment))
     return WalletBackup(VERSION, magic, phrase, wallet.book.gap, names, chains)

@@ -3,18 +3,33 @@ twice; a wrong word, network or byte is refused and leaves nothing behind."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 
-from bystack.ledger.addressbook import GAP
+from bystack.ledger.addressbook import GAP, AddressRecord
+from bystack.ledger.transactions import PolicyLock
 from bystack.node.mainchain.forms import address_of
-from bystack.node.wallet.backup import VERSION, open_backup, seal_backup
+from bystack.node.wallet import stored
+from bystack.node.wallet.asking import lock_at
+from bystack.node.wallet.backup import (
+    VERSION,
+    ChainBackup,
+    WalletBackup,
+    open_backup,
+    seal_backup,
+)
+from bystack.node.wallet.keyring import COUNT, KeysHandedOut
+from bystack.node.wallet.settings import AccountName
 from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
 from tests.ledger.people import CAROL
 from tests.node.wallet.people import HERE
+from tests.node.wallet.sides import trade
 from tests.node.wallet.test_following import mint
 from tests.node.wallet.test_rpc import BOB_HERE, PHRASE, World, _to, world
 
@@ -86,7 +101,7 @@ def test_what_is_no_backup_of_ours_is_refused(tmp_path: Path) -> None:
             assert (await here.refusal("backupwallet", "wrong"))[0] == -14
             text = (await here.rpc("backupwallet", "secret"))["backup"]
             found = open_backup(text, "secret", HERE.params.magic, cheap=True)
-            again = lambda **facts: _sealed(found, facts)  # noqa: E731
+            again = partial(_sealed, found)
             for backup, word, code in (
                 (text, "wrong", -14),
                 (text, "", -14),
@@ -95,9 +110,16 @@ def test_what_is_no_backup_of_ours_is_refused(tmp_path: Path) -> None:
                 (again(magic=b"none"), "secret", -4),
                 (again(version=VERSION + 1), "secret", -4),
                 (again(phrase=b"no phrase"), "secret", -4),
+                (again(phrase=b"\xff"), "secret", -4),
+                (again(names=((1, AccountName(b"\xff")),)), "secret", -4),
+                (again(chains=_chains(found, labels=((bytes(32), b"\xff"),))), "secret", -4),
+                (again(chains=_chains(found, accounts=_far(2**32 - 1))), "secret", -4),
+                (again(chains=_chains(found, accounts=_far(1, b"xpub"))), "secret", -4),
+                (again(chains=_chains(found, beside=_handed(2**32 - 1))), "secret", -4),
             ):
                 assert (await here.refusal("restorewallet", "second", backup, word))[0] == code
             assert (await here.refusal("restorewallet", "first", text, "secret"))[0] == -4
+            assert await here.rpc("getaddressinfo", BOB_HERE, wallet="first")
             assert await here.rpc("listwallets") == ["first"]
             listed = (await here.rpc("listwalletdir"))["wallets"]
             assert [one["name"] for one in listed] == ["first"]
@@ -105,10 +127,20 @@ def test_what_is_no_backup_of_ours_is_refused(tmp_path: Path) -> None:
     trio.run(main)
 
 
-def _sealed(found: Any, facts: dict[str, Any]) -> str:
-    import msgspec
+def _chains(found: WalletBackup, **facts: Any) -> tuple[ChainBackup, ...]:
+    return tuple(replace(chain, **facts) for chain in found.chains)
 
-    return seal_backup(msgspec.structs.replace(found, **facts), "secret", cheap=True)
+
+def _far(index: int, key: bytes = b"") -> tuple[tuple[int, AddressRecord, bytes], ...]:
+    return ((0, AddressRecord(key, (0, 0), (0, index)), b""),)
+
+
+def _handed(count: int) -> tuple[tuple[bytes, bytes], ...]:
+    return ((COUNT + HERE.id, encode(KeysHandedOut(count))),)
+
+
+def _sealed(found: WalletBackup, **facts: Any) -> str:
+    return seal_backup(replace(found, **facts), "secret", cheap=True)
 
 
 def test_a_backup_in_the_clear_is_for_regtest_only(tmp_path: Path) -> None:
@@ -141,5 +173,68 @@ def test_a_wallet_that_only_watches_is_backed_up_as_well(tmp_path: Path) -> None
             assert await here.rpc("getbalance", wallet="glasses") == 2 * 412.5
             (known,) = (await here.rpc("listdescriptors", wallet="glasses"))["descriptors"]
             assert (known["desc"], known["label"]) == (desc["desc"], "till")
+
+    trio.run(main)
+
+
+def test_a_chain_that_is_not_followed_any_more_is_backed_up_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await lived(here, "")
+            far = [await here.rpc("getnewaddress", "trade") for _ in range(GAP - 1)][-1]
+            far = await here.rpc("getnewaddress", "trade", "far there", "", True)
+            lock = lock_at(far, trade().hrp)
+            assert isinstance(lock, PolicyLock)
+            here.side.block(_to(lock, mint(20_000, 1)))
+            before = await here.rpc("getbalances", "trade")
+            assert before["mine"]["BTM"]["units"] == 30_000
+            chains, here.keeper._chains = here.keeper._chains, lambda: (HERE,)
+            here.keeper.arrange()
+            text = (await here.rpc("backupwallet"))["backup"]
+            await here.rpc("restorewallet", "second", text)
+            here.keeper._chains = chains
+            here.keeper.arrange()
+            assert await here.rpc("getbalances", "trade", wallet="second") == before
+            assert "far there" in await here.rpc("listlabels", "trade", wallet="second")
+
+    trio.run(main)
+
+
+def test_a_restore_that_is_cut_short_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await lived(here, "")
+            text = (await here.rpc("backupwallet"))["backup"]
+            with monkeypatch.context() as cut:
+                cut.setattr(here.keeper, "make", _killed)
+                with pytest.raises(RuntimeError):
+                    await here.rpc("restorewallet", "second", text)
+            assert "second" not in str(await here.rpc("listwalletdir"))
+            await here.rpc("restorewallet", "second", text)
+            assert await shown(here, "second") == await shown(here, "first")
+
+    trio.run(main)
+
+
+async def _killed(*_: object) -> None:
+    raise RuntimeError("the process ends here")
+
+
+def test_a_wallet_with_a_damaged_row_stops_nobody_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "whole", "", PHRASE)
+            await here.rpc("createwallet", "torn", "", PHRASE)
+            store = here.keeper._wallets["torn"].opened.store
+            await store.commit({stored.COIN + HERE.id + b"x": b"y"})
+            await here.keeper.close()
+            here.keeper._wallets.clear()
+            await here.keeper.start()
+            assert await here.rpc("listwallets") == ["whole"]
+            for _ in range(2):  # and its store is let go
+                with pytest.raises(Invalid):
+                    await here.rpc("loadwallet", "torn")
 
     trio.run(main)
