@@ -320,3 +320,18 @@ def test_a_child_that_came_late_does_not_hide_its_poor_parent() -> None:
     child = waiting([out(parent)], 500)
     pool.admit(child)
     assert pool.admit(waiting([outpoint(31)], 700)) == (parent, child)
+
+
+def test_who_waits_too_long_leaves_with_those_who_build_on_it() -> None:
+    pool = Mempool(HEIGHT, 10**6, min_rate=10, expiry=100)
+    old, late = waiting([A], 50), waiting([B], 50)
+    child, known = waiting([out(old)], 50), waiting([outpoint(9)], 50)
+    pool.admit(old)
+    assert pool.age(50) == ()
+    for one in (late, child):
+        pool.admit(one)
+    pool.admit(known, since=20)
+    assert pool.age(99) == ()
+    assert pool.age(100) == (old, child)
+    assert (pool.age(119), pool.age(120)) == ((), (known,))
+    assert (pool.age(149), pool.age(150)) == ((), (late,))

@@ -63,6 +63,23 @@ def test_bls_checks_used_up_leave_the_rest_of_the_block_to_others(
     assert sum(one.bls_checks == 0 for one in select(pool_of(*heavy, *plain), 10**4)) == 20
 
 
+def test_only_misses_in_a_row_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "MISSES", 3)
+    whole = waiting([A], 10**8, heavy=99_100)
+    rows = [
+        (100, 800),
+        (1_000, 700),
+        (1_000, 690),
+        (100, 60),
+        (1_000, 500),
+        (1_000, 490),
+        (100, 40),
+    ]
+    rest = [waiting([outpoint(n)], fee, heavy=heavy) for n, (heavy, fee) in enumerate(rows, 10)]
+    block = select(pool_of(whole, *rest), 100_000)
+    assert block == (whole, rest[0], rest[3], rest[6])
+
+
 def test_the_fees_of_a_block_are_one_amount() -> None:
     half = MAX_INT // 2
     pool = pool_of(*(waiting([outpoint(n)], half + 1) for n in range(5, 8)), waiting([A], 7))
