@@ -37,6 +37,8 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 BREACH_POINTS: Final = 20
+MAX_HELD: Final = 4_000_000
+"""So many bytes of transactions are not held unjudged, however busy the inbox is kept."""
 CROWDED: Final = (
     BuildsOnDisplaced,
     FeeNotHigher,
@@ -75,6 +77,7 @@ class Relay:
         self._gossip = gossip.Gossip([TOPIC])
         self._peers: set[bytes] = set()
         self._delivered: list[Delivered] = []
+        self._held = 0
 
     async def join(self, peer: bytes, now: float) -> None:
         """A peer is connected: tell it what waits."""
@@ -92,14 +95,14 @@ class Relay:
     async def hear(self, peer: bytes, payload: bytes, now: float) -> None:
         """A peer sent a gossip payload."""
         await self._handle(gossip.Heard(peer, payload), now)
-        if len(self._delivered) >= TOGETHER:
+        if len(self._delivered) >= TOGETHER or self._held >= MAX_HELD:
             await self.settle(now)
 
     async def settle(self, now: float) -> None:
         """Judge all that peers sent since the last time."""
         if not self._delivered:
             return
-        lot, self._delivered = self._delivered, []
+        lot, self._delivered, self._held = self._delivered, [], 0
         intake = await self._pool.admit_all([one.tx for one in lot])
         for one in lot:
             error = intake.refused.get(one.tx.id)
@@ -153,6 +156,7 @@ class Relay:
             self._host.penalise(peer, BREACH_POINTS, error.rule)
             return self._gossip.handle(gossip.Rejected(TRANSACTIONS, id), now)
         self._delivered.append(Delivered(peer, tx))
+        self._held += len(body)
         return []
 
     def _refuse(self, one: Delivered, error: Invalid, now: float) -> list[gossip.GossipEvent]:

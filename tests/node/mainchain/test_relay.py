@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import trio
 from msgspec.structs import replace
 
 from bystack.ledger.transactions import Spend, Transaction
+from bystack.node.mainchain import relay
 from bystack.node.mainchain.relay import BREACH_POINTS, WrongItem
 from bystack.node.mainchain.wire import GOSSIP, TRANSACTIONS
 from bystack.p2p.host import Class
@@ -133,5 +135,29 @@ def test_the_orphans_of_one_who_left_are_forgotten(tmp_path: Path) -> None:
             await until(lambda: young.id in node.driver.pool.orphans)
             peer.wire.part(node.host)
             await until(lambda: not node.driver.pool.orphans)
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize(("most", "held"), [(1, 0), (10_000_000, 3)])
+def test_what_nobody_has_judged_takes_bounded_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, held: int
+) -> None:
+    """A peer that keeps the inbox busy keeps us from settling, not from counting bytes."""
+    monkeypatch.setattr(relay, "MAX_HELD", most)
+
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, peer, ours = replayed(KNOWN.trunk), b"p" * 33, node.driver.relay
+            txs = [paying(model, 5_000, which=at) for at in range(3)]
+            await ours.join(peer, 0.0)
+            announced = Announce(TRANSACTIONS, tuple(tx.id for tx in txs))
+            await ours.hear(peer, encode(announced), 0.0)
+            for tx in txs:
+                await ours.hear(peer, encode(Item(TRANSACTIONS, tx.id, encode(tx))), 0.0)
+            assert len(node.driver.pool.machine) == 3 - held
+            await ours.settle(0.0)
+            assert len(node.driver.pool.machine) == 3
 
     trio.run(main)
