@@ -14,7 +14,7 @@ from msgspec import Meta
 from bystack.ledger.amounts import BTM, AssetDefinition, check_definition, class_of, unit_of
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Key, Policy
-from bystack.ledger.policy_text import parse_policy, print_policy
+from bystack.ledger.policy_text import print_policy
 from bystack.ledger.pst import PartiallySigned, draft_text
 from bystack.ledger.pst_finishing import analyse, extract, next_role
 from bystack.ledger.satisfaction import policy_root
@@ -33,7 +33,7 @@ from bystack.node.wallet.issuing import issue_draft
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.rpc_money import Text, fresh, lock_at
-from bystack.node.wallet.rpc_sharing import Policies
+from bystack.node.wallet.rpc_sharing import Policies, policies_of
 from bystack.node.wallet.sending import hand_in
 from bystack.primitives.codec import decode, encode
 
@@ -83,7 +83,7 @@ class AssetMethods:
         check_definition(definition)
         wallet, drafting, ring = self._desk.at(MAIN)
         await fresh(wallet, MAIN)
-        branches: tuple[Policy, ...] = tuple(parse_policy(text) for text in policy or ())
+        branches = policies_of(policy or ())
         if not branches:
             wallet.check_unlocked()
             branches = (Key(ring.fresh().public),)
@@ -105,7 +105,7 @@ class AssetMethods:
         record = await registered(wallet, bytes.fromhex(asset))
         if record is None:
             raise RemoteError(NOT_FOUND, "No such asset was issued")
-        given: tuple[Policy, ...] = tuple(parse_policy(text) for text in policy or ())
+        given = policies_of(policy or ())
         if given:
             wallet.purse(MAIN).watch(given)
         branches = drafting.branches(record.issuance)

@@ -17,6 +17,7 @@ from bystack.ledger.transactions import Spend
 from bystack.node.wallet.keyring import PointOther, SignerTwice
 from bystack.node.wallet.keys import folder_of
 from bystack.node.wallet.nonces import NonceElsewhere, NonceUsed
+from bystack.node.wallet.rpc_sharing import KeyNobodys
 from bystack.primitives.codec import encode
 from tests.node.wallet.test_rpc import BOB_HERE, World, world
 
@@ -164,6 +165,13 @@ def test_no_shared_key_is_made_that_could_never_sign(tmp_path: Path) -> None:
             with pytest.raises(PointOther):
                 await here.rpc("createmusig", [other, ben], wallet="ann")
             await here.rpc("createmusig", [ann, ben], wallet="ann")
+            nobody = f"any(key({ann[2:]}), key({'ff' * 32}))"
+            for method, params in (
+                ("createpolicyaddress", [[nobody]]),
+                ("issueasset", ["GOLD", 5, 2, True, True, "", "", 0, [nobody]]),
+            ):
+                with pytest.raises(KeyNobodys):
+                    await here.rpc(method, *params, wallet="ann")
 
     trio.run(main)
 
