@@ -32,6 +32,7 @@ from bystack.primitives.hashes import fixed
 
 DERIVED: Final = (keys.UNDO, keys.TRANSACTION, keys.VAULT, keys.ANCHOR, keys.LINE, keys.TIP)
 EVERY_KEYS: Final = 10_000
+SCRATCH: Final = ".check"
 
 REPAIR: Final = "the blocks are intact: bystackd check --repair rebuilds the rest from them"
 SHORTEN: Final = "bystackd check --repair keeps what is sound; the rest is fetched again"
@@ -140,7 +141,8 @@ class Checking:
         """Read every key once: what belongs to no kind, and the blocks beside the chain."""
         loose = {key[1:] for key, _ in self._store.iterate(keys.LOOSE)}
         bodies: set[bytes] = set()
-        for number, (key, data) in enumerate(self._store.iterate()):
+        number = 0
+        for number, (key, data) in enumerate(self._store.iterate(), 1):
             if number % EVERY_KEYS == 0:
                 self._progress("keys", number, 0)
             report.coins += key[:1] == COIN
@@ -151,6 +153,7 @@ class Checking:
             elif key[:1] == keys.BLOCK:
                 bodies.add(key[1:])
                 self._judge_body(report, key[1:], data, line, loose)
+        self._progress("keys", number, number)
         for id in loose - bodies:
             report.differs(Finding("block at hand", id.hex(), "missing"))
         first = genesis(self._scratch.params)
@@ -218,7 +221,7 @@ def _readable(folder: str, params: Params) -> Store:
 
 @contextmanager
 def _scratch(folder: str, params: Params, engines: Mapping[str, Engine]) -> Iterator[ChainStore]:
-    place = f"{os.path.normpath(folder)}.check"
+    place = os.path.normpath(folder) + SCRATCH
     shutil.rmtree(place, ignore_errors=True)
     try:
         store = ChainStore.open(place, params, engines=engines)

@@ -85,7 +85,9 @@ def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -
 @click.command("export")
 @home_option
 @click.option("--file", "file", required=True, type=click.Path(dir_okay=False), help="To write.")
-@click.option("--from", "first", default=1, show_default=True, help="First height.")
+@click.option(
+    "--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First height."
+)
 def export_command(home: str, file: str, first: int) -> None:
     """Write the main chain's blocks to a file. The node must be stopped.
 
@@ -124,10 +126,11 @@ def import_command(home: str, file: str) -> None:
     from bystack.node.verifier import Verifier
 
     home = expanded(home)
-    with _main_store(home) as store, open(file, "rb") as source, Bar() as bar:
+    with _main_store(home) as store, _explained(), open(file, "rb") as source:
+        bar = Bar()
         importing = Importing(store, Verifier(), int(time.time()), bar)
         try:
-            with _explained():
+            with bar:  # stopped before anything else is written
                 trio.run(importing.run, source)
         finally:
             done = importing.done

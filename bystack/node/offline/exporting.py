@@ -10,20 +10,28 @@ from bystack.node.chainstore import ChainStore
 from bystack.node.files import sync_folder
 from bystack.node.offline.findings import Progress
 from bystack.node.storage import StoreCorrupt
+from bystack.primitives.errors import Invalid
 
 _STEP = "stop the node and run: bystackd check --repair"
+
+
+class NothingThere(Invalid):
+    """The chain ends below the first height asked for."""
 
 
 def export_chain(store: ChainStore, file: str, first: int, progress: Progress) -> tuple[int, int]:
     """Write the blocks from height `first` (or the first kept) on to `file`; first and last height.
 
-    The file appears when it is whole. Raises `FileExistsError`, `StoreCorrupt`, `OSError`.
+    The file appears when it is whole. Raises `FileExistsError`, `NothingThere`, `StoreCorrupt`,
+    `OSError`.
     """
     if os.path.exists(file):
         raise FileExistsError(f"{file} exists already; choose another name")
     tip = store.load().tree.entry(store.tip())
     last = tip.header.height if tip else 0
     first = max(first, store.first_kept)
+    if first > max(last, 1):
+        raise NothingThere(first=first, last=last)
     draft = f"{file}.part"
     try:
         with open(draft, "wb") as out:

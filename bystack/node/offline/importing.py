@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from bystack.mainchain.archive import Reader, network_of
 from bystack.mainchain.blocks import Block
-from bystack.mainchain.chain import Entry, path
+from bystack.mainchain.chain import Entry, HeaderOrphan, path
 from bystack.mainchain.events import Switch
 from bystack.mainchain.transition import check_block
 from bystack.node.chainstore import ChainStore
@@ -29,7 +29,9 @@ class BlockRefused(Exception):
     """A block of the file breaks a rule; `reason` is the rule, what came before it is kept."""
 
     def __init__(self, height: int, reason: Invalid) -> None:
-        super().__init__(f"the block at height {height} is refused: {reason}")
+        text = f"the block at height {height} is refused: {reason}"
+        hint = "; import a file that begins where this chain ends, or lower"
+        super().__init__(text + hint if isinstance(reason, HeaderOrphan) else text)
         self.height, self.reason = height, reason
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bystack.node.coinstore import PREFIX as COIN
+from bystack.node.offline.checking import SCRATCH
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Unverified
@@ -142,7 +143,7 @@ def _compare(store: Store, scratch: SideStore, report: Report) -> None:
 
 @contextmanager
 def _scratch(folder: str, genesis: Genesis, modules: Modules) -> Iterator[SideStore]:
-    place = f"{os.path.normpath(folder)}.check"
+    place = os.path.normpath(folder) + SCRATCH
     shutil.rmtree(place, ignore_errors=True)
     try:
         store = SideStore.open(place, genesis, modules)

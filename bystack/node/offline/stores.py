@@ -18,7 +18,7 @@ from bystack.node.config import Config
 from bystack.node.engines import engines_of
 from bystack.node.genesis_files import GenesisFileError, read_genesis
 from bystack.node.networks import params_of
-from bystack.node.offline.checking import Options, check_chain
+from bystack.node.offline.checking import SCRATCH, Options, check_chain
 from bystack.node.offline.findings import SHOWN, Report
 from bystack.node.offline.showing import Bar
 from bystack.node.offline.sidechains import check_sidechain
@@ -27,6 +27,7 @@ from bystack.node.storage import StoreError, read_through
 from bystack.sidechain.modules.base import ModuleUnknown
 
 CHAIN: Final = "data/mainchain/chain"
+LEVELDB: Final = ("CURRENT", "MANIFEST-*", "*.ldb")
 AWAY: Final = (
     "move it away: a chain is fetched again, a wallet restored from its phrase or its backup"
 )
@@ -44,8 +45,8 @@ def network_at(home: str, network: str) -> str:
 def check_stores(home: str, config: Config, options: Options, say: Say) -> Iterator[Facts]:
     """Check them all; what is found goes to `say` in lines and is given as JSON values."""
     works: dict[str, Callable[[], Facts]] = {}
-    for file in sorted(Path(home, "data").glob("**/CURRENT")):
-        works[str(file.parent)] = partial(_read, str(file.parent), say)
+    for folder in _folders(Path(home, "data")):
+        works[folder] = partial(_read, folder, say)
     for one in config.sidechain:
         folder = os.path.join(home, f"data/sidechain-{one.name}/chain")
         if os.path.isdir(folder):
@@ -56,6 +57,15 @@ def check_stores(home: str, config: Config, options: Options, say: Say) -> Itera
         works[chain] = partial(_main, chain, network_at(home, config.network), options, say)
     for folder, work in sorted(works.items()):
         yield _guarded(folder, work, say)
+
+
+def _folders(data: Path) -> set[str]:
+    """Every LevelDB directory, also one that has lost files.
+
+    Not what a killed check left behind, nor what LevelDB put aside when it was repaired.
+    """
+    places = {file.parent for pattern in LEVELDB for file in data.glob(f"**/{pattern}")}
+    return {str(one) for one in places if one.suffix != SCRATCH and one.name != "lost"}
 
 
 def _guarded(folder: str, work: Callable[[], Facts], say: Say) -> Facts:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,3 +150,61 @@ def test_files_that_are_no_chain_of_this_network_end_in_a_sentence(
     assert done.exit_code == 1
     assert "ArchiveTruncated: The file ends in the middle" in done.output
     assert "height 4" in done.output
+
+
+def test_a_store_that_lost_its_first_file_is_not_passed_over(home: Path) -> None:
+    """Nor is what a killed check left behind taken for a store."""
+    (home / "data/wallet/w/CURRENT").unlink()
+    shutil.copytree(home / "data/mainchain/chain", home / "data/mainchain/chain.check")
+    done = bystackd("check", "--home", home)
+    assert done.exit_code == 1
+    assert "data/wallet/w: damaged data (the file CURRENT is missing)" in done.output
+    assert "chain.check" not in done.output
+    assert not (home / "data/mainchain/chain.check").exists()
+
+
+def test_what_is_above_the_tip_is_neither_written_nor_begun_with(
+    home: Path, tmp_path: Path
+) -> None:
+    file, other = tmp_path / "chain", tmp_path / "other"
+    done = bystackd("export", "--home", home, "--file", file, "--from", 6)
+    assert done.exit_code == 1 and not file.exists()
+    assert "NothingThere: The chain ends below the first height asked for" in done.output
+    assert bystackd("export", "--home", home, "--file", file, "--from", 0).exit_code == 2
+    assert bystackd("export", "--home", home, "--file", file, "--from", 4).exit_code == 0
+    bystackd("init", "--home", other)
+    done = bystackd("import", "--home", other, "--file", file)
+    assert done.exit_code == 1
+    assert "HeaderOrphan" in done.output and "begins where this chain ends" in done.output
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_line_of_it_in_another(
+    home: Path, tmp_path: Path
+) -> None:
+    """The commands as a user starts them, on a terminal of their own."""
+    file, other = tmp_path / "chain", tmp_path / "other"
+    shown = on_terminal("check", "--home", home)
+    assert "5/5" in shown and "keys" in shown and "?" not in shown
+    on_terminal("export", "--home", home, "--file", file)
+    file.write_bytes(file.read_bytes()[:-300])
+    bystackd("init", "--home", other)
+    shown = on_terminal("import", "--home", other, "--file", file)
+    (line,) = [line for line in shown.split("\n") if "ArchiveTruncated" in line]
+    assert line.startswith("ArchiveTruncated")
+
+
+def on_terminal(*arguments: object) -> str:
+    """What a terminal is sent by `bystackd`, without colours and movements."""
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-m", "bystack.node.main", *map(str, arguments)]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    heard = b""
+    with suppress(OSError):  # what Linux says of a terminal that nobody has open
+        while data := os.read(ours, 65536):
+            heard += data
+    os.close(ours)
+    process.wait()
+    plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", heard)
+    return plain.decode().replace("\r", "\n")
