@@ -92,22 +92,25 @@ class Scanner:
 
         Waits as long as too few peers are connected. None when the block left the best chain.
         """
-        agreed = await self._agreed(entry)
-        if agreed is None:
-            return None
-        wanted = open_filter(entry.id, agreed.filter).matches(keys)
-        if not wanted:
-            return ()
-        while self.driver.machine.line.holds(entry.id):
+        while (agreed := await self._agreed(entry)) is not None:
+            wanted = open_filter(entry.id, agreed.filter).matches(keys)
+            if not wanted:
+                return ()
             try:
                 proofs = await self._proofs(entry, agreed, wanted)
             except NoPeer:
                 await self._wait()
                 continue
+            if self._refuted(entry.id, agreed):
+                continue  # what it hid is to be looked for too
             ids = [decode_transaction(proof.transaction).id for proof in proofs]
             await self.driver.store.keep_watched(zip(ids, proofs, strict=True))
             return proofs
         return None
+
+    def _refuted(self, id: bytes, agreed: Agreed) -> bool:
+        known = self._kept.get(id)
+        return known is not None and known.digest != agreed.digest
 
     async def _wait(self) -> None:
         """Until a peer comes or speaks, or one that rested may be asked again."""
@@ -213,12 +216,21 @@ class Scanner:
         liars = frozenset(peer for peer, one in said.items() if one != digest)
         for peer in liars:
             self.fetcher.blame(peer, FilterFalse(block=block.id))
+        self._doubt(liars)
         self._keep(block.id, Agreed(true, digest, frozenset(said) - liars))
         return liars
 
-    def _keep(self, id: bytes, agreed: Agreed) -> None:
+    def _doubt(self, liars: frozenset[bytes]) -> None:
+        """Forget the filters that a liar vouched for: too few are left who say so."""
+        for id in [id for id, one in self._kept.items() if one.peers & liars]:
+            self._drop(id)
+
+    def _drop(self, id: bytes) -> None:
         if (old := self._kept.pop(id, None)) is not None:
             self._size -= _size(old)
+
+    def _keep(self, id: bytes, agreed: Agreed) -> None:
+        self._drop(id)
         self._kept[id] = agreed
         self._size += _size(agreed)
         while self._size > KEPT_BYTES:

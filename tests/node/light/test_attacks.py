@@ -196,6 +196,51 @@ def test_a_match_left_out_is_missed_and_read_from_the_block(tmp_path: Path) -> N
     trio.run(main)
 
 
+@pytest.mark.parametrize("same_block", [True, False])
+def test_what_found_out_liars_agreed_to_hide_is_looked_for_again(
+    tmp_path: Path, same_block: bool
+) -> None:
+    """All who were asked give one false filter; where they are found out, nothing they said of this
+    block or of another is believed any more."""
+    blocks = twice_paid()
+    lure, last = (blocks[-1], blocks[-1]) if same_block else (blocks[3], blocks[-1])
+    both = [tx.id for tx in last.transactions[1:]]
+    alice = ALICE.lock.root
+    # The lure names a key once too often, the payment's block names Bob's not at all.
+    falses = {}
+    for block in (lure, last):
+        shown = tuple(tx for tx in block.transactions if KEY not in keys_of(tx))
+        more = shown[:1] * 2 if block is lure else shown
+        falses[block.id] = filter_of(Block(block.header, more))
+    assert any(alice in keys_of(tx) for tx in lure.transactions)
+
+    async def main() -> None:
+        async with light_among(tmp_path, fulls=4) as (light, nodes):
+            for honest in nodes[2:]:
+                light.host.part(honest.host)
+            await ready(light, nodes[:2], blocks)
+            for node in nodes[:2]:
+                says(node.store, falses.get)
+            for honest in nodes[2:]:
+                await honest.take(*blocks)
+            found: dict[int, list[bytes]] = {}
+
+            async def read() -> None:
+                found.update(await light.matched(alice, KEY))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read)
+                await until(lambda: light.host.banned)
+                for honest in nodes[2:]:
+                    light.host.join(honest.host)
+            assert set(both) <= set(found[9])
+            liars = {node.host.id: "FilterFalse" for node in nodes[:2]}
+            assert light.host.banned.items() >= liars.items()
+            assert not light.host.banned.keys() & {node.host.id for node in nodes[2:]}
+
+    trio.run(main)
+
+
 def test_a_match_by_chance_costs_nobody_anything(tmp_path: Path) -> None:
     """A filter may name a key that is not there: whoever says so is honest."""
 
