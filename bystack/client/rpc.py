@@ -16,12 +16,18 @@ FIRST_BREATH = 3.0
 MAX_BATCH = 200
 # No method, bad parameters, wrong type: asking again will not help.
 OUR_MISTAKES = (-32601, -32602, -3)
+# Refused before anything was done: the cookie is another one since a restart, or there is no room.
+AT_THE_DOOR = (401, 503)
 
 T = TypeVar("T")
 
 
 class NodeDown(Exception):
     """The node does not answer; the message says what to do."""
+
+
+class Unsure(NodeDown):
+    """The node was asked and left no answer: it may have done what it was asked for."""
 
 
 class RpcFailed(Exception):
@@ -62,11 +68,16 @@ class Rpc:
         return httpx.Client(base_url=facts["url"], auth=(user, secret), timeout=TIMEOUT)
 
     def call(self, method: str, *params: Any, path: str = "/") -> Any:
-        """The result; raises `RpcFailed`, or `NodeDown` when nobody answers."""
+        """The result; raises `RpcFailed`, or `NodeDown` when nobody answers.
+
+        Asked again is only what nobody heard: a payment is not to be made twice.
+        """
         begun = time.monotonic()
         while True:
             try:
                 return self._once(method, params, path)
+            except Unsure:
+                raise
             except (NodeDown, NotReady):
                 waited = time.monotonic() - begun
                 if waited > self._patience or (waited > FIRST_BREATH and not self._daemon()):
@@ -87,9 +98,13 @@ class Rpc:
             if self._client is None:
                 self._client = self._connect()
             reply = self._client.post(path, json=request)
-        except httpx.HTTPError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self._client = None
             raise NodeDown(f"the node in {self.home} does not answer ({error})") from error
+        except httpx.HTTPError as error:
+            self._client = None
+            text = f"{method}: the node in {self.home} gave no answer ({error})"
+            raise Unsure(f"{text}, and may have done it: look before you ask again") from error
         return self._result(method, reply)
 
     def _result(self, method: str, reply: httpx.Response) -> Any:
@@ -98,7 +113,8 @@ class Rpc:
         try:
             body = reply.json()
         except ValueError:
-            raise NodeDown(f"{method}: HTTP {reply.status_code} {reply.text[:200]}") from None
+            down = NodeDown if reply.status_code in AT_THE_DOOR else Unsure
+            raise down(f"{method}: HTTP {reply.status_code} {reply.text[:200]}") from None
         if isinstance(body, dict) and body.get("error"):
             refused = NotReady if reply.status_code == 503 else RpcFailed
             raise refused(method, body["error"])

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from bystack.node import rpc
 from bystack.node.config import Rpc, Scope
-from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, TimedOut, Unavailable
+from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, Unanswered, Unavailable
 from bystack.node.web import access, forward
 from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
 from bystack.node.web.draining import Draining
@@ -204,8 +204,9 @@ class Page:
             result = await self._forwarder.result(path, request, scope)
         except RemoteError as error:
             answer, status = rpc.failure(request, error), _status(request, error)
-        except TimedOut as error:
-            answer, status = rpc.failure(request, RemoteError(rpc.MISC, str(error))), 504
+        except Unanswered as error:
+            text = f"{error}; what was asked may have been done all the same: look first"
+            answer, status = rpc.failure(request, RemoteError(rpc.MISC, text)), 504
         except (Unavailable, forward.Unknown):
             fault = RemoteError(rpc.IN_WARMUP, f"no process answers {request.method} now")
             answer, status = rpc.failure(request, fault), 503

@@ -20,7 +20,7 @@ from hypercorn.config import Config as ServerConfig
 from prometheus_client.parser import text_string_to_metric_families
 
 from bystack.node.config import Rpc
-from bystack.node.ipc import RemoteError, TimedOut, Unavailable
+from bystack.node.ipc import RemoteError, TimedOut, Unanswered, Unavailable
 from bystack.node.metrics import Reading, exposition
 from bystack.node.web import access
 from bystack.node.web.app import Door, Page
@@ -47,6 +47,8 @@ class FakeProcess:
                 raise RemoteError(-26, "BucketExceeded: no", {"rule": "BucketExceeded"})
             case "slow":
                 raise TimedOut("no answer")
+            case "lost":
+                raise Unanswered("the other side closed the connection")
             case "nan":
                 return {1: {2, 3}, "x": object()}
             case "hang":
@@ -167,7 +169,10 @@ def test_dead_process_is_503_on_its_own_path_only() -> None:
         batch = await web.post([{"id": 1, "method": "x"}], "/sidechain/dead")
         assert batch.status_code == 503
         assert (await web.post(WHO)).status_code == 200
-        assert (await web.post({"method": "slow"})).status_code == 504
+        for method in ("slow", "lost"):  # not 503, upon which clients ask again
+            unsure = await web.post({"method": method})
+            assert unsure.status_code == 504
+            assert "may have been done" in unsure.json()["error"]["message"]
 
     run(body)
 
