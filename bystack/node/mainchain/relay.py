@@ -104,8 +104,10 @@ class Relay:
             return
         lot, self._delivered, self._held = self._delivered, [], 0
         intake = await self._pool.admit_all([one.tx for one in lot])
+        taken = {tx.id for tx in intake.taken}
         for one in lot:
-            error = intake.refused.get(one.tx.id)
+            # Of two bodies of one id, the witnesses of one may be wrong: we do not know whose.
+            error = None if one.tx.id in taken else intake.refused.get(one.tx.id)
             for verdict in self._refuse(one, error, now) if error else ():
                 await self._handle(verdict, now)
         await self.announce(intake.taken, now)

@@ -161,3 +161,25 @@ def test_what_nobody_has_judged_takes_bounded_room(
             assert len(node.driver.pool.machine) == 3
 
     trio.run(main)
+
+
+def test_two_bodies_of_one_id_in_a_lot_cost_only_the_liar_or_nobody(tmp_path: Path) -> None:
+    """The first lay unjudged so long that another peer was asked as well."""
+
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            ours, liar, honest = node.driver.relay, b"l" * 33, b"h" * 33
+            tx, late = paying(replayed(KNOWN.trunk), 5_000), 10_000.0
+            for peer in (liar, honest):
+                await ours.join(peer, 0.0)
+                await ours.hear(peer, encode(Announce(TRANSACTIONS, (tx.id,))), 0.0)
+            wrong = encode(with_items(tx, bytes(64)))
+            await ours.hear(liar, encode(Item(TRANSACTIONS, tx.id, wrong)), 0.0)
+            await ours.tick(late)
+            await ours.hear(honest, encode(Item(TRANSACTIONS, tx.id, encode(tx))), late)
+            await ours.settle(late)
+            assert node.driver.pool.transactions() == [tx]
+            assert honest not in [peer for peer, _, _ in node.host.penalties]
+
+    trio.run(main)
