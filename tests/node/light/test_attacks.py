@@ -32,7 +32,7 @@ from bystack.node.chainstore import ChainStore
 from bystack.node.light import asking
 from bystack.p2p.host import Class
 from bystack.primitives.codec import encode
-from tests.ledger.people import ALICE, BOB
+from tests.ledger.people import ALICE, BOB, CAROL
 from tests.mainchain.builders import EASY, Chain
 from tests.mainchain.light import after
 from tests.node.light.network import NAME, Light, light_among
@@ -196,23 +196,35 @@ def test_a_match_left_out_is_missed_and_read_from_the_block(tmp_path: Path) -> N
     trio.run(main)
 
 
+def lured(same_block: bool) -> tuple[tuple[Block, ...], dict[bytes, BlockFilter]]:
+    """A chain that pays Carol and Bob, and filters that name Carol twice and Bob not at all."""
+    chain = Chain()
+    chain.grow(8)
+    payments = []
+    for (place, coin), paid in zip(chain.owned(ALICE), (CAROL, BOB), strict=False):
+        outputs = (
+            Output(coin.asset, 9, paid.lock),
+            Output(coin.asset, coin.amount - 9, ALICE.lock),
+        )
+        payments.append(chain.sign(TransactionBody(1, (place,), outputs, (), 0, 0, b""), ALICE))
+    for lot in [payments] if same_block else [payments[:1], payments[1:]]:
+        chain.mine(*lot)
+    falses = {}
+    for block in chain.blocks.values():
+        shown = [tx for tx in block.transactions if KEY not in keys_of(tx)]
+        shown += [tx for tx in shown if CAROL.lock.root in keys_of(tx)]
+        falses[block.id] = filter_of(Block(block.header, tuple(shown)))
+    return tuple(chain.blocks.values()), falses
+
+
 @pytest.mark.parametrize("same_block", [True, False])
 def test_what_found_out_liars_agreed_to_hide_is_looked_for_again(
     tmp_path: Path, same_block: bool
 ) -> None:
     """All who were asked give one false filter; where they are found out, nothing they said of this
     block or of another is believed any more."""
-    blocks = twice_paid()
-    lure, last = (blocks[-1], blocks[-1]) if same_block else (blocks[3], blocks[-1])
-    both = [tx.id for tx in last.transactions[1:]]
-    alice = ALICE.lock.root
-    # The lure names a key once too often, the payment's block names Bob's not at all.
-    falses = {}
-    for block in (lure, last):
-        shown = tuple(tx for tx in block.transactions if KEY not in keys_of(tx))
-        more = shown[:1] * 2 if block is lure else shown
-        falses[block.id] = filter_of(Block(block.header, more))
-    assert any(alice in keys_of(tx) for tx in lure.transactions)
+    blocks, falses = lured(same_block)
+    last = blocks[-1].header.height
 
     async def main() -> None:
         async with light_among(tmp_path, fulls=4) as (light, nodes):
@@ -226,17 +238,17 @@ def test_what_found_out_liars_agreed_to_hide_is_looked_for_again(
             found: dict[int, list[bytes]] = {}
 
             async def read() -> None:
-                found.update(await light.matched(alice, KEY))
+                found.update(await light.matched(CAROL.lock.root, KEY))
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(read)
-                await until(lambda: light.host.banned)
+                await until(lambda: len(light.host.banned) == 2)
                 for honest in nodes[2:]:
                     light.host.join(honest.host)
-            assert set(both) <= set(found[9])
-            liars = {node.host.id: "FilterFalse" for node in nodes[:2]}
-            assert light.host.banned.items() >= liars.items()
-            assert not light.host.banned.keys() & {node.host.id for node in nodes[2:]}
+            paid = [tx.id for tx in (*blocks[-2].transactions[1:], *blocks[-1].transactions[1:])]
+            assert [id for ids in found.values() for id in ids] == paid
+            assert max(found) == last
+            assert light.host.banned == {node.host.id: "FilterFalse" for node in nodes[:2]}
 
     trio.run(main)
 
