@@ -27,7 +27,7 @@ from bystack.node.wallet.asking import BAD_PARAMETER, Label, Text, account_numbe
 from bystack.node.wallet.assets import NATIVE
 from bystack.node.wallet.keeper import Gap, Keeper
 from bystack.node.wallet.opened import Opened
-from bystack.node.wallet.purse import Purse
+from bystack.node.wallet.purse import LOOKAHEAD, Purse
 from bystack.node.wallet.settings import AccountNameTaken
 from bystack.primitives.bip32 import HARDENED, parse_path
 from bystack.primitives.errors import Invalid
@@ -35,6 +35,9 @@ from bystack.primitives.errors import Invalid
 BAD_DESCRIPTOR: Final = -5
 MAX_REQUESTS: Final = 1_000
 COIN_STEP: Final = 1
+FAR: Final = (
+    "The phrase alone would not find it before those in between are paid: make a new backup."
+)
 
 AccountName = Annotated[
     str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_. -]{0,40}\Z", description="an account's name")
@@ -80,7 +83,10 @@ class AccountMethods:
         await _call(wallet, number, name)
         await wallet.use_named()
         paths = {chain: wallet.purse(chain).path_of(number) for chain in wallet.chains}
-        return {"name": name, "number": number, "paths": paths}
+        paid = [n for n in used if any(_paid(wallet, chain, n) for chain in wallet.chains)]
+        far = number > max(paid, default=0) + LOOKAHEAD
+        warning = {"warning": FAR} if far else {}
+        return {"name": name, "number": number, "paths": paths, **warning}
 
     async def rename(self, oldname: Text, newname: AccountName) -> None:
         """Call an account otherwise; its addresses stay."""
@@ -165,6 +171,10 @@ class AccountMethods:
             label = purse.labels.get(root, b"").decode()
             listed.append({"desc": print_descriptor(single), "label": label})
         return {"wallet_name": wallet.name, "descriptors": listed}
+
+
+def _paid(wallet: Opened, chain: str, number: int) -> bool:
+    return wallet.purse(chain).wallet.book.used(number)
 
 
 async def _call(wallet: Opened, number: int, name: str) -> None:

@@ -189,11 +189,13 @@ def test_accounts_far_ahead_of_those_in_use_are_paid_and_carried_by_a_backup(
         async with world(tmp_path) as here:
             await here.rpc("createwallet", "default", "secret", PHRASE)
             for number in range(1, 6):
-                await here.rpc("createaccount", f"pot {number}")  # these are known while locked
+                made = await here.rpc("createaccount", f"pot {number}")  # known while locked
+                assert "warning" not in made
             assert (await here.refusal("createaccount", "pot 6"))[0] == -13
             await here.rpc("walletpassphrase", "secret", 1000)
             for number in range(6, 9):
-                await here.rpc("createaccount", f"pot {number}")
+                made = await here.rpc("createaccount", f"pot {number}")
+                assert "make a new backup" in made["warning"]
             last = await here.rpc("getnewaddress", "main", "", "pot 8")
             await here.mine(2, last)
             assert await here.rpc("getbalance", "main", "BTM", "pot 8") > 0
