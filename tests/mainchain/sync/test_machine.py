@@ -584,26 +584,6 @@ def test_an_announcement_that_was_lost_is_made_up_for() -> None:
     assert net.tips() == {net[A].chain.tip.id}
 
 
-def test_a_block_that_comes_too_late_is_kept_if_it_leads_further_and_only_then() -> None:
-    """The only peer has a slow line: each block takes longer than we are patient."""
-    for beaten in (False, True):
-        sync, chain = machine()
-        block = chain.mine()
-        sync.handle(Joined(A), NOW)
-        sync.handle(Received(A, Announce(block.header)), NOW)
-        out = [one for s in range(PATIENCE + 1) for one in sync.handle(Tick(), NOW + s)]
-        assert Penalise(A, 20, "stalled") in out
-        if beaten:
-            other = Chain()
-            sync.handle(Made(other.mine(miner=BOB)), NOW + PATIENCE)
-            sync.handle(Switched(), NOW + PATIENCE)
-        late = sync.handle(Received(A, BlockMessage((block,))), NOW + PATIENCE + 2)
-        assert late == ([] if beaten else [KeepBlock(block)])
-        for second in range(2 * REST):
-            late += sync.handle(Tick(), NOW + PATIENCE + 2 + second)
-        assert beaten or Switch((), (block.id,)) in late
-
-
 def test_a_stall_is_not_called_while_we_are_busy_ourselves() -> None:
     sync, chain = machine()
     block = chain.mine()
