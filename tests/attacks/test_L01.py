@@ -158,6 +158,24 @@ def test_depth_ends_at_the_bound_and_far_beyond_it_nothing_overflows() -> None:
         assert depth > 100 or isinstance(refused.value, PolicyInvalid)
 
 
+def test_what_we_make_ourselves_ends_at_the_same_bounds() -> None:
+    """A policy or a root that nobody could ever spend by is not made."""
+    policy: Policy = After(0)
+    for _ in range(MAX_DEPTH - 1):
+        policy = All((policy,))
+    check_policy(policy)
+    assert len(policy_root([policy])) == 32
+    for deeper in (All((policy,)), Any((policy,)), Thresh(1, (policy,))):
+        with pytest.raises(PolicyInvalid):
+            check_policy(deeper)
+        with pytest.raises(PolicyInvalid):
+            policy_root([deeper])
+    assert len(policy_root([After(0)] * MAX_BRANCHES)) == 32
+    for count in (0, MAX_BRANCHES + 1):
+        with pytest.raises(PolicyInvalid):
+            policy_root([After(0)] * count)
+
+
 def test_a_branch_proof_ends_at_the_bound() -> None:
     leaf = After(0)
     deepest = MerkleProof(0, MAX_BRANCHES, (bytes(32),) * 10)

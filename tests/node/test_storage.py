@@ -78,6 +78,24 @@ def test_store_of_another_sort_is_refused(
     opened(tmp_path).close()
 
 
+def test_a_format_changes_with_the_last_batch_of_its_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before it, the whole step is made again; there is nothing after it."""
+    opened(tmp_path).close()
+    batches: list[set[bytes]] = []
+    write = Store._write
+
+    def noted(self: Store, changes: storage.Changes) -> None:
+        batches.append({bytes(key) for key in changes})
+        write(self, changes)
+
+    monkeypatch.setattr(Store, "_write", noted)
+    steps = {1: lambda view: iter([{b"a": b"1"}, {b"b": b"2"}])}
+    opened(tmp_path, version=2, migrations=steps).close()
+    assert [batch for batch in batches if batch] == [{b"a"}, {b"b", storage.HEADER}]
+
+
 def test_migrations_carry_an_old_format_forward(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.commit_now({b"old": b"x"})
