@@ -165,11 +165,11 @@ def test_what_we_make_ourselves_ends_at_the_same_bounds() -> None:
         policy = All((policy,))
     check_policy(policy)
     assert len(policy_root([policy])) == 32
-    for deeper in (All((policy,)), Any((policy,)), Thresh(1, (policy,))):
+    for wrap in (lambda: All((policy,)), lambda: Any((policy,)), lambda: Thresh(1, (policy,))):
         with pytest.raises(PolicyInvalid):
-            check_policy(deeper)
+            check_policy(wrap())
         with pytest.raises(PolicyInvalid):
-            policy_root([deeper])
+            policy_root([wrap()])
     assert len(policy_root([After(0)] * MAX_BRANCHES)) == 32
     for count in (0, MAX_BRANCHES + 1):
         with pytest.raises(PolicyInvalid):
