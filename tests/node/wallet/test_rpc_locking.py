@@ -134,3 +134,19 @@ def test_a_key_file_that_is_none_stops_its_wallet_only(tmp_path: Path) -> None:
             assert (await here.refusal("loadwallet", "bad"))[0] == -4
 
     trio.run(main)
+
+
+def test_the_keys_of_an_unloaded_wallet_leave_the_memory(tmp_path: Path) -> None:
+    """Even while a timer that was to lock it still knows it."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "secret", PHRASE)
+            await here.rpc("walletpassphrase", "secret", 1000)
+            wallet = here.keeper.opened()
+            assert wallet.purse("main").wallet.account.key.private
+            await here.rpc("unloadwallet")
+            assert wallet.locked
+            assert not wallet.purse("main").wallet.account.key.private
+
+    trio.run(main)

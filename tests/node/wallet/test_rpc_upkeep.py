@@ -315,3 +315,25 @@ def test_a_payment_mined_while_its_fee_is_asked_for_is_not_replaced(tmp_path: Pa
             assert (told["confirmations"], told["abandoned"]) == (1, False)
 
     trio.run(main)
+
+
+def test_a_payment_mined_while_the_pool_is_asked_is_not_given_up(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await funded(here, 3)
+            first = await here.rpc("sendtoaddress", BOB_HERE, 10)
+            follower = here.keeper.opened().follower("main")
+            call = follower.client.call
+
+            async def late(method: str, *params: Any, **how: Any) -> Any:
+                if params[:1] == ("getrawmempool",):
+                    await here.mine(1, CAROL_HERE)
+                    await follower.reach(5)
+                return await call(method, *params, **how)
+
+            follower.client.call = late  # type: ignore[method-assign]
+            await here.rpc("abandontransaction", first)
+            told = await here.rpc("gettransaction", first)
+            assert (told["confirmations"], told["abandoned"]) == (1, False)
+
+    trio.run(main)
