@@ -94,7 +94,7 @@ def test_newcomers_with_ever_greater_promises_do_not_hide_who_was_there_before()
     world.wait(60)  # both have shown what they have
     world.givers[b"honest"] = Giver(CHAIN)
     for number in range(40):
-        world.join(bytes([number]), Giver(CHAIN[:1], claims=10**7 + number))
+        world.join(bytes([number]), Giver(CHAIN[:5], claims=10**7 + number))
         if not number:
             world.tell(b"honest", world.givers[b"honest"].status())
         world.wait(2)
