@@ -74,7 +74,8 @@ def test_a_lost_file_is_named_and_nothing_is_deleted(
     written: Path, tmp_path: Path, lost: str
 ) -> None:
     folder = copied(written, tmp_path / "s")
-    next(folder.glob(lost)).unlink()
+    for found in list(folder.glob(lost))[: None if lost == "*.log" else 1]:
+        found.unlink()  # of logs all: there may be one that LevelDB was about to delete
     tables = set(folder.glob("*.ldb"))
     with pytest.raises(StoreError, match="bystackd check --repair"):
         committed(folder)
