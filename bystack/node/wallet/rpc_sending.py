@@ -34,6 +34,8 @@ from bystack.sidechain.records import pegout_id
 
 NOTHING: Final = -3
 ALL: Final = "all"
+MOST_RATE: Final = 10**7
+"""In base units per 1,000 of weight: 0.1 BTM, 10,000 times what a pool asks for at least."""
 
 Note = Annotated[str, Meta(max_length=200, description="a note for yourself")]
 Rate = Annotated[str | int | float, Meta(description="BTM per 1,000 of weight")]
@@ -210,8 +212,14 @@ class SendingMethods:
 
 
 def rate_of(given: str | int | float) -> int:
-    """The fee rate per million of weight; 0 where none is given."""
-    return amounts_text.read(given, BTM_DECIMALS) * RATE // 1_000 if given else 0
+    """The fee rate per million of weight; 0 where none is given. Raises `RemoteError` (-8) for one
+    that nobody means: a slip there is paid to the miner, and gone."""
+    units = amounts_text.read(given, BTM_DECIMALS) if given else 0
+    if units > MOST_RATE:
+        most = amounts_text.show(MOST_RATE, BTM_DECIMALS)
+        text = f"a fee of {given} BTM per 1,000 of weight is no fee any more; at most {most}"
+        raise RemoteError(BAD_PARAMETER, text, {"rule": "FeeRateAbsurd"})
+    return units * RATE // 1_000
 
 
 def _output(named: Named, units: int, lock: PolicyLock | DepositLock) -> Output:

@@ -150,6 +150,9 @@ def test_a_payment_is_replaced_by_a_dearer_one(tmp_path: Path) -> None:
             assert (await here.refusal("bumpfee", first))[0] == -5
             far = await here.rpc("bumpfee", told["txid"], "0.05")
             assert far["fee"] > 20 * told["fee"]
+            for method, to in (("bumpfee", far["txid"]), ("sendall", BOB_HERE)):
+                rate = ["0.10000001"] if method == "bumpfee" else ["BTM", "", "0.10000001"]
+                assert await here.refusal(method, to, *rate) == (-8, "FeeRateAbsurd")
             await here.mine(1, CAROL_HERE)
             assert await here.rpc("getbalance") == round(3 * REWARD - 10 - far["fee"], 8)
             everything = await here.rpc("sendtoaddress", BOB_HERE, "all")
