@@ -117,6 +117,7 @@ def test_an_assets_record_comes_with_the_definition_its_id_binds(tmp_path: Path)
 
 def test_the_status_says_light_and_a_submit_gives_the_id(tmp_path: Path) -> None:
     async def check(light: Light, nodes: list[Node]) -> None:
+        await until(lambda: not light.driver.syncing and not nodes[0].driver.syncing)
         status = await light.service.handle("status", [])
         full = await full_service(nodes[0]).handle("status", [])
         full.pop("blocks_from", None)  # which a light node's peers tell
