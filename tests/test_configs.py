@@ -10,7 +10,7 @@ from bystack.federation.charter_explaining import explain
 from bystack.ledger.terms import check_terms
 from bystack.node import federation_files
 from bystack.node.config import FILE, Config, ConfigErrors, load_config, parse_config
-from bystack.node.plan import plan
+from bystack.node.processes.plan import plan
 from bystack.primitives import bls
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -178,7 +178,7 @@ class Tracked(NamedTuple):
 
 
 class FeeEstimates:
-    """Learns from a pool (`node.pool.Observer`); `live` is whether the chain is up to date."""
+    """Learns from a pool (`node.pool.pool.Observer`); `live` is whether the chain is up to date."""
 
     def __init__(self) -> None:
         self.live = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bystack.node import files
+from bystack.node.store import files
 
 RUN = "run"
 

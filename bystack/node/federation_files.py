@@ -19,7 +19,7 @@ from bystack.federation.members import MemberRepeated, Roster, Seat, seat
 from bystack.federation.module import FederationConfig, ModuleMember
 from bystack.federation.session import Kind, Session
 from bystack.ledger.terms import Terms
-from bystack.node import files
+from bystack.node.store import files
 from bystack.primitives.errors import Invalid
 
 MAX_FILE = 1_000_000

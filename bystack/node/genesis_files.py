@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tomli_w
 
-from bystack.node import files
+from bystack.node.store import files
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import from_plain, to_plain
 from bystack.sidechain.consensus.scheme import BlsScheme

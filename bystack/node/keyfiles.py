@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as Derivation
 from msgspec import Meta, Struct
 
-from bystack.node import files
+from bystack.node.store import files
 from bystack.primitives.errors import Misuse
 
 FORMAT = 1

@@ -16,10 +16,10 @@ import msgspec
 import structlog
 
 from bystack.node.config import ConfigErrors, load_config
-from bystack.node.journal import JournalError
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
 from bystack.node.networks import params_of
 from bystack.node.signer import journals, keys
+from bystack.node.store.journal import JournalError
 from bystack.p2p.identity import Identity
 from bystack.primitives import bls
 from bystack.primitives import keys as schnorr

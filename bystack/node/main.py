@@ -47,9 +47,9 @@ def init(home: str, network: str) -> None:
     A genesis file is copied into the home. An existing configuration is left as it is (exit
     code 1).
     """
-    from bystack.node import files
     from bystack.node.config import NETWORKS, commented_config
     from bystack.node.networks import NETWORK_FILE, described, params_of, read_network
+    from bystack.node.store import files
 
     home, data = expanded(home), b""
     try:
@@ -82,9 +82,9 @@ def run(home: str) -> None:
     """
     import trio
 
-    from bystack.node import logs
-    from bystack.node.plan import plan
-    from bystack.node.supervisor import HomeLocked, Supervisor, lock_home
+    from bystack.node.processes import logs
+    from bystack.node.processes.plan import plan
+    from bystack.node.processes.supervisor import HomeLocked, Supervisor, lock_home
 
     home = expanded(home)
     config = load(home)

@@ -7,8 +7,8 @@ import secrets
 import structlog
 import trio
 
-from bystack.node import files
 from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
+from bystack.node.store import files
 from bystack.p2p.identity import SEED_SIZE, Identity
 from bystack.p2p.peers import PeerBook
 from bystack.primitives.errors import Invalid

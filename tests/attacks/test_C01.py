@@ -17,8 +17,8 @@ import trio
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.transactions import Outpoint
-from bystack.node.coinstore import MIB, CoinStore
-from bystack.node.storage import Store
+from bystack.node.store.coinstore import MIB, CoinStore
+from bystack.node.store.storage import Store
 from bystack.primitives.hashes import sha256
 from tests.ledger.people import ALICE
 

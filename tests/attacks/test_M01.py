@@ -6,7 +6,7 @@ the flooder sent itself, and looking for children never walks through them all.
 
 from __future__ import annotations
 
-from bystack.node.orphans import EXPIRY_SECONDS, MAX_ORPHAN, MAX_ORPHANS, MAX_PER_PEER, Orphans
+from bystack.node.pool.orphans import EXPIRY_SECONDS, MAX_ORPHAN, MAX_ORPHANS, MAX_PER_PEER, Orphans
 from tests.ledger.people import BOB, outpoint
 from tests.ledger.pools import waiting
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import trio
 
-from bystack.node import logs
-from bystack.node.child import Restarts
 from bystack.node.config import Config, load_config
-from bystack.node.plan import RoleSpec, plan
-from bystack.node.supervisor import Supervisor, lock_home
+from bystack.node.processes import logs
+from bystack.node.processes.child import Restarts
+from bystack.node.processes.plan import RoleSpec, plan
+from bystack.node.processes.supervisor import Supervisor, lock_home
 
 ROLE = str(Path(__file__).with_name("dummy_role.py"))
 

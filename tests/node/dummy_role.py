@@ -10,9 +10,9 @@ from typing import Any
 import trio
 
 from bystack.node import ipc
-from bystack.node.role_main import RoleContext, run_role
+from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.rpc import Height, Methods, calling_chain
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.primitives.errors import Invalid
 
 

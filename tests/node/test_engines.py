@@ -17,12 +17,12 @@ from bystack.mainchain.chain import HeaderWork, check_header, genesis_entry
 from bystack.mainchain.params import REGTEST
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, NO_SEED, SHA256D, bits_of, meets, search, target_of
-from bystack.node.chainstore import ChainStore
 from bystack.node.engines import EngineError, engines_of, installed_engine
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.mining import generate
 from bystack.node.mainchain.searcher import answer
 from bystack.node.sidechain.modules import modules_of
+from bystack.node.store.chainstore import ChainStore
 from bystack.p2p.host import Host
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Misuse

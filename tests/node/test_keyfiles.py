@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bystack.node import files
 from bystack.node import keyfiles as k
+from bystack.node.store import files
 
 SECRET = bytes(range(32))
 

@@ -62,7 +62,7 @@ from bystack.mainchain.tree import HeaderTree
 from tests.ledger.people import ALICE, BOB
 from tests.ledger.vault_world import EVERYBODY, groups, key
 from tests.mainchain.builders import EASY, Chain, Coins
-from tests.node.pool_world import World
+from tests.node.pool.pool_world import World
 
 CHAIN = chain_id(EASY)
 LIMIT = Limit(BTM, 1_000, 200, 1)

@@ -24,10 +24,10 @@ from bystack.ledger.transactions import (
 from bystack.ledger.vault_operations import Operation, Order
 from bystack.mainchain.params import REGTEST
 from bystack.mainchain.transition import connect_block
-from bystack.node.chainstore import ChainStore
 from bystack.node.genesis_files import read_genesis
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
+from bystack.node.store.chainstore import ChainStore
 from bystack.primitives.codec import decode
 from bystack.sidechain.actions import CLAIM, DONATE
 from bystack.sidechain.blocks import Body, Header

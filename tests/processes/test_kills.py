@@ -24,8 +24,8 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
 from bystack.ledger.coins import NO_CHANGE, Delta
 from bystack.mainchain.params import REGTEST
-from bystack.node.journal import Journal
-from bystack.node.storage import Store
+from bystack.node.store.journal import Journal
+from bystack.node.store.storage import Store
 from tests.processes.histories import Broken, genesis_of, main_store, side_store
 from tests.processes.network import (
     Process,

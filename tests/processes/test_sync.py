@@ -15,7 +15,7 @@ import trio
 from bystack.client.bench.chains import FRAMES, build, connect
 from bystack.client.progress import progress_line
 from bystack.mainchain.params import REGTEST
-from bystack.node.chainstore import ChainStore
+from bystack.node.store.chainstore import ChainStore
 from tests.processes.daemons import CONFIG, Daemon, started, until
 
 pytestmark = pytest.mark.processes

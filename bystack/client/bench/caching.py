@@ -20,8 +20,8 @@ import trio
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin, Delta
 from bystack.ledger.transactions import Outpoint, PolicyLock
-from bystack.node.coinstore import CoinStore
-from bystack.node.storage import Store
+from bystack.node.store.coinstore import CoinStore
+from bystack.node.store.storage import Store
 from bystack.primitives.hashes import fixed, tagged
 
 STEP = 4_000

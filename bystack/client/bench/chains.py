@@ -38,9 +38,9 @@ from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.params import REGTEST, chain_id, subsidy_at
 from bystack.mainchain.switching import BATCH, BATCH_BYTES
 from bystack.mainchain.tree import HeaderTree
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.switching import Switcher
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from bystack.primitives.keys import public_key, sign
 

@@ -27,10 +27,10 @@ from bystack.ledger.effects import SchnorrCheck
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.transition import block_needs
-from bystack.node.chainstore import ChainStore
-from bystack.node.garbage import collect_seldom
 from bystack.node.mainchain.switching import Decision, Switcher
-from bystack.node.verifier import Verifier
+from bystack.node.processes.garbage import collect_seldom
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.keys import public_key, sign
 
 TOGETHER = 3

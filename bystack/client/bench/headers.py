@@ -19,8 +19,8 @@ from bystack.mainchain.chain import Entry, check_child, genesis_entry, next_peak
 from bystack.mainchain.messages import Headers, decode_message, encode_message
 from bystack.mainchain.params import MAIN, Params
 from bystack.mainchain.work import SHA256D
-from bystack.node.chainstore import ChainStore
-from bystack.node.garbage import collect_seldom
+from bystack.node.processes.garbage import collect_seldom
+from bystack.node.store.chainstore import ChainStore
 from bystack.primitives.codec import decode
 from bystack.primitives.hashes import fixed
 from bystack.primitives.mountain import mountain_root

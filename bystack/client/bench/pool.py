@@ -26,11 +26,11 @@ from bystack.ledger.mempool import MAX_WEIGHT, MIN_RATE
 from bystack.ledger.template import select
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.mainchain.blocks import decode_block
-from bystack.node.chainstore import ChainStore
-from bystack.node.garbage import collect_seldom
 from bystack.node.mainchain.admission import MainRules, PoolSettings
-from bystack.node.pool import TOGETHER, Pool
-from bystack.node.verifier import Verifier
+from bystack.node.pool.pool import TOGETHER, Pool
+from bystack.node.processes.garbage import collect_seldom
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 
 SMALL = Size(coins=40_000, blocks=10, payments=2_000)

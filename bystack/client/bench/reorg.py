@@ -17,7 +17,7 @@ from bystack.client.bench.frame import Measured, Show
 from bystack.client.bench.world import Size, build
 from bystack.mainchain.blocks import decode_block
 from bystack.mainchain.events import Refused, Switch
-from bystack.node.garbage import collect_seldom
+from bystack.node.processes.garbage import collect_seldom
 
 DEEP = Size(coins=200_000, blocks=100, payments=2_000)
 

@@ -40,9 +40,9 @@ from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.params import chain_id, subsidy_at
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.switching import Switcher
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.keys import public_key, sign

@@ -22,7 +22,7 @@ from bystack.node.mainchain.rpc_network import PeerMethods
 from bystack.node.mainchain.wire import host_config
 from bystack.node.networks import params_of
 from bystack.node.peering import keep_book, node_identity, stored_book
-from bystack.node.role_main import RoleContext
+from bystack.node.processes.role_main import RoleContext
 from bystack.p2p.host import Host
 from bystack.p2p.identity import Identity
 

@@ -18,7 +18,7 @@ from bystack.mainchain.params import Params, chain_id
 from bystack.mainchain.proofs import MAX_PROOF, TransactionProof
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, Engine
-from bystack.node.storage import Store, StoreCorrupt
+from bystack.node.store.storage import Store, StoreCorrupt
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed

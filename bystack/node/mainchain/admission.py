@@ -26,7 +26,7 @@ from bystack.mainchain.assembly import COINBASE_WEIGHT
 from bystack.mainchain.issues import ISSUE, decode_issue, issued_asset, record_outpoint
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import apply_main
-from bystack.node.judging import Judged
+from bystack.node.pool.judging import Judged
 from bystack.primitives.errors import Invalid
 
 GUARDIANS = frozenset({CANCEL, FREEZE, RECOVER, REPLACE, VETO})

@@ -25,7 +25,6 @@ from bystack.mainchain.sync.compact import match
 from bystack.mainchain.sync.machine import Sync
 from bystack.mainchain.sync.pace import Progress
 from bystack.mainchain.work import engine_named
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.admission import MainRules, PoolSettings, records_of
 from bystack.node.mainchain.digesting import carried, digest_ahead
 from bystack.node.mainchain.inbox import (
@@ -45,8 +44,9 @@ from bystack.node.mainchain.shelf import Shelf
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.switching import Decision, Switcher
 from bystack.node.mainchain.wire import GOSSIP, URGENCY
-from bystack.node.pool import Pool
-from bystack.node.verifier import Verifier
+from bystack.node.pool.pool import Pool
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Connected, Host, Lost, Message
 from bystack.primitives.errors import Invalid
 

@@ -16,11 +16,11 @@ from bystack.ledger.candidates import RATE
 from bystack.ledger.estimates import FeeRecord
 from bystack.ledger.transactions import Transaction
 from bystack.mainchain.params import chain_id
-from bystack.node import poolfile
 from bystack.node.config.tables import MempoolLimits
 from bystack.node.mainchain.admission import PoolSettings
 from bystack.node.mainchain.driver import Driver
-from bystack.node.poolfile import Waited
+from bystack.node.pool import poolfile
+from bystack.node.pool.poolfile import Waited
 from bystack.primitives.errors import Invalid
 
 SAVE_SECONDS: Final = 600.0

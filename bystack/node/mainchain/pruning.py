@@ -14,8 +14,8 @@ import trio
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.events import Switch
 from bystack.mainchain.tree import HeaderTree
-from bystack.node.chainstore import ChainStore
-from bystack.node.storage import StoreError
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.store.storage import StoreError
 
 STEP_BLOCKS: Final = 64
 STEP_BYTES: Final = 8_000_000

@@ -29,7 +29,7 @@ from bystack.ledger.mempool import AlreadyPooled, FeeTooLow
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.validation import check_transaction
 from bystack.node.mainchain.wire import GOSSIP, TOPIC, TRANSACTIONS
-from bystack.node.pool import LATER, TOGETHER, Pool
+from bystack.node.pool.pool import LATER, TOGETHER, Pool
 from bystack.p2p import gossip
 from bystack.p2p.host import Class, Host
 from bystack.p2p.items import Announce

@@ -11,7 +11,7 @@ from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.following import follow
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_network import regtest_blocks
-from bystack.node.pool_listening import as_items
+from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
 from bystack.primitives.codec import decode, encode
 

@@ -44,8 +44,8 @@ from bystack.mainchain.light_messages import (
 )
 from bystack.mainchain.line import Line
 from bystack.mainchain.proofs import prove_transaction, prove_transactions
-from bystack.node.chainstore import ChainStore
-from bystack.node.storage import StoreError
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.store.storage import StoreError
 from bystack.p2p.queues import Class
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry
-from bystack.node.chainstore import ChainStore
+from bystack.node.store.chainstore import ChainStore
 
 
 class Shelf:

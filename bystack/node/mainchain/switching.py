@@ -22,8 +22,8 @@ from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import Undo, block_needs, connect_onto, disconnect
 from bystack.mainchain.tree import HeaderTree
-from bystack.node.chainstore import ChainStore, Moved, connected, disconnected
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import ChainStore, Moved, connected, disconnected
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.errors import Invalid, Misuse
 
 

@@ -15,9 +15,6 @@ from typing import Final, NamedTuple
 from bystack.mainchain.chain import Entry, path
 from bystack.mainchain.params import Params, genesis
 from bystack.mainchain.work import ENGINES, Engine
-from bystack.node import chainstore as keys
-from bystack.node.chainstore import ChainStore
-from bystack.node.coinstore import PREFIX as COIN
 from bystack.node.offline.comparing import differences, is_left_over
 from bystack.node.offline.findings import KINDS, Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Growth, Unverified
@@ -25,8 +22,11 @@ from bystack.node.offline.headers import Judged, judge_entries, rescue
 from bystack.node.offline.rebuilding import Rebuilt, filter_differs, judge_block, rebuild
 from bystack.node.offline.repairing import Right, repair
 from bystack.node.offline.rewinding import Rewinding
-from bystack.node.storage import Store, StoreCorrupt, View, salvage
-from bystack.node.verifier import Verifier
+from bystack.node.store import chainstore as keys
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.store.coinstore import PREFIX as COIN
+from bystack.node.store.storage import Store, StoreCorrupt, View, salvage
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import fixed
 

@@ -20,7 +20,7 @@ from bystack.node.homes import end, expanded, home_option, load
 @contextmanager
 def _stopped(home: str) -> Iterator[None]:
     """Hold the home's lock; exit 1 when a node runs on it."""
-    from bystack.node.supervisor import HomeLocked, lock_home
+    from bystack.node.processes.supervisor import HomeLocked, lock_home
 
     try:
         handle = lock_home(home)
@@ -47,7 +47,7 @@ def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bo
     sound blocks; damaged ones are fetched again. Exit code 1 when something is wrong and not
     repaired.
     """
-    from bystack.node.health import examine
+    from bystack.node.processes.health import examine
 
     home = expanded(home)
     config = load(home)
@@ -123,7 +123,7 @@ def import_command(home: str, file: str) -> None:
 
     from bystack.node.offline.importing import Importing
     from bystack.node.offline.showing import Bar
-    from bystack.node.verifier import Verifier
+    from bystack.node.verifying.verifier import Verifier
 
     home = expanded(home)
     with _main_store(home) as store, _explained(), open(file, "rb") as source:
@@ -141,10 +141,10 @@ def import_command(home: str, file: str) -> None:
 @contextmanager
 def _main_store(home: str) -> Iterator[Any]:
     """The store of a stopped node's main chain."""
-    from bystack.node.chainstore import ChainStore
     from bystack.node.engines import engines_of
     from bystack.node.networks import params_of
     from bystack.node.offline.stores import CHAIN, network_at
+    from bystack.node.store.chainstore import ChainStore
 
     config = load(home)
     params = params_of(network_at(home, config.network))
@@ -163,7 +163,7 @@ def _main_store(home: str) -> Iterator[Any]:
 def _explained() -> Iterator[None]:
     """What a file or a store may do wrong, as one sentence and exit code 1."""
     from bystack.node.offline.importing import BlockRefused
-    from bystack.node.storage import StoreError
+    from bystack.node.store.storage import StoreError
     from bystack.primitives.errors import Invalid
 
     try:

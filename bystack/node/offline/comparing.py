@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from bystack.node.chainstore import NODE
 from bystack.node.offline.findings import KINDS, Finding, named
-from bystack.node.storage import View
+from bystack.node.store.chainstore import NODE
+from bystack.node.store.storage import View
 
 _END = b"\xff" * 64
 

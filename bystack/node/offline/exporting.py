@@ -6,10 +6,10 @@ import os
 from typing import BinaryIO
 
 from bystack.mainchain.archive import Writer, network_of
-from bystack.node.chainstore import ChainStore
-from bystack.node.files import sync_folder
 from bystack.node.offline.findings import Progress
-from bystack.node.storage import StoreCorrupt
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.store.files import sync_folder
+from bystack.node.store.storage import StoreCorrupt
 from bystack.primitives.errors import Invalid
 
 _STEP = "stop the node and run: bystackd check --repair"

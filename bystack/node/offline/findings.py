@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
-from bystack.node import chainstore as keys
-from bystack.node.coinstore import PREFIX as COIN
-from bystack.node.coinstore import outpoint_of
+from bystack.node.store import chainstore as keys
+from bystack.node.store.coinstore import PREFIX as COIN
+from bystack.node.store.coinstore import outpoint_of
 
 SHOWN: Final = 5
 """Differences of one kind that are listed; all of them are counted."""

@@ -15,9 +15,9 @@ from bystack.ledger.effects import Check
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.tree import HeaderTree
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.switching import Switcher
-from bystack.node.verifier import Verification, Verifier
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verification, Verifier
 
 BATCH_BLOCKS: Final = 64
 BATCH_BYTES: Final = 8_000_000

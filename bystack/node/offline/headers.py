@@ -10,9 +10,9 @@ from bystack.mainchain.chain import Entry, check_child, genesis_entry
 from bystack.mainchain.params import Params
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import Engine, engine_named
-from bystack.node.chainstore import BAD, BLOCK, ENTRY, MAX_ENTRY
 from bystack.node.offline.findings import Finding
-from bystack.node.storage import View
+from bystack.node.store.chainstore import BAD, BLOCK, ENTRY, MAX_ENTRY
+from bystack.node.store.storage import View
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed

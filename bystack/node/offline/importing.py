@@ -15,11 +15,11 @@ from bystack.mainchain.blocks import Block
 from bystack.mainchain.chain import Entry, HeaderOrphan, path
 from bystack.mainchain.events import Switch
 from bystack.mainchain.transition import check_block
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.pruning import Pruner
 from bystack.node.offline.findings import Progress
 from bystack.node.offline.growth import BATCH_BLOCKS, BATCH_BYTES, Growth
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.errors import Invalid
 
 CHUNK: Final = 1_000_000

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.filters import filter_of
 from bystack.mainchain.transition import check_block
-from bystack.node.chainstore import BLOCK
 from bystack.node.offline.findings import Finding, Progress
 from bystack.node.offline.growth import BATCH_BLOCKS, BATCH_BYTES, Growth
-from bystack.node.storage import View
+from bystack.node.store.chainstore import BLOCK
+from bystack.node.store.storage import View
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from bystack.node.chainstore import BAD, BLOCK, ENTRY, FILTER, LOOSE
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import KINDS, Finding
 from bystack.node.offline.headers import Judged
 from bystack.node.offline.rebuilding import filter_differs, judge_block
-from bystack.node.storage import Store, View
+from bystack.node.store.chainstore import BAD, BLOCK, ENTRY, FILTER, LOOSE
+from bystack.node.store.storage import Store, View
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import fixed
 

@@ -15,7 +15,9 @@ from bystack.mainchain.chain import Entry
 from bystack.mainchain.history import history_nodes
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import connect_block, decode_undo, disconnect
-from bystack.node.chainstore import (
+from bystack.node.offline.findings import Finding, Progress
+from bystack.node.offline.rebuilding import judge_block
+from bystack.node.store.chainstore import (
     BLOCK,
     LINE,
     NODE,
@@ -25,11 +27,9 @@ from bystack.node.chainstore import (
     connect_changes,
     vault_changes,
 )
-from bystack.node.coinstore import CoinStore
-from bystack.node.offline.findings import Finding, Progress
-from bystack.node.offline.rebuilding import judge_block
-from bystack.node.storage import View
-from bystack.node.verifier import Verifier
+from bystack.node.store.coinstore import CoinStore
+from bystack.node.store.storage import View
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
 

@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
-from bystack.node.coinstore import PREFIX as COIN
 from bystack.node.offline.checking import SCRATCH
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Unverified
 from bystack.node.sidechain import store as keys
 from bystack.node.sidechain.store import MAX_CERTIFICATE, SideStore, Tip
-from bystack.node.storage import Store
-from bystack.node.verifier import Verifier
+from bystack.node.store.coinstore import PREFIX as COIN
+from bystack.node.store.storage import Store
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed

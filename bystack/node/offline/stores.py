@@ -23,7 +23,7 @@ from bystack.node.offline.findings import SHOWN, Report
 from bystack.node.offline.showing import Bar
 from bystack.node.offline.sidechains import check_sidechain
 from bystack.node.sidechain.modules import modules_of
-from bystack.node.storage import StoreError, read_through
+from bystack.node.store.storage import StoreError, read_through
 from bystack.sidechain.modules.base import ModuleUnknown
 
 CHAIN: Final = "data/mainchain/chain"

@@ -20,7 +20,7 @@ from bystack.node.federation.methods import Actions, Requests, methods_of
 from bystack.node.federation.setting import Setting
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
-from bystack.node.role_main import RoleContext, run_role
+from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.signer import keys
 from bystack.p2p.host import Host, HostConfig, Message
 from bystack.p2p.identity import Identity

@@ -11,7 +11,6 @@ import trio
 
 from bystack.ledger.transactions import PolicyLock
 from bystack.node.announce import socket_of
-from bystack.node.chainstore import ChainStore
 from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
 from bystack.node.light.process import run_light
@@ -30,8 +29,9 @@ from bystack.node.mainchain.templates import Templates
 from bystack.node.mainchain.wire import host_config
 from bystack.node.networks import params_of
 from bystack.node.peering import keep_book, node_identity, stored_book
-from bystack.node.role_main import RoleContext, run_role
+from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
+from bystack.node.store.chainstore import ChainStore
 from bystack.p2p.host import Host
 from bystack.p2p.identity import Identity
 

@@ -16,7 +16,7 @@ from bystack.node.ipc import Reconnecting, connect, serve
 from bystack.node.mainchain.wire import GOSSIP, TOPIC
 from bystack.node.networks import params_of
 from bystack.node.peering import keep_book, node_identity, stored_book
-from bystack.node.role_main import RoleContext, run_role
+from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.application import Application
@@ -32,7 +32,7 @@ from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethod
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine, validator_socket
 from bystack.node.sidechain.store import SideStore
-from bystack.node.verifier import Verifier
+from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.gossip import payload_cap
 from bystack.p2p.host import Host, HostConfig
 from bystack.p2p.identity import Identity

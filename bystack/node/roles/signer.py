@@ -17,15 +17,15 @@ from bystack.node.config.tables import Federation, Sidechain
 from bystack.node.federation_files import FederationFileError
 from bystack.node.genesis_files import GenesisFileError
 from bystack.node.ipc import serve
-from bystack.node.journal import Journal, JournalError
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.networks import params_of
-from bystack.node.role_main import RoleContext, run_role
+from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.signer import keys
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.journals import Mark, open_votes, open_warrants
 from bystack.node.signer.vault import VaultKeeper
 from bystack.node.signer.votes import Voter
+from bystack.node.store.journal import Journal, JournalError
 from bystack.primitives import bls
 from bystack.primitives.errors import Invalid
 

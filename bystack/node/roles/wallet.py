@@ -11,7 +11,7 @@ import trio
 from bystack.node.config import Config, ConfigErrors, load_config
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
-from bystack.node.role_main import RoleContext, run_role
+from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.wallet.chains import Chain, configured
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.registry import wallet_methods

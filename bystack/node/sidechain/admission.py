@@ -13,7 +13,7 @@ from bystack.ledger.coins import CoinView
 from bystack.ledger.effects import BlsCheck
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import check_transaction, weight
-from bystack.node.judging import Judged
+from bystack.node.pool.judging import Judged
 from bystack.node.sidechain.store import SideStore
 from bystack.sidechain.actions import DETACHED, EVIDENCE, RELAY, needs_no_fee
 from bystack.sidechain.modules.base import Modules

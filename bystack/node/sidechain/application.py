@@ -14,7 +14,7 @@ import trio
 
 from bystack.ledger.transactions import Transaction
 from bystack.node.sidechain.store import MAX_CERTIFICATE, SideStore
-from bystack.node.verifier import Verifier
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.assembly import Built, Proposal, assemble

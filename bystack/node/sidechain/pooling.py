@@ -20,10 +20,10 @@ from bystack.ledger.template import select
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.mainchain.relay import Relay
 from bystack.node.mainchain.signals import Signal
-from bystack.node.pool import Pool
+from bystack.node.pool.pool import Pool
 from bystack.node.sidechain.admission import SideRules, claims_of
 from bystack.node.sidechain.store import SideStore
-from bystack.node.verifier import Verifier
+from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.transition import MAX_BLOCK_BYTES

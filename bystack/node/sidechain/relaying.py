@@ -20,7 +20,7 @@ from bystack.node.rpc import IN_WARMUP
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.store import SideStore
-from bystack.node.storage import View
+from bystack.node.store.storage import View
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.holdings import Holdings, Row

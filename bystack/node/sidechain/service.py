@@ -7,7 +7,7 @@ from typing import Any
 
 from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
-from bystack.node.pool_listening import as_items
+from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.following import follow

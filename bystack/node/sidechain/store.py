@@ -30,9 +30,9 @@ from msgspec import Meta
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, RetireLock, Transaction
-from bystack.node.coinstore import CoinStore, coin_key, decode_coin
-from bystack.node.failpoints import failpoint
-from bystack.node.storage import Snapshot, Store, StoreCorrupt, View
+from bystack.node.store.coinstore import CoinStore, coin_key, decode_coin
+from bystack.node.store.failpoints import failpoint
+from bystack.node.store.storage import Snapshot, Store, StoreCorrupt, View
 from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.mountain import EMPTY_PEAKS, MountainProof, Peaks, append, mountain_prove

@@ -26,9 +26,9 @@ from bystack.federation.identity import identity_public
 from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate, decode_message
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
-from bystack.node import files
-from bystack.node.failpoints import failpoint
 from bystack.node.signer import keys
+from bystack.node.store import files
+from bystack.node.store.failpoints import failpoint
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from bystack.node import files
-from bystack.node.journal import Journal, JournalCorrupt, JournalError, JournalMissing
+from bystack.node.store import files
+from bystack.node.store.journal import Journal, JournalCorrupt, JournalError, JournalMissing
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.consensus.positions import JournalRecord, Position
 from bystack.sidechain.consensus.statements import MAX_VIEW, Step

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bystack.node import files
 from bystack.node.keyfiles import read_key, read_private, write_key
+from bystack.node.store import files
 
 VALIDATOR = "validator"
 MEMBER = "member"

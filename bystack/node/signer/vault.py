@@ -31,10 +31,10 @@ from bystack.ledger.vault_state import tier_of
 from bystack.mainchain.blocks import decode_header
 from bystack.node import federation_files, genesis_files
 from bystack.node.engines import engines_of
-from bystack.node.failpoints import failpoint
-from bystack.node.journal import Journal
 from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
 from bystack.node.signer.votes import MethodUnknown
+from bystack.node.store.failpoints import failpoint
+from bystack.node.store.journal import Journal
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import U8, U32, U63, decode, encode
 from bystack.primitives.errors import Invalid

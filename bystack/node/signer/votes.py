@@ -11,9 +11,9 @@ from typing import Any
 
 import trio
 
-from bystack.node.failpoints import failpoint
-from bystack.node.journal import Journal
 from bystack.node.signer.journals import floor_of, last_vote
+from bystack.node.store.failpoints import failpoint
+from bystack.node.store.journal import Journal
 from bystack.primitives import bls
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid

@@ -18,7 +18,7 @@ from bystack.ledger.addressbook import MAX_GAP, AddressRecord
 from bystack.ledger.coins import NO_CHANGE
 from bystack.mainchain.transition import undo_of
 from bystack.node.keyfiles import sealed, unsealed
-from bystack.node.storage import Changes, View
+from bystack.node.store.storage import Changes, View
 from bystack.node.wallet import settings, stored
 from bystack.node.wallet.keyring import COUNT, KeysHandedOut
 from bystack.node.wallet.settings import AccountName, Settings

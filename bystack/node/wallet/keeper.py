@@ -18,12 +18,12 @@ from msgspec import Meta
 
 from bystack.ledger.addressbook import GAP, MAX_GAP
 from bystack.mainchain.params import Params
-from bystack.node import files
 from bystack.node.ipc import RemoteError
 from bystack.node.keyfiles import Kdf, KeyFileError, KeyFileMissing
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Height, Methods, calling_wallet
-from bystack.node.storage import StoreError
+from bystack.node.store import files
+from bystack.node.store.storage import StoreError
 from bystack.node.wallet import keys, scanning
 from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.following import Follower

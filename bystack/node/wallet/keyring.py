@@ -17,7 +17,7 @@ from bystack.ledger.policies import Key
 from bystack.ledger.pst import Key33, Origin
 from bystack.ledger.satisfaction import policy_root
 from bystack.ledger.transactions import PolicyLock
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.bip32 import ExtendedKey
 from bystack.primitives.codec import U32, Wire, decode, encode

@@ -10,8 +10,8 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from bystack.node import files
 from bystack.node.keyfiles import Kdf, KeyFileExists, is_sealed, read_key, write_key
+from bystack.node.store import files
 from bystack.primitives import bip39
 from bystack.primitives.bip32 import ExtendedKey, master
 

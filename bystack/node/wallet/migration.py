@@ -14,7 +14,7 @@ from bystack.ledger.addressbook import GAP, AddressRecord
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.wallet_records import HistoryRecord, Movement
-from bystack.node.storage import Changes, View
+from bystack.node.store.storage import Changes, View
 from bystack.node.wallet import stored
 from bystack.node.wallet.stored import Block, Position, number, place_of
 from bystack.primitives.codec import U32, U63, Bytes32, Wire, decode, encode

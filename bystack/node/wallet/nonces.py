@@ -15,8 +15,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from bystack.node import files
-from bystack.node.storage import Store
+from bystack.node.store import files
+from bystack.node.store.storage import Store
 from bystack.primitives.codec import U63, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 

@@ -12,7 +12,7 @@ import trio
 
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.signals import Signal
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.assets import Assets
 from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.following import Follower

@@ -23,7 +23,7 @@ from bystack.ledger.wallet import Accounts, Wallet
 from bystack.ledger.wallet_records import HistoryRecord, sums
 from bystack.mainchain.actions import is_coinbase
 from bystack.mainchain.transition import disconnect, undo_of
-from bystack.node.storage import Changes, Store
+from bystack.node.store.storage import Changes, Store
 from bystack.node.wallet import stored
 from bystack.node.wallet.chains import Chain
 from bystack.node.wallet.changes import change_of, one_after_the_other

@@ -17,7 +17,7 @@ from bystack.node.ipc import RemoteError
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Methods
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet import keys
 from bystack.node.wallet.backup import (
     MAX_BACKUP,

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bystack.ledger.addressbook import GAP
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.primitives.codec import U32, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 

@@ -31,7 +31,7 @@ from bystack.ledger.transactions import Action, Output, Transaction
 from bystack.ledger.wallet import build_payment, sign_transaction
 from bystack.node.amounts_text import read, show
 from bystack.node.ipc import RemoteError, Unanswered, Unavailable
-from bystack.node.storage import StoreError
+from bystack.node.store.storage import StoreError
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.stored import PaymentNote
 from bystack.primitives.bip32 import HardenedFromPublic

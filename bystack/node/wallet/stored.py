@@ -18,7 +18,7 @@ from bystack.ledger.rows import Rows as Kept
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.ledger.wallet_records import HistoryRecord, Reservation
 from bystack.mainchain.transition import Undo
-from bystack.node.storage import Changes, View
+from bystack.node.store.storage import Changes, View
 from bystack.primitives.codec import U32, U63, Bit, Bytes32, Wire, decode
 
 ADDRESS, COIN, HISTORY, ACCOUNT, LABEL = b"A", b"C", b"H", b"K", b"L"

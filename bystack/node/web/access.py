@@ -15,9 +15,9 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bystack.node import files
 from bystack.node.config import Scope
 from bystack.node.keyfiles import read_private
+from bystack.node.store import files
 
 COOKIE = ".cookie"
 COOKIE_USER = "__cookie__"

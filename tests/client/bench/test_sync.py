@@ -12,7 +12,7 @@ from bystack.client.bench import chains
 from bystack.client.bench.chains import FRAMES, Connected, build, connect
 from bystack.client.bench.sync import Joined, _measured
 from bystack.mainchain.params import REGTEST
-from bystack.node.chainstore import ChainStore
+from bystack.node.store.chainstore import ChainStore
 
 
 def test_the_chain_it_makes_connects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,8 @@ from bystack.node.federation.setting import Setting
 from bystack.node.federation_files import AssetEntry, MemberEntry, RosterFile
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.ipc.errors import from_invalid
-from bystack.node.journal import Journal
 from bystack.node.signer.vault import VaultKeeper
+from bystack.node.store.journal import Journal
 from bystack.primitives.codec import encode
 from bystack.primitives.curve import ORDER, g1_mul
 from bystack.primitives.errors import Invalid

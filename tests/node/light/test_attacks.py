@@ -28,8 +28,8 @@ from bystack.mainchain.light_messages import (
 from bystack.mainchain.messages import Announce, Headers, Status, encode_message
 from bystack.mainchain.proofs import prove_transaction
 from bystack.mainchain.sync.peers import BOAST
-from bystack.node.chainstore import ChainStore
 from bystack.node.light import asking
+from bystack.node.store.chainstore import ChainStore
 from bystack.p2p.host import Class
 from bystack.primitives.codec import encode
 from tests.ledger.people import ALICE, BOB, CAROL

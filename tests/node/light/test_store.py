@@ -14,9 +14,9 @@ import trio
 from bystack.mainchain.chain import Entry, genesis_entry
 from bystack.mainchain.params import REGTEST
 from bystack.mainchain.proofs import prove_transaction
-from bystack.node import storage
 from bystack.node.light.store import HEADER, LightStore
-from bystack.node.storage import StoreCorrupt, StoreKind, StoreNetwork
+from bystack.node.store import storage
+from bystack.node.store.storage import StoreCorrupt, StoreKind, StoreNetwork
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import fixed
 from tests.ledger.people import ALICE

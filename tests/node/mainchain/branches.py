@@ -12,9 +12,9 @@ from bystack.mainchain.chain import path as way
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.issues import Issue
 from bystack.mainchain.tree import HeaderTree
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.switching import Decision, Switcher
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY, Chain

@@ -11,7 +11,7 @@ from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import DepositLock, Output, Transaction, TransactionBody
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.issues import Issue
-from bystack.node.chainstore import LINE, open_raw
+from bystack.node.store.chainstore import LINE, open_raw
 from tests.ledger.people import BOB
 from tests.mainchain.builders import EASY
 from tests.mainchain.builders import Chain as Model

@@ -26,8 +26,8 @@ import trio
 from bystack.mainchain import switching
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.work import ENGINES
-from bystack.node import chainstore, storage
 from bystack.node.offline.checking import Options, check_chain
+from bystack.node.store import chainstore, storage
 from tests.ledger.people import BOB
 from tests.mainchain.builders import EASY
 from tests.mainchain.builders import Chain as Model

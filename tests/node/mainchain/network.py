@@ -10,8 +10,8 @@ from typing import Any, cast
 import trio
 
 from bystack.mainchain.blocks import Block
-from bystack.node.chainstore import ChainStore
 from bystack.node.mainchain.driver import Driver
+from bystack.node.store.chainstore import ChainStore
 from bystack.p2p.host import Class, Connected, Event, Host, Lost, Message
 from bystack.p2p.identity import NodeId
 from tests.mainchain.builders import EASY, LATE

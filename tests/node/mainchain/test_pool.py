@@ -28,15 +28,15 @@ from bystack.ledger.vault_operations import (
     Veto,
     encode_operation,
 )
-from bystack.node import pool_listening
 from bystack.node.mainchain.admission import last_height, precedence
-from bystack.node.pool_listening import as_items
+from bystack.node.pool import listening as pool_listening
+from bystack.node.pool.listening import as_items
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import Chain, child
 from tests.node.mainchain.branches import branches, replayed
 from tests.node.mainchain.network import running, until
-from tests.node.pool_world import World
-from tests.node.test_pool import OPEN, issue
+from tests.node.pool.pool_world import World
+from tests.node.pool.test_pool import OPEN, issue
 
 KNOWN = branches()
 

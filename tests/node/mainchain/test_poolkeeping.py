@@ -8,10 +8,10 @@ import pytest
 import trio
 
 from bystack.mainchain.params import chain_id
-from bystack.node import poolfile
 from bystack.node.config.tables import MempoolLimits
 from bystack.node.mainchain import poolkeeping
 from bystack.node.mainchain.poolkeeping import PoolKeeper, settings_of
+from bystack.node.pool import poolfile
 from tests.ledger.people import ALICE
 from tests.mainchain.builders import EASY, LATE
 from tests.node.mainchain.branches import branches, replayed

@@ -10,8 +10,6 @@ import trio
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.events import Switch
 from bystack.mainchain.work import ENGINES
-from bystack.node import chainstore
-from bystack.node.chainstore import ChainStore, open_raw
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain import pruning
 from bystack.node.mainchain.following import follow
@@ -19,6 +17,8 @@ from bystack.node.mainchain.pruning import PrunedTooDeep
 from bystack.node.mainchain.reading import Reader
 from bystack.node.offline.checking import Options, check_chain
 from bystack.node.offline.findings import Report
+from bystack.node.store import chainstore
+from bystack.node.store.chainstore import ChainStore, open_raw
 from tests.ledger.people import BOB
 from tests.mainchain.builders import EASY
 from tests.mainchain.builders import Chain as Model

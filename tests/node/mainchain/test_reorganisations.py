@@ -18,7 +18,7 @@ from bystack.ledger.transactions import Transaction
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.chain import genesis_entry
 from bystack.node.mainchain.following import follow
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.params import Genesis

@@ -16,11 +16,17 @@ from bystack.ledger.validation import Overspent
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.transition import connect_block, connect_onto, encode_undo, undo_of
-from bystack.node import verifier as verifying
-from bystack.node.chainstore import UNDO, ChainStore, connect_changes, connected, vault_changes
-from bystack.node.coinstore import coin_key, coin_rows
 from bystack.node.mainchain.switching import Decision, Switcher
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import (
+    UNDO,
+    ChainStore,
+    connect_changes,
+    connected,
+    vault_changes,
+)
+from bystack.node.store.coinstore import coin_key, coin_rows
+from bystack.node.verifying import verifier as verifying
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY, Chain, child

@@ -20,14 +20,14 @@ from bystack.ledger.template import select
 from bystack.ledger.transactions import Output, Transaction, TransactionBody
 from bystack.mainchain.issues import Issue
 from bystack.mainchain.transition import apply_main
-from bystack.node import pool as pools
 from bystack.node.mainchain.admission import records_of
 from bystack.node.mainchain.mining import fill
 from bystack.node.mainchain.templates import Templates
+from bystack.node.pool import pool as pools
 from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, BOB
 from tests.node.mainchain.network import running
-from tests.node.pool_world import World
+from tests.node.pool.pool_world import World
 from tests.node.vault_steps import KINDS, Vault
 
 ASSETS = (

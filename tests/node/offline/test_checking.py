@@ -9,11 +9,11 @@ import pytest
 import trio
 
 from bystack.mainchain.work import ENGINES
-from bystack.node import chainstore
-from bystack.node.chainstore import ChainStore, open_raw
 from bystack.node.offline.checking import Options, check_chain
 from bystack.node.offline.findings import KINDS, SHOWN, Report
-from bystack.node.storage import Store, StoreError, StoreUnfinished
+from bystack.node.store import chainstore
+from bystack.node.store.chainstore import ChainStore, open_raw
+from bystack.node.store.storage import Store, StoreError, StoreUnfinished
 from bystack.primitives.hashes import fixed
 from tests.mainchain.builders import EASY
 from tests.node.mainchain.branches import Opened, branches, chain_to, image_after

@@ -18,12 +18,12 @@ from click.testing import CliRunner, Result
 
 from bystack.mainchain.events import Switch
 from bystack.mainchain.params import REGTEST
-from bystack.node.chainstore import ChainStore, open_raw
 from bystack.node.main import main
 from bystack.node.offline.growth import Growth
-from bystack.node.storage import Store
-from bystack.node.supervisor import lock_home
-from bystack.node.verifier import Verifier
+from bystack.node.processes.supervisor import lock_home
+from bystack.node.store.chainstore import ChainStore, open_raw
+from bystack.node.store.storage import Store
+from bystack.node.verifying.verifier import Verifier
 from tests.mainchain.builders import Chain
 
 COUNT = 5

@@ -13,9 +13,9 @@ import pytest
 import trio
 
 from bystack.mainchain.work import ENGINES
-from bystack.node.chainstore import ChainStore
 from bystack.node.offline.checking import Options, check_chain
-from bystack.node.storage import StoreError
+from bystack.node.store.chainstore import ChainStore
+from bystack.node.store.storage import StoreError
 from tests.mainchain.builders import EASY
 from tests.node.mainchain.forest import derived
 from tests.node.mainchain.network import running, until

@@ -10,11 +10,11 @@ import trio
 
 from bystack.mainchain.archive import ArchiveForeign, ArchiveTruncated, Writer, network_of
 from bystack.mainchain.blocks import Block
-from bystack.node.chainstore import ChainStore, open_raw
 from bystack.node.offline.exporting import export_chain
 from bystack.node.offline.findings import silent
 from bystack.node.offline.importing import BlockRefused, Imported, Importing
-from bystack.node.verifier import Verifier
+from bystack.node.store.chainstore import ChainStore, open_raw
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, BOB

@@ -14,7 +14,7 @@ from bystack.node.offline.sidechains import KINDS, check_sidechain
 from bystack.node.sidechain import store as keys
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.primitives.hashes import fixed
 from tests.node.sidechain.test_store import busy, follow
 from tests.sidechain.world import World

@@ -16,7 +16,6 @@ import trio
 
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.node.ipc.errors import from_invalid
-from bystack.node.journal import Journal
 from bystack.node.mainchain.signals import Signal
 from bystack.node.roles.sidechain import rpc_methods
 from bystack.node.rpc import Methods
@@ -32,7 +31,8 @@ from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine
 from bystack.node.sidechain.store import SideStore
 from bystack.node.signer.votes import Voter
-from bystack.node.verifier import Verifier
+from bystack.node.store.journal import Journal
+from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives import bls
 from bystack.primitives.codec import encode

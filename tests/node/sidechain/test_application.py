@@ -14,7 +14,7 @@ from bystack.ledger.transactions import Items, Spend
 from bystack.node.sidechain.application import Application, BodyCertificate, StaleParent
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
-from bystack.node.verifier import Verifier
+from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.assembly import Built

@@ -18,7 +18,7 @@ from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import INBOX, ROOM, BlockFinal, Pooling, Useless
 from bystack.node.sidechain.store import SideStore
-from bystack.node.verifier import Verifier
+from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import AlreadyClaimed

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import trio
 
-from bystack.node.journal import Journal
 from bystack.node.signer.journals import abstention
 from bystack.node.signer.votes import Voter
+from bystack.node.store.journal import Journal
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.validators import indexes_of

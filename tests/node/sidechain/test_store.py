@@ -16,7 +16,7 @@ import trio
 from bystack.ledger.transactions import Outpoint
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore, Tip
-from bystack.node.storage import StoreCorrupt, StoreNetwork
+from bystack.node.store.storage import StoreCorrupt, StoreNetwork
 from bystack.primitives.codec import encode
 from bystack.primitives.mountain import mountain_verify
 from bystack.primitives.multiset import multiset_digest

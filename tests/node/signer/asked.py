@@ -9,7 +9,7 @@ from bystack.federation.warrants import OrderRequest, Warrant
 from bystack.ledger.vault_operations import Order, operation_digest
 from bystack.mainchain.params import REGTEST, chain_id
 from bystack.node.genesis_files import read_genesis
-from bystack.node.journal import Journal
+from bystack.node.store.journal import Journal
 from bystack.primitives import bls
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.consensus.positions import JournalRecord, Position, SignRequest

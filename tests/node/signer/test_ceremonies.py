@@ -112,7 +112,7 @@ def test_a_refusing_disk_leaves_nothing_said_that_is_not_durable(
         raise OSError(28, "no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bystack.node.files.write_all", full)
+        patch.setattr("bystack.node.store.files.write_all", full)
         with pytest.raises(OSError, match="no space"):
             own.begin(FIRST)
     with pytest.raises(NoCeremony):

@@ -13,11 +13,11 @@ from click.testing import CliRunner, Result
 
 from bystack.mainchain.params import REGTEST
 from bystack.node.config import commented_config
-from bystack.node.journal import Journal, JournalCorrupt, JournalLocked, JournalMissing
 from bystack.node.main import main
 from bystack.node.signer import journals
 from bystack.node.signer.journals import FloorLow, JournalElsewhere, Mark
 from bystack.node.signer.votes import Abstaining, ChainBehind, JournalOld, Voter
+from bystack.node.store.journal import Journal, JournalCorrupt, JournalLocked, JournalMissing
 from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.positions import GoingBack, SignedBefore

@@ -9,7 +9,6 @@ import pytest
 import trio
 
 from bystack.mainchain.params import REGTEST
-from bystack.node.journal import Journal, JournalBroken, JournalLocked
 from bystack.node.signer.votes import (
     ChainBehind,
     JournalOld,
@@ -17,6 +16,7 @@ from bystack.node.signer.votes import (
     NotIntroduced,
     Voter,
 )
+from bystack.node.store.journal import Journal, JournalBroken, JournalLocked
 from bystack.primitives import bls
 from bystack.primitives.codec import Malformed, decode, encode
 from bystack.primitives.errors import Invalid
@@ -105,7 +105,7 @@ def test_a_refusing_disk_releases_nothing(desk: Desk, monkeypatch: pytest.Monkey
         raise OSError(28, "no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bystack.node.files.write_all", full)
+        patch.setattr("bystack.node.store.files.write_all", full)
         with pytest.raises(JournalBroken):
             desk.sign(vote(5))
     with pytest.raises(JournalBroken):

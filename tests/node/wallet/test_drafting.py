@@ -14,7 +14,7 @@ from bystack.ledger.coins import Coin
 from bystack.ledger.pst import Origin, PartiallySigned
 from bystack.ledger.transactions import Outpoint
 from bystack.node.ipc import RemoteError
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.drafting import MAX_HINTS, CoinDiffers, CoinGone, Drafting
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.keyring import KeyRing

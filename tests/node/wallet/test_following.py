@@ -25,7 +25,7 @@ from bystack.ledger.transactions import (
 )
 from bystack.mainchain.blocks import Block
 from bystack.node.ipc import RemoteError, Unavailable, serve
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.node.wallet.spending import Spending

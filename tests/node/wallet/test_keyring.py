@@ -7,7 +7,7 @@ import pytest
 from bystack.ledger.policies import Key
 from bystack.ledger.pst import Origin
 from bystack.ledger.satisfaction import policy_root
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.keyring import SHARED, KeyRing, KeysHandedOut, SignersRecord
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.primitives import bip39

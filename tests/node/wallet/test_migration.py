@@ -15,7 +15,7 @@ from bystack.ledger.accounts import RECEIVE, Place
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import PolicyLock
 from bystack.ledger.wallet import Balance
-from bystack.node.storage import Store, StoreVersion
+from bystack.node.store.storage import Store, StoreVersion
 from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.migration import to_rows
 from bystack.node.wallet.purse import FORMAT, KIND, Purse

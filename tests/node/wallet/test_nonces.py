@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet.nonces import (
     NONCE,
     NonceElsewhere,

@@ -14,7 +14,7 @@ from bystack.ledger.coins import Coin
 from bystack.ledger.payments import FeeTerms, build_payment
 from bystack.ledger.transactions import Outpoint, Output, Transaction, TransactionBody
 from bystack.mainchain.transition import apply_main
-from bystack.node.storage import Changes, Store, StoreError
+from bystack.node.store.storage import Changes, Store, StoreError
 from bystack.node.wallet import purse as purses
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from tests.ledger.people import BOB

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from bystack.mainchain.blocks import Block
-from bystack.node.storage import Store
+from bystack.node.store.storage import Store
 from bystack.node.wallet import scanning
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from tests.mainchain.builders import EASY

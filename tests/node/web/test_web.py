@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bystack.node.config import Rpc
 from bystack.node.ipc import RemoteError, TimedOut, Unanswered, Unavailable
-from bystack.node.metrics import Reading, exposition
+from bystack.node.processes.metrics import Reading, exposition
 from bystack.node.web import access
 from bystack.node.web.app import Door, Page
 from bystack.node.web.server import MAX_CONNECTIONS, _Connections, serve

@@ -1,0 +1,1 @@
+"""Transactions that wait, in a process: judged, verified, kept over a restart."""

@@ -1,0 +1,1 @@
+"""The supervisor, and what every process it starts has: limits, logs, health."""

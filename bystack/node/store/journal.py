@@ -1,0 +1,248 @@
+"""An append-only log that remembers what was signed: on disk before the signature leaves.
+
+Each record is length | crc32 | payload, the checksum over length and payload. A torn last record is
+dropped and reported (its signature never left); damage before the end is named and refused. The
+first record says what the journal is. Source: `bbft.md` section 8.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import msgspec
+
+from bystack.node.store import files
+from bystack.node.store.failpoints import failpoint
+from bystack.primitives.errors import Misuse
+
+MAX_PAYLOAD = 1024 * 1024
+PREFIX = 8
+FORMAT = 1
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message names the path, the fault and the next step."""
+
+    def __init__(self, path: str, fault: str, step: str) -> None:
+        super().__init__(f"{path}: {fault}; {step}")
+        self.path, self.fault, self.step = path, fault, step
+
+
+class JournalMissing(JournalError):
+    """There should be a journal and there is none: what was signed is not known."""
+
+
+class JournalCorrupt(JournalError):
+    """Damage before the last record: what was signed is not known."""
+
+
+class JournalLocked(JournalError):
+    """Another process holds the journal."""
+
+
+class JournalKind(JournalError):
+    """The file is a journal of something else, or of another network or format."""
+
+
+class JournalBroken(JournalError):
+    """An append failed half-way; the journal must be opened again before the next."""
+
+
+class Title(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The first record: format version, network magic, kind."""
+
+    format: int
+    magic: bytes
+    kind: str
+
+
+class Scan(NamedTuple):
+    """What a journal's bytes hold: payload bounds, the end of the last whole record."""
+
+    spans: list[tuple[int, int]]
+    end: int
+
+
+def record(payload: bytes) -> bytes:
+    """A payload (1 byte to 1 MiB) as it stands in the file."""
+    if not 1 <= len(payload) <= MAX_PAYLOAD:
+        raise Misuse(f"a journal payload has 1 to {MAX_PAYLOAD} bytes, not {len(payload)}")
+    length = len(payload).to_bytes(4, "big")
+    return length + zlib.crc32(length + payload).to_bytes(4, "big") + payload
+
+
+def _whole(data: bytes, at: int) -> int | None:
+    """The end of the valid record at `at`, or None."""
+    length = int.from_bytes(data[at : at + 4], "big")
+    end = at + PREFIX + length
+    if not 1 <= length <= MAX_PAYLOAD or end > len(data):
+        return None
+    found = zlib.crc32(data[at : at + 4] + data[at + PREFIX : end])
+    return end if found == int.from_bytes(data[at + 4 : at + PREFIX], "big") else None
+
+
+def scan(data: bytes) -> Scan:
+    """The whole records of a journal's bytes, up to the first that is not."""
+    spans, at = [], 0
+    while (end := _whole(data, at)) is not None:
+        spans.append((at + PREFIX, end))
+        at = end
+    return Scan(spans, at)
+
+
+def torn(tail: bytes) -> bool:
+    """The bytes after the last whole record are one append cut short, and nothing after it.
+
+    Cut short is: a beginning of a record, or the room for one with some of its bytes not yet
+    written (a file may grow before its bytes arrive). A whole record further on means that the
+    damage lies in the middle: a flipped length must not make synced votes vanish.
+    """
+    if len(tail) > PREFIX + MAX_PAYLOAD:
+        return False
+    return not any(_whole(tail, at) for at in range(1, len(tail) - PREFIX))
+
+
+class Journal:
+    """An open, locked journal. Made by `Journal.open`."""
+
+    def __init__(self, path: str, handle: int) -> None:
+        self._path = path
+        self._handle = handle
+        self._spans: list[tuple[int, int]] = []
+        self._end = 0
+        self._usable = True
+        self.torn = 0
+        """Bytes of a torn last record that opening dropped."""
+
+    @classmethod
+    def open(
+        cls, path: files.Path, *, kind: str, magic: bytes, must_exist: bool = False
+    ) -> Journal:
+        """Open the journal at `path`; make it if there is none, unless it `must_exist`.
+
+        Raises `JournalMissing`, `JournalLocked`, `JournalKind` or `JournalCorrupt`.
+        """
+        path = os.fspath(path)
+        title = Title(FORMAT, magic, kind)
+        if not os.path.exists(path):
+            if must_exist:
+                fault = "the journal is missing and what this key signed is not known"
+                raise JournalMissing(path, fault, "restore it, or abstain to the next epoch")
+            _create(path, title)
+        journal = cls(path, os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC))
+        try:
+            journal._lock()
+            journal._load(title)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    @classmethod
+    def write(cls, path: files.Path, *, kind: str, magic: bytes, payload: bytes) -> None:
+        """Put a journal of one record at `path`, whole or not at all, in place of what is there."""
+        _create(os.fspath(path), Title(FORMAT, magic, kind), record(payload))
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            step = "stop the other signer; two with one key would equivocate"
+            raise JournalLocked(self._path, "another process holds it", step) from None
+
+    def _load(self, title: Title) -> None:
+        data = _contents(self._handle)
+        found = scan(data)
+        tail = data[found.end :]
+        if not found.spans or not torn(tail):
+            fault = f"damaged at byte {found.end} of {len(data)}"
+            raise JournalCorrupt(self._path, fault, "restore it, or abstain to the next epoch")
+        self._check_title(data[slice(*found.spans[0])], title)
+        if tail:
+            os.ftruncate(self._handle, found.end)
+            os.fsync(self._handle)
+        self.torn, self._end, self._spans = len(tail), found.end, found.spans[1:]
+
+    def _check_title(self, raw: bytes, wanted: Title) -> None:
+        try:
+            found = msgspec.msgpack.decode(raw, type=Title)
+        except msgspec.MsgspecError as error:
+            raise JournalCorrupt(self._path, f"damaged title ({error})", "restore it") from None
+        if found != wanted:
+            fault = f"it is {found.kind!r} of network {found.magic.hex()}, format {found.format}"
+            step = f"{wanted.kind!r} of {wanted.magic.hex()}, format {wanted.format} is needed"
+            raise JournalKind(self._path, fault, step)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def records(self) -> Iterator[bytes]:
+        """Every payload, oldest first."""
+        for index in range(len(self._spans)):
+            yield self._payload(index)
+
+    @property
+    def last(self) -> bytes | None:
+        """The newest payload, or None."""
+        return self._payload(-1) if self._spans else None
+
+    def _payload(self, index: int) -> bytes:
+        start, end = self._spans[index]
+        return os.pread(self._handle, end - start, start)
+
+    def append(self, payload: bytes) -> None:
+        """Add `payload` and return once it is on the disk. Only then may its signature leave.
+
+        Raises `JournalBroken` when the disk refuses; nothing can be appended after that.
+        """
+        data = record(payload)
+        if not self._usable:
+            raise JournalBroken(self._path, "an earlier append failed", "start the process again")
+        self._usable = False
+        try:
+            failpoint("journal.before_write")
+            files.write_all(self._handle, data)
+            failpoint("journal.before_sync")
+            os.fsync(self._handle)
+            failpoint("journal.after_sync")
+        except OSError as error:
+            fault = f"cannot append ({error})"
+            raise JournalBroken(self._path, fault, "make room and start again") from None
+        self._spans.append((self._end + PREFIX, self._end + len(data)))
+        self._end += len(data)
+        self._usable = True
+
+    def close(self) -> None:
+        """Release the lock."""
+        self._usable = False
+        os.close(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _create(path: str, title: Title, records: bytes = b"") -> None:
+    os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+    files.replace(path, record(msgspec.msgpack.encode(title)) + records)
+
+
+def _contents(handle: int) -> bytes:
+    size = os.fstat(handle).st_size
+    parts, at = [], 0
+    while part := os.pread(handle, size - at, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)

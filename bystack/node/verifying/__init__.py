@@ -1,0 +1,1 @@
+"""Signatures verified beside the work that needs them."""

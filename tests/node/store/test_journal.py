@@ -1,0 +1,215 @@
+"""The journal: what append returned is there after any crash; damage is named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from bystack.node.store import journal as j
+from bystack.node.store.journal import Journal
+from bystack.primitives.errors import Misuse
+
+
+def opened(path: Path, **other: object) -> Journal:
+    facts: dict[str, object] = {"kind": "votes", "magic": b"test"} | other
+    return Journal.open(path, **facts)  # type: ignore[arg-type]
+
+
+def test_records_come_back_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "votes.log"
+    with opened(path) as log:
+        assert log.last is None
+        for number in range(5):
+            log.append(b"vote %d" % number)
+        assert log.last == b"vote 4"
+    with opened(path, must_exist=True) as log:
+        assert list(log.records()) == [b"vote %d" % n for n in range(5)]
+        assert (len(log), log.torn) == (5, 0)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_missing_journal_is_named_when_one_must_be(tmp_path: Path) -> None:
+    with pytest.raises(j.JournalMissing, match="abstain"):
+        opened(tmp_path / "votes.log", must_exist=True)
+    assert not (tmp_path / "votes.log").exists()
+
+
+def test_second_holder_is_locked_out(tmp_path: Path) -> None:
+    with opened(tmp_path / "v"), pytest.raises(j.JournalLocked):
+        opened(tmp_path / "v")
+    opened(tmp_path / "v").close()
+
+
+@pytest.mark.parametrize("facts", [{"kind": "shares"}, {"magic": b"main"}])
+def test_journal_of_another_sort_is_refused(tmp_path: Path, facts: dict[str, object]) -> None:
+    opened(tmp_path / "v").close()
+    with pytest.raises(j.JournalKind):
+        opened(tmp_path / "v", **facts)
+
+
+@pytest.mark.parametrize("size", [0, j.MAX_PAYLOAD + 1])
+def test_payload_sizes_are_bounded(tmp_path: Path, size: int) -> None:
+    with opened(tmp_path / "v") as log:
+        with pytest.raises(Misuse):
+            log.append(bytes(size))
+        log.append(b"still usable")
+
+
+def test_failed_append_closes_the_journal_to_further_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with opened(tmp_path / "v") as log:
+        log.append(b"one")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(j.JournalBroken, match="No space"):
+                log.append(b"two")
+        with pytest.raises(j.JournalBroken):
+            log.append(b"three")
+        assert list(log.records()) == [b"one"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_flipped_bit_before_the_last_record_is_named(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "v"
+        with opened(path) as log:
+            for number in range(4):
+                log.append(b"payload %d" % number)
+        raw = bytearray(path.read_bytes())
+        last = len(raw) - j.PREFIX - len(b"payload 3")
+        at = data.draw(st.integers(0, last - 1))
+        raw[at] ^= 1 << data.draw(st.integers(0, 7))
+        path.write_bytes(raw)
+        with pytest.raises(j.JournalCorrupt):
+            opened(path)
+        assert path.read_bytes() == raw
+
+
+def test_room_grown_but_not_written_is_a_torn_end(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    with opened(path) as log:
+        log.append(b"one")
+    with path.open("ab") as file:
+        file.write(bytes(50))
+    with opened(path) as log:
+        assert (list(log.records()), log.torn) == ([b"one"], 50)
+        log.append(b"two")
+    with opened(path) as log:
+        assert (list(log.records()), log.torn) == ([b"one", b"two"], 0)
+
+
+def test_empty_file_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "v").touch()
+    with pytest.raises(j.JournalCorrupt):
+        opened(tmp_path / "v")
+
+
+class Crashes(RuleBasedStateMachine):
+    """Appends, clean reopenings and crashes at any byte, against a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.path = self.folder / "v"
+        self.model: list[bytes] = []
+        self.log = opened(self.path)
+
+    @rule(payload=st.binary(min_size=1, max_size=60))
+    def append(self, payload: bytes) -> None:
+        self.log.append(payload)
+        self.model.append(payload)
+
+    @rule()
+    def reopen(self) -> None:
+        self.log.close()
+        self.log = opened(self.path, must_exist=True)
+        assert self.log.torn == 0
+
+    @rule(payload=st.binary(min_size=1, max_size=60), data=st.data())
+    def crash_while_appending(self, payload: bytes, data: st.DataObject) -> None:
+        whole = j.record(payload)
+        cut = data.draw(st.integers(0, len(whole)))
+        self.log.close()
+        with self.path.open("ab") as file:
+            file.write(whole[:cut])
+        self.log = opened(self.path, must_exist=True)
+        if cut == len(whole):
+            self.model.append(payload)
+        assert self.log.torn == (cut if cut < len(whole) else 0)
+
+    @precondition(lambda self: self.model)
+    @rule(payload=st.binary(min_size=1, max_size=30), data=st.data())
+    def last_record_half_written(self, payload: bytes, data: st.DataObject) -> None:
+        whole = bytearray(j.record(payload))
+        start = data.draw(st.integers(0, len(whole) - 1))
+        blank = bytes(len(whole) - start)
+        if whole[start:] == blank:
+            return
+        whole[start:] = blank
+        self.log.close()
+        with self.path.open("ab") as file:
+            file.write(whole)
+        self.log = opened(self.path, must_exist=True)
+        assert self.log.torn == len(whole)
+
+    @invariant()
+    def agrees(self) -> None:
+        assert list(self.log.records()) == self.model
+        assert self.log.last == (self.model[-1] if self.model else None)
+
+    def teardown(self) -> None:
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+
+TestCrashes = Crashes.TestCase
+TestCrashes.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+CHILD = """
+import sys
+from bystack.node.store.journal import Journal
+with Journal.open(sys.argv[1], kind="votes", magic=b"test") as log:
+    for number in range(5):
+        log.append(b"vote %d" % number)
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "kept"),
+    [("journal.before_write:3", 2), ("journal.before_sync:3", 3), ("journal.after_sync:3", 3)],
+)
+def test_kill_inside_append_loses_nothing_that_left(tmp_path: Path, point: str, kept: int) -> None:
+    mark = tmp_path / "mark"
+    env = {
+        "BYSTACK_TESTING": "1",
+        "BYSTACK_FAILPOINT": point,
+        "BYSTACK_FAILPOINT_MARK": str(mark),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path / "v")],
+        env=env,
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert mark.exists()
+    released = len(done.stdout.split())
+    with opened(tmp_path / "v", must_exist=True) as log:
+        assert len(log) == kept >= released == 2
