@@ -362,3 +362,14 @@ def test_server_that_talks_nonsense_is_unavailable(tmp_path: Path) -> None:
 
     trio.run(main)
     sock.close()
+
+
+def test_an_error_inside_a_connection_is_the_callers_own(tmp_path: Path) -> None:
+    """Not one in a group: whoever asks catches what the other process answers."""
+
+    async def body(address: str) -> None:
+        with pytest.raises(ipc.RemoteError, match="out of range"):
+            async with ipc.connect(address) as connection:
+                await connection.call("refuse")
+
+    run(tmp_path, body)

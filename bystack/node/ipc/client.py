@@ -15,7 +15,7 @@ from typing import Any, assert_never
 import trio
 
 from bystack.node.ipc import messages as m
-from bystack.node.ipc.errors import RemoteError
+from bystack.node.ipc.errors import RemoteError, sole_cause
 from bystack.node.ipc.trace import current_trace, new_trace
 
 CHUNK = 64 * 1024
@@ -249,12 +249,15 @@ async def connect(path: str, *, timeout: float = CONNECT_SECONDS) -> AsyncGenera
     """A `Client` of the socket at `path`; raises `Unavailable` when nobody answers there."""
     stream = await _dial(path, timeout)
     client = Client(stream)
-    async with stream, trio.open_nursery() as nursery:
-        nursery.start_soon(client.run)
-        try:
-            yield client
-        finally:
-            nursery.cancel_scope.cancel()
+    try:
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(client.run)
+            try:
+                yield client
+            finally:
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:  # the caller knows of no nursery: its error as it was
+        raise sole_cause(group) from None
 
 
 class Reconnecting:
