@@ -184,7 +184,7 @@ async def _approve(wallet: Opened, drafting: Drafting, draft: PartiallySigned) -
             tx = extract(done, drafting.approvals)
             return {"txid": await hand_in(wallet.follower(MAIN), tx)}
     except BaseException:
-        purse.wallet.release(draft.body.inputs)
+        purse.let_go(draft.body.inputs)
         raise
     purse.touch()
     await purse.save()

@@ -207,7 +207,7 @@ class PstMethods:
         wallet, name, _, draft = await self._desk.read(pst)
         purse, id = wallet.purse(name), transaction_id(draft.body)
         aside = [p for p, why in purse.wallet.reserved.items() if why.transaction == id]
-        purse.wallet.release(place for place in aside if place in draft.body.inputs)
+        purse.let_go([place for place in aside if place in draft.body.inputs])
         purse.touch()
         await purse.save()
         return bool(aside)

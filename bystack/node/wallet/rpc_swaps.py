@@ -103,7 +103,7 @@ class SwapMethods:
             tx = completed(sign_transaction(whole, own, secrets.token_bytes(32)))
             txid = await hand_in(wallet.follower(name), tx)
         except BaseException:
-            purse.wallet.release(whole.body.inputs)
+            purse.let_go(whole.body.inputs)
             raise
         return {"txid": txid, **await _terms(wallet, offer, "received", "paid")}
 

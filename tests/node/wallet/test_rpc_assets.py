@@ -10,6 +10,8 @@ import trio
 
 from bystack.ledger.amounts import DefinitionInvalid
 from bystack.ledger.transactions import RetireLock
+from bystack.node.ipc import RemoteError, Unanswered
+from tests.mainchain.builders import EASY
 from tests.node.mainchain.test_service import service
 from tests.node.wallet.test_rpc import BOB_HERE, World, world
 
@@ -136,5 +138,33 @@ def test_two_people_issue_together_and_one_alone_cannot(tmp_path: Path) -> None:
             assert (await here.refusal("reissueasset", made["asset"], 1, wallet="ben"))[0] == -8
             told = await here.rpc("reissueasset", made["asset"], 1, policy, wallet="ben")
             assert "pst" in told
+
+    trio.run(main)
+
+
+def test_a_reissue_without_an_answer_keeps_its_coins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain may have taken it: what it spends is not free for another payment."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await rich(here, "ann")
+            asset = (await here.rpc("issueasset", "GOLD", 600, 2))["asset"]
+            await here.mine(1, SINK)
+            purse = here.keeper.opened().purse("main")
+            client = here.keeper.opened().follower("main").client
+            call = client.call
+
+            async def unanswered(method: str, *params: Any, **how: Any) -> Any:
+                if method == "submit":
+                    raise Unanswered("gone")
+                return await call(method, *params, **how)
+
+            monkeypatch.setattr(client, "call", unanswered)
+            with pytest.raises(RemoteError, match="gone"):
+                await here.rpc("reissueasset", asset, 400)
+            spent = {place for tx in purse.open.values() for place in tx.body.inputs}
+            assert spent and spent.isdisjoint(purse.wallet.spendable(EASY.maturity))
 
     trio.run(main)
