@@ -24,7 +24,7 @@ from bystack.sidechain.records import (
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import state_key
 from bystack.sidechain.stops import PegsPaused, stops_of
-from bystack.sidechain.sums import move, sums_of
+from bystack.sidechain.sums import move, peg_fees
 
 _NUMBER = state_key("pegouts")
 
@@ -179,7 +179,7 @@ def refund(stage: Stage, id: bytes) -> tuple[Request, int]:
     queue.leave(stage.state, request.tier, id)
     done = msgspec.structs.replace(request, state=int(PegoutState.REFUNDED))
     stage.state.write(request_key(id), done)
-    fees = min(request.burned - request.payout, sums_of(stage.state, request.asset).pool)
+    fees = min(request.burned - request.payout, peg_fees(stage.state, request.asset))
     amount = request.payout + fees
     move(stage.state, request.asset, circulating=amount, owed=-request.payout, pool=-fees)
     stage.tell("refunded", id=id, amount=amount)

@@ -24,7 +24,7 @@ from bystack.sidechain.records import (
 )
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import state_key
-from bystack.sidechain.sums import move, sums_of
+from bystack.sidechain.sums import move, peg_fees
 
 Requests = tuple[tuple[bytes, Request], ...]
 
@@ -142,5 +142,5 @@ def repay(
 
 def _share(stage: Stage, asset: bytes, flat: int) -> tuple[bytes, int]:
     unit = stage.genesis.by_asset[asset].unit
-    share = min(flat, sums_of(stage.state, asset).pool)
+    share = min(flat, peg_fees(stage.state, asset))
     return asset, share - share % unit

@@ -13,7 +13,7 @@ import msgspec
 from bystack.primitives.codec import MAX_INT
 from bystack.primitives.errors import Misuse
 from bystack.sidechain.records import NO_SUMS, Sums, sums_key
-from bystack.sidechain.state import SystemState
+from bystack.sidechain.state import SystemState, state_key
 
 
 def sums_of(state: SystemState, asset: bytes) -> Sums:
@@ -33,3 +33,13 @@ def move(state: SystemState, asset: bytes, **changes: int) -> None:
 def has_deficit(state: SystemState, assets: Iterable[bytes]) -> bool:
     """True if any of the assets lacks backing."""
     return any(sums_of(state, asset).deficit for asset in assets)
+
+
+def unshared_key(asset: bytes) -> bytes:
+    """Where the state keeps the transaction fees of an asset that are not shared yet."""
+    return state_key("unshared", asset)
+
+
+def peg_fees(state: SystemState, asset: bytes) -> int:
+    """What the pool holds of the pegs' own fees: sponsors and refunds are paid of these alone."""
+    return max(0, sums_of(state, asset).pool - state.number(unshared_key(asset)))

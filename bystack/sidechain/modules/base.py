@@ -6,14 +6,16 @@ in the queue; nothing it returns can mint (federation.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bystack.ledger.effects import Effects
 from bystack.ledger.transactions import Action, Approval, NoWitness, Spend
 from bystack.mainchain.work import ENGINES, Engine
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.consensus.validators import Validator, ValidatorSet
+from bystack.sidechain.parameters import Parameters
 from bystack.sidechain.state import StateView, SystemState, state_key
 
 
@@ -27,12 +29,21 @@ class ActionUnknown(Invalid):
 
 @dataclass(frozen=True)
 class BlockContext:
-    """Where an action runs: the block it is in and the main-chain height relayed so far."""
+    """Where an action runs: the block it is in and the main-chain height relayed so far.
+
+    `proposer`: validator key. `signers`: keys of the parent's commit certificate. `turns`: this is
+    the last block of its epoch. `fees`: per asset, collected and not yet shared as rewards.
+    """
 
     chain: bytes
     height: int
     time: int
     relay_height: int
+    epoch: int = 0
+    proposer: bytes = b""
+    signers: tuple[bytes, ...] = ()
+    turns: bool = False
+    fees: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,16 +57,44 @@ class ActionContext:
     witness: NoWitness | Spend | Approval
 
 
+class Payment(NamedTuple):
+    """A coin the chain creates out of what a module holds, or of fees: to the policy `root`."""
+
+    asset: bytes
+    amount: int
+    root: bytes
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a module's action does: effects on coins, and queued peg-outs to be refunded.
 
-    `resume`: pauses of the pegs it lifts (their condition is checked by the pegs).
+    What `effects` destroy passes into the module's holdings; `payments` come out of them (see
+    `custody`). `resume`: pauses of the pegs it lifts (their condition is checked by the pegs).
+    `parameters`: nothing, or the parameters from the next epoch on.
     """
 
     effects: Effects = field(default_factory=Effects)
     refunds: tuple[bytes, ...] = ()
     resume: bool = False
+    payments: tuple[Payment, ...] = ()
+    parameters: tuple[Parameters, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a module does at a block's end or when a validator is convicted.
+
+    `payments`: out of its holdings. `rewards`: out of the fees not yet shared. `forfeits`: per
+    asset, from its holdings to those fees.
+    """
+
+    payments: tuple[Payment, ...] = ()
+    rewards: tuple[Payment, ...] = ()
+    forfeits: Mapping[bytes, int] = field(default_factory=dict)
+
+
+NO_ENDING = Ending()
 
 
 class PrefixedState:
@@ -77,11 +116,12 @@ class Module(Protocol):
     """An application module. Its action kinds are 0–255, in its own numbering.
 
     `free`: kinds that pay no fee when they stand alone without inputs; the module itself must make
-    sure that they cannot be repeated.
+    sure that they cannot be repeated. `queries`: the names `query` answers.
     """
 
     name: str
     free: frozenset[int]
+    queries: tuple[str, ...]
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """Write the module's genesis state."""
@@ -102,8 +142,19 @@ class Module(Protocol):
         """False to hold back batches in this block."""
         ...
 
-    def end(self, state: PrefixedState, block: BlockContext) -> None:
-        """After the block's transactions."""
+    def end(self, state: PrefixedState, block: BlockContext) -> Ending:
+        """After the block's transactions. What it raises makes every block invalid."""
+        ...
+
+    def elect(
+        self, state: PrefixedState, block: BlockContext, current: ValidatorSet
+    ) -> tuple[Validator, ...]:
+        """The next epoch's validators, when the genesis elects by this module; () keeps them."""
+        ...
+
+    def convict(self, state: PrefixedState, block: BlockContext, key: bytes) -> Ending:
+        """Evidence convicts this validator key: asked once in the key's life."""
+        ...
 
     def query(
         self, state: PrefixedState, name: str, params: Sequence[Any]
@@ -117,6 +168,7 @@ class Quiet:
 
     name = "quiet"
     free: frozenset[int] = frozenset()
+    queries: tuple[str, ...] = ()
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """No genesis state."""
@@ -137,8 +189,19 @@ class Quiet:
         """Batches may be formed."""
         return True
 
-    def end(self, state: PrefixedState, block: BlockContext) -> None:
+    def end(self, state: PrefixedState, block: BlockContext) -> Ending:
         """Nothing to do."""
+        return NO_ENDING
+
+    def elect(
+        self, state: PrefixedState, block: BlockContext, current: ValidatorSet
+    ) -> tuple[Validator, ...]:
+        """No opinion: the validators stay."""
+        return ()
+
+    def convict(self, state: PrefixedState, block: BlockContext, key: bytes) -> Ending:
+        """Nothing to take."""
+        return NO_ENDING
 
     def query(
         self, state: PrefixedState, name: str, params: Sequence[Any]
@@ -191,10 +254,33 @@ class Modules:
         """True if no module holds batches back."""
         return all(m.may_batch(PrefixedState(state, m.name), block) for m in self.modules)
 
-    def end(self, state: SystemState, block: BlockContext) -> None:
-        """Tell every module that the block ends."""
+    def end(self, state: SystemState, block: BlockContext) -> Iterator[tuple[str, Ending]]:
+        """Tell every module that the block ends; its name and what it does, one after another."""
         for module in self.modules:
-            module.end(PrefixedState(state, module.name), block)
+            yield module.name, module.end(PrefixedState(state, module.name), block)
+
+    def elect(
+        self, state: SystemState, block: BlockContext, name: str, current: ValidatorSet
+    ) -> tuple[Validator, ...]:
+        """The validators the module with this name elects."""
+        for module in self.modules:
+            if module.name == name:
+                return module.elect(PrefixedState(state, name), block, current)
+        raise ModuleUnknown(name=name)
+
+    def convict(
+        self, state: SystemState, block: BlockContext, key: bytes
+    ) -> Iterator[tuple[str, Ending]]:
+        """Tell every module that a validator is convicted; its name and what it does."""
+        for module in self.modules:
+            yield module.name, module.convict(PrefixedState(state, module.name), block, key)
+
+    def name(self, kind: int) -> str:
+        """The name of the module a wire kind belongs to; raises `ActionUnknown`."""
+        index = kind // 256
+        if not 1 <= index <= len(self.modules):
+            raise ActionUnknown(kind=kind)
+        return self.modules[index - 1].name
 
     def kind(self, name: str, kind: int) -> int:
         """The wire kind of a module's own action kind; raises `ModuleUnknown`."""
