@@ -27,6 +27,7 @@ from bystack.ledger.validation import WitnessCount
 from bystack.mainchain.departures import Departure
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.errors import Invalid
+from bystack.sidechain import custody, parameters
 from bystack.sidechain.burns import Burn, burn, refund
 from bystack.sidechain.claims import (
     Claim,
@@ -51,7 +52,7 @@ from bystack.sidechain.orphans import take_back
 from bystack.sidechain.relay import Relay, RelayView, relay
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.stops import Stop, lags, lift, stops_of
-from bystack.sidechain.sums import has_deficit, move
+from bystack.sidechain.sums import has_deficit
 
 RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
 EVIDENCE, DETACHED = 8, 9
@@ -196,12 +197,16 @@ def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
     outcome = stage.modules.act(stage.state, context)
     if outcome.effects.created or outcome.effects.records != NO_EFFECTS.records:
         raise ModuleMints(kind=context.action.kind)
-    for asset, amount in outcome.effects.destroyed.items():
-        move(stage.state, asset, circulating=-amount)
+    name = stage.modules.name(action.kind)
+    custody.take(stage.state, name, outcome.effects.destroyed)
+    custody.pay(stage, name, outcome.payments)
+    for chosen in outcome.parameters:
+        parameters.decide(stage.state, chosen)
     if outcome.resume:
         _resume(stage)
     refunds = [refund(stage, id) for id in outcome.refunds]
     outputs = tuple(Output(r.asset, amount, PolicyLock(r.refund)) for r, amount in refunds)
+    outputs += tuple(Output(p.asset, p.amount, PolicyLock(p.root)) for p in outcome.payments)
     return _join(outcome.effects, _given(stage, tx, position, outputs))
 
 

@@ -15,7 +15,6 @@ from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.transition import (
-    MAX_BLOCK_BYTES,
     Base,
     Executed,
     Execution,
@@ -55,11 +54,12 @@ def assemble(
 
     `verified` says whether a transaction's signatures hold (from the pool's memory or at once).
     """
-    place = Place(base.parent.height + 1, max(proposal.time, base.parent.time + 1))
+    time = max(proposal.time, base.parent.time + 1)
+    place = Place(base.parent.height + 1, time, proposal.proposer, proposal.certificate)
     execution = Execution(genesis, modules, base, place)
     taken: list[Transaction] = []
     refused: list[tuple[Transaction, Invalid]] = []
-    room = MAX_BLOCK_BYTES
+    room = execution.room
     for tx in candidates:
         if tx.size > room:
             continue

@@ -19,6 +19,7 @@ from bystack.primitives.codec import U8, U16, U32, U63, Bit, Bytes32, Wire, enco
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
+from bystack.sidechain.parameters import MAX_BLOCK_BYTES, Parameters, check_parameters
 
 MAX_GENESIS = 1_000_000
 MIN_WINDOW = 1000
@@ -54,14 +55,21 @@ class Asset(Wire):
 
 
 class Consensus(Wire):
-    """The engine and its numbers; times in milliseconds, `epoch` and `finality` in blocks."""
+    """The engine and its first numbers; times in milliseconds, the last three in blocks.
+
+    `election`: `fixed`, or the module that elects. `gateways`: 0 for the default. `finality`: how
+    deep a final block lies before the federation signs for it.
+    """
 
     type: Name
+    election: Name
     interval: U32
     empty_interval: U32
     timeout: U32
     blocks_per_leader: U32
+    gateways: U16
     epoch: U32
+    freeze: U32
     finality: U32
 
 
@@ -117,9 +125,25 @@ class Genesis(Wire, dict=True):
         """How many relayed headers the state keeps."""
         return max(MIN_WINDOW, 4 * self.depth)
 
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of epoch 0."""
+        numbers = self.consensus
+        return Parameters(
+            version=1,
+            interval=numbers.interval,
+            empty_interval=numbers.empty_interval,
+            timeout=numbers.timeout,
+            blocks_per_leader=numbers.blocks_per_leader,
+            gateways=numbers.gateways,
+            epoch=numbers.epoch,
+            freeze=numbers.freeze,
+            block_bytes=MAX_BLOCK_BYTES,
+        )
+
     @cached_property
     def validator_set(self) -> ValidatorSet:
-        """The validators of epoch 0 (of every epoch, where they are fixed)."""
+        """The validators of epoch 0; those of later ones are in the state (`epochs`)."""
         return ValidatorSet(0, self.validators)
 
 
@@ -138,12 +162,20 @@ def check_genesis(genesis: Genesis) -> None:
         _check_asset(asset)
     if genesis.vault == bytes(32):
         raise GenesisInvalid(field="vault", reason="no vault has this id")
+    _check_election(genesis)
+    check_parameters(genesis.parameters)
     check_terms(genesis.terms)
     check_params(genesis.main)
     if genesis.lag_stop and genesis.lag_stop < genesis.lag_pause:
         raise GenesisInvalid(reason="pegs would stop for lag before they pause")
     if genesis.pegin_bp >= 10_000 or genesis.pegout_bp >= 10_000:
         raise GenesisInvalid(reason="a fee of 10,000 basis points or more")
+
+
+def _check_election(genesis: Genesis) -> None:
+    election = genesis.consensus.election
+    if election != "fixed" and election not in {module.name for module in genesis.modules}:
+        raise GenesisInvalid(field="election", given=election, reason="no module of this name")
 
 
 def _check_asset(asset: Asset) -> None:

@@ -8,6 +8,7 @@ from bystack.primitives.merkle import merkle_root
 from bystack.primitives.mountain import EMPTY_PEAKS, mountain_root
 from bystack.primitives.multiset import EMPTY, multiset_digest
 from bystack.primitives.trie import EMPTY_ROOT, TrieUpdate, update
+from bystack.sidechain import epochs, parameters
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis, check_genesis
@@ -35,6 +36,8 @@ def start(genesis: Genesis, modules: Modules) -> Started:
     check_genesis(genesis)
     state = SystemState(_Nothing())
     start_relay(state, genesis)
+    parameters.begin(state, genesis.parameters)
+    epochs.begin(state, genesis)
     modules.start(state, [module.config for module in genesis.modules])
     trie = update(_Nothing(), EMPTY_ROOT, state.changes)
     header = _header(genesis, state_root(trie.root, multiset_digest(EMPTY)))

@@ -7,6 +7,7 @@ proposer builds with the same code, so the two can never differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
@@ -15,11 +16,12 @@ from bystack.ledger.transactions import Outpoint, PolicyLock, RetireLock, Transa
 from bystack.ledger.validation import LockForbidden, Rules, apply_transaction
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.merkle import merkle_root
 from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
 from bystack.primitives.multiset import multiset_digest, multiset_update
 from bystack.primitives.trie import Nodes, TrieUpdate, update
-from bystack.sidechain import batches
+from bystack.sidechain import batches, custody, epochs, parameters
 from bystack.sidechain.actions import needs_no_fee, sidechain_effects
 from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.modules.base import BlockContext, Modules
@@ -32,7 +34,10 @@ from bystack.sidechain.stops import watch_lag
 from bystack.sidechain.sums import move
 
 BLOCK_VERSION = 1
-MAX_BLOCK_BYTES = 6_000_000
+PAYMENTS_FIRST = 2**16
+"""Outputs of the block's own payments begin here, under the payment id of the block."""
+
+_payments_id = tagged("sidechain/payments")
 
 
 class FeeTooLow(Invalid):
@@ -86,6 +91,9 @@ class Executed(NamedTuple):
     outbox: tuple[bytes, ...]
     outbox_root: bytes
     relay_tip: bytes
+    epoch: int
+    validators_hash: bytes
+    next_validators_hash: bytes
     checks: tuple[Check, ...]
     events: tuple[PegEvent, ...]
 
@@ -96,10 +104,15 @@ class Executed(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a block stands: height, time in milliseconds."""
+    """Where a block stands: height, time in milliseconds; who proposes it, by index.
+
+    `certificate`: the parent's, encoded as the body carries it.
+    """
 
     height: int
     time: int
+    proposer: int = 0
+    certificate: bytes = b""
 
 
 class Trial(NamedTuple):
@@ -116,9 +129,8 @@ class Execution:
     def __init__(self, genesis: Genesis, modules: Modules, base: Base, place: Place) -> None:
         self._genesis, self._base = genesis, base
         state = SystemState(base.state)
-        relayed = RelayView(state).best().header.height
-        block = BlockContext(genesis.id, place.height, place.time, relayed)
-        self.stage = Stage(genesis, modules, block, state)
+        epochs.turn(state, base.parent)
+        self.stage = Stage(genesis, modules, _context(genesis, base.parent, place, state), state)
         self._coins = Overlay(base.coins)
         self._checks: list[Check] = []
         self._pairings = 0
@@ -139,8 +151,7 @@ class Execution:
             raise TooManyBlsChecks(most=self._genesis.main.max_bls_checks)
         if verified is not None and not verified(tx, applied.checks):
             raise SignatureWrong(transaction=tx.id)
-        for asset, fee in applied.fees.items():
-            move(stage.state, asset, circulating=-fee, pool=fee)
+        custody.collect(stage.state, applied.fees)
         for output in tx.body.outputs:
             if isinstance(output.lock, RetireLock):
                 move(stage.state, output.asset, circulating=-output.amount)
@@ -159,11 +170,29 @@ class Execution:
         _check_fees(stage, tx, applied.fees)
         return Trial(stage, effects, applied)
 
+    @property
+    def room(self) -> int:
+        """The most bytes of transactions in this block."""
+        return parameters.in_force(self.stage.state).block_bytes
+
+    def _end_modules(self) -> None:
+        """What modules pay at the block's end, out of what they hold and of fees."""
+        stage, paid = self.stage, []
+        block = replace(stage.block, fees=custody.unshared(stage.state, self._genesis))
+        for name, ending in stage.modules.end(stage.state, block):
+            custody.end(stage, name, ending)
+            paid += [*ending.payments, *ending.rewards]
+        id = _payments_id(self._genesis.id, fixed(block.height))
+        coins = custody.coins_of(self._genesis, paid, block.height, id, PAYMENTS_FIRST)
+        self._coins.apply(Delta({}, coins))
+
     def finish(self) -> Executed:
         """End the block: form a batch, tell the modules, compute the roots."""
         stage = self.stage
         batches.form(stage, self._tip_time())
-        stage.modules.end(stage.state, stage.block)
+        self._end_modules()
+        epochs.freeze(stage.state, self._genesis, stage.modules, stage.block)
+        record = epochs.current(stage.state)
         delta, changes = self._coins.delta(), stage.state.changes
         trie = update(self._base.nodes, self._base.system_root, changes)
         peaks = stage.state.read(Peaks, OUTBOX) or EMPTY_PEAKS
@@ -175,9 +204,28 @@ class Execution:
             outbox=tuple(stage.outbox),
             outbox_root=mountain_root(peaks),
             relay_tip=RelayView(stage.state).tip(),
+            epoch=record.epoch,
+            validators_hash=record.validators.hash,
+            next_validators_hash=epochs.next_hash(stage.state),
             checks=tuple(self._checks),
             events=tuple(stage.events),
         )
+
+
+def _context(genesis: Genesis, parent: Header, place: Place, state: SystemState) -> BlockContext:
+    record = epochs.current(state)
+    if place.proposer >= len(record.validators):
+        raise HeaderWrong(field="proposer", given=place.proposer, below=len(record.validators))
+    return BlockContext(
+        chain=genesis.id,
+        height=place.height,
+        time=place.time,
+        relay_height=RelayView(state).best().header.height,
+        epoch=record.epoch,
+        proposer=record.validators.validators[place.proposer].key,
+        signers=epochs.signers_of(state, parent, place.certificate),
+        turns=place.height == record.last,
+    )
 
 
 def _check_locks(tx: Transaction) -> None:
@@ -223,7 +271,7 @@ def make_header(
         version=BLOCK_VERSION,
         chain=genesis.id,
         height=place.height,
-        epoch=parent.epoch,
+        epoch=executed.epoch,
         time=place.time,
         parent=parent.id,
         parent_certificate=certificate,
@@ -233,8 +281,8 @@ def make_header(
         state_root=executed.state_root,
         outbox_root=executed.outbox_root,
         relay_tip=executed.relay_tip,
-        validators_hash=genesis.validator_set.hash,
-        next_validators_hash=genesis.validator_set.hash,
+        validators_hash=executed.validators_hash,
+        next_validators_hash=executed.next_validators_hash,
         demotions=b"",
         proposer=proposer,
     )
@@ -248,12 +296,12 @@ def apply_block(
     What is left to the caller: the signatures in `checks`, the clock, and the parent's certificate
     in the body, which the engine verifies.
     """
-    if sum(tx.size for tx in body.transactions) > MAX_BLOCK_BYTES:
-        raise BlockTooLarge(most=MAX_BLOCK_BYTES)
-    place = Place(base.parent.height + 1, header.time)
+    place = Place(base.parent.height + 1, header.time, header.proposer, body.certificate)
     if header.time <= base.parent.time:
         raise HeaderWrong(field="time", given=header.time, above=base.parent.time)
     execution = Execution(genesis, modules, base, place)
+    if sum(tx.size for tx in body.transactions) > execution.room:
+        raise BlockTooLarge(most=execution.room)
     for tx in body.transactions:
         execution.add(tx)
     executed = execution.finish()

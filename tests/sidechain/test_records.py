@@ -38,7 +38,7 @@ HEADER = blocks.Header(
 
 VALUES: dict[str, Wire] = {
     "asset": asset("BTM", BTM),
-    "consensus": params.Consensus("bbft", 500, 5000, 1500, 1, 1200, 12),
+    "consensus": params.Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, 1200, 40, 12),
     "module_config": params.ModuleConfig("federation", b"config"),
     "claimed": records.Claimed(ONE, BTM, 1_000, 0, 1),
     "request": REQUEST,

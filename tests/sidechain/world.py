@@ -55,7 +55,7 @@ from tests.mainchain.builders import EASY
 from tests.sidechain.mainside import GOLD, TERMS, VaultChain, vault_chain
 
 K = 6
-CERTIFICATE = b"certificate"
+CERTIFICATE = b""
 PEOPLE = (ALICE, BOB, CAROL)
 
 
@@ -90,7 +90,7 @@ def genesis_for(main: VaultChain, /, **fields: object) -> Genesis:
         "lag_pause": 0,
         "lag_stop": 0,
         "time": main.entries[height].header.time * 1000,
-        "consensus": Consensus("bbft", 500, 5000, 1500, 1, 1200, 1),
+        "consensus": Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, 1200, 40, 1),
         "validators": validators(),
         "modules": (),
     }

@@ -74,10 +74,15 @@ class GenesisSpec(Struct, forbid_unknown_fields=True):
     pegout_bp: int = 0
     lag_pause: int = 48
     lag_stop: int = 576
+    consensus: str = "bbft"
     interval: int = 500
     empty_interval: int = 5_000
     timeout: int = 1_500
     blocks_per_leader: int = 1
+    election: str = "fixed"
+    gateways: int = 0
+    epoch: int = 1_200
+    freeze: int = 40
     finality: int = 12
 
 
@@ -146,11 +151,14 @@ def _validator(spec: ValidatorSpec) -> Validator:
 
 def _consensus(spec: GenesisSpec) -> Consensus:
     return Consensus(
-        type="bbft",
+        type=spec.consensus,
+        election=spec.election,
         interval=spec.interval,
         empty_interval=spec.empty_interval,
         timeout=spec.timeout,
         blocks_per_leader=spec.blocks_per_leader,
-        epoch=1200,
+        gateways=spec.gateways,
+        epoch=spec.epoch,
+        freeze=spec.freeze,
         finality=spec.finality,
     )

@@ -26,7 +26,7 @@ from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.transition import MAX_BLOCK_BYTES
+from bystack.sidechain.parameters import MAX_BLOCK_BYTES
 
 INBOX: Final = 1024
 ROOM: Final = 256

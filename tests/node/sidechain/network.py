@@ -46,7 +46,7 @@ from tests.sidechain.world import genesis_for
 
 SECONDS = 60.0
 SECRETS = [bls.key_gen(bytes([number]) * 32) for number in range(1, 5)]
-FAST = Consensus("bbft", 20, 60, 400, 1, 1200, 1)
+FAST = Consensus("bbft", "fixed", 20, 60, 400, 1, 0, 1200, 40, 1)
 
 _began = time.monotonic()
 
