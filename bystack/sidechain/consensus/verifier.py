@@ -7,12 +7,15 @@ once: `DEPTH` is zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import (
     CertificateKind,
     verify_certificate,
 )
+from bystack.sidechain.consensus.light import Certified
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet
@@ -59,3 +62,17 @@ def check_names(header: Header, certificate: Certificate) -> None:
     named = (certificate.block, certificate.height, certificate.epoch)
     if named != (header.id, header.height, header.epoch):
         raise CertificateBlock(block=certificate.block, height=certificate.height)
+
+
+class InstantFinality:
+    """Judge of the engines whose certificate makes a header final by itself (`light.Verifier`)."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        self._scheme = scheme
+
+    def check_final(
+        self, line: Sequence[Certified], validators: ValidatorSet, chain_id: bytes
+    ) -> None:
+        """Raise why the first header of `line` is not final; what stands on it adds nothing."""
+        first = line[0]
+        verify_final(first.header, first.certificate, validators, chain_id, self._scheme)
