@@ -7,6 +7,7 @@ checks come before pairings.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.scheme import Scheme
@@ -16,6 +17,7 @@ from bystack.sidechain.consensus.statements import (
     PREPARE,
     Aggregate,
     Certificate,
+    HighSigners,
     TimeoutCertificate,
     Vote,
 )
@@ -63,6 +65,25 @@ class TimeoutsOverlap(Invalid):
 
 class TimeoutsBest(Invalid):
     """The best certificate is not the prepare certificate of the highest reported view."""
+
+
+class Reported(Protocol):
+    """TIMEOUTs of one view, added up by what they report."""
+
+    @property
+    def height(self) -> int:
+        """The height given up in."""
+        ...
+
+    @property
+    def view(self) -> int:
+        """The view given up."""
+        ...
+
+    @property
+    def signers(self) -> tuple[HighSigners, ...]:
+        """Who reported what."""
+        ...
 
 
 def signers(certificate: Certificate | Aggregate, validators: ValidatorSet) -> tuple[int, ...]:
@@ -140,7 +161,7 @@ def check_best(timeouts: TimeoutCertificate) -> None:
 
 
 def timeout_signers(
-    timeouts: TimeoutCertificate, validators: ValidatorSet
+    timeouts: Reported, validators: ValidatorSet
 ) -> list[tuple[int, tuple[int, ...]]]:
     """(high, signers) for each group; raises `CertificateBitmap`, `TimeoutsOverlap`."""
     groups = [(g.high, _indexes(g.bitmap, validators)) for g in timeouts.signers]

@@ -1,8 +1,7 @@
-"""Proof that validators broke the rules, checked by anyone (bbft.md, section 7).
+"""Proof that validators broke the rules: found in two statements, checked by anyone.
 
-E1 two proposals, E2 two PREPAREs, E3 two COMMITs, E4 two TIMEOUTs of one (height, view); E5 a
-COMMIT at v and a TIMEOUT of a view >= v that reports less than v; E6 two certificates of one kind
-and view; E7 a prepare certificate whose justify forbids its block.
+What counts is what was signed: the justify hash of a COMMIT and the certificate a TIMEOUT shows
+are not, so differing in them is no offence (bbft.md, section 7; the kinds are in `offences`).
 
 Across views the intersection of two COMMIT certificates proves nothing: an honest validator may
 commit in v and, after a timeout certificate that lawfully says nobody prepared, commit another
@@ -22,11 +21,30 @@ from bystack.sidechain.consensus.certificates import (
     verify_certificate,
     verify_timeouts,
 )
+from bystack.sidechain.consensus.offences import (
+    AnyEvidence,
+    ForbiddenBlock,
+    ForgottenCommit,
+    ForgottenSum,
+    ForgottenVote,
+    Reports,
+    Statement,
+    TwoCertificates,
+    TwoProposals,
+    TwoReports,
+    TwoSums,
+    TwoTimeouts,
+    TwoVotes,
+    parts,
+)
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import (
     COMMIT,
+    NO_HASH,
     PREPARE,
+    Aggregate,
     Certificate,
+    HighSigners,
     SignedProposal,
     Timeout,
     TimeoutCertificate,
@@ -53,67 +71,7 @@ class EvidenceSignature(Invalid):
     """A statement in the evidence is not signed by the one it names."""
 
 
-class TwoProposals(Wire, tag=1):
-    """E1: one leader, one (height, view), two different proposals."""
-
-    first: SignedProposal
-    second: SignedProposal
-
-
-class TwoVotes(Wire, tag=2):
-    """E2, E3: one voter, one kind, one (height, view), two different votes."""
-
-    first: Vote
-    second: Vote
-
-
-class TwoTimeouts(Wire, tag=4):
-    """E4: one voter, one (height, view), two different reports."""
-
-    first: Timeout
-    second: Timeout
-
-
-class ForgottenVote(Wire, tag=5):
-    """E5: committed at v, then gave up a view >= v reporting less than v."""
-
-    commit: Vote
-    timeout: Timeout
-
-
-class TwoCertificates(Wire, tag=6):
-    """E6: two certificates of one kind and view for different things."""
-
-    first: Certificate
-    second: Certificate
-
-
-class ForbiddenBlock(Wire, tag=7):
-    """E7: a quorum prepared a block although its justify demanded another."""
-
-    certificate: Certificate
-    justify: TimeoutCertificate
-
-
-class ForgottenCommit(Wire, tag=8):
-    """E5 in aggregate: a commit certificate, and a timeout certificate that forgot it."""
-
-    commit: Certificate
-    timeouts: TimeoutCertificate
-
-
-AnyEvidence = (
-    TwoProposals
-    | TwoVotes
-    | TwoTimeouts
-    | ForgottenVote
-    | TwoCertificates
-    | ForbiddenBlock
-    | ForgottenCommit
-)
-
-
-Statement = SignedProposal | Vote | Timeout | Certificate | TimeoutCertificate
+# Finding
 
 
 def detect(a: Statement, b: Statement) -> AnyEvidence | None:
@@ -137,14 +95,58 @@ def _detect(a: Statement, b: Statement) -> AnyEvidence | None:
             found = ForbiddenBlock(a, b)
         case Certificate(), TimeoutCertificate():
             found = ForgottenCommit(a, b)
+        case (Vote() | Certificate() | Aggregate(), Vote() | Certificate() | Aggregate()):
+            size = max(_length(a), _length(b))
+            found = TwoSums(*_ordered(_sum(a, size), _sum(b, size)))
+        case (Timeout() | TimeoutCertificate(), TimeoutCertificate()):
+            found = TwoReports(*_ordered(_reports(a, _length(b)), _reports(b, 0)))
+        case (Vote() | Certificate() | Aggregate(), Timeout() | TimeoutCertificate()):
+            size = max(_length(a), _length(b))
+            found = ForgottenSum(_sum(a, size), _reports(b, size))
         case _:
             return None
     return found if _unlawful(found) else None
 
 
+def _length(statement: Statement) -> int:
+    """The bytes of the bitmaps in a statement; 0 if it speaks for one validator."""
+    match statement:
+        case Certificate(bitmap=bitmap) | Aggregate(bitmap=bitmap):
+            return len(bitmap)
+        case TimeoutCertificate(signers=groups) | Reports(signers=groups) if groups:
+            return len(groups[0].bitmap)
+        case _:
+            return 0
+
+
+def _bit(index: int, length: int) -> bytes:
+    return (1 << index).to_bytes(max(length, index // 8 + 1), "little")
+
+
+def _sum(votes: Vote | Certificate | Aggregate, length: int) -> Aggregate:
+    """Votes as a sum, bitmaps of `length` bytes."""
+    bits = _bit(votes.index, length) if isinstance(votes, Vote) else votes.bitmap
+    place = (votes.kind, votes.epoch, votes.height, votes.view)
+    return Aggregate(*place, *_subject(votes), bits, votes.signature)
+
+
+def _reports(timeouts: Timeout | TimeoutCertificate, length: int) -> Reports:
+    """TIMEOUTs as a sum, bitmaps of `length` bytes."""
+    if isinstance(timeouts, Timeout):
+        groups: tuple[HighSigners, ...] = (
+            HighSigners(timeouts.high, _bit(timeouts.index, length)),
+        )
+    else:
+        groups = timeouts.signers
+    return Reports(*_place(timeouts), groups, timeouts.signature)
+
+
 def _ordered(a: T, b: T) -> tuple[T, T]:
     """The same pair whichever was seen first: one offence, one evidence."""
     return (a, b) if encode(a) <= encode(b) else (b, a)
+
+
+# What is unlawful
 
 
 def _unlawful(evidence: AnyEvidence) -> bool:
@@ -153,23 +155,51 @@ def _unlawful(evidence: AnyEvidence) -> bool:
         case TwoProposals(first=a, second=b):
             return _place(a) == _place(b) and (a.block, a.justify) != (b.block, b.justify)
         case TwoVotes(first=a, second=b):
-            same = a.kind == b.kind and a.index == b.index and _place(a) == _place(b)
-            return same and (a.block, a.justify) != (b.block, b.justify)
+            return a.index == b.index and _apart(a, b)
         case TwoTimeouts(first=a, second=b):
             return a.index == b.index and _place(a) == _place(b) and a.high != b.high
         case ForgottenVote(commit=c, timeout=t):
-            mine = c.kind == COMMIT and c.index == t.index
-            return mine and _era(c) == _era(t) and t.view >= c.view > t.high
-        case TwoCertificates(first=a, second=b):
-            same = a.kind == b.kind and _place(a) == _place(b)
-            shared = _bits(a.bitmap) & _bits(b.bitmap)
-            return same and shared != 0 and (a.block, a.justify) != (b.block, b.justify)
+            return c.index == t.index and _later(c, t) and c.view > t.high
+        case TwoCertificates(first=a, second=b) | TwoSums(first=a, second=b):
+            return _apart(a, b) and _bits(a.bitmap) & _bits(b.bitmap) != 0
         case ForbiddenBlock(certificate=c, justify=t):
             named = c.kind == PREPARE and c.justify == t.hash
             return named and not justifies(t, c.height, c.view, c.block)
-        case ForgottenCommit(commit=c, timeouts=t):
+        case TwoReports(first=a, second=b):
+            return _place(a) == _place(b) and _two_tongued(a, b) != 0
+        case ForgottenCommit(commit=c, timeouts=t) | ForgottenSum(commit=c, reports=t):
             forgot = any(_bits(g.bitmap) & _bits(c.bitmap) for g in t.signers if g.high < c.view)
-            return c.kind == COMMIT and _era(c) == _era(t) and t.view >= c.view and forgot
+            return _later(c, t) and forgot
+
+
+def _apart(a: Vote | Certificate | Aggregate, b: Vote | Certificate | Aggregate) -> bool:
+    """Whether two (sums of) votes are of one kind and place, and for different things."""
+    return a.kind == b.kind and _place(a) == _place(b) and _subject(a) != _subject(b)
+
+
+def _subject(votes: Vote | Certificate | Aggregate) -> tuple[bytes, bytes]:
+    """What a vote is for, as far as it is signed: a COMMIT's justify hash is not."""
+    return votes.block, votes.justify if votes.kind == PREPARE else NO_HASH
+
+
+def _later(
+    commit: Vote | Certificate | Aggregate, timeouts: Timeout | TimeoutCertificate | Reports
+) -> bool:
+    """Whether a COMMIT is to be remembered by these TIMEOUTs."""
+    same = commit.kind == COMMIT and _era(commit) == _era(timeouts)
+    return same and timeouts.view >= commit.view
+
+
+def _two_tongued(a: Reports, b: Reports) -> int:
+    """The bits of those who reported one view in `a` and another in `b`."""
+    return sum(
+        {
+            _bits(one.bitmap) & _bits(other.bitmap)
+            for one in a.signers
+            for other in b.signers
+            if one.high != other.high
+        }
+    )
 
 
 def _bits(bitmap: bytes) -> int:
@@ -194,6 +224,9 @@ def _place(statement: Statement) -> tuple[int, int, int]:
     return statement.epoch, statement.height, statement.view
 
 
+# Judging
+
+
 def guilty(evidence: AnyEvidence, validators: ValidatorSet) -> tuple[int, ...]:
     """The indexes it accuses, ascending; raises `EvidenceUnfounded` when it accuses nobody."""
     if not _unlawful(evidence):
@@ -201,24 +234,32 @@ def guilty(evidence: AnyEvidence, validators: ValidatorSet) -> tuple[int, ...]:
     match evidence:
         case TwoProposals() | TwoVotes() | TwoTimeouts():
             accused = {evidence.first.index} & {evidence.second.index}
-        case ForgottenVote(commit=commit):
-            accused = {commit.index}
-        case TwoCertificates(first=a, second=b):
+        case ForgottenVote(commit=vote):
+            accused = {vote.index}
+        case TwoCertificates(first=a, second=b) | TwoSums(first=a, second=b):
             accused = {*certificate_signers(a, validators)} & {*certificate_signers(b, validators)}
         case ForbiddenBlock(certificate=certificate):
             accused = {*certificate_signers(certificate, validators)}
-        case ForgottenCommit(commit=commit, timeouts=timeouts):
-            accused = {*certificate_signers(commit, validators)} & _forgetful(
-                timeouts, commit.view, validators
-            )
+        case TwoReports(first=a, second=b):
+            accused = _contradicting(a, b, validators)
+        case ForgottenCommit(commit=c, timeouts=t) | ForgottenSum(commit=c, reports=t):
+            accused = {*certificate_signers(c, validators)} & _forgetful(t, c.view, validators)
     if not accused:
         raise EvidenceUnfounded(kind=type(evidence).__name__)
     return tuple(sorted(accused))
 
 
-def _forgetful(timeouts: TimeoutCertificate, view: int, validators: ValidatorSet) -> set[int]:
+def _forgetful(
+    timeouts: TimeoutCertificate | Reports, view: int, validators: ValidatorSet
+) -> set[int]:
     groups = timeout_signers(timeouts, validators)
     return {i for high, indexes in groups if high < view for i in indexes}
+
+
+def _contradicting(a: Reports, b: Reports, validators: ValidatorSet) -> set[int]:
+    said = {i: high for high, indexes in timeout_signers(a, validators) for i in indexes}
+    again = {i: high for high, indexes in timeout_signers(b, validators) for i in indexes}
+    return {i for i in said.keys() & again.keys() if said[i] != again[i]}
 
 
 def verify_evidence(
@@ -227,26 +268,14 @@ def verify_evidence(
     """The guilty, after checking every signature in the evidence.
 
     Raises `EvidenceEpoch`, `EvidenceIndex`, `EvidenceUnfounded`, `EvidenceSignature` and what
-    the verification of certificates raises.
+    the verification of certificates raises. What is lawful is refused before any pairing.
     """
+    accused = guilty(evidence, validators)
     for part in parts(evidence):
         if part.epoch != validators.epoch:
             raise EvidenceEpoch(epoch=part.epoch, expected=validators.epoch)
         _verify_part(part, validators, chain_id, scheme)
-    return guilty(evidence, validators)
-
-
-def parts(evidence: AnyEvidence) -> tuple[Statement, Statement]:
-    """The two statements an evidence consists of."""
-    match evidence:
-        case ForgottenVote(commit=a, timeout=b):
-            return a, b
-        case ForbiddenBlock(certificate=a, justify=b):
-            return a, b
-        case ForgottenCommit(commit=a, timeouts=b):
-            return a, b
-        case _:
-            return evidence.first, evidence.second
+    return accused
 
 
 def _verify_part(
@@ -257,9 +286,46 @@ def _verify_part(
             verify_certificate(part, validators, chain_id, scheme)
         case TimeoutCertificate():
             verify_timeouts(part, validators, chain_id, scheme)
+        case Aggregate():
+            keys = validators.keys_of(certificate_signers(part, validators))
+            if not scheme.fast_aggregate_verify(keys, part.digest(chain_id), part.signature):
+                raise EvidenceSignature(bitmap=part.bitmap)
+        case Reports():
+            groups = timeout_signers(part, validators)
+            signed = [
+                (validators.keys_of(who), part.digest(chain_id, high)) for high, who in groups
+            ]
+            if not scheme.group_verify(signed, part.signature):
+                raise EvidenceSignature(view=part.view)
         case _:
             if part.index >= len(validators):
                 raise EvidenceIndex(index=part.index)
             key = validators.validators[part.index].key
             if not scheme.verify(key, part.digest(chain_id), part.signature):
                 raise EvidenceSignature(index=part.index)
+
+
+__all__ = [
+    "AnyEvidence",
+    "EvidenceEpoch",
+    "EvidenceIndex",
+    "EvidenceSignature",
+    "EvidenceUnfounded",
+    "ForbiddenBlock",
+    "ForgottenCommit",
+    "ForgottenSum",
+    "ForgottenVote",
+    "Reports",
+    "Statement",
+    "TwoCertificates",
+    "TwoProposals",
+    "TwoReports",
+    "TwoSums",
+    "TwoTimeouts",
+    "TwoVotes",
+    "detect",
+    "guilty",
+    "justifies",
+    "parts",
+    "verify_evidence",
+]

@@ -44,6 +44,8 @@ VOTE = messages.Vote(PREPARE, 0, 7, 1, BLOCK, JUSTIFY, 2, SIGNATURE)
 COMMIT_VOTE = messages.Vote(COMMIT, 0, 7, 1, BLOCK, NO_HASH, 2, SIGNATURE)
 TIMEOUT = messages.Timeout(0, 7, 2, 1, (PREPARED,), 2, SIGNATURE)
 EMPTY_TIMEOUT = messages.Timeout(0, 7, 2, -1, (), 2, SIGNATURE)
+PART = messages.Aggregate(COMMIT, 0, 7, 1, BLOCK, NO_HASH, b"\x03", SIGNATURE)
+REPORTS = evidence.Reports(0, 7, 2, GROUPS, SIGNATURE)
 PROPOSAL = SignedProposal(0, 7, 1, BLOCK, JUSTIFY, 2, SIGNATURE)
 POSITION = positions.Position(7, 1, 2)
 
@@ -69,6 +71,9 @@ SAMPLES: dict[str, Wire] = {
     "evidence_two_certificates": evidence.TwoCertificates(PREPARED, PREPARED),
     "evidence_forbidden_block": evidence.ForbiddenBlock(PREPARED, CLOSED),
     "evidence_forgotten_commit": evidence.ForgottenCommit(COMMITTED, CLOSED),
+    "evidence_two_sums": evidence.TwoSums(PART, PART),
+    "evidence_two_reports": evidence.TwoReports(REPORTS, REPORTS),
+    "evidence_forgotten_sum": evidence.ForgottenSum(PART, REPORTS),
     "validator_set": ValidatorSet(0, (Validator(b"\x11" * 48, SIGNATURE, 1, BLOCK),)),
     "journal_record": positions.JournalRecord(POSITION, BLOCK, SIGNATURE, b"memory"),
     "sign_request": positions.SignRequest(POSITION, 0, BLOCK, b"memory"),

@@ -12,10 +12,13 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.evidence import (
     ForbiddenBlock,
     ForgottenCommit,
+    ForgottenSum,
     ForgottenVote,
     Statement,
     TwoCertificates,
     TwoProposals,
+    TwoReports,
+    TwoSums,
     TwoTimeouts,
     TwoVotes,
     detect,
@@ -27,6 +30,7 @@ from bystack.sidechain.consensus.statements import (
     NO_HASH,
     NO_SIGNATURE,
     PREPARE,
+    Aggregate,
     Certificate,
     HighSigners,
     SignedProposal,
@@ -74,11 +78,18 @@ def closing(view: int, highs: dict[int, tuple[int, ...]], *best: Certificate) ->
     return replace(bare, signature=RING.scheme.aggregate(parts))
 
 
+def aggregate(kind: int, block: bytes, view: int, who: tuple[int, ...]) -> Aggregate:
+    """Fewer than a quorum, added up by a gateway."""
+    made = certificate(kind, block, view, who)
+    place = (made.kind, made.epoch, made.height, made.view)
+    return Aggregate(*place, made.block, made.justify, made.bitmap, made.signature)
+
+
 QC_A1 = certificate(PREPARE, A, 1, (0, 1, 2))
 CLOSED = closing(1, {-1: (2,), 1: (0, 1)}, QC_A1)
 FREE = closing(1, {-1: (1, 2, 3)})
 
-UNLAWFUL = {
+UNLAWFUL: dict[str, tuple[Statement, Statement, type, tuple[int, ...]]] = {
     "E1": (proposal(), proposal(B), TwoProposals, (1,)),
     "E1 justify": (proposal(), proposal(A, K), TwoProposals, (1,)),
     "E2": (vote(), vote(block=B), TwoVotes, (1,)),
@@ -95,6 +106,26 @@ UNLAWFUL = {
         TwoCertificates,
         (0, 1),
     ),
+    "E2 in sums": (
+        aggregate(PREPARE, A, 1, (0, 1)),
+        aggregate(PREPARE, B, 1, (1, 2)),
+        TwoSums,
+        (1,),
+    ),
+    "E2 in a sum": (vote(), aggregate(PREPARE, B, 1, (1, 3)), TwoSums, (1,)),
+    "E2 certified": (vote(block=B), QC_A1, TwoSums, (1,)),
+    "E3 in a sum": (vote(COMMIT), aggregate(COMMIT, B, 1, (0, 1)), TwoSums, (1,)),
+    "E3 certified": (
+        aggregate(COMMIT, B, 1, (1, 3)),
+        certificate(COMMIT, A, 1, (0, 1, 2)),
+        TwoSums,
+        (1,),
+    ),
+    "E4 in sums": (CLOSED, FREE, TwoReports, (1,)),
+    "E4 in a sum": (timeout(high=0), CLOSED, TwoReports, (1,)),
+    "E5 certified": (certificate(COMMIT, A, 1, (0, 1, 2)), timeout(view=2), ForgottenSum, (1,)),
+    "E5 closed": (vote(COMMIT), FREE, ForgottenSum, (1,)),
+    "E5 in sums": (aggregate(COMMIT, A, 1, (0, 1)), FREE, ForgottenSum, (1,)),
     "E7": (
         certificate(PREPARE, B, 2, (0, 1, 3), CLOSED.hash),
         CLOSED,
@@ -109,7 +140,15 @@ UNLAWFUL = {
     ),
 }
 
-LAWFUL = {
+LAWFUL: dict[str, tuple[Statement, Statement]] = {
+    "a sum and a vote in it": (vote(), aggregate(PREPARE, A, 1, (1, 2))),
+    "a sum without the voter": (vote(), aggregate(PREPARE, B, 1, (2, 3))),
+    "sums of two views": (aggregate(COMMIT, A, 1, (1,)), aggregate(COMMIT, B, 2, (1,))),
+    "sums of two kinds": (aggregate(PREPARE, A, 1, (1,)), aggregate(COMMIT, B, 1, (1,))),
+    "a report and its certificate": (timeout(high=-1), FREE),
+    "a sum remembered": (aggregate(COMMIT, A, 1, (0, 1)), timeout(view=2, high=1)),
+    "another's timeout": (aggregate(COMMIT, A, 1, (0, 2)), timeout(view=2)),
+    "a sum before": (aggregate(COMMIT, A, 2, (1, 2)), FREE),
     "the same twice": (vote(), vote()),
     "two views": (vote(), vote(block=B, view=2)),
     "prepare and commit": (vote(), vote(COMMIT, B)),
@@ -159,7 +198,7 @@ def test_evidence_on_another_chain_or_with_a_bad_signature_proves_nothing(case: 
 
 
 def test_framing_is_refused() -> None:
-    mine, other = vote(), replace(vote(block=B), index=2)  # type: ignore[call-arg]
+    mine, other = vote(), replace(vote(block=B), index=2)
     assert isinstance(mine, Vote) and isinstance(other, Vote)
     framed = TwoVotes(replace(mine, index=2), other)
     with pytest.raises(Invalid, match="EvidenceSignature"):
@@ -169,6 +208,22 @@ def test_framing_is_refused() -> None:
     with pytest.raises(Invalid, match="EvidenceIndex"):
         absent = TwoVotes(replace(mine, index=9), replace(other, index=9))
         verify_evidence(absent, RING.validators, CHAIN, RING.scheme)
+
+
+def test_what_a_commit_does_not_sign_frames_nobody() -> None:
+    """A COMMIT's signature leaves out the justify hash: whoever alters it proves nothing."""
+    said = vote(COMMIT)
+    sealed = certificate(COMMIT, A, 1, (0, 1, 2))
+    assert isinstance(said, Vote)
+    for one, altered in (
+        (said, replace(said, justify=K)),
+        (sealed, replace(sealed, justify=K)),
+    ):
+        assert altered.digest(CHAIN) == one.digest(CHAIN)
+        assert not any(detect(altered, other) for other in (one, said, sealed))
+    with pytest.raises(Invalid, match="EvidenceUnfounded"):
+        framed = TwoVotes(said, replace(said, justify=K))
+        verify_evidence(framed, RING.validators, CHAIN, RING.scheme)
 
 
 def honest_history(rng: random.Random) -> list[Statement]:
