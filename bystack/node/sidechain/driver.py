@@ -44,9 +44,9 @@ from bystack.sidechain.consensus.messages import Message as Said
 from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.eras import era_after
 from bystack.sidechain.messages import read_message, write_message
 from bystack.sidechain.misconduct import Accuse, EvidenceKnown
-from bystack.sidechain.params import Genesis
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 
@@ -67,17 +67,6 @@ class Found:
 
 
 DriverEvent = Connected | Lost | Message | Admitted | Found | engine.Input
-
-
-def config_of(genesis: Genesis) -> engine.Config:
-    """The engine's numbers. Before epoch 1 no earlier epoch seeds the order: it starts at 0."""
-    numbers = genesis.consensus
-    return engine.Config(
-        interval=numbers.interval,
-        empty_interval=numbers.empty_interval,
-        tau0=numbers.timeout,
-        blocks_per_leader=numbers.blocks_per_leader,
-    )
 
 
 def urgency(message: Said) -> Class:
@@ -103,21 +92,20 @@ class Driver:
         self.store = application.store
         self.genesis = self.store.genesis
         self.changed = Signal()
-        self.index: int | None = None
+        self.key = b""
         self.now = now
+        self.era = era_after(self.store.state, self.store.header)
         self.machine = self._machine(None)
         self._signer = signer
         self._timers = Timers(now)
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
-        self._validators = {one.node for one in self.genesis.validators}
         self._turn = 0
 
     def _machine(self, recovered: JournalRecord | None) -> Bbft:
         genesis, store = self.genesis, self.store
         return Bbft(
-            config_of(genesis),
-            genesis.validator_set,
-            self.index,
+            self.era,
+            self.key,
             genesis.id,
             BlsScheme(),
             (store.header, store.certificate),
@@ -126,6 +114,11 @@ class Driver:
         )
 
     # For others
+
+    @property
+    def index(self) -> int | None:
+        """Our place among the validators of this epoch, if we are one."""
+        return self.era.validators.by_key.get(self.key)
 
     async def report(self, evidence: AnyEvidence) -> None:
         """Keep and spread evidence that is verified."""
@@ -196,9 +189,8 @@ class Driver:
 
     async def _become(self, admitted: Admitted) -> None:
         """From following to voting: a new engine, where the journal says we were."""
-        node = self.genesis.validators[admitted.index].node
-        log.info("voting", validator=admitted.index, node=node.hex())
-        self.index = admitted.index
+        log.info("voting where elected", key=admitted.key.hex(), validator=self.index)
+        self.key = admitted.key
         self._timers.clear()
         self.machine = self._machine(admitted.last)
         await self._perform_all(self.machine.begin(self.now()))
@@ -273,7 +265,7 @@ class Driver:
     def _penalise(self, node: bytes, reason: str) -> None:
         """A validator is never put out for its words: it may be honest and merely behind."""
         log.info("refused", node=node.hex(), reason=reason)
-        if node not in self._validators:
+        if node not in self.era.validators.by_node:
             self.host.penalise(node, BREACH_POINTS, reason)
 
     def _ask_blocks(self, node: bytes, height: int) -> None:
@@ -310,7 +302,9 @@ class Driver:
         header = decided.header
         body = await self.application.finish(decided)
         self._timers.passed(header.height)
-        outputs = self.machine.handle(engine.Finalized(header.height), self.now())
+        if header.height >= self.era.last:
+            self.era = era_after(self.store.state, header)
+        outputs = self.machine.handle(engine.Finalized(header.height, self.era), self.now())
         if body is None:
             return outputs
         log.debug("final", height=header.height, id=header.id.hex(), view=decided.certificate.view)
@@ -336,5 +330,5 @@ class Driver:
     def _tell_followers(self, certificate: Certificate) -> None:
         """Those who do not vote hear of final blocks from whomever they are connected to."""
         for peer in self.host.peers():
-            if peer.node_id not in self._validators:
+            if peer.node_id not in self.era.validators.by_node:
                 self._send(peer.node_id, certificate)

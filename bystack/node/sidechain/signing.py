@@ -19,7 +19,9 @@ from bystack.primitives.codec import decode, encode
 from bystack.sidechain.consensus.events import Sign, Signed, SignRefused
 from bystack.sidechain.consensus.positions import JournalRecord, SignRequest
 from bystack.sidechain.consensus.statements import Certificate
-from bystack.sidechain.consensus.validators import indexes_of
+from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of
+from bystack.sidechain.epochs import record_of
+from bystack.sidechain.state import SystemState
 
 MAX_RECORD: Final = 100_000
 WAITING: Final = 64
@@ -32,9 +34,9 @@ log = structlog.get_logger("consensus")
 
 @dataclass(frozen=True)
 class Admitted:
-    """The signer serves the key of validator `index`; `last` is the last record of its journal."""
+    """The signer serves this key, a validator's now or one day; `last` is its journal's last."""
 
-    index: int
+    key: bytes
     last: JournalRecord | None
 
 
@@ -90,31 +92,39 @@ class SignerLine:
 
     async def _introduce(self) -> Admitted | None:
         key: bytes = await self._client.call("key")
-        validators = self._store.genesis.validators
-        index = next((i for i, one in enumerate(validators) if one.key == key), None)
-        if index is None:
-            log.error("not voting: the genesis names no validator with this key", key=key.hex())
-            return None
-        await self._show(index)
+        await self._show(key)
         last = await self._client.call("last")
-        return Admitted(index, None if last is None else decode(JournalRecord, last, MAX_RECORD))
+        return Admitted(key, None if last is None else decode(JournalRecord, last, MAX_RECORD))
 
-    async def _show(self, index: int) -> None:
+    async def _show(self, key: bytes) -> None:
         """Say what the chain knows of our votes; raises what the signer refuses."""
         height = self._store.height
-        newest = await trio.to_thread.run_sync(self._newest_with, index, height)
+        newest = await trio.to_thread.run_sync(self._newest_with, key, height)
         if newest is None:
             await self._client.call("ready_empty", height)
         else:
-            await self._client.call("ready", encode(newest))
+            certificate, validators = newest
+            await self._client.call("ready", encode(certificate), encode(validators))
 
-    def _newest_with(self, index: int, top: int) -> Certificate | None:
-        """The newest stored commit certificate, up to a height, that this validator signed."""
-        size = len(self._store.genesis.validators)
+    def _newest_with(self, key: bytes, top: int) -> tuple[Certificate, ValidatorSet] | None:
+        """The newest stored commit certificate, up to a height, that this key signed; its set.
+
+        Epochs too old for evidence are not searched: no position of theirs is signed again.
+        """
+        state, sets = SystemState(self._store.state), dict[int, ValidatorSet]()
         for height in range(top, self._without, -1):
             certificate = self._store.certificate_at(height)
-            if certificate and index in indexes_of(certificate.bitmap, size):
-                return certificate
+            if certificate is None:
+                break
+            if certificate.epoch not in sets:
+                record = record_of(state, certificate.epoch)
+                if record is None:
+                    break
+                sets[certificate.epoch] = record.validators
+            validators = sets[certificate.epoch]
+            index = validators.by_key.get(key)
+            if index is not None and index in indexes_of(certificate.bitmap, len(validators)):
+                return certificate, validators
         self._without = top
         return None
 

@@ -26,11 +26,12 @@ from bystack.sidechain.consensus.positions import (
 )
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
-from bystack.sidechain.consensus.validators import indexes_of
+from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of
 from bystack.sidechain.params import Genesis
 
 MAX_REQUEST = 100_000
 MAX_CERTIFICATE = 65_536
+MAX_SET = 100_000
 
 
 class JournalOld(Invalid):
@@ -68,7 +69,7 @@ class Voter:
         self._order = trio.Lock()
 
     async def handle(self, method: str, params: Sequence[Any]) -> Any:
-        """`key`, `last`, `ready(certificate)`, `ready_empty(height)`, `sign(request)`.
+        """`key`, `last`, `ready(certificate, set)`, `ready_empty(height)`, `sign(request)`.
 
         `ready` shows the newest commit certificate this key signed; `ready_empty` is said at the
         height of a chain that holds none.
@@ -78,8 +79,11 @@ class Voter:
                 return self._key
             case "last", []:
                 return encode(self._last) if self._last else None
-            case "ready", [bytes() as certificate]:
-                return self._ready(decode(Certificate, certificate, MAX_CERTIFICATE))
+            case "ready", [bytes() as certificate, bytes() as validators]:
+                return self._ready(
+                    decode(Certificate, certificate, MAX_CERTIFICATE),
+                    decode(ValidatorSet, validators, MAX_SET),
+                )
             case "ready_empty", [int() as height] if type(height) is int and height >= 0:
                 return self._introduce(height)
             case "sign", [bytes() as request]:
@@ -88,9 +92,11 @@ class Voter:
             case _:
                 raise MethodUnknown(method=method)
 
-    def _ready(self, certificate: Certificate) -> bool:
-        """Refuse, from now on, when a certificate shows a vote of this key beyond its journal."""
-        validators = self._genesis.validator_set
+    def _ready(self, certificate: Certificate, validators: ValidatorSet) -> bool:
+        """Refuse, from now on, when a certificate shows a vote of this key beyond its journal.
+
+        The set is taken on the node's word: a false one could only make this signer refuse.
+        """
         verify_certificate(certificate, validators, self._genesis.id, BlsScheme())
         signers = indexes_of(certificate.bitmap, len(validators))
         if all(validators.validators[i].key != self._key for i in signers):

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from bystack.sidechain.consensus import rounds
 from bystack.sidechain.consensus.certificates import CertificateJustify
-from bystack.sidechain.consensus.events import Decide, Signed
+from bystack.sidechain.consensus.events import Decide, Era, Signed
 from bystack.sidechain.consensus.evidence import detect
 from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
 from bystack.sidechain.consensus.messages import Propose
@@ -125,9 +125,9 @@ def try_decide(m: Machine) -> None:
         m.emit(Decide(candidate.header, candidate.body, certificate))
 
 
-def finalized(m: Machine, height: int) -> None:
+def finalized(m: Machine, height: int, era: Era) -> None:
     """The decided block is durable: only now the next height begins."""
     if height != m.round.height or not m.at.decided:
         return
     certificate = m.at.deciding[0]
-    m.plan(NextHeight(m.at.candidates[certificate.block].header, certificate))
+    m.plan(NextHeight(m.at.candidates[certificate.block].header, certificate, era))

@@ -15,7 +15,7 @@ from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import ballots, leading, pacing, proposals, pulls
 from bystack.sidechain.consensus.events import (
     Built,
-    Config,
+    Era,
     Executed,
     Finalized,
     Input,
@@ -65,7 +65,7 @@ from bystack.sidechain.consensus.steps import (
     Planned,
     Proposed,
 )
-from bystack.sidechain.consensus.validators import ValidatorSet, topology
+from bystack.sidechain.consensus.validators import topology
 from bystack.sidechain.consensus.votes import check_subtree
 
 BlockStep = Certified | Proposed | BlockReady | BlockMissing | NextHeight | FinalBlockFound
@@ -74,23 +74,24 @@ BlockStep = Certified | Proposed | BlockReady | BlockMissing | NextHeight | Fina
 class Bbft:
     """One node's part in one sidechain's consensus.
 
-    `start` is the last durable final header with its commit certificate (genesis:
-    `genesis_certificate`); `recovered` is the vote journal's last record, `kept` the blocks of
-    `Keep` not yet final. Call `begin` once, then `handle` for each event.
+    `era` is that of the first height to decide; whoever's key is `my_key` votes in each era it is a
+    validator of and follows in the others (empty: always). `start` is the last durable final header
+    with its commit certificate (genesis: `genesis_certificate`); `recovered` is the vote journal's
+    last record, `kept` the blocks of `Keep` not yet final. Call `begin` once, then `handle` for
+    each event.
     """
 
     def __init__(
         self,
-        config: Config,
-        validator_set: ValidatorSet,
-        my_index: int | None,
+        era: Era,
+        my_key: bytes,
         chain_id: bytes,
         scheme: Scheme,
         start: tuple[Header, Certificate],
         recovered: JournalRecord | None = None,
         kept: tuple[BlockData, ...] = (),
     ) -> None:
-        self._m = Machine(config, validator_set, my_index, chain_id, scheme, start)
+        self._m = Machine(era, my_key, chain_id, scheme, start)
         self._recovered, self._kept = recovered, kept
 
     @property
@@ -182,10 +183,10 @@ class Bbft:
                 m.at.pending.pop(position, None)
             case WorkAvailable():
                 pacing.work_arrived(m)
-            case Finalized(height):
-                ballots.finalized(m, height)
-            case Synced(header, certificate):
-                self._synced(header, certificate)
+            case Finalized(height, era):
+                ballots.finalized(m, height, era)
+            case Synced():
+                self._synced(event)
             case _:
                 assert_never(event)
 
@@ -281,9 +282,9 @@ class Bbft:
                 case _:
                     assert_never(message)
 
-    def _synced(self, header: Header, certificate: Certificate) -> None:
-        if header.height >= self.height:
-            self._m.plan(NextHeight(header, certificate))
+    def _synced(self, event: Synced) -> None:
+        if event.header.height >= self.height:
+            self._m.plan(NextHeight(event.header, event.certificate, event.era))
 
     def _step(self, step: Planned) -> None:
         m = self._m

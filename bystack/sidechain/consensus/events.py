@@ -15,6 +15,7 @@ from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.messages import BlockData, Message
 from bystack.sidechain.consensus.positions import Position, SignRequest
 from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.consensus.validators import ValidatorSet
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,22 @@ class Config:
     blocks_per_leader: int = 1
     gateways: int = 1
     seed: bytes = bytes(32)
+
+
+FOREVER = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Era:
+    """All an engine must know of an epoch: who votes, its numbers, the last height of it.
+
+    `previous`: the sets of earlier epochs whose evidence still counts, newest first.
+    """
+
+    validators: ValidatorSet
+    config: Config
+    last: int = FOREVER
+    previous: tuple[ValidatorSet, ...] = ()
 
 
 class TimerKind(IntEnum):
@@ -111,9 +128,10 @@ class WorkAvailable:
 
 @dataclass(frozen=True)
 class Finalized:
-    """The block of a `Decide` is durable."""
+    """The block of a `Decide` is durable; `era` is that of the next height."""
 
     height: int
+    era: Era
 
 
 @dataclass(frozen=True)
@@ -122,6 +140,7 @@ class Synced:
 
     header: Header
     certificate: Certificate
+    era: Era
 
 
 Input = (

@@ -22,7 +22,7 @@ from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import verify_certificate, verify_timeouts
 from bystack.sidechain.consensus.events import (
     Broadcast,
-    Config,
+    Era,
     Execute,
     Keep,
     Output,
@@ -32,7 +32,7 @@ from bystack.sidechain.consensus.events import (
     Send,
     Sign,
 )
-from bystack.sidechain.consensus.evidence import AnyEvidence, verify_evidence
+from bystack.sidechain.consensus.evidence import AnyEvidence, parts, verify_evidence
 from bystack.sidechain.consensus.messages import BlockData, Message, Propose
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.rounds import Round
@@ -125,14 +125,14 @@ class Machine:
 
     def __init__(
         self,
-        config: Config,
-        validators: ValidatorSet,
-        my_index: int | None,
+        era: Era,
+        my_key: bytes,
         chain_id: bytes,
         scheme: Scheme,
         final: tuple[Header, Certificate],
     ) -> None:
-        self.config, self.validators, self.me = config, validators, my_index
+        self.my_key = my_key
+        self.adopt(era)
         self.chain_id, self.scheme = chain_id, scheme
         self.parent, self.parent_certificate = final
         self.last_block: tuple[Candidate, ...] = ()
@@ -151,6 +151,18 @@ class Machine:
         """A blank height after the last final block."""
         collector = Timeouts(self.validators, self.chain_id, self.scheme)
         return Height(Round(self.parent.height + 1), collector, parent_proposed_at)
+
+    def adopt(self, era: Era) -> None:
+        """An epoch with its validators and numbers; we vote if we are among them."""
+        self.era, self.config, self.validators = era, era.config, era.validators
+        self.me = era.validators.by_key.get(self.my_key)
+
+    def set_of(self, epoch: int) -> ValidatorSet:
+        """The validators of this epoch or an earlier one; raises `WrongEpoch`."""
+        for validators in (self.validators, *self.era.previous):
+            if validators.epoch == epoch:
+                return validators
+        raise WrongEpoch(epoch=epoch, expected=self.validators.epoch)
 
     @property
     def round(self) -> Round:
@@ -210,7 +222,8 @@ class Machine:
     def check(self, certificate: Certificate) -> None:
         """Verify a certificate once; raises as `verify_certificate`."""
         if certificate.hash not in self._checked:
-            verify_certificate(certificate, self.validators, self.chain_id, self.scheme)
+            validators = self.set_of(certificate.epoch)
+            verify_certificate(certificate, validators, self.chain_id, self.scheme)
             self.trust(certificate)
 
     def check_timeouts(self, timeouts: TimeoutCertificate) -> None:
@@ -230,7 +243,8 @@ class Machine:
         key = _evidence_key(encode(evidence))
         if key in self._reported or len(self._reported) >= MAX_REPORTED:
             return
-        verify_evidence(evidence, self.validators, self.chain_id, self.scheme)
+        validators = self.set_of(parts(evidence)[0].epoch)
+        verify_evidence(evidence, validators, self.chain_id, self.scheme)
         self._reported[key] = None
         self.emit(ReportEvidence(evidence))
 

@@ -51,7 +51,7 @@ def timely(m: Machine, sender: bytes, message: Placed) -> bool:
     Raises `WrongEpoch`.
     """
     epoch, height, _, _ = place(message)
-    if epoch != m.validators.epoch:
+    if m.round.height <= height <= m.era.last and epoch != m.validators.epoch:
         raise WrongEpoch(epoch=epoch, expected=m.validators.epoch)
     if height == m.round.height:
         return True
@@ -72,14 +72,16 @@ def answer_late(m: Machine, sender: bytes) -> None:
 def _ahead(m: Machine, sender: bytes, message: Placed) -> None:
     """The sender is at a later height: keep the next height's words, learn that we are behind."""
     _, height, kind, view = place(message)
+    foreign = height > m.era.last
     if isinstance(message, Certificate) and kind == COMMIT:
-        return _behind(m, sender, message)
+        # The set of a later epoch is not known yet: its word is a hint where to ask, no more.
+        return sync(m, sender) if foreign else _behind(m, sender, message)
     if not m.is_validator(sender):
         return
     if height > m.round.height + 1:
         return sync(m, sender)
     if isinstance(message, Propose):
-        if m.validators.by_node[sender] != m.leader(view, height):
+        if not foreign and m.validators.by_node[sender] != m.leader(view, height):
             return
         if message.parent_certificate.height == m.round.height:
             m.plan(Received(sender, message.parent_certificate))
@@ -154,8 +156,10 @@ def receive_blocks(m: Machine, sender: bytes, blocks: Blocks) -> None:
     """
     for block in blocks.blocks:
         height = block.header.height
-        if not m.round.height <= height < m.round.height + MAX_BLOCKS:
+        if not m.round.height <= height < m.round.height + MAX_BLOCKS or height > m.era.last:
             continue
+        if block.header.epoch != m.validators.epoch:
+            raise WrongEpoch(epoch=block.header.epoch, expected=m.validators.epoch)
         check_names(block.header, block.certificate)
         m.check(block.certificate)
         m.catch_up[height] = FinalBlockFound(block, sender)
@@ -178,6 +182,7 @@ def next_height(m: Machine, step: NextHeight) -> list[Received]:
     seen = m.at.proposed_at
     m.last_block = tuple(c for c in m.at.candidates.values() if c.header.id == step.header.id)
     m.parent, m.parent_certificate = step.header, step.certificate
+    m.adopt(step.era)
     m.at = m.new_height(seen if seen >= 0 else m.now)
     waited = [r for r in m.later.values() if place(r.message)[1] == m.round.height]  # type: ignore[arg-type]
     m.later.clear()

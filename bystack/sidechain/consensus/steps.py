@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bystack.sidechain.blocks import Header
-from bystack.sidechain.consensus.events import Received
+from bystack.sidechain.consensus.events import Era, Received
 from bystack.sidechain.consensus.messages import FinalBlock, Propose
 from bystack.sidechain.consensus.rounds import Cast
 from bystack.sidechain.consensus.statements import Certificate, TimeoutCertificate
@@ -59,6 +59,7 @@ class NextHeight:
 
     header: Header
     certificate: Certificate
+    era: Era
 
 
 @dataclass(frozen=True)

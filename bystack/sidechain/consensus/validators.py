@@ -88,6 +88,11 @@ class ValidatorSet(Wire, dict=True):
         """Index of each validator by its node id."""
         return {v.node: index for index, v in enumerate(self.validators)}
 
+    @cached_property
+    def by_key(self) -> dict[bytes, int]:
+        """Index of each validator by its key."""
+        return {v.key: index for index, v in enumerate(self.validators)}
+
     def __len__(self) -> int:
         return len(self.validators)
 
