@@ -19,6 +19,7 @@ from bystack.sidechain.consensus.events import (
     Built,
     Config,
     Decide,
+    Era,
     Execute,
     Executed,
     Finalized,
@@ -186,15 +187,18 @@ class Node:
         self.unsaid: dict[Position, Statement] = {}
         self.machine = self._machine()
 
+    @property
+    def era(self) -> Era:
+        return Era(self.keyring.validators, self.config)
+
     def _machine(self) -> Bbft:
         start = genesis(self.keyring)
         self.kept = [b for b in self.kept if b.header.height > self.final_height]
         if self.blocks:
             start = (self.blocks[-1].header, self.blocks[-1].certificate)
         return Bbft(
-            self.config,
-            self.keyring.validators,
-            self.index,
+            self.era,
+            self.keyring.validators.validators[self.index].key,
             CHAIN,
             self.keyring.scheme,
             start,
@@ -339,7 +343,7 @@ class Node:
             self.monitor.decide(self.index, header)
         if header.height == self.final_height + 1:
             self.blocks.append(FinalBlock(header, decision.body, decision.certificate))
-        self.world.answer(self, Finalized(header.height), "disk")
+        self.world.answer(self, Finalized(header.height, self.era), "disk")
 
     def give_blocks(self, sender: bytes, asked: GetBlocks) -> None:
         start = max(asked.from_height, 1) - 1

@@ -11,6 +11,7 @@ from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.events import (
     Config,
     Decide,
+    Era,
     Execute,
     Executed,
     Finalized,
@@ -42,8 +43,15 @@ from tests.transcripts.bbft.play import RING, Player
 CONFIG = Config(interval=100, empty_interval=1_000, tau0=300, fallback=80)
 
 
+ERA = Era(RING.validators, CONFIG)
+
+
+def key_of(index: int | None) -> bytes:
+    return b"" if index is None else RING.validators.validators[index].key
+
+
 def machine(me: int | None = 2, config: Config = CONFIG) -> Bbft:
-    made = Bbft(config, RING.validators, me, CHAIN, RING.scheme, genesis(RING))
+    made = Bbft(Era(RING.validators, config), key_of(me), CHAIN, RING.scheme, genesis(RING))
     made.begin(0)
     return made
 
@@ -136,7 +144,7 @@ def follow(node: Bbft, outputs: list[Output], now: int) -> list[Decide]:
             waiting += node.handle(Executed(output.header.id, True), now)
         if isinstance(output, Decide):
             decided.append(output)
-            waiting += node.handle(Finalized(output.header.height), now)
+            waiting += node.handle(Finalized(output.header.height, ERA), now)
     return decided
 
 
@@ -176,7 +184,7 @@ def test_a_verified_certificate_from_ahead_asks_for_blocks_and_stops_signing() -
 
 def test_those_behind_get_the_certificate_at_most_every_tau0() -> None:
     node, blocks = machine(), chain_of(2)
-    node.handle(Synced(blocks[1].header, blocks[1].certificate), 500)
+    node.handle(Synced(blocks[1].header, blocks[1].certificate, ERA), 500)
     assert node.height == 3
     late = Timeout(0, 2, 0, -1, (), 3, b"\1" * 96)
     assert node.handle(Received(node_id(3), late), 500) == [Send(node_id(3), blocks[1].certificate)]
@@ -198,7 +206,7 @@ def test_the_proposal_that_overtakes_its_parents_certificate_is_kept() -> None:
 
 
 def test_an_empty_chain_waits_and_work_hurries_it() -> None:
-    node = Bbft(CONFIG, RING.validators, 1, CHAIN, RING.scheme, genesis(RING))
+    node = Bbft(ERA, key_of(1), CHAIN, RING.scheme, genesis(RING))
     slow = {o.timer.kind: o.at_ms for o in node.begin(0) if isinstance(o, SetTimer)}
     assert slow[TimerKind.PROPOSE] == 1_000 and slow[TimerKind.VIEW] == 1_300
     outputs = node.handle(WorkAvailable(), 40)

@@ -17,6 +17,7 @@ from bystack.sidechain.consensus.events import (
     Built,
     Config,
     Decide,
+    Era,
     Execute,
     Executed,
     Finalized,
@@ -79,7 +80,15 @@ class Player:
         last = self.records[-1] if self.records else None
         final = self.chain[-1]
         kept = tuple(self.kept)
-        return Bbft(CONFIG, RING.validators, self.me, CHAIN, RING.scheme, final, last, kept)
+        return Bbft(
+            Era(RING.validators, CONFIG),
+            RING.validators.validators[self.me].key,
+            CHAIN,
+            RING.scheme,
+            final,
+            last,
+            kept,
+        )
 
     def play(self, line: str) -> list[str]:
         """The outputs of one input line."""
@@ -133,7 +142,7 @@ class Player:
             case "refused":
                 return SignRefused(self.asked.pop().position, "SignedBefore")
             case "finalized":
-                return Finalized(self.machine.height)
+                return Finalized(self.machine.height, Era(RING.validators, CONFIG))
             case "work":
                 return WorkAvailable()
             case _:
