@@ -174,7 +174,8 @@ LAWFUL: dict[str, tuple[Statement, Statement]] = {
 def test_unlawful_statements_name_the_guilty(case: str) -> None:
     first, second, kind, names = UNLAWFUL[case]
     found = detect(first, second)
-    assert isinstance(found, kind) and found == detect(second, first)
+    assert found is not None and found == detect(second, first)
+    assert isinstance(found, kind)
     assert verify_evidence(found, RING.validators, CHAIN, RING.scheme) == names
     assert guilty(found, RING.validators) == names
 
