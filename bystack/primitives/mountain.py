@@ -74,9 +74,14 @@ def append(peaks: Peaks, leaf: bytes) -> tuple[Peaks, tuple[Node, ...]]:
 
     Raises `PeaksMalformed`.
     """
+    return append_node(peaks, _leaf(leaf))
+
+
+def append_node(peaks: Peaks, hash: bytes) -> tuple[Peaks, tuple[Node, ...]]:
+    """As `append`, where only the hash over the leaf (`mountain_leaf`) is known."""
     _check(peaks)
     hashes, level, index = list(peaks.hashes), 0, peaks.count
-    new = [Node(0, index, _leaf(leaf))]
+    new = [Node(0, index, hash)]
     while index & 1:
         level, index = level + 1, index // 2
         new.append(Node(level, index, _node(hashes.pop(), new[-1].hash)))
