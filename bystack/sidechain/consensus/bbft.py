@@ -13,6 +13,7 @@ from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import ballots, leading, pacing, proposals, pulls
+from bystack.sidechain.consensus.engine import Birth, Engine, Verifier
 from bystack.sidechain.consensus.events import (
     Built,
     Era,
@@ -65,7 +66,8 @@ from bystack.sidechain.consensus.steps import (
     Planned,
     Proposed,
 )
-from bystack.sidechain.consensus.validators import topology
+from bystack.sidechain.consensus.validators import ValidatorSet, topology
+from bystack.sidechain.consensus.verifier import InstantFinality
 from bystack.sidechain.consensus.votes import check_subtree
 
 BlockStep = Certified | Proposed | BlockReady | BlockMissing | NextHeight | FinalBlockFound
@@ -330,3 +332,26 @@ class Bbft:
             waited = pulls.next_height(self._m, step)
             self._m.plan(Enter(0), *waited)
             pulls.continue_catching_up(self._m)
+
+
+class BbftType:
+    """The engine named `bbft` (`engine.EngineType`): any validators, elected or fixed."""
+
+    def check(self, validators: ValidatorSet, elected: bool) -> None:
+        """Every set will do."""
+
+    def verifier(self, scheme: Scheme) -> Verifier:
+        """A commit certificate makes its header final at once."""
+        return InstantFinality(scheme)
+
+    def make(self, birth: Birth) -> Engine:
+        """A machine for one node."""
+        return Bbft(
+            birth.era,
+            birth.key,
+            birth.chain_id,
+            birth.scheme,
+            birth.start,
+            birth.recovered,
+            birth.kept,
+        )

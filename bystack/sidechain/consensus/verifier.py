@@ -1,8 +1,8 @@
 """Is this header final? The keyless judge other parts ask (bbft.md, sections 9 and 11).
 
 Full nodes, sync and the federation's signer hand in a header, its commit certificate and the
-validator set; the answer is nothing, or the rule that refuses. A verified header is final at
-once: `DEPTH` is zero.
+validator set; the answer is nothing, or the rule that refuses. Other engines' judges have the
+same interface (`engine.Verifier`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from bystack.sidechain.consensus.certificates import (
     verify_certificate,
 )
 from bystack.sidechain.consensus.light import Certified
+from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet
-
-DEPTH = 0
 
 
 class CertificateChain(Invalid):
@@ -65,14 +64,30 @@ def check_names(header: Header, certificate: Certificate) -> None:
 
 
 class InstantFinality:
-    """Judge of the engines whose certificate makes a header final by itself (`light.Verifier`)."""
+    """Judge of the engines whose certificate makes a header final by itself (`engine.Verifier`)."""
+
+    depth = False
+    runs_ahead = False
 
     def __init__(self, scheme: Scheme) -> None:
         self._scheme = scheme
+
+    def check(
+        self, header: Header, certificate: Certificate, validators: ValidatorSet, chain_id: bytes
+    ) -> None:
+        """Raise why the certificate does not make its header final."""
+        verify_final(header, certificate, validators, chain_id, self._scheme)
 
     def check_final(
         self, line: Sequence[Certified], validators: ValidatorSet, chain_id: bytes
     ) -> None:
         """Raise why the first header of `line` is not final; what stands on it adds nothing."""
-        first = line[0]
-        verify_final(first.header, first.certificate, validators, chain_id, self._scheme)
+        self.check(line[0].header, line[0].certificate, validators, chain_id)
+
+    def order(self, position: Position) -> tuple[int, ...]:
+        """Height, view, step."""
+        return position.height, position.view, position.step
+
+    def voted(self, certificate: Certificate) -> Position:
+        """The position of the votes that a certificate sums up."""
+        return Position(certificate.height, certificate.view, certificate.kind)
