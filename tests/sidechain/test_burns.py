@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from bystack.federation.module import REFUND, RefundRequests
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import NoWitness, Outpoint
+from bystack.primitives.codec import encode
 from bystack.sidechain.actions import SYSTEM_OUTPUTS, encode_action
 from bystack.sidechain.burns import AmountNotWhole, BurnBelowMinimum, payout_of
 from bystack.sidechain.mirror import VaultUnproven
 from bystack.sidechain.records import PegoutState, record_leaf
 from bystack.sidechain.stops import PegsPaused, Stop
-from bystack.sidechain.sums import move
+from bystack.sidechain.sums import move, unshared_key
 from tests.attacks.test_W18 import federated_funds
 from tests.ledger.people import ALICE, CAROL
 from tests.sidechain.federations import approved
@@ -129,6 +130,7 @@ def test_a_refund_pays_fees_back_only_as_far_as_the_pool_reaches() -> None:
     move(fork, BTM, pool=1 - pool, circulating=pool - 1)
     world.side.state.take(fork.changes)
     before = world.balance(CAROL)
+    world.side.state[unshared_key(BTM)] = encode(0)
     world.block(approved(world, REFUND, lambda nonce: RefundRequests(nonce, (second,))))
     assert world.balance(CAROL) == before + world.request(second).payout + 1
     assert world.sums().pool == 0

@@ -14,10 +14,22 @@ from bystack.mainchain.proofs import HistoryProof, TransactionProof
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.merkle import MerkleProof
 from bystack.primitives.mountain import MountainProof
-from bystack.sidechain import blocks, burns, claims, mirror, misconduct, params, records, relay
+from bystack.sidechain import (
+    blocks,
+    burns,
+    claims,
+    epochs,
+    mirror,
+    misconduct,
+    parameters,
+    params,
+    records,
+    relay,
+)
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.consensus.evidence import TwoVotes
 from bystack.sidechain.consensus.statements import PREPARE, Vote
+from bystack.sidechain.consensus.validators import Validator, ValidatorSet
 from bystack.sidechain.inclusion import Inclusion
 from tests.sidechain.mainside import vault_chain
 from tests.sidechain.world import K, asset, genesis_for
@@ -39,6 +51,10 @@ HEADER = blocks.Header(
 VALUES: dict[str, Wire] = {
     "asset": asset("BTM", BTM),
     "consensus": params.Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, 1200, 40, 12),
+    "parameters": parameters.Parameters(1, 500, 5000, 1500, 1, 0, 1200, 40, 6_000_000),
+    "epoch_record": epochs.EpochRecord(
+        1, 1200, 2399, ONE, ValidatorSet(1, (Validator(bytes(48), bytes(96), 1, TWO),))
+    ),
     "module_config": params.ModuleConfig("federation", b"config"),
     "claimed": records.Claimed(ONE, BTM, 1_000, 0, 1),
     "request": REQUEST,
@@ -83,7 +99,18 @@ def test_the_genesis_on_the_wire() -> None:
 
 def test_every_wire_type_is_listed() -> None:
     """A type added to the rules needs its golden file."""
-    modules = (blocks, burns, claims, mirror, misconduct, params, records, relay)
+    modules = (
+        blocks,
+        burns,
+        claims,
+        epochs,
+        mirror,
+        misconduct,
+        parameters,
+        params,
+        records,
+        relay,
+    )
     known = {type(value) for value in VALUES.values()} | {params.Genesis}
     for module in modules:
         for kind in vars(module).values():

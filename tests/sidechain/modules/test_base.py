@@ -10,20 +10,24 @@ from bystack.ledger.effects import Effects
 from bystack.ledger.transactions import Action, Approval, NoWitness, Outpoint, Output
 from bystack.primitives.codec import Bytes32, Wire, encode
 from bystack.primitives.errors import Invalid
+from bystack.sidechain import custody
 from bystack.sidechain.actions import ModuleMints
 from bystack.sidechain.modules.base import (
     ActionContext,
     ActionUnknown,
     BlockContext,
+    Ending,
     Modules,
     ModuleUnknown,
     Outcome,
+    Payment,
     PrefixedState,
     Quiet,
     read_only,
 )
 from bystack.sidechain.records import PegoutState
 from bystack.sidechain.state import SystemState
+from bystack.sidechain.sums import unshared_key
 from tests.ledger.people import BOB, CAROL
 from tests.sidechain.mainside import vault_chain
 from tests.sidechain.world import K, Store, World, genesis_for, module_config
@@ -45,6 +49,8 @@ class Strict(Quiet):
     name = "strict"
     free = frozenset((1,))
     refuses: frozenset[str] = frozenset()
+    ending = Ending()
+    pays: tuple[Payment, ...] = (Payment(BTM, 30, BOB.lock.root),)
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         state.put(config, b"config")
@@ -61,6 +67,8 @@ class Strict(Quiet):
             case 4:
                 coin = Coin(BTM, 30, BOB.lock, 1, 0, 1, b"")
                 return Outcome(Effects(records=Delta({}, {Outpoint(bytes(32), 0): coin})))
+            case 6:
+                return Outcome(payments=self.pays)
             case 5:
                 state.put(b"half", b"note")
                 raise No()
@@ -82,8 +90,9 @@ class Strict(Quiet):
     def may_batch(self, state: PrefixedState, block: BlockContext) -> bool:
         return "batch" not in self.refuses
 
-    def end(self, state: PrefixedState, block: BlockContext) -> None:
+    def end(self, state: PrefixedState, block: BlockContext) -> Ending:
         state.put(encode(block.height), b"height")
+        return self.ending
 
 
 def world(*refuses: str) -> tuple[World, Strict]:
@@ -113,7 +122,7 @@ def test_an_action_goes_to_its_module_and_writes_there_alone() -> None:
     on.block(on.transact(CAROL, actions=(action(1, b"hello"),)))
     assert note_of(on) == b"hello"
     changed = {key for key in on.side.state if on.side.state[key] != before.get(key)}
-    assert all(key.startswith((b"module/strict/", b"sums/")) for key in changed)
+    assert all(key.startswith((b"module/strict/", b"sums/", b"unshared/")) for key in changed)
 
 
 def test_a_free_action_stands_alone_and_pays_nothing() -> None:
@@ -135,11 +144,72 @@ def test_nothing_a_module_returns_mints(kind: int) -> None:
     assert on.supply(BTM) == supply
 
 
-def test_what_a_module_destroys_circulates_no_more() -> None:
+def test_what_a_module_takes_it_holds_and_it_still_circulates() -> None:
     on, _ = world()
     supply = on.supply(BTM)
     on.block(on.transact(CAROL, actions=(action(2),), destroyed=30))
-    assert on.supply(BTM) == supply - 31 == on.sums().circulating
+    assert on.supply(BTM) == supply - 31
+    assert custody.held(on.view, "strict", BTM) == 30
+    assert on.sums().circulating == supply - 1
+
+
+def test_a_module_pays_out_of_what_it_holds_and_no_more() -> None:
+    on, _ = world()
+    with pytest.raises(custody.HoldingsShort):
+        on.block(on.transact(CAROL, actions=(action(6),)))
+    before = on.balance(BOB)
+    on.block(on.transact(CAROL, actions=(action(2),), destroyed=30))
+    on.block(on.transact(CAROL, actions=(action(6),)))
+    assert on.balance(BOB) == before + 30
+    assert custody.held(on.view, "strict", BTM) == 0
+    assert on.supply(BTM) == on.sums().circulating
+    with pytest.raises(custody.HoldingsShort):
+        on.block(on.transact(CAROL, actions=(action(6),)))
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        Payment(BTM, 0, BOB.lock.root),
+        Payment(BTM, -5, BOB.lock.root),
+        Payment(BTM, 5, bytes(32)),
+        Payment(bytes(32), 5, BOB.lock.root),
+    ],
+)
+def test_a_payment_of_nothing_or_to_nobody_is_refused(payment: Payment) -> None:
+    on, module = world()
+    module.pays = (payment,)
+    on.block(on.transact(CAROL, actions=(action(2),), destroyed=30))
+    with pytest.raises(custody.PaymentInvalid):
+        on.block(on.transact(CAROL, actions=(action(6),)))
+
+
+def test_rewards_are_fees_not_yet_shared_and_no_more() -> None:
+    on, module = world()
+    on.block(on.transact(CAROL))
+    collected = custody.unshared(on.view, on.genesis)[BTM]
+    assert collected == on.view.number(unshared_key(BTM)) > 0
+    before = on.balance(BOB)
+    module.ending = Ending(rewards=(Payment(BTM, collected + 1, BOB.lock.root),))
+    with pytest.raises(custody.RewardsShort):
+        on.block()
+    module.ending = Ending(rewards=(Payment(BTM, collected, BOB.lock.root),))
+    on.block()
+    assert on.balance(BOB) == before + collected
+    with pytest.raises(custody.RewardsShort):
+        on.block()
+
+
+def test_what_a_module_forfeits_becomes_fees() -> None:
+    on, module = world()
+    on.block(on.transact(CAROL, actions=(action(2),), destroyed=30))
+    before = on.view.number(unshared_key(BTM))
+    module.ending = Ending(forfeits={BTM: 30})
+    on.block()
+    assert on.view.number(unshared_key(BTM)) == before + 30
+    assert on.supply(BTM) == on.sums().circulating
+    with pytest.raises(custody.HoldingsShort):
+        on.block()
 
 
 def test_a_refused_action_leaves_nothing_behind() -> None:
