@@ -65,13 +65,20 @@ class Payment(NamedTuple):
     root: bytes
 
 
+class Event(NamedTuple):
+    """Something a module did, for subscribers: never an input to a rule."""
+
+    name: str
+    facts: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a module's action does: effects on coins, and queued peg-outs to be refunded.
 
     What `effects` destroy passes into the module's holdings; `payments` come out of them (see
     `custody`). `resume`: pauses of the pegs it lifts (their condition is checked by the pegs).
-    `parameters`: nothing, or the parameters from the next epoch on.
+    `parameters`: nothing, or the parameters from the next epoch on. `events`: for subscribers.
     """
 
     effects: Effects = field(default_factory=Effects)
@@ -79,6 +86,7 @@ class Outcome:
     resume: bool = False
     payments: tuple[Payment, ...] = ()
     parameters: tuple[Parameters, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,11 +124,13 @@ class Module(Protocol):
     """An application module. Its action kinds are 0–255, in its own numbering.
 
     `free`: kinds that pay no fee when they stand alone without inputs; the module itself must make
-    sure that they cannot be repeated. `queries`: the names `query` answers.
+    sure that they cannot be repeated. `approved`: kinds that begin with the policy root which must
+    approve them (`approvals`). `queries`: the names `query` answers.
     """
 
     name: str
     free: frozenset[int]
+    approved: frozenset[int]
     queries: tuple[str, ...]
 
     def start(self, state: PrefixedState, config: bytes) -> None:
@@ -168,6 +178,7 @@ class Quiet:
 
     name = "quiet"
     free: frozenset[int] = frozenset()
+    approved: frozenset[int] = frozenset()
     queries: tuple[str, ...] = ()
 
     def start(self, state: PrefixedState, config: bytes) -> None:
