@@ -17,11 +17,13 @@ from bystack.sidechain.consensus.messages import (
     Blocks,
     Certificate,
     EvidenceFound,
+    Foreign,
     GetBlock,
     GetBlocks,
     GetProposal,
     Message,
     Propose,
+    Sealed,
     Status,
     Timeout,
     TimeoutCertificate,
@@ -49,6 +51,8 @@ KINDS: Mapping[type[Message], int] = MappingProxyType(
         Blocks: 26,
         Status: 27,
         EvidenceFound: 28,
+        Sealed: 30,
+        Foreign: 31,
     }
 )
 _TYPES = {kind: message for message, kind in KINDS.items()}
@@ -57,7 +61,7 @@ CAPS: Mapping[int, int] = MappingProxyType(
     {kind: CERTIFIED for kind in KINDS.values()}
     | {KINDS[kind]: SMALL for kind in (Vote, GetProposal, GetBlock, GetBlocks)}
     | {KINDS[kind]: MANY for kind in (TimeoutCertificate, EvidenceFound)}
-    | {KINDS[kind]: MAX_MESSAGE for kind in (Propose, BlockData, Blocks)}
+    | {KINDS[kind]: MAX_MESSAGE for kind in (Propose, BlockData, Blocks, Sealed, Foreign)}
 )
 """The largest payload of each kind. A timeout certificate names up to 400 reported views."""
 

@@ -38,11 +38,13 @@ from bystack.sidechain.consensus.messages import (
     BlockData,
     Blocks,
     EvidenceFound,
+    Foreign,
     GetBlock,
     GetBlocks,
     GetProposal,
     Message,
     Propose,
+    Sealed,
     Status,
 )
 from bystack.sidechain.consensus.positions import MAX_HIGH_QC, JournalRecord
@@ -69,6 +71,11 @@ from bystack.sidechain.consensus.steps import (
 from bystack.sidechain.consensus.validators import ValidatorSet, topology
 from bystack.sidechain.consensus.verifier import InstantFinality
 from bystack.sidechain.consensus.votes import check_subtree
+
+
+class EngineForeign(Invalid):
+    """The message belongs to another engine of consensus."""
+
 
 BlockStep = Certified | Proposed | BlockReady | BlockMissing | NextHeight | FinalBlockFound
 
@@ -221,6 +228,8 @@ class Bbft:
                 self._evidence(sender, evidence)
             case GetBlocks():
                 pass  # the driver's: it has the store
+            case Sealed() | Foreign():
+                raise EngineForeign(message=type(message).__name__)
             case _:
                 assert_never(message)
 

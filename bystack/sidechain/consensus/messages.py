@@ -2,7 +2,7 @@
 
 `decode_message` is the only way in; everything it returns is typed and bounded, nothing is
 checked yet. Tags: 0 propose, 1 vote, 2 aggregate, 3 certificate, 4 timeout, 5 timeout
-certificate, 6-11 pull and sync, 12 evidence.
+certificate, 6-11 pull and sync, 12 evidence; other engines' 20 sealed block, 21 foreign.
 """
 
 from __future__ import annotations
@@ -113,6 +113,20 @@ class EvidenceFound(Wire, tag=12):
     evidence: AnyEvidence
 
 
+class Sealed(Wire, tag=20):
+    """A block with its seal, the certificate of its one maker (engines `authority` and `solo`)."""
+
+    header: Header
+    body: BodyBytes
+    certificate: Certificate
+
+
+class Foreign(Wire, tag=21):
+    """The own message of an engine that is not built in; only that engine looks inside."""
+
+    data: Annotated[bytes, Meta(max_length=MAX_BODY)]
+
+
 Message = (
     Propose
     | Vote
@@ -127,6 +141,8 @@ Message = (
     | Blocks
     | Status
     | EvidenceFound
+    | Sealed
+    | Foreign
 )
 
 
@@ -149,11 +165,13 @@ __all__ = [
     "Certificate",
     "EvidenceFound",
     "FinalBlock",
+    "Foreign",
     "GetBlock",
     "GetBlocks",
     "GetProposal",
     "Message",
     "Propose",
+    "Sealed",
     "Status",
     "Timeout",
     "TimeoutCertificate",

@@ -65,6 +65,8 @@ SAMPLES: dict[str, Wire] = {
     "evidence_found": messages.EvidenceFound(
         evidence.TwoVotes(VOTE, messages.Vote(PREPARE, 0, 7, 1, OTHER, JUSTIFY, 2, SIGNATURE))
     ),
+    "sealed": messages.Sealed(HEADER, b"body", COMMITTED),
+    "foreign": messages.Foreign(b"\x01\x02"),
     "evidence_two_proposals": evidence.TwoProposals(PROPOSAL, PROPOSAL),
     "evidence_two_timeouts": evidence.TwoTimeouts(TIMEOUT.bare(), EMPTY_TIMEOUT),
     "evidence_forgotten_vote": evidence.ForgottenVote(COMMIT_VOTE, EMPTY_TIMEOUT),
