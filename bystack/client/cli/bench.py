@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from bystack.client.bench.frame import BENCHES, run, say
+from bystack.client.bench.frame import BENCHES, TIMED, run, say
 from bystack.client.cli.conventions import json_option, show
 
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(sorted(BENCHES)))
+@click.option("--seconds", type=click.FloatRange(2, 3_600), help="How long to send load.")
 @json_option
-def bench(name: str | None, as_json: bool) -> None:
+def bench(name: str | None, seconds: float | None, as_json: bool) -> None:
     """Measure how fast this machine does NAME; without a name, list what there is.
 
     Needs no node and leaves nothing behind. Compare the ratios, not the figures: a floor is
@@ -24,7 +25,9 @@ def bench(name: str | None, as_json: bool) -> None:
         listed = [{"bench": one, "measures": text} for one, text in sorted(BENCHES.items())]
         show(listed, as_json=as_json)
         return
-    result = run(name, say)
+    if seconds is not None and name not in TIMED:
+        raise click.BadParameter(f"only for {', '.join(sorted(TIMED))}", param_hint="--seconds")
+    result = run(name, say, seconds)
     show(result if as_json else _rows(result), as_json=as_json)
     if not as_json:
         click.echo("")

@@ -24,6 +24,7 @@ SPONSOR_COINS = 3
 CONFIRMATIONS = 6
 WORKERS = 4
 GOLD_SUPPLY = "1000000"
+EMPTY_INTERVAL = 2_000
 
 T = TypeVar("T")
 
@@ -39,8 +40,9 @@ class Reporter(Protocol):
 class Devnet:
     """A devnet's nodes and their RPC."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
+    def __init__(self, folder: Path, layout: Layout, empty_interval: int = EMPTY_INTERVAL) -> None:
         self.folder, self.layout = folder, layout
+        self.empty_interval = empty_interval
         self.rpcs = {node.name: Rpc(Path(node.home)) for node in layout.nodes}
 
     def __getitem__(self, number: int) -> Rpc:
@@ -310,7 +312,7 @@ def genesis_spec(net: Devnet, name: str, creation: str) -> dict[str, Any]:
         ],
         "lag_pause": 0,
         "lag_stop": 0,
-        "empty_interval": 2_000,
+        "empty_interval": net.empty_interval,
         "finality": 1,
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bystack.client.devnet import processes
-from bystack.client.devnet.founding import Devnet, Reporter, found
+from bystack.client.devnet.founding import EMPTY_INTERVAL, Devnet, Reporter, found
 from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
 from bystack.client.rpc import NodeDown, RpcFailed
 
@@ -33,10 +33,16 @@ class Shape(NamedTuple):
 USUAL = Shape(2, 4, 5)
 
 
-def up(folder: Path, wanted: Sequence[int | None], report: Reporter) -> Devnet:
+def up(
+    folder: Path,
+    wanted: Sequence[int | None],
+    report: Reporter,
+    empty_interval: int = EMPTY_INTERVAL,
+) -> Devnet:
     """Make the network, or start what is missing of an existing one.
 
-    `wanted` is a `Shape` with None where nothing is asked for. Raises `LayoutFixed`.
+    `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds) goes
+    into a sidechain's genesis. Raises `LayoutFixed`.
     """
     layout = read_layout(folder)
     if layout is None:
@@ -44,7 +50,7 @@ def up(folder: Path, wanted: Sequence[int | None], report: Reporter) -> Devnet:
     fixed = Shape(len(layout.sidechains), layout.validators, layout.members)
     if any(given not in (None, n) for given, n in zip(wanted, fixed, strict=True)):
         raise LayoutFixed(f"{folder} holds {fixed}; ask for the same, or choose another directory")
-    net = Devnet(folder, layout)
+    net = Devnet(folder, layout, empty_interval)
     found(net, report)
     return net
 

@@ -121,6 +121,12 @@ class Relay:
         """Take in a transaction of our own and announce it; raises the rule that refuses it."""
         await self.announce(await self._pool.admit(tx), now)
 
+    async def admit_all(self, txs: Sequence[Transaction], now: float) -> dict[bytes, Invalid]:
+        """Take in transactions of our own and announce them; by id why the others were not."""
+        intake = await self._pool.admit_all(txs)
+        await self.announce(intake.taken, now)
+        return intake.refused
+
     async def announce(self, transactions: Sequence[Transaction], now: float) -> None:
         """Tell the peers of transactions that came in."""
         for tx in transactions:

@@ -21,3 +21,15 @@ async def follow(driver: Driver, height: int) -> AsyncIterator[list[Any]]:
             yield ["block", at, *parts, store.events_at(at)]
             at += 1
         await driver.changed.wait()
+
+
+async def follow_tips(driver: Driver) -> AsyncIterator[list[Any]]:
+    """`[height, id, time, transactions]` of each final block from now on, bodies not read."""
+    store, at = driver.store, driver.store.height
+    while True:
+        while at <= store.height:
+            header = store.header_at(at)
+            assert header is not None
+            yield [at, header.id, header.time, header.transaction_count]
+            at += 1
+        await driver.changed.wait()

@@ -80,11 +80,11 @@ class Tick:
 
 @dataclass(eq=False)
 class Request:
-    """A transaction handed in from outside, and the answer to it."""
+    """Transactions handed in from outside, and by id why some were not taken."""
 
-    tx: Transaction
+    txs: Sequence[Transaction]
     done: trio.Event = field(default_factory=trio.Event)
-    error: Invalid | None = None
+    refused: dict[bytes, Invalid] = field(default_factory=dict)
 
 
 PoolEvent = Joined | Left | Heard | BlockFinal | Useless | Tick | Request
@@ -105,11 +105,16 @@ class Pooling:
 
     async def submit(self, tx: Transaction) -> None:
         """Take a transaction in and relay it; raises the rule by which it is refused."""
-        request = Request(tx)
+        refused = await self.submit_all([tx])
+        if tx.id in refused:
+            raise refused[tx.id]
+
+    async def submit_all(self, txs: Sequence[Transaction]) -> dict[bytes, Invalid]:
+        """Take transactions in together and relay them; by id the rule by which one is refused."""
+        request = Request(txs)
         await self._inbox.send(request)
         await request.done.wait()
-        if request.error is not None:
-            raise request.error
+        return request.refused
 
     async def tell(self, event: Joined | Left | BlockFinal | Useless) -> None:
         """What must be heard."""
@@ -180,9 +185,7 @@ class Pooling:
     async def _answer(self, request: Request) -> None:
         """The boundary of a request: a rule it breaks is its own answer, not our end."""
         try:
-            await self._relay.admit(request.tx, trio.current_time())
-        except Invalid as error:
-            request.error = error
+            request.refused = await self._relay.admit_all(request.txs, trio.current_time())
         finally:
             request.done.set()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.mainchain.rpc_transactions import decoded
@@ -11,6 +13,9 @@ from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.forms import Forms, Json
 from bystack.node.sidechain.reading import Reader
 from bystack.primitives.codec import U32, encode
+from bystack.primitives.errors import Invalid
+
+Many = Annotated[list[Hex], Meta(max_length=1_000)]
 
 
 class ChainMethods:
@@ -32,6 +37,7 @@ class ChainMethods:
         add("getrawtransaction", self.raw, help="A transaction, in hex or as fields.")
         add("decoderawtransaction", self.decode, help="The fields of a transaction in hex.")
         add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
+        add("sendrawtransactions", self.send_many, help="Take many in together, and relay them.")
         add("gettxout", self.coin, help="An unspent output, or null.")
         add("getrawmempool", self.pool_ids, help="What waits, as ids or with facts.")
         add("getmempoolinfo", self.pool_info, help="How much waits.")
@@ -92,6 +98,14 @@ class ChainMethods:
             await self._pooling.submit(tx)
         return tx.id.hex()
 
+    async def send_many(self, hexstrings: Many) -> list[Json]:
+        """For each its id, with `error` and `rule` where it was not taken in; one that waits
+        already is taken as sent."""
+        txs = [decoded(text, decode_transaction, "TX") for text in hexstrings]
+        fresh = [tx for tx in txs if tx.id not in self._pooling.pool.machine]
+        refused = await self._pooling.submit_all(fresh)
+        return [_taken(tx.id, refused.get(tx.id)) for tx in txs]
+
     def coin(self, txid: Hash, n: U32, include_mempool: bool = True) -> Json | None:
         """An unspent output; with the pool, its coins count and those it spends do not."""
         place, pool = Outpoint(bytes.fromhex(txid), n), self._pooling.pool
@@ -121,3 +135,8 @@ class ChainMethods:
         machine = self._pooling.pool.machine
         size = sum(one.tx.size for one in machine)
         return {"loaded": True, "size": len(machine), "bytes": size, "weight": machine.weight}
+
+
+def _taken(id: bytes, refused: Invalid | None) -> Json:
+    told = {} if refused is None else {"error": str(refused), "rule": refused.rule}
+    return {"txid": id.hex(), **told}

@@ -10,7 +10,7 @@ from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.following import follow
+from bystack.node.sidechain.following import follow, follow_tips
 from bystack.node.sidechain.reading import Reader
 from bystack.primitives.codec import decode, encode
 
@@ -25,6 +25,7 @@ class Service:
         self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
             "blocks": self.blocks,
             "pool": self.pool,
+            "tips": self.tips,
         }
 
     async def handle(self, method: str, params: list[Any]) -> Any:
@@ -34,6 +35,8 @@ class Service:
                 return await self._methods.answer(params)
             case "submit", [bytes(data)]:
                 return await self.submit(data)
+            case "submit_many", [list(many)]:
+                return await self.submit_many(many)
             case _:
                 return self._read(method, params)
 
@@ -69,6 +72,20 @@ class Service:
             await self._driver.pooling.submit(tx)
         return tx.id
 
+    async def submit_many(self, many: list[bytes]) -> list[list[Any]]:
+        """Take transactions into the pool together; for each refused its place, rule and reason.
+
+        One that waits already is taken as sent.
+        """
+        txs = [decode_transaction(data) for data in many]
+        waiting = self._driver.pooling.pool.machine
+        fresh = [tx for tx in txs if tx.id not in waiting]
+        refused = await self._driver.pooling.submit_all(fresh)
+        if not refused:
+            return []
+        errors = ((place, refused.get(tx.id)) for place, tx in enumerate(txs))
+        return [[place, error.rule, str(error)] for place, error in errors if error]
+
     def metrics(self) -> dict[str, int]:
         """Figures for `/metrics`."""
         driver = self._driver
@@ -89,6 +106,11 @@ class Service:
                     yield item
             case _:
                 raise RemoteError(METHOD_UNKNOWN, "blocks takes a height")
+
+    async def tips(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `tips` stream: height, id, time and transaction count of each new final block."""
+        async for item in follow_tips(self._driver):
+            yield item
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
         """The `pool` stream: what waits, then every change."""
