@@ -30,6 +30,22 @@ def move(state: SystemState, asset: bytes, **changes: int) -> None:
     state.write(sums_key(asset), msgspec.structs.replace(sums, **values))
 
 
+def retire(state: SystemState, asset: bytes, amount: int) -> None:
+    """An amount was paid to nobody: it circulates no more, and nobody can ask for its backing."""
+    move(state, asset, circulating=-amount)
+    state.write(retired_key(asset), retired(state, asset) + amount)
+
+
+def retired(state: SystemState, asset: bytes) -> int:
+    """How much of an asset was paid to nobody on this sidechain."""
+    return state.number(retired_key(asset))
+
+
+def retired_key(asset: bytes) -> bytes:
+    """Where the state keeps what was paid to nobody."""
+    return state_key("retired", asset)
+
+
 def has_deficit(state: SystemState, assets: Iterable[bytes]) -> bool:
     """True if any of the assets lacks backing."""
     return any(sums_of(state, asset).deficit for asset in assets)

@@ -31,7 +31,7 @@ from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import PegEvent, Stage
 from bystack.sidechain.state import StateView, SystemState, state_root
 from bystack.sidechain.stops import watch_lag
-from bystack.sidechain.sums import move
+from bystack.sidechain.sums import retire
 
 BLOCK_VERSION = 1
 PAYMENTS_FIRST = 2**16
@@ -154,7 +154,7 @@ class Execution:
         custody.collect(stage.state, applied.fees)
         for output in tx.body.outputs:
             if isinstance(output.lock, RetireLock):
-                move(stage.state, output.asset, circulating=-output.amount)
+                retire(stage.state, output.asset, output.amount)
         self.stage.merge(stage)
         self._coins.apply(applied.delta)
         self._pairings = pairings

@@ -50,7 +50,8 @@ KINDS: Mapping[bytes, str] = MappingProxyType(
         keys.TRANSACTION: "transaction index",
         keys.KEPT: "kept block",
         keys.EVIDENCE: "evidence",
-        keys.RETIRED: "retired sum",
+        keys.EPOCH: "epoch proof",
+        keys.BASE: "base",
         keys.TIP: "tip",
     }
 )

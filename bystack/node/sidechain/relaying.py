@@ -6,6 +6,7 @@ that touch it: all that a relayer reads.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -26,6 +27,7 @@ from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.holdings import Holdings, Row
 from bystack.sidechain.relayer import Relayer, Want
 from bystack.sidechain.state import SystemState
+from bystack.sidechain.sums import retired
 
 PAUSE: Final = 0.5
 REMEMBERED: Final = 200
@@ -64,9 +66,7 @@ class Relaying:
         height = self._relayer.proved_up_to(state)
         if not self._caught_up or height > self._holdings.height:
             raise RemoteError(IN_WARMUP, "this node's main chain is not that far yet; wait")
-        return height, self._holdings.reserves(
-            state, height, lambda asset: self._store.retired(asset, snapshot)
-        )
+        return height, self._holdings.reserves(state, height, partial(retired, state))
 
     # The main chain
 

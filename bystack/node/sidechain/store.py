@@ -13,11 +13,13 @@
     t transaction         height and position (4 bytes) of a final transaction
     k block               a block kept before voting for it, until its height is final
     v evidence            proof of misbehaviour seen
-    r asset               how much of it was retired here
+    p epoch               proof of who votes in the epoch after it
+    B                     the block whose state this store began from; absent: height 0
     T                     the tip: height, trie root, coin multiset
 
 Heights are 8 bytes, big endian. Nothing of a block is written before its commit certificate is
-here; a process killed at any instruction finds the last complete block.
+here; a process killed at any instruction finds the last complete block. A store that began from a
+snapshot holds the header and the certificate of that block, and whole blocks above it.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import msgspec
 from msgspec import Meta
 
 from bystack.ledger.coins import Coin
-from bystack.ledger.transactions import Outpoint, RetireLock, Transaction
+from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.store.coinstore import CoinStore, coin_key, decode_coin
 from bystack.node.store.failpoints import failpoint
 from bystack.node.store.storage import Snapshot, Store, StoreCorrupt, View
@@ -38,24 +40,27 @@ from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.mountain import EMPTY_PEAKS, MountainProof, Peaks, append, mountain_prove
 from bystack.primitives.multiset import SIZE
 from bystack.primitives.trie import TrieProof, prove
+from bystack.sidechain import epochs
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.evidence import AnyEvidence
+from bystack.sidechain.consensus.light import Certified, EpochProof, FinalHeader
 from bystack.sidechain.consensus.messages import MAX_MESSAGE, BlockData, FinalBlock
 from bystack.sidechain.consensus.statements import Certificate, genesis_certificate
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.start import start
-from bystack.sidechain.state import MAX_VALUE
+from bystack.sidechain.state import MAX_VALUE, SystemState
 from bystack.sidechain.transition import Base, Executed
 
 KIND = "sidechain"
 FORMAT = 1
 MAX_CERTIFICATE = 65_536
+MAX_EPOCH_PROOF = 1_000_000
 
 STATE, TRIE, HEADER, BODY, FINAL, EVENTS = b"s", b"n", b"h", b"b", b"f", b"e"
 LEAVES, NODE, BLOCK, TRANSACTION, KEPT, EVIDENCE = b"o", b"m", b"i", b"t", b"k", b"v"
-RETIRED, TIP = b"r", b"T"
+EPOCH, BASE, TIP = b"p", b"B", b"T"
 
 _REBUILD = "move the directory away and let the process fetch its chain again"
 _evidence_key = tagged("sidechain/evidence")
@@ -107,6 +112,7 @@ class SideStore:
         self.genesis = genesis
         self.coins = CoinStore(store, cache_mb)
         self.state = _Under(store, STATE)
+        self.base_height = int.from_bytes(store.get(BASE) or b"", "big")
         self._store = store
         self._path = path
 
@@ -130,10 +136,12 @@ class SideStore:
 
     def _read_tip(self) -> tuple[Tip, Header, Certificate]:
         tip = decode(Tip, self._need(TIP), 1_000)
-        block = self.final(tip.height)
-        if block is None or block.header.chain != self.genesis.id:
+        header, certificate = self.header_at(tip.height), self.certificate_at(tip.height)
+        if header is None or certificate is None or header.chain != self.genesis.id:
             raise StoreCorrupt(self._path, "the last block is missing", _REBUILD)
-        return tip, block.header, block.certificate
+        if self.holds(tip.height):
+            self._need(BODY + fixed(tip.height))
+        return tip, header, certificate
 
     def _need(self, key: bytes) -> bytes:
         data = self._store.get(key)
@@ -145,6 +153,10 @@ class SideStore:
     def height(self) -> int:
         """The height of the last final block."""
         return self.tip.height
+
+    def holds(self, height: int) -> bool:
+        """Whether the block at a height lies above the snapshot the store began from, if any."""
+        return height > self.base_height or not self.base_height
 
     @property
     def size(self) -> int:
@@ -169,14 +181,14 @@ class SideStore:
         return Base(header, _Coins(view), state, nodes, tip.system_root, tip.multiset)
 
     def parts(self, height: int) -> tuple[bytes, bytes, bytes] | None:
-        """Header, commit certificate and body of a final block, in bytes."""
+        """Header, commit certificate and body of a final block, in bytes; None if not held."""
         header = self._store.get(HEADER + fixed(height))
-        if header is None:
+        if header is None or not self.holds(height):
             return None
         return header, self._need(FINAL + fixed(height)), self._need(BODY + fixed(height))
 
     def final(self, height: int) -> FinalBlock | None:
-        """The final block at a height."""
+        """The final block at a height; None if there is none, or it is not held."""
         parts = self.parts(height)
         if parts is None:
             return None
@@ -234,9 +246,27 @@ class SideStore:
     def _node(self, level: int, index: int) -> bytes:
         return self._need(NODE + fixed(level, 1) + fixed(index))
 
-    def retired(self, asset: bytes, view: View | None = None) -> int:
-        """How much of an asset was paid to nobody on this sidechain, as a snapshot has it."""
-        return int.from_bytes((view or self._store).get(RETIRED + asset) or b"", "big")
+    def epoch_proof(self, epoch: int, above: int = 0) -> EpochProof | None:
+        """What proves who votes in the epoch after this one.
+
+        `above`: how many headers on top to name, where finality is a matter of depth.
+        """
+        data = self._store.get(EPOCH + fixed(epoch))
+        if data is None:
+            return None
+        proof = decode(EpochProof, data, MAX_EPOCH_PROOF)
+        final = self.final_header(proof.final.header.height, above)
+        # Below a snapshot the headers on top are those that came with the proof.
+        return proof if final is None else EpochProof(final, proof.validators)
+
+    def final_header(self, height: int, above: int = 0) -> FinalHeader | None:
+        """The header at a height, its certificate, and as many headers on top of it, if there."""
+        line = [one for at in range(height, height + above + 1) if (one := self._certified(at))]
+        return FinalHeader(line[0].header, line[0].certificate, tuple(line[1:])) if line else None
+
+    def _certified(self, height: int) -> Certified | None:
+        header, certificate = self.header_at(height), self.certificate_at(height)
+        return None if header is None or certificate is None else Certified(header, certificate)
 
     def prove_state(self, key: bytes) -> TrieProof:
         """The proof of what `key` is under the tip's trie root."""
@@ -281,7 +311,7 @@ class SideStore:
             **_block_changes(header, body, certificate, read.transactions),
             **_state_changes(executed),
             **self._outbox_changes(header.height, executed),
-            **self._retired_changes(read.transactions),
+            **self._epoch_changes(header, certificate, executed),
             **coins,
             **{key: None for key, _ in self._store.iterate(KEPT)},
             EVENTS + fixed(header.height): msgspec.msgpack.encode(_plain(executed)),
@@ -294,13 +324,20 @@ class SideStore:
         self.tip, self.header, self.certificate = tip, header, certificate
         return read
 
-    def _retired_changes(self, transactions: Sequence[Transaction]) -> Changes:
-        """What was paid to nobody: no rule asks, but the reserves law does."""
-        sums: dict[bytes, int] = {}
-        for output in (output for tx in transactions for output in tx.body.outputs):
-            if isinstance(output.lock, RetireLock):
-                sums[output.asset] = sums.get(output.asset, 0) + output.amount
-        return {RETIRED + a: fixed(self.retired(a) + amount) for a, amount in sums.items()}
+    def _epoch_changes(
+        self, header: Header, certificate: Certificate, executed: Executed
+    ) -> Changes:
+        """The block that freezes the next validators proves them to who knows the present ones."""
+        if executed.changes.get(epochs.NEXT) is None:
+            return {}
+        state = SystemState(self.state)
+        state.changes.update(executed.changes)
+        present, chosen = epochs.current(state).validators, epochs.upcoming(state)
+        assert chosen is not None
+        same = chosen.validators == present.validators
+        final = FinalHeader(header, certificate, ())
+        proof = EpochProof(final, () if same else chosen.validators)
+        return {EPOCH + fixed(header.epoch): encode(proof)}
 
     def _outbox_changes(self, height: int, executed: Executed) -> Changes:
         data = self.state.get(OUTBOX)
