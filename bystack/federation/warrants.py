@@ -21,10 +21,7 @@ from bystack.mainchain.params import chain_id
 from bystack.primitives.codec import U8, U63, Bytes32, Wire
 from bystack.primitives.errors import Invalid
 from bystack.primitives.mountain import MountainProof, mountain_verify
-from bystack.sidechain.blocks import Header
-from bystack.sidechain.consensus.scheme import Scheme
-from bystack.sidechain.consensus.statements import Certificate
-from bystack.sidechain.consensus.verifier import verify_final
+from bystack.sidechain.consensus.light import FinalHeader, LightClient
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MAX_BATCH, BatchRecord, record_leaf
 
@@ -66,14 +63,16 @@ class SidechainSecond(Invalid):
 
 class OrderRequest(Wire):
     """A recorded batch and the proof of it: a final header whose outbox holds the record, and a
-    final header at least `finality` blocks later."""
+    final header at least `finality` blocks later.
+
+    The outbox only grows, so the first need not be the block of the record: any later one of an
+    epoch that the signer still knows will do.
+    """
 
     record: BatchRecord
     proof: MountainProof
-    header: Header
-    certificate: Certificate
-    later: Header
-    later_certificate: Certificate
+    final: FinalHeader
+    later: FinalHeader
 
 
 class Warrant(Wire):
@@ -89,10 +88,13 @@ class Warrant(Wire):
 
 
 class Warrants:
-    """What this signer has signed for one vault, and the judge of what it may sign next."""
+    """What this signer has signed for one vault, and the judge of what it may sign next.
 
-    def __init__(self, watch: Watch, records: Iterable[Warrant], scheme: Scheme) -> None:
-        self._watch, self._scheme = watch, scheme
+    `client` says which sidechain headers are final; once it is frozen nothing is signed (W02).
+    """
+
+    def __init__(self, watch: Watch, records: Iterable[Warrant], client: LightClient) -> None:
+        self._watch, self._client = watch, client
         self._orders: dict[int, bytes] = {}
         self._seqs: dict[bytes, list[int]] = {}
         for record in records:
@@ -114,7 +116,8 @@ class Warrants:
         if record.vault != genesis.vault:
             raise ForeignVault(vault=record.vault)
         self._check_final(request)
-        mountain_verify(request.header.outbox_root, record_leaf(record, bytes(32)), request.proof)
+        root = request.final.header.outbox_root
+        mountain_verify(root, record_leaf(record, bytes(32)), request.proof)
         order = Order(record.seq, record.tier, record.outputs)
         main = chain_id(genesis.main)
         digest = operation_digest(main, record.vault, record.seq, order)
@@ -124,15 +127,11 @@ class Warrants:
         return Warrant(ORDER, record.seq, digest, record.requests)
 
     def _check_final(self, request: OrderRequest) -> None:
-        genesis = self._watch.genesis
-        for header, certificate in (
-            (request.header, request.certificate),
-            (request.later, request.later_certificate),
-        ):
-            verify_final(header, certificate, genesis.validator_set, genesis.id, self._scheme)
-        needed = request.header.height + genesis.consensus.finality
-        if request.later.height < needed:
-            raise NotBuried(height=request.later.height, needed=needed)
+        for one in (request.final, request.later):
+            self._client.verify(one)
+        needed = request.final.header.height + self._watch.genesis.consensus.finality
+        if request.later.header.height < needed:
+            raise NotBuried(height=request.later.header.height, needed=needed)
 
     def _check_seq(self, seq: int, digest: bytes) -> None:
         before = self._orders.get(seq)
@@ -150,7 +149,11 @@ class Warrants:
                 raise RequestPaid(request=id, seq=other)
 
     def touch(self, seq: int, tier: int) -> Warrant:
-        """The warrant to void a seq that nobody spends; raises `NotStuck`, `TierUnknown`."""
+        """The warrant to void a seq that nobody spends; raises `NotStuck`, `TierUnknown`.
+
+        Also while the client is frozen: a touch pays nobody, and what else waits under the seq is
+        void then.
+        """
         vault, height = self._watch.vault, self._watch.tip.header.height
         if vault is None or vault.seq != seq:
             raise NotStuck(seq=seq, present=vault.seq if vault else None)

@@ -12,9 +12,11 @@ from msgspec.structs import replace
 
 from bystack.federation.warrants import OrderRequest
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.blocks import Header
+from bystack.sidechain.consensus.light import FinalHeader
 from bystack.sidechain.consensus.statements import PREPARE, Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet
-from tests.federation.peg import USUAL, Peg, certified, header_of, pays
+from tests.federation.peg import USUAL, Peg, certified, final, header_of, pays
 from tests.simulation.schemes import Keyring, bls_keyring
 
 EIGHT = bls_keyring(8)
@@ -28,39 +30,41 @@ Forge = Callable[[Peg, OrderRequest], OrderRequest]
 
 def by(**how: object) -> Forge:
     def forge(peg: Peg, request: OrderRequest) -> OrderRequest:
-        certificate = certified(request.header, **how)  # type: ignore[arg-type]
-        return replace(request, certificate=certificate)
+        return replace(request, final=final(request.final.header, **how))  # type: ignore[arg-type]
 
     return forge
 
 
 def later_by(**how: object) -> Forge:
     def forge(peg: Peg, request: OrderRequest) -> OrderRequest:
-        return replace(request, later_certificate=certified(request.later, **how))  # type: ignore[arg-type]
+        return replace(request, later=final(request.later.header, **how))  # type: ignore[arg-type]
 
     return forge
 
 
 def bits(bitmap: bytes, signers: tuple[int, ...] = (0, 1)) -> Forge:
     def forge(peg: Peg, request: OrderRequest) -> OrderRequest:
-        certificate: Certificate = certified(request.header, signers)
-        return replace(request, certificate=replace(certificate, bitmap=bitmap))
+        certificate: Certificate = certified(request.final.header, signers)
+        return _with(request, request.final.header, replace(certificate, bitmap=bitmap))
 
     return forge
 
 
 def headed(**fields: object) -> Forge:
     def forge(peg: Peg, request: OrderRequest) -> OrderRequest:
-        header = replace(request.header, **fields)
-        return replace(request, header=header, certificate=certified(header))
+        return replace(request, final=final(replace(request.final.header, **fields)))
 
     return forge
 
 
 def uncertified(peg: Peg, request: OrderRequest) -> OrderRequest:
     """The burn lies in a block that competes with the final one."""
-    rival = header_of(peg.genesis, 7)
-    return replace(request, certificate=certified(rival))
+    rival = header_of(peg.genesis, request.final.header.height)
+    return _with(request, request.final.header, certified(rival))
+
+
+def _with(request: OrderRequest, header: Header, certificate: Certificate) -> OrderRequest:
+    return replace(request, final=FinalHeader(header, certificate, ()))
 
 
 FORGERIES: list[tuple[str, Forge, str]] = [
@@ -76,7 +80,7 @@ FORGERIES: list[tuple[str, Forge, str]] = [
     ("keys of another set", by(ring=OTHERS), "CertificateSignature"),
     ("a header naming another set", headed(validators_hash=b"\x09" * 32), "CertificateSet"),
     ("another epoch's certificate", by(epoch=1), "CertificateBlock"),
-    ("another epoch's header", headed(epoch=1), "CertificateBlock"),
+    ("another epoch's header", headed(epoch=1), "EpochUnknown"),
     ("signed for another chain", by(chain=b"\x02" * 32), "CertificateSignature"),
     ("another chain's header", headed(chain=b"\x02" * 32), "CertificateChain"),
     ("the later block: f+1 signatures", later_by(signers=(0, 1)), "CertificateQuorum"),
@@ -105,9 +109,8 @@ def test_w01_a_record_no_final_block_holds() -> None:
     invented = peg.record(0, [pays(1_000)], [666])
     for request in (
         replace(true, record=invented),
-        replace(peg.request(invented), header=true.header),
+        replace(peg.request(invented), final=true.final),
     ):
-        certificate = certified(request.header)
         with pytest.raises(Invalid) as refused:
-            peg.warrants.order(replace(request, certificate=certificate))
+            peg.warrants.order(request)
         assert refused.value.rule in ("ProofMismatch", "ProofLength", "ProofIndex")

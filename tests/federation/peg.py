@@ -20,6 +20,7 @@ from bystack.primitives.hashes import sha256
 from bystack.primitives.mountain import EMPTY_PEAKS, append, mountain_prove, mountain_root
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import certificate_from
+from bystack.sidechain.consensus.light import FinalHeader, LightClient, begin
 from bystack.sidechain.consensus.statements import (
     COMMIT,
     NO_HASH,
@@ -27,6 +28,7 @@ from bystack.sidechain.consensus.statements import (
     Certificate,
     Vote,
 )
+from bystack.sidechain.consensus.verifier import InstantFinality
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import BatchRecord, record_leaf
 from tests.ledger.people import BOB, CAROL
@@ -58,6 +60,11 @@ def certified(
     return certificate_from(vote, sorted(set(signers)), whole, len(ring.validators))
 
 
+def final(header: Header, signers: Sequence[int] = QUORUM, **facts: object) -> FinalHeader:
+    """The header with a certificate of these signers; see `certified`."""
+    return FinalHeader(header, certified(header, signers, **facts), ())  # type: ignore[arg-type]
+
+
 @lru_cache
 def header_of(
     genesis: Genesis, height: int, outbox: bytes = mountain_root(EMPTY_PEAKS), **fields: object
@@ -84,8 +91,10 @@ class Outbox:
         self.nodes |= {(node.level, node.index): node.hash for node in new}
         return self.peaks.count - 1
 
-    def prove(self, index: int):
-        return mountain_prove(lambda level, at: self.nodes[level, at], self.peaks.count, index)
+    def prove(self, index: int, count: int = 0):
+        """The proof of a leaf under the root there is now, or was after so many leaves."""
+        whole = count or self.peaks.count
+        return mountain_prove(lambda level, at: self.nodes[level, at], whole, index)
 
     @property
     def root(self) -> bytes:
@@ -108,15 +117,22 @@ class Peg:
         usual = {"validators": RING.validators.validators}
         self.genesis = genesis_for(self.main, **{**usual, **fields})
         self.journal: list[Warrant] = []
+        self.height = 5
         self.watch = Watch(self.genesis)
-        self.warrants = Warrants(self.watch, (), RING.scheme)
+        self.client = self.follow()
+        self.warrants = Warrants(self.watch, (), self.client)
         self.outbox = Outbox()
         self.outbox.add(self.record(99, [pays(1)], [999]))
 
     def restart(self) -> None:
         """A new process: the journal is all it remembers; headers and anchors are fed again."""
         self.watch = Watch(self.genesis)
-        self.warrants = Warrants(self.watch, self.journal, RING.scheme)
+        self.warrants = Warrants(self.watch, self.journal, self.client)
+
+    def follow(self) -> LightClient:
+        """A light client that knows the genesis only."""
+        known = begin(self.genesis.id, self.genesis.validator_set)
+        return LightClient(known, InstantFinality(RING.scheme))
 
     # -- what the signer is fed
 
@@ -146,13 +162,14 @@ class Peg:
         ids = tuple(request_id(number) for number in requests)
         return BatchRecord(self.genesis.vault, seq, tier, tuple(outputs), ids)
 
-    def request(self, record: BatchRecord, height: int = 7) -> OrderRequest:
-        """The record in a final block, and a final block `finality` later."""
-        index = self.outbox.add(record)
-        header = header_of(self.genesis, height, self.outbox.root)
-        later = header_of(self.genesis, height + self.genesis.consensus.finality)
+    def request(self, record: BatchRecord) -> OrderRequest:
+        """The record in the next final block, and a final block `finality` later."""
+        index, finality = self.outbox.add(record), self.genesis.consensus.finality
+        self.height += finality + 2  # so that no two blocks are neighbours by chance
+        header = header_of(self.genesis, self.height, self.outbox.root)
+        later = header_of(self.genesis, self.height + finality, parent=header.id)
         proof = self.outbox.prove(index)
-        return OrderRequest(record, proof, header, certified(header), later, certified(later))
+        return OrderRequest(record, proof, final(header), final(later))
 
     def sign(self, record: BatchRecord) -> Warrant:
         """Have it judged, and journal the warrant as the signer's process does."""

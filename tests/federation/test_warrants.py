@@ -24,6 +24,7 @@ from bystack.ledger.vault_errors import TierUnknown
 from bystack.ledger.vault_operations import Create, Order, Touch, operation_digest, vault_id
 from bystack.mainchain.params import chain_id
 from bystack.primitives.merkle import ProofIndex, ProofMismatch
+from bystack.sidechain.consensus.light import FinalHeader
 from bystack.sidechain.consensus.verifier import CertificateBlock
 from bystack.sidechain.records import Request
 from tests.ledger.people import CAROL, outpoint
@@ -31,7 +32,7 @@ from tests.sidechain.consensus.samples import COMMITTED, HEADER
 from tests.sidechain.mainside import TERMS
 from tests.wire import check_wire
 
-from .peg import USUAL, Peg, certified, header_of, pays, request_id
+from .peg import USUAL, Peg, final, header_of, pays, request_id
 
 
 @pytest.fixture
@@ -63,16 +64,16 @@ def test_another_vaults_record_is_refused(peg: Peg) -> None:
 
 
 @pytest.mark.parametrize(
-    ("finality", "later", "good"), [(2, 9, True), (2, 8, False), (3, 9, False)]
+    ("finality", "above", "good"), [(2, 2, True), (2, 1, False), (3, 2, False)]
 )
-def test_the_block_is_old_enough(finality: int, later: int, good: bool) -> None:
+def test_the_block_is_old_enough(finality: int, above: int, good: bool) -> None:
     peg = Peg()
     consensus = replace(peg.genesis.consensus, finality=finality)
     peg = Peg(peg.main, consensus=consensus)
-    header = header_of(peg.genesis, later)
-    request = replace(
-        peg.request(peg.record(0, *USUAL)), later=header, later_certificate=certified(header)
-    )
+    request = peg.request(peg.record(0, *USUAL))
+    first = request.final.header
+    later = final(header_of(peg.genesis, first.height + above, parent=first.id))
+    request = replace(request, later=later)
     if good:
         assert peg.warrants.order(request).seq == 0
         return
@@ -83,7 +84,9 @@ def test_the_block_is_old_enough(finality: int, later: int, good: bool) -> None:
 def test_the_later_block_is_verified_as_the_first(peg: Peg) -> None:
     request = peg.request(peg.record(0, *USUAL))
     with pytest.raises(CertificateBlock):
-        peg.warrants.order(replace(request, later_certificate=request.certificate))
+        peg.warrants.order(
+            replace(request, later=replace(request.later, certificate=request.final.certificate))
+        )
 
 
 def test_a_request_is_no_batch(peg: Peg) -> None:
@@ -91,10 +94,9 @@ def test_a_request_is_no_batch(peg: Peg) -> None:
     request = peg.request(peg.record(0, *USUAL))
     burn = Request(0, CAROL.lock, pays(1).asset, 30, 20, 4, bytes(32), 0, 0, 0, 0)
     at = peg.outbox.add(burn, request_id(1))
-    header = header_of(peg.genesis, 7, peg.outbox.root)
-    forged = replace(
-        request, proof=peg.outbox.prove(at), header=header, certificate=certified(header)
-    )
+    header = header_of(peg.genesis, peg.height + 3, peg.outbox.root)
+    later = final(header_of(peg.genesis, peg.height + 30))
+    forged = replace(request, proof=peg.outbox.prove(at), final=final(header), later=later)
     with pytest.raises(ProofMismatch):
         peg.warrants.order(forged)
     with pytest.raises(ProofIndex):
@@ -173,8 +175,8 @@ def test_request_bytes(peg: Peg) -> None:
     peg.outbox.add(record)
     record = replace(record, vault=b"\x0e" * 32)
     proof = replace(peg.outbox.prove(1), path=(b"\x0f" * 32,))
-    later = replace(HEADER, height=8)
+    later = FinalHeader(replace(HEADER, height=8), replace(COMMITTED, height=8), ())
     check_wire(
         "federation_order_request",
-        OrderRequest(record, proof, HEADER, COMMITTED, later, replace(COMMITTED, height=8)),
+        OrderRequest(record, proof, FinalHeader(HEADER, COMMITTED, ()), later),
     )

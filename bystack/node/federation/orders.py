@@ -29,6 +29,7 @@ from bystack.node.federation.assembling import (
     draft_order,
     draft_touch,
 )
+from bystack.node.federation.epochs import EpochFeeding
 from bystack.node.federation.events import SideFinal
 from bystack.node.federation.feeding import Feeding
 from bystack.node.federation.membership import TURN_TICKS, Membership
@@ -36,7 +37,8 @@ from bystack.node.federation.upkeep import Upkeep
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.blocks import Header, decode_header
+from bystack.sidechain.blocks import decode_header
+from bystack.sidechain.consensus.light import KEPT_SETS, FinalHeader
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
@@ -67,6 +69,11 @@ class Job:
     crowded: bool = False
 
 
+def read_final(header: bytes, certificate: bytes) -> FinalHeader:
+    """A final header as the sidechain's process gives it; raises the codec's errors."""
+    return FinalHeader(decode_header(header), decode(Certificate, certificate, MAX_CERTIFICATE), ())
+
+
 class Orders:
     """The open batches, as the sidechain records them, on their way to the main chain."""
 
@@ -74,11 +81,12 @@ class Orders:
         self._member = member
         self._genesis: Genesis | None = None
         self._feeding: Feeding | None = None
-        self._finals: OrderedDict[int, tuple[Header, Certificate]] = OrderedDict()
+        self._finals: OrderedDict[int, FinalHeader] = OrderedDict()
         self._blocks: list[tuple[int, Block]] = []
         self._ticks = 0
         self._passed = 0
         self._upkeep = Upkeep(member)
+        self._epochs = EpochFeeding(member.links)
         self.jobs: dict[bytes, Job] = {}
 
     @property
@@ -115,9 +123,8 @@ class Orders:
 
     async def final(self, event: SideFinal) -> None:
         """A final sidechain block: have newly recorded batches signed."""
-        header = decode_header(event.header)
-        certificate = decode(Certificate, event.certificate, MAX_CERTIFICATE)
-        self._finals[header.height] = (header, certificate)
+        final = read_final(event.header, event.certificate)
+        self._finals[final.header.height] = final
         while len(self._finals) > KEPT_HEADERS:
             self._finals.popitem(last=False)
         await self._sign_open()
@@ -134,6 +141,7 @@ class Orders:
         try:
             await self._sign_batch(batch)
         except RemoteError as error:
+            self._epochs.restart()
             log.info("order not signed", seq=batch.record.seq, reason=str(error))
 
     async def _sign_batch(self, batch: Batch) -> None:
@@ -141,16 +149,24 @@ class Orders:
         order = Order(record.seq, record.tier, record.outputs)
         digest = self._digest(record.seq, order)
         later = self._latest()
-        ripe = later and later[0].height >= batch.height + self.genesis.consensus.finality
+        ripe = later and later.header.height >= batch.height + self.genesis.consensus.finality
         if bridge is None or later is None or not ripe or self._settled(bridge, digest):
             return
-        header, certificate = await self._final_at(batch.height)
-        proof = await self._member.links.record(batch.leaf, batch.height)
-        request = OrderRequest(record, proof, header, certificate, *later)
+        request = await self._request(batch, later)
+        await self._epochs.reach(later.header.epoch)
         partials, named = await self._member.links.signer.call("order", encode(request))
         log.info("order signed", seq=record.seq, payouts=len(record.outputs))
         self._begin(order, digest)
         await self._member.signed(digest, partials, named)
+
+    async def _request(self, batch: Batch, later: FinalHeader) -> OrderRequest:
+        """The proof of a batch, under a header of an epoch that every signer still knows."""
+        links, newest = self._member.links, later.header
+        first = await self._final_at(batch.height)
+        if first.header.epoch + KEPT_SETS <= newest.epoch + 1:
+            first = await self._final_at(newest.height - self.genesis.consensus.finality)
+        proof = await links.record(batch.leaf, first.header.height)
+        return OrderRequest(batch.record, proof, first, later)
 
     def _settled(self, bridge: Bridge, digest: bytes) -> bool:
         """True if our signer signed and need not be asked again."""
@@ -170,14 +186,14 @@ class Orders:
         main = self._member.setting.main
         return operation_digest(main, self.genesis.vault, seq, operation)
 
-    def _latest(self) -> tuple[Header, Certificate] | None:
+    def _latest(self) -> FinalHeader | None:
         return next(reversed(self._finals.values()), None) if self._finals else None
 
-    async def _final_at(self, height: int) -> tuple[Header, Certificate]:
+    async def _final_at(self, height: int) -> FinalHeader:
         if height in self._finals:
             return self._finals[height]
         header, certificate, *_ = await self._member.links.side.call("block_at", height)
-        return decode_header(header), decode(Certificate, certificate, MAX_CERTIFICATE)
+        return read_final(header, certificate)
 
     async def build_touch(self, tier: int) -> bytes:
         """Ask everyone to void the vault's present seq; the digest."""

@@ -121,7 +121,8 @@ class Keepers:
         named = dict(keys.named_keys(cheap=self._cheap))
         ceremonies = Ceremonies(table.name, identity, self._context.data, cheap=self._cheap)
         main = chain_id(self._params)
-        return VaultKeeper(table.name, main, ceremonies, journal, named, governance)
+        folder = self._context.data
+        return VaultKeeper(table.name, main, ceremonies, journal, named, governance, folder)
 
 
 async def main(context: RoleContext) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import trio
@@ -32,18 +32,24 @@ from bystack.mainchain.blocks import decode_header
 from bystack.node import federation_files, genesis_files
 from bystack.node.engines import engines_of
 from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
+from bystack.node.signer.light import Following, light_path
 from bystack.node.signer.votes import MethodUnknown
 from bystack.node.store.failpoints import failpoint
 from bystack.node.store.journal import Journal
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import U8, U32, U63, decode, encode
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.consensus.light import EpochProof, FinalHeader
 from bystack.sidechain.consensus.scheme import BlsScheme
+from bystack.sidechain.consensus.verifier import InstantFinality
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.relay import locator
 
 MAX_REQUEST = 3_000_000
+MAX_PROOFS = 64
+
+Epochs = Annotated[list[bytes], msgspec.Meta(max_length=MAX_PROOFS)]
 
 
 class ParameterInvalid(Invalid):
@@ -73,11 +79,13 @@ class VaultKeeper:
         journal: Journal,
         named: Mapping[str, bytes],
         governance: bytes,
+        folder: str = "data/signer",
     ) -> None:
-        self._name, self._main, self._ceremonies = name, main, ceremonies
+        self._name, self._main, self._ceremonies, self._folder = name, main, ceremonies, folder
         self._journal, self._named, self._governance = journal, dict(named), governance
         self._records = [decode(Warrant, line, MAX_REQUEST) for line in journal.records()]
         self._watch: Watch | None = None
+        self._following: Following | None = None
         self._warrants: Warrants | None = None
         self._order = trio.Lock()
 
@@ -118,9 +126,16 @@ class VaultKeeper:
             case "locator", []:
                 watch = self._watching()
                 return list(locator(watch.view, watch.genesis))
+            case "epoch", []:
+                return self._followed().epoch
+            case "epochs", [proofs]:
+                found = [decode(EpochProof, one, MAX_REQUEST) for one in _taken(Epochs, proofs)]
+                return self._followed().advance(found)
+            case "compare", [bytes() as first, bytes() as second]:
+                pair = [decode(FinalHeader, one, MAX_REQUEST) for one in (first, second)]
+                return self._followed().compare(*pair)
             case "order", [bytes() as request]:
-                judge, asked = self._judge(), decode(OrderRequest, request, MAX_REQUEST)
-                return self._spend(judge.order(asked), asked.record.tier)
+                return self._order_of(decode(OrderRequest, request, MAX_REQUEST))
             case "touch", [seq, tier]:
                 warrant = self._judge().touch(_taken(U63, seq), _taken(U8, tier))
                 return self._spend(warrant, tier)
@@ -177,10 +192,25 @@ class VaultKeeper:
             self._watch = Watch(genesis, engines_of(genesis.main))
         return self._watch
 
+    def _followed(self) -> Following:
+        if self._following is None:
+            genesis, path = self._genesis(), light_path(self._folder, self._name)
+            self._following = Following(path, genesis, InstantFinality(BlsScheme()))
+        return self._following
+
     def _judge(self) -> Warrants:
         if self._warrants is None:
-            self._warrants = Warrants(self._watching(), self._records, BlsScheme())
+            client = self._followed().client
+            self._warrants = Warrants(self._watching(), self._records, client)
         return self._warrants
+
+    def _order_of(self, request: OrderRequest) -> list[Any]:
+        """Sign a recorded order; what its headers show is durable first, whatever it shows."""
+        try:
+            warrant = self._judge().order(request)
+        finally:
+            self._followed().keep()
+        return self._spend(warrant, request.record.tier)
 
     def _seen(self) -> list[Any]:
         """Height and id of the best verified header, seq of the vault as proved (-1: unproven)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.shares import KeyShare
 from bystack.federation.signing import sign_partial
@@ -16,7 +18,7 @@ from bystack.sidechain.consensus.positions import JournalRecord, Position, SignR
 from bystack.sidechain.consensus.statements import COMMIT, Certificate, Step, Vote
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import BatchRecord
-from tests.federation.peg import Outbox, certified, header_of, pays, request_id
+from tests.federation.peg import Outbox, final, header_of, pays, request_id
 from tests.node.signer.homes import FEDERATION, VALIDATOR, Signer
 from tests.simulation.schemes import bls_keyring
 
@@ -34,13 +36,17 @@ def record(
     return BatchRecord(genesis.vault, seq, tier, (pays(amount),), ids)
 
 
+_heights = count(7, 3)
+
+
 def order(genesis: Genesis, batch: BatchRecord) -> bytes:
     """The request of a recorded order: its block and the next are final."""
-    outbox = Outbox()
+    outbox, height = Outbox(), next(_heights)
     index = outbox.add(batch)
-    header, later = header_of(genesis, 7, outbox.root), header_of(genesis, 8)
-    proofs = (certified(header, ALL_BUT_OURS), certified(later, ALL_BUT_OURS))
-    return encode(OrderRequest(batch, outbox.prove(index), header, proofs[0], later, proofs[1]))
+    header = header_of(genesis, height, outbox.root)
+    later = header_of(genesis, height + 1, parent=header.id)
+    pair = (final(header, ALL_BUT_OURS), final(later, ALL_BUT_OURS))
+    return encode(OrderRequest(batch, outbox.prove(index), *pair))
 
 
 def sign_order(signer: Signer, batch: BatchRecord) -> list[PartialSignature]:
