@@ -184,8 +184,9 @@ class LightClient:
             pair = (conflict.first, conflict.second)
             right = tuple(one for one in pair if one.header.id == block)
             if right:
-                others = tuple(o for o in self.followed.seen if not contradict(o, right[0]))
-                self.followed = _with(self.followed, seen=others, conflict=())
+                others = (o for o in self.followed.seen if o.header.id != block)
+                seen = (*(o for o in others if not contradict(o, right[0])), right[0])
+                self.followed = _with(self.followed, seen=seen[-KEPT_HEADERS:], conflict=())
                 return True
         return False
 
