@@ -79,6 +79,8 @@ def end(stage: Stage, module: str, ending: Ending) -> None:
             raise RewardsShort(module=module, asset=asset, short=-left)
         stage.state.write(unshared_key(asset), left)
         move(stage.state, asset, circulating=amount, pool=-amount)
+    for event in ending.events:
+        stage.tell(event.name, **event.facts)
 
 
 def coins_of(

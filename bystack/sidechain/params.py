@@ -116,6 +116,11 @@ class Genesis(Wire, dict=True):
         return {asset.asset: asset for asset in self.assets}
 
     @cached_property
+    def units(self) -> Mapping[bytes, int]:
+        """What every amount of an accepted asset is a multiple of."""
+        return {asset.asset: asset.unit for asset in self.assets}
+
+    @cached_property
     def depth(self) -> int:
         """K where no asset is meant: the largest of the assets'."""
         return max(asset.confirmations for asset in self.assets)

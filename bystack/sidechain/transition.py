@@ -178,13 +178,17 @@ class Execution:
     def _end_modules(self) -> None:
         """What modules pay at the block's end, out of what they hold and of fees."""
         stage, paid = self.stage, []
-        block = replace(stage.block, fees=custody.unshared(stage.state, self._genesis))
-        for name, ending in stage.modules.end(stage.state, block):
+        for name, ending in stage.modules.end(stage.state, self._with_fees):
             custody.end(stage, name, ending)
             paid += [*ending.payments, *ending.rewards]
-        id = _payments_id(self._genesis.id, fixed(block.height))
-        coins = custody.coins_of(self._genesis, paid, block.height, id, PAYMENTS_FIRST)
+        height = stage.block.height
+        id = _payments_id(self._genesis.id, fixed(height))
+        coins = custody.coins_of(self._genesis, paid, height, id, PAYMENTS_FIRST)
         self._coins.apply(Delta({}, coins))
+
+    def _with_fees(self) -> BlockContext:
+        fees = custody.unshared(self.stage.state, self._genesis)
+        return replace(self.stage.block, fees=fees)
 
     def finish(self) -> Executed:
         """End the block: form a batch, tell the modules, compute the roots."""
@@ -225,6 +229,7 @@ def _context(genesis: Genesis, parent: Header, place: Place, state: SystemState)
         proposer=record.validators.validators[place.proposer].key,
         signers=epochs.signers_of(state, parent, place.certificate),
         turns=place.height == record.last,
+        units=genesis.units,
     )
 
 

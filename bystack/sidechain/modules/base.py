@@ -6,7 +6,7 @@ in the queue; nothing it returns can mint (federation.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +33,7 @@ class BlockContext:
 
     `proposer`: validator key. `signers`: keys of the parent's commit certificate. `turns`: this is
     the last block of its epoch. `fees`: per asset, collected and not yet shared as rewards.
+    `units`: per asset, what every amount is a multiple of.
     """
 
     chain: bytes
@@ -44,6 +45,7 @@ class BlockContext:
     signers: tuple[bytes, ...] = ()
     turns: bool = False
     fees: Mapping[bytes, int] = field(default_factory=dict)
+    units: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ class Ending:
     """What a module does at a block's end or when a validator is convicted.
 
     `payments`: out of its holdings. `rewards`: out of the fees not yet shared. `forfeits`: per
-    asset, from its holdings to those fees.
+    asset, from its holdings to those fees. `events`: for subscribers.
     """
 
     payments: tuple[Payment, ...] = ()
     rewards: tuple[Payment, ...] = ()
     forfeits: Mapping[bytes, int] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
 
 
 NO_ENDING = Ending()
@@ -265,10 +268,15 @@ class Modules:
         """True if no module holds batches back."""
         return all(m.may_batch(PrefixedState(state, m.name), block) for m in self.modules)
 
-    def end(self, state: SystemState, block: BlockContext) -> Iterator[tuple[str, Ending]]:
-        """Tell every module that the block ends; its name and what it does, one after another."""
+    def end(
+        self, state: SystemState, block: Callable[[], BlockContext]
+    ) -> Iterator[tuple[str, Ending]]:
+        """Tell every module that the block ends; its name and what it does, one after another.
+
+        `block` is asked before each: the fees one has shared are not there for the next.
+        """
         for module in self.modules:
-            yield module.name, module.end(PrefixedState(state, module.name), block)
+            yield module.name, module.end(PrefixedState(state, module.name), block())
 
     def elect(
         self, state: SystemState, block: BlockContext, name: str, current: ValidatorSet
