@@ -7,11 +7,18 @@ signed then, and any node can prove a set to a light client (bbft.md, sections 1
 from __future__ import annotations
 
 from bystack.primitives.codec import U63, Bytes32, Wire, decode
-from bystack.primitives.errors import Misuse
+from bystack.primitives.errors import Invalid, Misuse
 from bystack.sidechain import parameters
 from bystack.sidechain.blocks import Header
+from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
-from bystack.sidechain.consensus.validators import Validator, ValidatorSet, indexes_of
+from bystack.sidechain.consensus.validators import (
+    Validator,
+    ValidatorSet,
+    check_set,
+    indexes_of,
+)
+from bystack.sidechain.convictions import unconvicted
 from bystack.sidechain.modules.base import BlockContext, Modules
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.state import SystemState, state_key
@@ -77,8 +84,10 @@ def turn(state: SystemState, parent: Header) -> None:
     before = current(state)
     if parent.height != before.last:
         return
+    chosen = upcoming(state)
+    if chosen is None:
+        raise Misuse(f"epoch {before.epoch} ends and nobody was settled on for the next")
     parameters.turn(state)
-    chosen = upcoming(state) or succeeding(before.validators.validators, before.epoch)
     first, length = before.last + 1, parameters.in_force(state).epoch
     seed = parent.parent_certificate
     record = EpochRecord(before.epoch + 1, first, first + length - 1, seed, chosen)
@@ -94,11 +103,29 @@ def freeze(state: SystemState, genesis: Genesis, modules: Modules, block: BlockC
     record = current(state)
     if block.height != record.last - parameters.in_force(state).freeze:
         return
-    election, validators = genesis.consensus.election, record.validators
-    chosen: tuple[Validator, ...] = ()
-    if election != FIXED:
-        chosen = modules.elect(state, block, election, validators)
-    state.write(NEXT, succeeding(chosen or validators.validators, record.epoch))
+    elected = _elected(state, genesis, modules, block)
+    state.write(NEXT, succeeding(elected or _staying(state, record), record.epoch))
+
+
+def _elected(
+    state: SystemState, genesis: Genesis, modules: Modules, block: BlockContext
+) -> tuple[Validator, ...]:
+    """Whom the genesis' module elects; nobody where the validators are fixed."""
+    election, before = genesis.consensus.election, current(state)
+    if election == FIXED:
+        return ()
+    chosen = unconvicted(state, modules.elect(state, block, election, before.validators))
+    try:
+        check_set(succeeding(chosen, before.epoch), BlsScheme())
+    except Invalid:
+        return ()  # a module elected a set that could not vote safely: better none than that
+    return chosen
+
+
+def _staying(state: SystemState, record: EpochRecord) -> tuple[Validator, ...]:
+    """The validators there are, without the convicted; with them if nobody else is left."""
+    members = record.validators.validators
+    return unconvicted(state, members) or members
 
 
 def succeeding(validators: tuple[Validator, ...], epoch: int) -> ValidatorSet:

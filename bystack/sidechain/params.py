@@ -26,6 +26,10 @@ MIN_WINDOW = 1000
 
 _chain_id = tagged("sidechain/genesis")
 
+FIXED, CONSTANT = ELECTED_BY_NOBODY = ("fixed", "constant")
+"""Elections of nobody. Fixed: the genesis' validators but those convicted. Constant: these, always:
+for engines whose finality reaches over an epoch's end (`authority`)."""
+
 Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*\Z")]
 
 
@@ -57,7 +61,7 @@ class Asset(Wire):
 class Consensus(Wire):
     """The engine and its first numbers; times in milliseconds, the last three in blocks.
 
-    `election`: `fixed`, or the module that elects. `gateways`: 0 for the default. `finality`: how
+    `election`: `fixed`, `constant`, or the module that elects. `gateways`: 0 for the default. `finality`: how
     deep a final block lies before the federation signs for it.
     """
 
@@ -179,7 +183,9 @@ def check_genesis(genesis: Genesis) -> None:
 
 def _check_election(genesis: Genesis) -> None:
     election = genesis.consensus.election
-    if election != "fixed" and election not in {module.name for module in genesis.modules}:
+    if election in ELECTED_BY_NOBODY:
+        return
+    if election not in {module.name for module in genesis.modules}:
         raise GenesisInvalid(field="election", given=election, reason="no module of this name")
 
 

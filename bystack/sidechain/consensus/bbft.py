@@ -12,7 +12,7 @@ from typing import assert_never
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
-from bystack.sidechain.consensus import ballots, leading, pacing, proposals, pulls
+from bystack.sidechain.consensus import ballots, leading, pacing, proposals, pulls, watching
 from bystack.sidechain.consensus.engine import Birth, Engine, Verifier
 from bystack.sidechain.consensus.events import (
     Built,
@@ -31,7 +31,6 @@ from bystack.sidechain.consensus.events import (
     TimerKind,
     WorkAvailable,
 )
-from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.machine import Candidate, Machine, Memory
 from bystack.sidechain.consensus.messages import (
     Aggregate,
@@ -43,6 +42,7 @@ from bystack.sidechain.consensus.messages import (
     GetBlocks,
     GetProposal,
     Message,
+    ProposalSeen,
     Propose,
     Sealed,
     Status,
@@ -224,8 +224,8 @@ class Bbft:
                 pulls.receive_blocks(m, sender, message)
             case Status(certificate):
                 pulls.receive_status(m, sender, certificate)
-            case EvidenceFound(evidence):
-                self._evidence(sender, evidence)
+            case EvidenceFound() | ProposalSeen():
+                watching.told(m, sender, message)
             case GetBlocks():
                 pass  # the driver's: it has the store
             case Sealed() | Foreign():
@@ -248,7 +248,7 @@ class Bbft:
                 m.check_timeouts(message)
                 m.plan(Closed(message))
             case TimeoutCertificate():
-                pass
+                watching.late(m, sender, message)
             case _:
                 assert_never(message)
 
@@ -259,10 +259,6 @@ class Bbft:
         m.speaks_for(sender, index)
         paths = topology(m.validators, m.leader(message.view), message.view, m.config.gateways)
         check_subtree(message, index, paths, m.validators)
-
-    def _evidence(self, sender: bytes, evidence: AnyEvidence) -> None:
-        if self._m.is_validator(sender) and self._m.allowed(sender, "evidence"):
-            self._m.accuse(evidence)
 
     def _timer(self, timer: Timer) -> None:
         m = self._m
