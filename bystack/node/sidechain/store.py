@@ -38,7 +38,7 @@ from bystack.node.store.storage import Snapshot, Store, StoreCorrupt, View
 from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.mountain import EMPTY_PEAKS, MountainProof, Peaks, append, mountain_prove
-from bystack.primitives.multiset import SIZE
+from bystack.primitives.multiset import SIZE, multiset_digest
 from bystack.primitives.trie import TrieProof, prove
 from bystack.sidechain import epochs
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
@@ -48,6 +48,7 @@ from bystack.sidechain.consensus.messages import MAX_MESSAGE, BlockData, FinalBl
 from bystack.sidechain.consensus.statements import Certificate, genesis_certificate
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.proofs import StateProof
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.start import start
 from bystack.sidechain.state import MAX_VALUE, SystemState
@@ -272,9 +273,23 @@ class SideStore:
         """The proof of what `key` is under the tip's trie root."""
         return prove(_Under(self._store, TRIE), self.tip.system_root, key)
 
+    def state_proof(self, key: bytes, above: int = 0) -> StateProof:
+        """What `key` has under the tip's header, of one moment; `above` as `final_header`."""
+        with self.snapshot() as view:
+            tip, value = decode(Tip, view.get(TIP) or b"", 1_000), view.get(STATE + key)
+            proof = prove(_Under(view, TRIE), tip.system_root, key)
+        final = self.final_header(tip.height, above)
+        assert final is not None
+        digest, found = multiset_digest(tip.multiset), () if value is None else (value,)
+        return StateProof(final, tip.system_root, digest, key, found, proof)
+
     def kept(self) -> tuple[BlockData, ...]:
         """Blocks kept before voting for them."""
         return tuple(decode(BlockData, data, MAX_MESSAGE) for _, data in self._store.iterate(KEPT))
+
+    def evidence_rows(self) -> list[tuple[bytes, bytes]]:
+        """Evidence as it lies in the store."""
+        return list(self._store.iterate(EVIDENCE))
 
     def evidence(self) -> Iterator[AnyEvidence]:
         """Proof of misbehaviour seen so far."""

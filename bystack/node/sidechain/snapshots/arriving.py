@@ -1,0 +1,187 @@
+"""A snapshot on its way in: a store beside the chain's, chunk after chunk, then in its place.
+
+Each chunk is one synced batch together with how far it brought us, so a killed process goes on
+with the next one. Until all is in and the roots are the header's, the store counts as unfinished
+and nothing but this file opens it; then it takes the chain's place by a rename.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from typing import Final
+
+from bystack.node.sidechain import store as keys
+from bystack.node.sidechain.store import Tip
+from bystack.node.store.coinstore import PREFIX as COIN
+from bystack.node.store.errors import StoreError
+from bystack.node.store.failpoints import failpoint
+from bystack.node.store.files import sync_folder
+from bystack.node.store.storage import Store
+from bystack.primitives.codec import decode, encode
+from bystack.primitives.hashes import fixed
+from bystack.sidechain.consensus.light import EpochProof, FinalHeader
+from bystack.sidechain.params import Genesis
+from bystack.sidechain.records import OUTBOX
+from bystack.sidechain.snapshots.manifests import MAX_MANIFEST, Manifest
+from bystack.sidechain.snapshots.restoring import (
+    NOTHING_YET,
+    Progress,
+    Taken,
+    check_whole,
+    take,
+)
+from bystack.sidechain.snapshots.rows import MAX_ROW
+
+CHAIN: Final = "chain"
+JOINING: Final = "joining"
+REPLACED: Final = "replaced"
+MAX_PROGRESS: Final = MAX_ROW + 10_000
+
+_MANIFEST, _PROGRESS = b"J", b"G"
+
+Changes = dict[bytes, bytes | None]
+
+
+class Arriving:
+    """A snapshot being taken in. Made by `Arriving.open`; close it."""
+
+    def __init__(self, store: Store, manifest: Manifest, progress: Progress) -> None:
+        self._store, self.manifest, self.progress = store, manifest, progress
+
+    @classmethod
+    def open(cls, folder: str, genesis: Genesis, manifest: Manifest) -> Arriving:
+        """Go on with this snapshot where we were, or begin with it."""
+        place = os.path.join(folder, JOINING)
+        store = _open(place, genesis)
+        data = store.get(_MANIFEST)
+        if data != encode(manifest):
+            store.close()
+            shutil.rmtree(place)
+            store, data = _open(place, genesis), None
+        if data is None:
+            begun: Changes = {_MANIFEST: encode(manifest), _PROGRESS: encode(NOTHING_YET)}
+            store.change_unfinished(begun)
+        return cls(store, manifest, decode(Progress, store.get(_PROGRESS) or b"", MAX_PROGRESS))
+
+    def close(self) -> None:
+        """Release the directory."""
+        self._store.close()
+
+    def take(self, data: bytes) -> None:
+        """Take the next chunk in, durably. Raises as `restoring.take`."""
+        taken = take(_Nodes(self._store), self.progress, data)
+        failpoint("snapshot.before_chunk")
+        self._store.change_unfinished(_changes(taken))
+        failpoint("snapshot.after_chunk")
+        self.progress = taken.progress
+
+    def finish(
+        self,
+        final: FinalHeader,
+        proofs: Iterable[EpochProof],
+        evidence: Iterable[tuple[bytes, bytes]],
+    ) -> None:
+        """All is in: a store that goes on from the snapshot's block. Raises as `check_whole`.
+
+        `proofs`: of every epoch before; `evidence`: what the chain's store has of it, by key.
+        """
+        check_whole(self.manifest, self.progress, self._store.get(keys.STATE + OUTBOX))
+        changes = {**_anchor(self.manifest, final, self.progress), **dict(evidence)}
+        for proof in proofs:
+            changes[keys.EPOCH + fixed(proof.final.header.epoch)] = encode(proof)
+        failpoint("snapshot.before_finish")
+        self._store.change_unfinished({**changes, _MANIFEST: None, _PROGRESS: None})
+        failpoint("snapshot.after_finish")
+        self._store.finish()
+
+
+class _Nodes:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, hash: bytes, /) -> bytes | None:
+        return self._store.get(keys.TRIE + hash)
+
+
+def _open(place: str, genesis: Genesis) -> Store:
+    magic = genesis.id[:4]
+    return Store.open_unfinished(place, kind=keys.KIND, magic=magic, version=keys.FORMAT)
+
+
+def _changes(taken: Taken) -> Changes:
+    changes: Changes = {keys.STATE + key: value for key, value in taken.entries.items()}
+    changes |= {keys.TRIE + hash: None for hash in taken.trie.removed}
+    changes |= {keys.TRIE + hash: node for hash, node in taken.trie.added.items()}
+    changes |= {COIN + key: value for key, value in taken.coins.items()}
+    changes |= {keys.NODE + fixed(n.level, 1) + fixed(n.index): n.hash for n in taken.nodes}
+    return {**changes, _PROGRESS: encode(taken.progress)}
+
+
+def _anchor(manifest: Manifest, final: FinalHeader, progress: Progress) -> Changes:
+    """What the store says of the snapshot's block, and that nothing below it is held."""
+    header = manifest.header
+    height = fixed(header.height)
+    return {
+        keys.HEADER + height: encode(header),
+        keys.FINAL + height: encode(final.certificate),
+        keys.BLOCK + header.id: height,
+        keys.LEAVES + height: fixed(progress.peaks.count),
+        keys.BASE: height,
+        keys.TIP: encode(Tip(header.height, manifest.system_root, manifest.multiset)),
+    }
+
+
+def begun(folder: str, genesis: Genesis) -> Manifest | None:
+    """The snapshot that was being taken in when the process ended."""
+    place = os.path.join(folder, JOINING)
+    if not os.path.isdir(place):
+        return None
+    with _open(place, genesis) as store:
+        data = store.get(_MANIFEST)
+    return None if data is None else decode(Manifest, data, MAX_MANIFEST)
+
+
+def abandon(folder: str) -> None:
+    """Throw away what was being taken in."""
+    shutil.rmtree(os.path.join(folder, JOINING), ignore_errors=True)
+
+
+def settle(folder: str, genesis: Genesis) -> bool:
+    """Put a snapshot that is whole into the chain's place; whether there was one.
+
+    To be called before the chain's store is opened. Killed at any step it is done at the next call.
+    """
+    chain, joining, old = (os.path.join(folder, name) for name in (CHAIN, JOINING, REPLACED))
+    if not _whole(joining, genesis):
+        if os.path.isdir(chain):
+            shutil.rmtree(old, ignore_errors=True)
+        return False
+    if os.path.isdir(chain):
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(chain, old)
+        failpoint("snapshot.old_away")
+    os.rename(joining, chain)
+    sync_folder(folder)
+    failpoint("snapshot.in_place")
+    shutil.rmtree(old, ignore_errors=True)
+    return True
+
+
+def _whole(joining: str, genesis: Genesis) -> bool:
+    """Whether the last step of taking it in was made, or all but its very end.
+
+    What cannot be read is thrown away: it is only a copy of what others have.
+    """
+    if not os.path.isdir(joining):
+        return False
+    try:
+        with _open(joining, genesis) as store:
+            if store.get(keys.TIP) is None:
+                return False
+            store.finish()
+            return True
+    except StoreError:
+        shutil.rmtree(joining, ignore_errors=True)
+        return False
