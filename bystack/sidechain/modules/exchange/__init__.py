@@ -1,0 +1,1 @@
+"""The exchange: limit orders for two assets of a sidechain, matched as they arrive."""

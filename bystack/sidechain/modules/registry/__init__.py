@@ -1,0 +1,1 @@
+"""The registry: time-stamped digests that somebody owns, and can show to anybody."""
