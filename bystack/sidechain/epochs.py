@@ -20,10 +20,9 @@ from bystack.sidechain.consensus.validators import (
 )
 from bystack.sidechain.convictions import unconvicted
 from bystack.sidechain.modules.base import BlockContext, Modules
-from bystack.sidechain.params import Genesis
+from bystack.sidechain.params import CONSTANT, FIXED, Genesis
 from bystack.sidechain.state import SystemState, state_key
 
-FIXED = "fixed"
 EVIDENCE_EPOCHS = 3
 """How many epochs back evidence counts; their records are kept."""
 
@@ -112,6 +111,8 @@ def _elected(
 ) -> tuple[Validator, ...]:
     """Whom the genesis' module elects; nobody where the validators are fixed."""
     election, before = genesis.consensus.election, current(state)
+    if election == CONSTANT:
+        return before.validators.validators
     if election == FIXED:
         return ()
     chosen = unconvicted(state, modules.elect(state, block, election, before.validators))

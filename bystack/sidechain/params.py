@@ -26,8 +26,8 @@ MIN_WINDOW = 1000
 
 _chain_id = tagged("sidechain/genesis")
 
-FIXED, CONSTANT = ELECTED_BY_NOBODY = ("fixed", "constant")
-"""Elections of nobody. Fixed: the genesis' validators but those convicted. Constant: these, always:
+FIXED, CONSTANT = "fixed", "constant"
+"""Elections of nobody. Fixed: the genesis' validators but those convicted. Constant: these, always,
 for engines whose finality reaches over an epoch's end (`authority`)."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*\Z")]
@@ -61,8 +61,8 @@ class Asset(Wire):
 class Consensus(Wire):
     """The engine and its first numbers; times in milliseconds, the last three in blocks.
 
-    `election`: `fixed`, `constant`, or the module that elects. `gateways`: 0 for the default. `finality`: how
-    deep a final block lies before the federation signs for it.
+    `election`: `fixed`, `constant`, or the module that elects. `gateways`: 0 for the default.
+    `finality`: how deep a final block lies before the federation signs for it.
     """
 
     type: Name
@@ -182,10 +182,8 @@ def check_genesis(genesis: Genesis) -> None:
 
 
 def _check_election(genesis: Genesis) -> None:
-    election = genesis.consensus.election
-    if election in ELECTED_BY_NOBODY:
-        return
-    if election not in {module.name for module in genesis.modules}:
+    election, modules = genesis.consensus.election, {module.name for module in genesis.modules}
+    if election not in {FIXED, CONSTANT, *modules}:
         raise GenesisInvalid(field="election", given=election, reason="no module of this name")
 
 

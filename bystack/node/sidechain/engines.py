@@ -14,8 +14,7 @@ from typing import Final
 from bystack.sidechain.consensus.bbft import BbftType
 from bystack.sidechain.consensus.engine import EngineType, Verifier
 from bystack.sidechain.consensus.scheme import BlsScheme
-from bystack.sidechain.epochs import FIXED
-from bystack.sidechain.params import Genesis
+from bystack.sidechain.params import CONSTANT, Genesis
 
 GROUP: Final = "bystack.consensus"
 BUILT_IN: Final[Mapping[str, Callable[[], EngineType]]] = {"bbft": BbftType}
@@ -29,7 +28,7 @@ class ConsensusError(OSError):
 def engine_of(genesis: Genesis) -> EngineType:
     """The engine a genesis names; raises `ConsensusError`, and `EngineUnfit` where it cannot."""
     engine = installed(genesis.consensus.type)
-    engine.check(genesis.validator_set, genesis.consensus.election != FIXED)
+    engine.check(genesis.validator_set, genesis.consensus.election != CONSTANT)
     return engine
 
 
