@@ -22,6 +22,7 @@ from bystack.sidechain.consensus.messages import (
     GetBlocks,
     GetProposal,
     Message,
+    ProposalSeen,
     Propose,
     Sealed,
     Status,
@@ -51,6 +52,7 @@ KINDS: Mapping[type[Message], int] = MappingProxyType(
         Blocks: 26,
         Status: 27,
         EvidenceFound: 28,
+        ProposalSeen: 29,
         Sealed: 30,
         Foreign: 31,
     }
@@ -59,7 +61,7 @@ _TYPES = {kind: message for message, kind in KINDS.items()}
 
 CAPS: Mapping[int, int] = MappingProxyType(
     {kind: CERTIFIED for kind in KINDS.values()}
-    | {KINDS[kind]: SMALL for kind in (Vote, GetProposal, GetBlock, GetBlocks)}
+    | {KINDS[kind]: SMALL for kind in (Vote, GetProposal, GetBlock, GetBlocks, ProposalSeen)}
     | {KINDS[kind]: MANY for kind in (TimeoutCertificate, EvidenceFound)}
     | {KINDS[kind]: MAX_MESSAGE for kind in (Propose, BlockData, Blocks, Sealed, Foreign)}
 )

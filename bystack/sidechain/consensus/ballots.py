@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from bystack.sidechain.consensus import rounds
+from bystack.sidechain.consensus import rounds, watching
 from bystack.sidechain.consensus.certificates import CertificateJustify
 from bystack.sidechain.consensus.events import Decide, Era, Signed
-from bystack.sidechain.consensus.evidence import detect
 from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.rounds import CastCommit, CastPrepare
@@ -19,7 +18,6 @@ from bystack.sidechain.consensus.statements import (
     Certificate,
     Step,
     Timeout,
-    TimeoutCertificate,
     Vote,
     vote_payload,
 )
@@ -82,6 +80,7 @@ def receive_vote(m: Machine, sender: bytes, vote: Vote) -> None:
 def count(m: Machine, vote: Vote) -> None:
     """Add a vote to its tally; a quorum becomes a certificate for all."""
     tally = m.tally(vote.kind, vote.view)
+    watching.heard(m, m.validators.validators[vote.index].node, vote)
     m.report(*tally.add(vote))
     known = tally.certificates
     m.blame(tally.settle(vote), "VoteSignature")
@@ -96,18 +95,13 @@ def certified(m: Machine, certificate: Certificate) -> None:
     if certificate.height != m.round.height:
         return
     key = (certificate.kind, certificate.view)
-    known = m.at.certificates.setdefault(key, certificate)
-    _accuse(m, known, certificate)
+    m.at.certificates.setdefault(key, certificate)
+    watching.certified(m, certificate)
     if rounds.decides(certificate):
         m.at.deciding = m.at.deciding or (certificate,)
         return try_decide(m)
     m.at.round, casts = rounds.on_prepare_certificate(m.round, certificate)
     m.plan(*casts)
-
-
-def _accuse(m: Machine, known: Certificate, certificate: Certificate) -> None:
-    statements: list[Certificate | TimeoutCertificate] = [known, *m.at.entry]
-    m.report(*(found for s in statements if (found := detect(s, certificate))))
 
 
 def try_decide(m: Machine) -> None:

@@ -22,6 +22,7 @@ from bystack.sidechain.consensus.certificates import (
     verify_timeouts,
 )
 from bystack.sidechain.consensus.offences import (
+    BY_QUORUM,
     AnyEvidence,
     ForbiddenBlock,
     ForgottenCommit,
@@ -274,13 +275,14 @@ def verify_evidence(
     for part in parts(evidence):
         if part.epoch != validators.epoch:
             raise EvidenceEpoch(epoch=part.epoch, expected=validators.epoch)
-        _verify_part(part, validators, chain_id, scheme)
+        verify_statement(part, validators, chain_id, scheme)
     return accused
 
 
-def _verify_part(
+def verify_statement(
     part: Statement, validators: ValidatorSet, chain_id: bytes, scheme: Scheme
 ) -> None:
+    """Check who signed a statement; raises as `verify_evidence`."""
     match part:
         case Certificate():
             verify_certificate(part, validators, chain_id, scheme)
@@ -306,6 +308,7 @@ def _verify_part(
 
 
 __all__ = [
+    "BY_QUORUM",
     "AnyEvidence",
     "EvidenceEpoch",
     "EvidenceIndex",
@@ -328,4 +331,5 @@ __all__ = [
     "justifies",
     "parts",
     "verify_evidence",
+    "verify_statement",
 ]

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
-from bystack.primitives.hashes import tagged
+from bystack.primitives.hashes import fixed, tagged
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import verify_certificate, verify_timeouts
 from bystack.sidechain.consensus.events import (
@@ -32,11 +32,18 @@ from bystack.sidechain.consensus.events import (
     Send,
     Sign,
 )
-from bystack.sidechain.consensus.evidence import AnyEvidence, parts, verify_evidence
+from bystack.sidechain.consensus.evidence import (
+    BY_QUORUM,
+    AnyEvidence,
+    guilty,
+    parts,
+    verify_evidence,
+)
 from bystack.sidechain.consensus.messages import BlockData, Message, Propose
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.rounds import Round
 from bystack.sidechain.consensus.scheme import Scheme
+from bystack.sidechain.consensus.seen import Watch
 from bystack.sidechain.consensus.statements import (
     Certificate,
     SignedProposal,
@@ -54,9 +61,8 @@ VIEWS_AHEAD = 3
 MAX_CANDIDATES = 16
 MAX_CHECKED = 256
 MAX_ANSWERED = 1_024
-MAX_REPORTED = 64
 
-_evidence_key = tagged("bbft/evidence")
+_place_key = tagged("bbft/offence-place")
 
 
 class WrongEpoch(Invalid):
@@ -144,7 +150,7 @@ class Machine:
         self.behind, self.ahead_node = -1, b""
         self._checked: dict[bytes, None] = {}
         self._answered: dict[tuple[bytes, str], int] = {}
-        self._reported: dict[bytes, None] = {}
+        self.watch = Watch()
         self.at = self.new_height(0)
 
     def new_height(self, parent_proposed_at: int) -> Height:
@@ -239,14 +245,19 @@ class Machine:
         self._checked[certificate.hash] = None
 
     def accuse(self, evidence: AnyEvidence) -> None:
-        """Report evidence once; raises as `verify_evidence`."""
-        key = _evidence_key(encode(evidence))
-        if key in self._reported or len(self._reported) >= MAX_REPORTED:
-            return
-        validators = self.set_of(parts(evidence)[0].epoch)
-        verify_evidence(evidence, validators, self.chain_id, self.scheme)
-        self._reported[key] = None
-        self.emit(ReportEvidence(evidence))
+        """Report evidence that convicts somebody new, or a quorum at a new place.
+
+        Raises `WrongEpoch` and as `verify_evidence`; what is known costs no verification.
+        """
+        first = parts(evidence)[0]
+        validators = self.set_of(first.epoch)
+        keys = validators.keys_of(guilty(evidence, validators))
+        if isinstance(evidence, BY_QUORUM):
+            keys.append(_place_key(fixed(first.epoch), fixed(first.height), fixed(first.view)))
+        if new := self.watch.news(keys):
+            verify_evidence(evidence, validators, self.chain_id, self.scheme)
+            self.watch.report(new)
+            self.emit(ReportEvidence(evidence))
 
     def report(self, *found: AnyEvidence) -> None:
         """As `accuse`; what does not verify (tallies hold unverified votes) is no evidence."""

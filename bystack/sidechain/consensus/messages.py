@@ -113,6 +113,12 @@ class EvidenceFound(Wire, tag=12):
     evidence: AnyEvidence
 
 
+class ProposalSeen(Wire, tag=13):
+    """What a leader signed to me; if it signed another block to you, that is evidence."""
+
+    proposal: SignedProposal
+
+
 class Sealed(Wire, tag=20):
     """A block with its seal, the certificate of its one maker (engines `authority` and `solo`)."""
 
@@ -141,6 +147,7 @@ Message = (
     | Blocks
     | Status
     | EvidenceFound
+    | ProposalSeen
     | Sealed
     | Foreign
 )
@@ -170,6 +177,7 @@ __all__ = [
     "GetBlocks",
     "GetProposal",
     "Message",
+    "ProposalSeen",
     "Propose",
     "Sealed",
     "Status",

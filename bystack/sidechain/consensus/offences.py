@@ -130,6 +130,9 @@ AnyEvidence = (
     | ForgottenSum
 )
 
+BY_QUORUM = (TwoCertificates, ForbiddenBlock)
+"""Offences that count anew at each place: a quorum committed them."""
+
 Statement = SignedProposal | Vote | Timeout | Certificate | TimeoutCertificate | Aggregate | Reports
 
 

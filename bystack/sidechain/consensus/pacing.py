@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.consensus import rounds
+from bystack.sidechain.consensus import rounds, watching
 from bystack.sidechain.consensus.events import SetTimer, Timer, TimerKind
-from bystack.sidechain.consensus.evidence import AnyEvidence, detect
 from bystack.sidechain.consensus.leading import due
 from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.rounds import CastTimeout
 from bystack.sidechain.consensus.statements import (
-    COMMIT,
     NO_SIGNATURE,
     PREPARE,
     Step,
@@ -123,22 +121,13 @@ def receive_timeout(m: Machine, sender: bytes, timeout: Timeout) -> None:
         m.plan(Certified(best))
     if m.at.deciding and m.allowed(sender, "decided"):
         m.send(timeout.index, m.at.deciding[0])
+    watching.heard(m, sender, timeout)
     if timeout.view < m.round.view:
         if m.at.entry and m.allowed(sender, "entry"):
             m.send(timeout.index, m.at.entry[0])
         return
-    m.report(*m.at.timeouts.add(timeout), *_forgotten(m, timeout))
+    m.report(*m.at.timeouts.add(timeout))
     m.plan(CountTimeouts())
-
-
-def _forgotten(m: Machine, timeout: Timeout) -> list[AnyEvidence]:
-    commits = [
-        vote
-        for (kind, _), tally in m.at.tallies.items()
-        if kind == COMMIT
-        for vote in tally.vote_of(timeout.index)
-    ]
-    return [found for vote in commits if (found := detect(vote, timeout))]
 
 
 def count_timeouts(m: Machine) -> None:
@@ -159,6 +148,8 @@ def closed(m: Machine, timeouts: TimeoutCertificate) -> None:
     """A view is over for all: learn the best certificate and enter the next."""
     if timeouts.height != m.round.height:
         return
+    watching.heard(m, b"", timeouts)
+    watching.show(m, timeouts.height, timeouts.view)
     m.at.round, casts = rounds.on_timeout_certificate(m.round, timeouts)
     if casts:
         m.at.entry = (timeouts,)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
-from bystack.sidechain.consensus import rounds
+from bystack.sidechain.consensus import rounds, watching
 from bystack.sidechain.consensus.certificates import CertificateKind
 from bystack.sidechain.consensus.events import Executed, Penalise
-from bystack.sidechain.consensus.evidence import detect, justifies
+from bystack.sidechain.consensus.evidence import justifies
 from bystack.sidechain.consensus.machine import Candidate, Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
@@ -53,7 +53,9 @@ class ParentCertificate(Invalid):
 def receive_proposal(m: Machine, sender: bytes, proposal: Propose) -> None:
     """Check a PROPOSE of the current height; raises why an honest leader did not send it."""
     view, leader = proposal.view, m.leader(proposal.view)
-    if view < m.round.view or m.at.proposals.get(view) == proposal:
+    if view < m.round.view:
+        return watching.late(m, sender, proposal)
+    if m.at.proposals.get(view) == proposal:
         return
     if sender != m.validators.validators[leader].node and m.at.asked != view:
         raise ProposalRelayed(sender=sender, view=view)
@@ -63,10 +65,11 @@ def receive_proposal(m: Machine, sender: bytes, proposal: Propose) -> None:
     key = m.validators.validators[leader].key
     if not m.scheme.verify(key, signed.digest(m.chain_id), signed.signature):
         raise ProposalSignature(view=view)
-    found = detect(m.at.signed.setdefault(view, signed), signed)
-    if found:
-        m.report(found)
-    elif not _rejected(m, proposal):
+    watching.heard(m, sender, signed)
+    first = m.at.signed.setdefault(view, signed)
+    if (first.block, first.justify) == (signed.block, signed.justify) and not _rejected(
+        m, proposal
+    ):
         m.plan(*(Closed(t) for t in proposal.timeouts), Proposed(proposal, sender))
 
 

@@ -7,7 +7,7 @@ to the same node are spaced by tau0 (bbft.md, sections 3, 6 and 9).
 
 from __future__ import annotations
 
-from bystack.sidechain.consensus import rounds
+from bystack.sidechain.consensus import rounds, watching
 from bystack.sidechain.consensus.ballots import send_vote
 from bystack.sidechain.consensus.certificates import signers
 from bystack.sidechain.consensus.events import Received, Send, SetTimer, Sync, Timer, TimerKind
@@ -56,6 +56,7 @@ def timely(m: Machine, sender: bytes, message: Placed) -> bool:
     if height == m.round.height:
         return True
     if height < m.round.height:
+        watching.late(m, sender, message)
         if isinstance(message, Timeout) or height + 1 < m.round.height:
             answer_late(m, sender)
         return False
@@ -113,6 +114,8 @@ def receive_certificate(m: Machine, certificate: Certificate) -> None:
 
 def receive_status(m: Machine, sender: bytes, certificate: Certificate) -> None:
     """A peer's last final block: one of us may be behind."""
+    if certificate.height < m.round.height:
+        watching.late(m, sender, certificate)
     if certificate.height < m.parent.height:
         answer_late(m, sender)
     elif certificate.height >= m.round.height and certificate.kind == COMMIT:
@@ -156,6 +159,9 @@ def receive_blocks(m: Machine, sender: bytes, blocks: Blocks) -> None:
     """
     for block in blocks.blocks:
         height = block.header.height
+        if height < m.round.height:
+            check_names(block.header, block.certificate)
+            watching.late(m, sender, block.certificate)
         if not m.round.height <= height < m.round.height + MAX_BLOCKS or height > m.era.last:
             continue
         if block.header.epoch != m.validators.epoch:
@@ -171,8 +177,10 @@ def receive_blocks(m: Machine, sender: bytes, blocks: Blocks) -> None:
 def take_final(m: Machine, found: FinalBlockFound) -> None:
     """A certified block of the current height."""
     header = found.block.header
-    if header.height != m.round.height or header.parent != m.parent.id:
+    if header.height != m.round.height:
         return
+    if header.parent != m.parent.id:
+        return watching.estranged(m, found)
     m.add_candidate(Candidate(header, found.block.body, (), found.source))
     m.plan(Certified(found.block.certificate))
 
@@ -184,6 +192,7 @@ def next_height(m: Machine, step: NextHeight) -> list[Received]:
     m.parent, m.parent_certificate = step.header, step.certificate
     m.adopt(step.era)
     m.at = m.new_height(seen if seen >= 0 else m.now)
+    watching.sealed(m, step.certificate)
     waited = [r for r in m.later.values() if place(r.message)[1] == m.round.height]  # type: ignore[arg-type]
     m.later.clear()
     m.catch_up = {h: f for h, f in m.catch_up.items() if h >= m.round.height}

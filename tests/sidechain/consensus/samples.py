@@ -62,6 +62,7 @@ SAMPLES: dict[str, Wire] = {
     "get_blocks": messages.GetBlocks(5, 16),
     "blocks": messages.Blocks((messages.FinalBlock(HEADER, b"body", COMMITTED),)),
     "status": messages.Status(COMMITTED),
+    "proposal_seen": messages.ProposalSeen(PROPOSAL),
     "evidence_found": messages.EvidenceFound(
         evidence.TwoVotes(VOTE, messages.Vote(PREPARE, 0, 7, 1, OTHER, JUSTIFY, 2, SIGNATURE))
     ),

@@ -186,7 +186,7 @@ def test_those_behind_get_the_certificate_at_most_every_tau0() -> None:
     node, blocks = machine(), chain_of(2)
     node.handle(Synced(blocks[1].header, blocks[1].certificate, ERA), 500)
     assert node.height == 3
-    late = Timeout(0, 2, 0, -1, (), 3, b"\1" * 96)
+    late = Timeout(0, 2, 0, 0, (), 3, b"\1" * 96)
     assert node.handle(Received(node_id(3), late), 500) == [Send(node_id(3), blocks[1].certificate)]
     assert node.handle(Received(node_id(3), late), 600) == []
     assert len(node.handle(Received(node_id(3), late), 900)) == 1
