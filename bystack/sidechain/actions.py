@@ -6,6 +6,7 @@ no fee, for each is refused unless it brings something new.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bystack.ledger.amounts import add
@@ -47,7 +48,7 @@ from bystack.sidechain.mirror import (
     terms_in_force,
 )
 from bystack.sidechain.misconduct import Accuse, accuse
-from bystack.sidechain.modules.base import ActionContext, Modules
+from bystack.sidechain.modules.base import ActionContext, Modules, Payment
 from bystack.sidechain.orphans import take_back
 from bystack.sidechain.relay import Relay, RelayView, relay
 from bystack.sidechain.stage import Stage
@@ -163,7 +164,7 @@ def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
         case Reprove():
             reprove(stage, action)
         case Accuse():
-            accuse(stage, action)
+            return _given(stage, tx, 0, _outputs(accuse(stage, action)))
         case Departure():
             detach(stage, action)
         case AnchorSpend():
@@ -208,8 +209,12 @@ def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
         _resume(stage)
     refunds = [refund(stage, id) for id in outcome.refunds]
     outputs = tuple(Output(r.asset, amount, PolicyLock(r.refund)) for r, amount in refunds)
-    outputs += tuple(Output(p.asset, p.amount, PolicyLock(p.root)) for p in outcome.payments)
+    outputs += _outputs(outcome.payments)
     return _join(outcome.effects, _given(stage, tx, position, outputs))
+
+
+def _outputs(payments: Iterable[Payment]) -> tuple[Output, ...]:
+    return tuple(Output(one.asset, one.amount, PolicyLock(one.root)) for one in payments)
 
 
 class ModuleMints(Invalid):

@@ -1,4 +1,7 @@
-"""Evidence against validators, taken by the chain: it pauses the pegs (federation.md, 3.3 and 5).
+"""Evidence against validators, taken by the chain: it pauses the pegs and convicts for ever.
+
+Evidence of any epoch whose record is kept is judged by that epoch's validators (bbft.md, section 7;
+federation.md, 3.3 and 5). Modules hear of each validator convicted, once: stake is cut there.
 
 Each accepted evidence brings something new, or it is refused: a validator not convicted before, or
 an offence of a whole quorum at a place not told before. So one thief cannot stop the pegs again
@@ -7,9 +10,12 @@ and again with further contradictions, once the federation knows it and has resu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
+from bystack.sidechain import custody
 from bystack.sidechain.consensus.evidence import (
     AnyEvidence,
     ForbiddenBlock,
@@ -20,6 +26,9 @@ from bystack.sidechain.consensus.evidence import (
 )
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import ValidatorSet
+from bystack.sidechain.convictions import convicted_key, is_convicted
+from bystack.sidechain.epochs import EVIDENCE_EPOCHS, current, record_of
+from bystack.sidechain.modules.base import Payment
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop
@@ -28,6 +37,10 @@ from bystack.sidechain.stops import Stop, stop
 BY_QUORUM = (TwoCertificates, ForbiddenBlock)
 
 _digest = tagged("sidechain/misconduct")
+
+
+class EvidenceOutdated(Invalid):
+    """The evidence is of an epoch that is too long past, or has not begun."""
 
 
 class EvidenceKnown(Invalid):
@@ -40,37 +53,53 @@ class Accuse(Wire):
     evidence: AnyEvidence
 
 
-def convicted_key(index: int) -> bytes:
-    """Where the state keeps the hash of the evidence that first convicted a validator."""
-    return state_key("convicted", index)
-
-
 def convicted(state: SystemState, validators: ValidatorSet) -> tuple[int, ...]:
     """The indexes of the validators convicted so far, ascending."""
-    return tuple(i for i in range(len(validators)) if state.get(convicted_key(i)) is not None)
+    members = enumerate(validators.validators)
+    return tuple(index for index, one in members if is_convicted(state, one.key))
 
 
-def accuse(stage: Stage, action: Accuse) -> None:
+def accuse(stage: Stage, action: Accuse) -> tuple[Payment, ...]:
     """Record whom the evidence convicts and stop the pegs until a quorum lifts it.
 
-    Raises `EvidenceKnown` and what `verify_evidence` raises.
+    What modules pay for it, out of what they hold. Raises `EvidenceOutdated`, `EvidenceKnown` and
+    what `verify_evidence` raises.
     """
-    evidence, validators = action.evidence, stage.genesis.validator_set
+    evidence = action.evidence
+    validators = _judges(stage.state, evidence)
     accused = guilty(evidence, validators)
-    new = [key for key in _keys(evidence, accused) if stage.state.get(key) is None]
-    if not new:
+    keys = [one for one in validators.keys_of(accused) if not is_convicted(stage.state, one)]
+    places = _places(stage.state, evidence)
+    if not keys and not places:
         raise EvidenceKnown(kind=type(evidence).__name__, accused=str(accused))
     verify_evidence(evidence, validators, stage.genesis.id, BlsScheme())
-    for key in new:
-        stage.state.put(key, _digest(encode(evidence)))
+    for entry in (*map(convicted_key, keys), *places):
+        stage.state.put(entry, _digest(encode(evidence)))
     stop(stage, Stop.EQUIVOCATION)
-    stage.tell("misconduct", kind=type(evidence).__name__, guilty=list(accused))
+    told = {"kind": type(evidence).__name__, "guilty": list(accused)}
+    stage.tell("misconduct", **told, epoch=validators.epoch, keys=[one.hex() for one in keys])
+    return tuple(payment for key in keys for payment in _convict(stage, key))
 
 
-def _keys(evidence: AnyEvidence, accused: tuple[int, ...]) -> list[bytes]:
-    """What is new if it is not in the state yet; no rearranged evidence has other keys."""
-    keys = [convicted_key(index) for index in accused]
-    if isinstance(evidence, BY_QUORUM):
-        first = parts(evidence)[0]
-        keys.append(state_key("misconduct", first.height, first.view))
-    return keys
+def _judges(state: SystemState, evidence: AnyEvidence) -> ValidatorSet:
+    """The validators of the evidence's epoch, as the chain recorded them."""
+    epoch = parts(evidence)[0].epoch
+    record = record_of(state, epoch)
+    if record is None:
+        raise EvidenceOutdated(epoch=epoch, current=current(state).epoch, kept=EVIDENCE_EPOCHS)
+    return record.validators
+
+
+def _places(state: SystemState, evidence: AnyEvidence) -> list[bytes]:
+    """The place of a quorum's offence, unless told; no rearranged evidence has another."""
+    if not isinstance(evidence, BY_QUORUM):
+        return []
+    first = parts(evidence)[0]
+    place = state_key("misconduct", first.height, first.view)
+    return [] if state.get(place) is not None else [place]
+
+
+def _convict(stage: Stage, key: bytes) -> Iterator[Payment]:
+    for name, ending in stage.modules.convict(stage.state, stage.block, key):
+        custody.end(stage, name, ending)
+        yield from (*ending.payments, *ending.rewards)

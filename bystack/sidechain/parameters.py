@@ -46,7 +46,8 @@ def check_parameters(given: Parameters) -> None:
     for field in ("version", "interval", "empty_interval", "timeout", "blocks_per_leader"):
         if getattr(given, field) == 0:
             raise ParametersInvalid(field=field, given=0, least=1)
-    if given.epoch < 2 or not 1 <= given.freeze < given.epoch:
+    # The first epoch has no block 0 to settle the next set in.
+    if not 1 <= given.freeze <= given.epoch - 2:
         raise ParametersInvalid(field="freeze", given=given.freeze, epoch=given.epoch)
     if not 0 < given.block_bytes <= MAX_BLOCK_BYTES:
         raise ParametersInvalid(field="block_bytes", given=given.block_bytes, most=MAX_BLOCK_BYTES)

@@ -18,7 +18,6 @@ from bystack.sidechain.actions import (
 )
 from bystack.sidechain.consensus.evidence import (
     AnyEvidence,
-    EvidenceEpoch,
     EvidenceIndex,
     EvidenceSignature,
     EvidenceUnfounded,
@@ -34,7 +33,7 @@ from bystack.sidechain.consensus.statements import (
     Vote,
 )
 from bystack.sidechain.consensus.validators import bitmap_of
-from bystack.sidechain.misconduct import Accuse, EvidenceKnown, _keys, convicted
+from bystack.sidechain.misconduct import Accuse, EvidenceKnown, EvidenceOutdated, _places, convicted
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.records import PegoutState
 from bystack.sidechain.stops import PegsPaused, Stop
@@ -105,7 +104,9 @@ def test_evidence_stops_claims_burns_and_batches_until_a_quorum_resumes(world: W
     assert world.stops == Stop.EQUIVOCATION
     assert convicted(world.view, world.genesis.validator_set) == (2,)
     told = {"kind": "TwoVotes", "guilty": [2]}
-    assert world.side.events[-1] == ("misconduct", told)
+    name, facts = world.side.events[-1]
+    assert name == "misconduct" and told.items() <= facts.items()
+    assert facts["epoch"] == 0 and facts["keys"] == [RING.validators.validators[2].key.hex()]
     assert ("stopped", {"reason": "EQUIVOCATION"}) in world.side.events
     burn = world.burn_tx(300)
     for tx in (claim, burn):
@@ -162,7 +163,7 @@ def test_bad_evidence_is_refused_by_name(world: World) -> None:
     cases: list[tuple[type[Invalid], TwoVotes]] = [
         (EvidenceUnfounded, TwoVotes(good.first, good.first)),
         (EvidenceSignature, TwoVotes(good.first, strange)),
-        (EvidenceEpoch, late),
+        (EvidenceOutdated, late),
         (EvidenceIndex, two(world, 4)),
     ]
     for error, evidence in cases:
@@ -190,8 +191,7 @@ def test_a_forgotten_commit_counts_by_validator_not_by_place(world: World) -> No
     one = certificate(world, A, (0, 1, 2), 1)
     timeouts = TimeoutCertificate(0, 9, 2, (), bytes(96), ())
     later = replace(one, height=10)
-    places = [
-        _keys(ForgottenCommit(commit, replace(timeouts, height=commit.height)), (2,))
-        for commit in (one, later)
-    ]
-    assert places[0] == places[1]
+    for commit in (one, later):
+        evidence = ForgottenCommit(commit, replace(timeouts, height=commit.height))
+        assert _places(world.view, evidence) == []
+    assert len(_places(world.view, forked(world))) == 1

@@ -7,6 +7,7 @@ bytes; ill-formed ones are False, never an exception.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from bystack.primitives import bls, curve
@@ -77,4 +78,10 @@ class BlsScheme:
 
     def prove_check(self, key: bytes, proof: bytes) -> bool:
         """See `Scheme`."""
-        return bls.pop_verify(key, proof)
+        return _possessed(key, proof)
+
+
+# Registered, elected, read from a genesis: one proof is judged many times in its life.
+@lru_cache(maxsize=1_024)
+def _possessed(key: bytes, proof: bytes) -> bool:
+    return bls.pop_verify(key, proof)

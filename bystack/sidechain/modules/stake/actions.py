@@ -13,6 +13,7 @@ from bystack.primitives import bls
 from bystack.primitives.codec import U16, U63, Bytes32, Bytes48, Bytes96, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
+from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.modules.base import ActionUnknown
 
 REGISTER, UPDATE, UNREGISTER, UNJAIL, VOTE, UNVOTE, WITHDRAW = range(1, 8)
@@ -129,18 +130,13 @@ def check_key(chain: bytes, action: Register) -> None:
 
     Raises `PossessionWrong`, `ConsentWrong`. Two pairings each, so judged after all else.
     """
-    if not _possessed(action.key, action.proof):
+    if not BlsScheme().prove_check(action.key, action.proof):
         raise PossessionWrong(key=action.key)
     if not _consented(action.key, consent_message(chain, action.operator), action.consent):
         raise ConsentWrong(key=action.key, operator=action.operator)
 
 
 # A registration is judged by the pool, the proposer and the validator: remembered in between.
-@lru_cache(maxsize=256)
-def _possessed(key: bytes, proof: bytes) -> bool:
-    return bls.pop_verify(key, proof)
-
-
 @lru_cache(maxsize=256)
 def _consented(key: bytes, message: bytes, consent: bytes) -> bool:
     return bls.verify(key, message, consent, REGISTER_TAG)

@@ -88,7 +88,8 @@ def _parts(
     weights = [earning(one, epoch) for one in ballots]
     commission = reward * candidate.commission // WHOLE if any(weights) else reward
     rest = shares(reward - commission, weights)
-    return ((candidate.operator, commission), *zip((one.owner for one in ballots), rest))
+    owners = [one.owner for one in ballots]
+    return ((candidate.operator, commission), *zip(owners, rest, strict=True))
 
 
 def jail_absent(book: Book, tally: Tally) -> None:
