@@ -19,7 +19,8 @@ from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import DepositLock, Outpoint, PendingLock, TreasuryLock
 from bystack.ledger.vault_state import decode_state
 from bystack.mainchain.params import REGTEST
-from bystack.node.sidechain.store import STATE, SideStore
+from bystack.node.sidechain.columns import STATE
+from bystack.node.sidechain.store import SideStore
 from bystack.node.store.journal import Journal
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.blocks import Header

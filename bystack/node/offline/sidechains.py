@@ -18,8 +18,9 @@ from bystack.node.offline.checking import SCRATCH
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Unverified
-from bystack.node.sidechain import store as keys
-from bystack.node.sidechain.store import MAX_CERTIFICATE, SideStore, Tip
+from bystack.node.sidechain import columns as keys
+from bystack.node.sidechain.columns import MAX_CERTIFICATE, Tip
+from bystack.node.sidechain.store import SideStore
 from bystack.node.store.coinstore import PREFIX as COIN
 from bystack.node.store.storage import Store
 from bystack.node.verifying.verifier import Verifier

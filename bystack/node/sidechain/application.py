@@ -13,7 +13,8 @@ from typing import TypeVar
 import trio
 
 from bystack.ledger.transactions import Transaction
-from bystack.node.sidechain.store import MAX_CERTIFICATE, SideStore
+from bystack.node.sidechain.columns import MAX_CERTIFICATE
+from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid

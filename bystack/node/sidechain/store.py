@@ -1,109 +1,69 @@
-"""A sidechain at rest: what lies under which key, and the one synced batch of a final block.
+"""A sidechain at rest: found again, proved from, and the one synced batch of a final block.
 
-    c transaction index   coin (see `coinstore`)
-    s key                 entry of the system state
-    n hash                node of the state's trie
-    h height              header of the final block
-    b height              its body
-    f height              the commit certificate that made it final
-    e height              what the pegs did in it, for subscribers
-    o height              number of outbox leaves after it
-    m level index         node of the outbox mountain range (1 and 8 bytes)
-    i block               height of a final block
-    t transaction         height and position (4 bytes) of a final transaction
-    k block               a block kept before voting for it, until its height is final
-    v evidence            proof of misbehaviour seen
-    p epoch               proof of who votes in the epoch after it
-    B                     the block whose state this store began from; absent: height 0
-    T                     the tip: height, trie root, coin multiset
-
-Heights are 8 bytes, big endian. Nothing of a block is written before its commit certificate is
-here; a process killed at any instruction finds the last complete block. A store that began from a
-snapshot holds the header and the certificate of that block, and whole blocks above it.
+What lies under which key is said in `columns`. Nothing of a block is written before its commit
+certificate is here; a process killed at any instruction finds the last complete block. A store
+that began from a snapshot holds the header and the certificate of that block, and whole blocks
+above it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Iterator
 
 import msgspec
-from msgspec import Meta
 
-from bystack.ledger.coins import Coin
-from bystack.ledger.transactions import Outpoint, Transaction
-from bystack.node.store.coinstore import CoinStore, coin_key, decode_coin
+from bystack.node.sidechain.columns import (
+    BASE,
+    BLOCK,
+    BODY,
+    EPOCH,
+    EVENTS,
+    EVIDENCE,
+    FINAL,
+    FORMAT,
+    HEADER,
+    KEPT,
+    KIND,
+    LEAVES,
+    MAX_CERTIFICATE,
+    MAX_EPOCH_PROOF,
+    NODE,
+    REBUILD,
+    STATE,
+    TIP,
+    TRANSACTION,
+    TRIE,
+    Changes,
+    Coins,
+    Events,
+    Place,
+    Tip,
+    Under,
+    block_changes,
+    evidence_key,
+    first_changes,
+    state_changes,
+)
+from bystack.node.store.coinstore import CoinStore
 from bystack.node.store.failpoints import failpoint
 from bystack.node.store.storage import Snapshot, Store, StoreCorrupt, View
-from bystack.primitives.codec import U63, Bytes32, Wire, decode, encode
-from bystack.primitives.hashes import fixed, tagged
+from bystack.primitives.codec import decode, encode
+from bystack.primitives.hashes import fixed
 from bystack.primitives.mountain import EMPTY_PEAKS, MountainProof, Peaks, append, mountain_prove
-from bystack.primitives.multiset import SIZE, multiset_digest
+from bystack.primitives.multiset import multiset_digest
 from bystack.primitives.trie import TrieProof, prove
 from bystack.sidechain import epochs
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.light import Certified, EpochProof, FinalHeader
 from bystack.sidechain.consensus.messages import MAX_MESSAGE, BlockData, FinalBlock
-from bystack.sidechain.consensus.statements import Certificate, genesis_certificate
+from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.proofs import StateProof
 from bystack.sidechain.records import OUTBOX
-from bystack.sidechain.start import start
 from bystack.sidechain.state import MAX_VALUE, SystemState
 from bystack.sidechain.transition import Base, Executed
-
-KIND = "sidechain"
-FORMAT = 1
-MAX_CERTIFICATE = 65_536
-MAX_EPOCH_PROOF = 1_000_000
-
-STATE, TRIE, HEADER, BODY, FINAL, EVENTS = b"s", b"n", b"h", b"b", b"f", b"e"
-LEAVES, NODE, BLOCK, TRANSACTION, KEPT, EVIDENCE = b"o", b"m", b"i", b"t", b"k", b"v"
-EPOCH, BASE, TIP = b"p", b"B", b"T"
-
-_REBUILD = "move the directory away and let the process fetch its chain again"
-_evidence_key = tagged("sidechain/evidence")
-
-Changes = dict[bytes, bytes | None]
-Events = list[list[Any]]
-
-
-class Tip(Wire):
-    """How far the store is, and the digests that executing the next block starts from."""
-
-    height: U63
-    system_root: Bytes32
-    multiset: Annotated[bytes, Meta(min_length=SIZE, max_length=SIZE)]
-
-
-class Place(NamedTuple):
-    """Where a final transaction stands."""
-
-    height: int
-    position: int
-
-
-class _Under:
-    """The entries of a store under a prefix, as a map."""
-
-    def __init__(self, view: View, prefix: bytes) -> None:
-        self._view, self._prefix = view, prefix
-
-    def get(self, key: bytes, /) -> bytes | None:
-        return self._view.get(self._prefix + key)
-
-
-class _Coins:
-    """The coins of a snapshot, one by one."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-
-    def get(self, outpoint: Outpoint, /) -> Coin | None:
-        data = self._view.get(coin_key(outpoint))
-        return None if data is None else decode_coin(data)
 
 
 class SideStore:
@@ -112,7 +72,7 @@ class SideStore:
     def __init__(self, store: Store, path: str, genesis: Genesis, cache_mb: int) -> None:
         self.genesis = genesis
         self.coins = CoinStore(store, cache_mb)
-        self.state = _Under(store, STATE)
+        self.state = Under(store, STATE)
         self.base_height = int.from_bytes(store.get(BASE) or b"", "big")
         self._store = store
         self._path = path
@@ -124,7 +84,7 @@ class SideStore:
         made = cls(store, path, genesis, cache_mb)
         try:
             if store.get(TIP) is None:
-                store.commit_now(_first_changes(genesis, modules))
+                store.commit_now(first_changes(genesis, modules))
             made.tip, made.header, made.certificate = made._read_tip()
         except BaseException:
             store.close()
@@ -139,7 +99,7 @@ class SideStore:
         tip = decode(Tip, self._need(TIP), 1_000)
         header, certificate = self.header_at(tip.height), self.certificate_at(tip.height)
         if header is None or certificate is None or header.chain != self.genesis.id:
-            raise StoreCorrupt(self._path, "the last block is missing", _REBUILD)
+            raise StoreCorrupt(self._path, "the last block is missing", REBUILD)
         if self.holds(tip.height):
             self._need(BODY + fixed(tip.height))
         return tip, header, certificate
@@ -147,7 +107,7 @@ class SideStore:
     def _need(self, key: bytes) -> bytes:
         data = self._store.get(key)
         if data is None:
-            raise StoreCorrupt(self._path, f"the entry {key.hex()} is missing", _REBUILD)
+            raise StoreCorrupt(self._path, f"the entry {key.hex()} is missing", REBUILD)
         return data
 
     @property
@@ -178,8 +138,8 @@ class SideStore:
         """What executing the block after a snapshot's tip reads."""
         tip = decode(Tip, view.get(TIP) or b"", 1_000)
         header = decode_header(view.get(HEADER + fixed(tip.height)) or b"")
-        state, nodes = _Under(view, STATE), _Under(view, TRIE)
-        return Base(header, _Coins(view), state, nodes, tip.system_root, tip.multiset)
+        state, nodes = Under(view, STATE), Under(view, TRIE)
+        return Base(header, Coins(view), state, nodes, tip.system_root, tip.multiset)
 
     def parts(self, height: int) -> tuple[bytes, bytes, bytes] | None:
         """Header, commit certificate and body of a final block, in bytes; None if not held."""
@@ -271,13 +231,13 @@ class SideStore:
 
     def prove_state(self, key: bytes) -> TrieProof:
         """The proof of what `key` is under the tip's trie root."""
-        return prove(_Under(self._store, TRIE), self.tip.system_root, key)
+        return prove(Under(self._store, TRIE), self.tip.system_root, key)
 
     def state_proof(self, key: bytes, above: int = 0) -> StateProof:
         """What `key` has under the tip's header, of one moment; `above` as `final_header`."""
         with self.snapshot() as view:
             tip, value = decode(Tip, view.get(TIP) or b"", 1_000), view.get(STATE + key)
-            proof = prove(_Under(view, TRIE), tip.system_root, key)
+            proof = prove(Under(view, TRIE), tip.system_root, key)
         final = self.final_header(tip.height, above)
         assert final is not None
         digest, found = multiset_digest(tip.multiset), () if value is None else (value,)
@@ -305,7 +265,7 @@ class SideStore:
     async def keep_evidence(self, evidence: AnyEvidence) -> bool:
         """Store proof of misbehaviour; False if it was there."""
         data = encode(evidence)
-        key = EVIDENCE + _evidence_key(data)
+        key = EVIDENCE + evidence_key(data)
         if self._store.get(key) is not None:
             return False
         await self._store.commit({key: data})
@@ -323,8 +283,8 @@ class SideStore:
         coins = self.coins.changes(executed.delta)
         tip, read = Tip(header.height, executed.trie.root, executed.multiset), decode_body(body)
         changes = {
-            **_block_changes(header, body, certificate, read.transactions),
-            **_state_changes(executed),
+            **block_changes(header, body, certificate, read.transactions),
+            **state_changes(executed),
             **self._outbox_changes(header.height, executed),
             **self._epoch_changes(header, certificate, executed),
             **coins,
@@ -366,32 +326,3 @@ class SideStore:
 
 def _plain(executed: Executed) -> Events:
     return [[event.name, event.facts] for event in executed.events]
-
-
-def _block_changes(
-    header: Header, body: bytes, certificate: Certificate, transactions: Sequence[Transaction] = ()
-) -> Changes:
-    height = fixed(header.height)
-    places: Changes = {
-        TRANSACTION + tx.id: height + fixed(at, 4) for at, tx in enumerate(transactions)
-    }
-    block: Changes = {HEADER + height: encode(header), BODY + height: body}
-    return {**places, **block, FINAL + height: encode(certificate), BLOCK + header.id: height}
-
-
-def _state_changes(executed: Executed) -> Changes:
-    state: Changes = {STATE + key: value for key, value in executed.changes.items()}
-    gone: Changes = {TRIE + hash: None for hash in executed.trie.removed}
-    return {**state, **gone, **{TRIE + hash: node for hash, node in executed.trie.added.items()}}
-
-
-def _first_changes(genesis: Genesis, modules: Modules) -> Changes:
-    begun = start(genesis, modules)
-    header, empty = begun.header, encode(Body(b"", ()))
-    return {
-        **_block_changes(header, empty, genesis_certificate(header)),
-        **{STATE + key: value for key, value in begun.changes.items()},
-        **{TRIE + hash: node for hash, node in begun.trie.added.items()},
-        LEAVES + fixed(0): fixed(0),
-        TIP: encode(Tip(0, begun.trie.root, begun.multiset)),
-    }

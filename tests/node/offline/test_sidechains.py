@@ -11,7 +11,7 @@ import trio
 
 from bystack.node.offline.findings import Report
 from bystack.node.offline.sidechains import KINDS, check_sidechain
-from bystack.node.sidechain import store as keys
+from bystack.node.sidechain import columns as keys
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
 from bystack.node.store.storage import Store
@@ -65,7 +65,8 @@ def first(store: Store, kind: bytes) -> bytes:
     return next(key for key, _ in store.iterate(kind))
 
 
-EVERY = [kind for kind in KINDS if kind not in (keys.KEPT, keys.EVIDENCE, keys.RETIRED)]
+NONE_HERE = (keys.KEPT, keys.EVIDENCE, keys.EPOCH, keys.BASE)
+EVERY = [kind for kind in KINDS if kind not in NONE_HERE]
 PARTS = (keys.HEADER, keys.BODY, keys.FINAL)
 
 

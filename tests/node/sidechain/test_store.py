@@ -14,8 +14,9 @@ import pytest
 import trio
 
 from bystack.ledger.transactions import Outpoint
+from bystack.node.sidechain.columns import Tip
 from bystack.node.sidechain.modules import modules_of
-from bystack.node.sidechain.store import SideStore, Tip
+from bystack.node.sidechain.store import SideStore
 from bystack.node.store.storage import StoreCorrupt, StoreNetwork
 from bystack.primitives.codec import encode
 from bystack.primitives.mountain import mountain_verify

@@ -7,7 +7,7 @@ from bystack.ledger.policies import Older
 from bystack.ledger.transactions import Outpoint, PolicyLock
 from bystack.ledger.wallet_records import Movement
 from bystack.mainchain.transition import Change, Undo
-from bystack.node.sidechain.store import Tip
+from bystack.node.sidechain.columns import Tip
 from bystack.node.wallet.backup import ChainBackup, WalletBackup
 from bystack.node.wallet.migration import HistoryEntry, RecentBlocks, WalletState
 from bystack.node.wallet.settings import AccountName, Settings

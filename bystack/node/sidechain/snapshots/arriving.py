@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Iterable
 from typing import Final
 
-from bystack.node.sidechain import store as keys
-from bystack.node.sidechain.store import Tip
+from bystack.node.sidechain import columns as keys
+from bystack.node.sidechain.columns import Tip
 from bystack.node.store.coinstore import PREFIX as COIN
 from bystack.node.store.errors import StoreError
 from bystack.node.store.failpoints import failpoint

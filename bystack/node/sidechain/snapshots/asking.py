@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import trio
 
@@ -32,7 +32,7 @@ class Unanswered(Exception):
 
 @dataclass(eq=False)
 class _Question:
-    wanted: type[Answer]
+    wanted: type[Any]
     done: trio.Event = field(default_factory=trio.Event)
     answer: Answer | None = None
 

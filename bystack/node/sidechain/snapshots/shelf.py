@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from bystack.node.sidechain import store as keys
+from bystack.node.sidechain import columns as keys
 from bystack.node.sidechain.store import SideStore
 from bystack.node.store.coinstore import PREFIX as COIN
 from bystack.node.store.failpoints import failpoint
