@@ -18,6 +18,7 @@ from bystack.primitives.hashes import tagged
 from bystack.sidechain import custody
 from bystack.sidechain.consensus.evidence import (
     AnyEvidence,
+    EvidenceIndex,
     ForbiddenBlock,
     TwoCertificates,
     guilty,
@@ -62,12 +63,14 @@ def convicted(state: SystemState, validators: ValidatorSet) -> tuple[int, ...]:
 def accuse(stage: Stage, action: Accuse) -> tuple[Payment, ...]:
     """Record whom the evidence convicts and stop the pegs until a quorum lifts it.
 
-    What modules pay for it, out of what they hold. Raises `EvidenceOutdated`, `EvidenceKnown` and
-    what `verify_evidence` raises.
+    What modules pay for it, out of what they hold. Raises `EvidenceOutdated`, `EvidenceIndex`,
+    `EvidenceKnown` and what `verify_evidence` raises.
     """
     evidence = action.evidence
     validators = _judges(stage.state, evidence)
     accused = guilty(evidence, validators)
+    if accused[-1] >= len(validators):
+        raise EvidenceIndex(index=accused[-1])
     keys = [one for one in validators.keys_of(accused) if not is_convicted(stage.state, one)]
     places = _places(stage.state, evidence)
     if not keys and not places:
