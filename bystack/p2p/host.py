@@ -163,6 +163,12 @@ class Host:
         if self._nursery is not None:
             self._nursery.start_soon(self._keep, target)
 
+    def let_go(self, address: str) -> None:
+        """Stop keeping a connection begun by `connect` with the same words; it is not closed."""
+        target = parse_target(address)
+        if self._roster.kept.get(str(target.address)) == target:
+            del self._roster.kept[str(target.address)]
+
     def disconnect(self, peer: bytes) -> None:
         """Close the connection to a peer and stop keeping it."""
         self._roster.drop_kept(peer)
@@ -181,6 +187,11 @@ class Host:
     def unban(self, target: bytes | str) -> None:
         """Lift a ban."""
         self.book.unban(name(target))
+
+    @property
+    def listening(self) -> str:
+        """Where we listen, "host:port"; empty before `run` has begun, or if we only dial."""
+        return self._roster.listening
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """The connected peers, in order of node id."""

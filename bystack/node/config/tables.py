@@ -165,6 +165,13 @@ class Sidechain(Table, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(description="its name here: files, RPC path, process")]
     genesis: Annotated[File, Meta(description="its genesis; the hash of it is the chain id")]
     listen: Annotated[Address, Meta(description="where its peers reach this node")] = "127.0.0.1:0"
+    advertise: Annotated[
+        str,
+        Meta(
+            pattern=r"^(([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5})?\Z",
+            description="where others reach this validator, if not at `listen`",
+        ),
+    ] = ""
     peers: Annotated[tuple[Peer, ...], Meta(description="its nodes to connect to")] = ()
     validator_key: Annotated[
         str, Meta(description="key file of a validator; leave out to follow only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import Final
 
 import structlog
 import trio
@@ -22,12 +23,14 @@ from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc_chain import ChainMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
+from bystack.node.sidechain.rpc_proofs import ProofMethods
 from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine, validator_socket
@@ -37,9 +40,13 @@ from bystack.p2p.gossip import payload_cap
 from bystack.p2p.host import Host, HostConfig
 from bystack.p2p.identity import Identity
 from bystack.p2p.peers import PeerBook
+from bystack.p2p.whereabouts import MAX_MESSAGE
 from bystack.sidechain.messages import CAPS
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
+
+MAX_INBOUND: Final = 512
+"""Every validator may be connected to us, and there may be 400."""
 
 log = structlog.get_logger("sidechain")
 
@@ -75,9 +82,12 @@ def wall_ms() -> int:
 
 def host_of(table: Sidechain, genesis: Genesis, identity: Identity, book: PeerBook) -> Host:
     """The peer network of this sidechain."""
-    caps = {**CAPS, GOSSIP: payload_cap([TOPIC])}
+    caps = {**CAPS, WHEREABOUTS: MAX_MESSAGE, GOSSIP: payload_cap([TOPIC])}
     magic = genesis.main.magic
-    return Host(identity, HostConfig(genesis.id, magic, table.listen, table.peers, caps=caps), book)
+    config = HostConfig(
+        genesis.id, magic, table.listen, table.peers, caps=caps, max_inbound=MAX_INBOUND
+    )
+    return Host(identity, config, book)
 
 
 async def new_address(name: str) -> str:
@@ -94,6 +104,7 @@ def rpc_methods(
     fresh = partial(new_address, name)
     PegMethods(driver, reader, relaying, driver.main, fresh).register(methods)
     ChainMethods(driver, reader).register(methods)
+    ProofMethods(driver, reader.prover).register(methods)
     ValidatorMethods(driver, reader, node_id).register(methods)
     ModuleMethods(reader, tuple(m.name for m in driver.genesis.modules)).register(methods)
     return methods
@@ -124,7 +135,10 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
     if table.validator_key:
         signer = SignerLine(Reconnecting(validator_socket(table.name)), store)
     application = Application(store, modules, verifier)
-    driver = Driver(application, pooling, host, main_line, wall_ms, signer)
+    meeting = Meeting(
+        host, identity, store.genesis.id, lambda: table.advertise or host.listening, wall_ms
+    )
+    driver = Driver(application, pooling, host, main_line, wall_ms, meeting, signer)
     relaying = Relaying(store, pooling, main_line, driver.changed)
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(host.run)

@@ -21,6 +21,7 @@ from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling, Useless
 from bystack.node.sidechain.serving import Serving
 from bystack.node.sidechain.signing import Admitted, SignerLine
@@ -44,6 +45,7 @@ from bystack.sidechain.consensus.messages import Message as Said
 from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.epochs import upcoming
 from bystack.sidechain.eras import era_after
 from bystack.sidechain.messages import read_message, write_message
 from bystack.sidechain.misconduct import Accuse, EvidenceKnown
@@ -86,6 +88,7 @@ class Driver:
         host: Host,
         main: MainLine,
         now: Callable[[], int],
+        meeting: Meeting,
         signer: SignerLine | None = None,
     ) -> None:
         self.application, self.pooling, self.host, self.main = application, pooling, host, main
@@ -96,7 +99,8 @@ class Driver:
         self.now = now
         self.era = era_after(self.store.state, self.store.header)
         self.machine = self._machine(None)
-        self._signer = signer
+        self._signer, self._meeting = signer, meeting
+        self._sets = b""
         self._timers = Timers(now)
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._turn = 0
@@ -139,6 +143,7 @@ class Driver:
             task_status.started()
             for evidence in list(self.store.evidence()):  # of before a restart
                 nursery.start_soon(self._accuse, evidence)
+            self._meet()
             await self._perform_all(self.machine.begin(self.now()))
             async for event in self._events:
                 await self._take(event)
@@ -162,6 +167,8 @@ class Driver:
             case Lost(peer):
                 self._serving.leave(peer)
                 await self.pooling.tell(Left(peer))
+            case Message(peer, kind, payload) if kind == WHEREABOUTS:
+                self._meeting.hear(peer, payload)
             case Message(peer, kind, payload) if kind == GOSSIP:
                 self.pooling.hear(peer, payload)
             case Message(peer, kind, payload):
@@ -175,6 +182,7 @@ class Driver:
 
     async def _join(self, peer: bytes) -> None:
         self._serving.join(peer)
+        self._meeting.join(peer)
         await self.pooling.tell(Joined(peer))
         self._send(peer, self.machine.status)
 
@@ -311,7 +319,17 @@ class Driver:
         await self.pooling.tell(BlockFinal(body.transactions, header.height + 1))
         self._tell_followers(decided.certificate)
         self.changed.notify()
+        self._meet()
         return [*outputs, *self._more_work()]
+
+    def _meet(self) -> None:
+        """Validators of this epoch and the next are looked for, each time they are others."""
+        named = self.store.header.validators_hash + self.store.header.next_validators_hash
+        if named != self._sets:
+            self._sets = named
+            following = upcoming(SystemState(self.store.state))
+            nodes = {*self.era.validators.by_node, *(following.by_node if following else ())}
+            self._meeting.turn(nodes)
 
     def _more_work(self) -> list[engine.Output]:
         if not len(self.pooling) and not self._behind_main():

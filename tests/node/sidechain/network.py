@@ -23,6 +23,7 @@ from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.meeting import Meeting
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.reading import Reader
@@ -34,6 +35,7 @@ from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
+from bystack.p2p.identity import Identity
 from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
@@ -164,6 +166,12 @@ class PlayedMain(Line):
             await self.moved.wait()
 
 
+def nowhere(host: Host) -> Meeting:
+    """Wires need no addresses."""
+    identity = Identity.from_seed(bytes(32))
+    return Meeting(host, identity, bytes(32), lambda: "", now_ms)
+
+
 class Node:
     """One node's sidechain: everything of the role but its sockets."""
 
@@ -184,7 +192,9 @@ class Node:
         self.pooling = Pooling(self.store, rules, host, verifier)
         main_line = MainLine(cast(Reconnecting, main), genesis)
         self.application = Application(self.store, modules, verifier)
-        self.driver = Driver(self.application, self.pooling, host, main_line, now_ms, line)
+        self.driver = Driver(
+            self.application, self.pooling, host, main_line, now_ms, nowhere(host), line
+        )
         self.relaying = Relaying(self.store, self.pooling, main_line, self.driver.changed)
         self.reader = Reader(self.driver, modules)
         name, id = genesis.name, node_id(number)
