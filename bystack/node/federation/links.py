@@ -14,11 +14,13 @@ from bystack.node.announce import socket_of
 from bystack.node.ipc import Reconnecting
 from bystack.primitives.codec import decode
 from bystack.primitives.mountain import MountainProof
+from bystack.sidechain.consensus.light import FinalHeader
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.state import MAX_VALUE
 
 MAX_COIN = 200_000
 MAX_PROOF = 3_000_000
+MAX_FINAL = 1_000_000
 
 
 class Links:
@@ -55,6 +57,14 @@ class Links:
         """A typed entry of the sidechain's final state, or None."""
         data = await self.side.call("state", key)
         return None if data is None else decode(kind, data, MAX_VALUE)
+
+    async def final_header(self, height: int) -> FinalHeader:
+        """The sidechain's final header at a height, with all that shows it final."""
+        return decode(FinalHeader, await self.side.call("final_header", height), MAX_FINAL)
+
+    async def newest_final(self) -> FinalHeader:
+        """The newest header of the sidechain that can be shown final."""
+        return decode(FinalHeader, await self.side.call("newest_final"), MAX_FINAL)
 
     async def record(self, leaf: int, height: int) -> MountainProof:
         """The proof of an outbox leaf under the outbox root of the block at `height`."""

@@ -6,7 +6,6 @@ takes one order per seq whoever sent it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import structlog
@@ -37,16 +36,11 @@ from bystack.node.federation.upkeep import Upkeep
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.blocks import decode_header
 from bystack.sidechain.consensus.light import KEPT_SETS, FinalHeader
-from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
 
 log = structlog.get_logger("federation")
-
-KEPT_HEADERS = 64
-MAX_CERTIFICATE = 65_536
 
 
 class NotFounded(Invalid):
@@ -69,11 +63,6 @@ class Job:
     crowded: bool = False
 
 
-def read_final(header: bytes, certificate: bytes) -> FinalHeader:
-    """A final header as the sidechain's process gives it; raises the codec's errors."""
-    return FinalHeader(decode_header(header), decode(Certificate, certificate, MAX_CERTIFICATE), ())
-
-
 class Orders:
     """The open batches, as the sidechain records them, on their way to the main chain."""
 
@@ -81,7 +70,7 @@ class Orders:
         self._member = member
         self._genesis: Genesis | None = None
         self._feeding: Feeding | None = None
-        self._finals: OrderedDict[int, FinalHeader] = OrderedDict()
+        self._heard = 0
         self._blocks: list[tuple[int, Block]] = []
         self._ticks = 0
         self._passed = 0
@@ -123,34 +112,39 @@ class Orders:
 
     async def final(self, event: SideFinal) -> None:
         """A final sidechain block: have newly recorded batches signed."""
-        final = read_final(event.header, event.certificate)
-        self._finals[final.header.height] = final
-        while len(self._finals) > KEPT_HEADERS:
-            self._finals.popitem(last=False)
+        self._heard = max(self._heard, event.height)
         await self._sign_open()
 
     async def _sign_open(self) -> None:
         """Have each open batch signed whose seq the main chain has not spent yet."""
+        later = await self._provable()
         for seq in await self._member.links.state(tuple[int, ...], OPEN) or ():
             batch = await self._member.links.state(Batch, batch_key(seq))
-            if batch is not None and seq >= self._passed:
-                await self._sign_or_tell(batch)
+            if batch is not None and later is not None and seq >= self._passed:
+                await self._sign_or_tell(batch, later)
 
-    async def _sign_or_tell(self, batch: Batch) -> None:
+    async def _provable(self) -> FinalHeader | None:
+        """The newest header that a signer will believe; none while too few stand on the first."""
+        try:
+            return await self._member.links.newest_final() if self._heard else None
+        except RemoteError as error:
+            log.info("no header to show yet", reason=str(error))
+            return None
+
+    async def _sign_or_tell(self, batch: Batch, later: FinalHeader) -> None:
         """One batch that the signer refuses (for now) keeps no other from being signed."""
         try:
-            await self._sign_batch(batch)
+            await self._sign_batch(batch, later)
         except RemoteError as error:
             self._epochs.restart()
             log.info("order not signed", seq=batch.record.seq, reason=str(error))
 
-    async def _sign_batch(self, batch: Batch) -> None:
+    async def _sign_batch(self, batch: Batch, later: FinalHeader) -> None:
         record, bridge = batch.record, await self._member.ensure_bridge()
         order = Order(record.seq, record.tier, record.outputs)
         digest = self._digest(record.seq, order)
-        later = self._latest()
-        ripe = later and later.header.height >= batch.height + self.genesis.consensus.finality
-        if bridge is None or later is None or not ripe or self._settled(bridge, digest):
+        ripe = later.header.height >= batch.height + self.genesis.consensus.finality
+        if bridge is None or not ripe or self._settled(bridge, digest):
             return
         request = await self._request(batch, later)
         await self._epochs.reach(later.header.epoch)
@@ -162,9 +156,9 @@ class Orders:
     async def _request(self, batch: Batch, later: FinalHeader) -> OrderRequest:
         """The proof of a batch, under a header of an epoch that every signer still knows."""
         links, newest = self._member.links, later.header
-        first = await self._final_at(batch.height)
+        first = await links.final_header(batch.height)
         if first.header.epoch + KEPT_SETS <= newest.epoch + 1:
-            first = await self._final_at(newest.height - self.genesis.consensus.finality)
+            first = await links.final_header(newest.height - self.genesis.consensus.finality)
         proof = await links.record(batch.leaf, first.header.height)
         return OrderRequest(batch.record, proof, first, later)
 
@@ -185,15 +179,6 @@ class Orders:
     def _digest(self, seq: int, operation: Order | Touch) -> bytes:
         main = self._member.setting.main
         return operation_digest(main, self.genesis.vault, seq, operation)
-
-    def _latest(self) -> FinalHeader | None:
-        return next(reversed(self._finals.values()), None) if self._finals else None
-
-    async def _final_at(self, height: int) -> FinalHeader:
-        if height in self._finals:
-            return self._finals[height]
-        header, certificate, *_ = await self._member.links.side.call("block_at", height)
-        return read_final(header, certificate)
 
     async def build_touch(self, tier: int) -> bytes:
         """Ask everyone to void the vault's present seq; the digest."""

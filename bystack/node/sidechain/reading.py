@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from bystack.ledger.transactions import Transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.engines import verifier_of
+from bystack.node.sidechain.proving import Prover
 from bystack.primitives.codec import encode
 from bystack.primitives.multiset import multiset_digest
 from bystack.sidechain.blocks import Body, Header, decode_body
@@ -40,6 +42,7 @@ class Reader:
     def __init__(self, driver: Driver, modules: Modules) -> None:
         self._driver, self._modules = driver, modules
         self._store = driver.store
+        self.prover = Prover(driver.store, verifier_of(driver.genesis))
 
     @contextmanager
     def state(self) -> Iterator[SystemState]:

@@ -59,6 +59,12 @@ class Service:
                 return reader.prove_state(key)
             case "record", [int(leaf), int(height)]:
                 return reader.record(leaf, height)
+            case "epoch_proofs", [int(epoch), int(most)] if epoch >= 0:
+                return [encode(one) for one in reader.prover.epochs(epoch, most)]
+            case "final_header", [int(height)] if height >= 0:
+                return encode(reader.prover.final(height))
+            case "newest_final", []:
+                return encode(reader.prover.newest())
             case "module", [str(name), str(query), list(given)]:
                 return reader.query(name, query, given)
             case _:

@@ -204,6 +204,10 @@ class SideStore:
             return None
         return mountain_prove(self._node, count, leaf)
 
+    def leaf_hash(self, index: int) -> bytes | None:
+        """The node over an outbox leaf, if it is held."""
+        return self._store.get(NODE + fixed(0, 1) + fixed(index))
+
     def _node(self, level: int, index: int) -> bytes:
         return self._need(NODE + fixed(level, 1) + fixed(index))
 

@@ -61,7 +61,7 @@ from bystack.sidechain.records import (
 )
 from bystack.sidechain.settlement import pending_key
 from tests.federation.charters import TRADE
-from tests.federation.peg import Outbox, certified, header_of, request_id
+from tests.federation.peg import Outbox, certified, final, header_of, request_id
 from tests.federation.stage import session
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.mainchain.builders import EASY
@@ -213,7 +213,7 @@ class Net:
         self.signers = [self.signer(seat) for seat in range(3)]
         self.members = [self.member(seat) for seat in range(3)]
         self.followed: list[Block] = []
-        self.height, self.late = 5, 900
+        self.height, self.late, self.newest = 5, 900, 1
         self.headers: dict[int, Header] = {}
         self.counts: dict[int, int] = {}
 
@@ -297,9 +297,10 @@ class Net:
                 return encode(found[0]) if found else None
             case "record", [leaf, height]:
                 return encode(self.outbox.prove(leaf, self.counts[height]))
-            case "block_at", [height]:
-                header = self.header_at(height)
-                return [encode(header), encode(certified(header)), b""]
+            case "final_header", [height]:
+                return encode(final(self.header_at(height)))
+            case "newest_final", []:
+                return encode(final(self.header_at(self.newest)))
             case "epoch_proofs", _:
                 return []
         raise AssertionError(method)
@@ -336,6 +337,7 @@ class Net:
         """A final block, later than all before unless it is told which."""
         self.late += 2
         header = self.header_at(height or self.late)
+        self.newest = header.height
         event = SideFinal(header.height, encode(header), encode(certified(header)))
         await self._each(event)
 

@@ -1,0 +1,102 @@
+"""RPC of proofs that need no node to be checked: for `bystack verify-proof`, and light clients."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import trio
+from msgspec import Meta
+
+from bystack.node.ipc import RemoteError
+from bystack.node.rpc import Height, Methods
+from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.forms import Json
+from bystack.node.sidechain.proving import MOST_EPOCHS, NotProvable, Prover
+from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND
+from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.entries import entry_key
+from bystack.sidechain.proof_files import ProofFile, write_proof
+
+PATIENCE: Final = 30.0
+"""Seconds that a proof waits for headers on top of it, where finality is a matter of depth."""
+
+Name = Annotated[str, Meta(max_length=32)]
+Asked = Annotated[str, Meta(max_length=2_100)]
+Most = Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
+
+
+class ProofMethods:
+    """Answers from the store; what is long is made in a thread."""
+
+    def __init__(self, driver: Driver, prover: Prover) -> None:
+        self._driver, self._prover = driver, prover
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("getproof", self.proof, help="A file that proves a burn, a batch or a state entry.")
+        add("getepochproofs", self.epochs, help="Who votes after each epoch, proved.")
+        add("getfinalheader", self.final, help="A header with all that shows it final, in hex.")
+
+    async def proof(self, kind: Name, what: Asked) -> Json:
+        """The proof of one fact. `kind`: `burn` (a peg-out's id), `order` (a batch's seq), or an
+        entry of the state: `claim` (TXID:N), `pegout`, `batch`, `sums`, `epoch`, `conviction`,
+        `certificate`, `entry` (the key in hex)."""
+        try:
+            made = await self._made(kind, what)
+        except (Invalid, ValueError) as error:
+            rule = error.rule if isinstance(error, Invalid) else "EntryName"
+            raise RemoteError(NOT_FOUND, f"Not provable: {error}", {"rule": rule}) from None
+        final = made.claim.final
+        return {
+            "chain_id": made.genesis.id.hex(),
+            "kind": kind,
+            "height": final.header.height,
+            "blockhash": final.header.id.hex(),
+            "epochs": len(made.epochs),
+            "hex": (await trio.to_thread.run_sync(write_proof, made)).hex(),
+        }
+
+    async def _made(self, kind: str, what: str) -> ProofFile:
+        prover = self._prover
+        match kind:
+            case "burn":
+                return await trio.to_thread.run_sync(prover.burn, bytes.fromhex(what))
+            case "order":
+                return await trio.to_thread.run_sync(prover.batch, int(what))
+            case _:
+                return await self._entry(entry_key(kind, what))
+
+    async def _entry(self, key: bytes) -> ProofFile:
+        """An entry as of now, once its header can be shown final; raises `NotProvable`."""
+        prover, proof = self._prover, self._prover.entry(key)
+        with trio.move_on_after(PATIENCE):
+            while True:
+                try:
+                    return await trio.to_thread.run_sync(prover.entry_file, proof)
+                except NotProvable:
+                    await self._driver.changed.wait()
+        raise NotProvable(height=proof.header.height, tip=self._driver.store.height)
+
+    def epochs(self, epoch: Height, count: Most = MOST_EPOCHS) -> list[Json]:
+        """The proofs of the sets that vote after `epoch`, after the next, and so on."""
+        return [
+            {
+                "epoch": one.final.header.epoch + 1,
+                "height": one.final.header.height,
+                "validators_hash": one.final.header.next_validators_hash.hex(),
+                "changed": bool(one.validators),
+                "hex": encode(one).hex(),
+            }
+            for one in self._prover.epochs(epoch, count)
+        ]
+
+    def final(self, height: Height) -> str:
+        """The header, its certificate, and what stands on it where that matters."""
+        if height > self._driver.store.height:
+            raise RemoteError(BAD_PARAMETER, "Block height out of range")
+        try:
+            return encode(self._prover.final(height)).hex()
+        except NotProvable as error:
+            raise RemoteError(NOT_FOUND, str(error), {"rule": error.rule}) from None
