@@ -11,13 +11,19 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Final
 
+from bystack.sidechain.consensus.authority.machine import AuthorityType
 from bystack.sidechain.consensus.bbft import BbftType
 from bystack.sidechain.consensus.engine import EngineType, Verifier
 from bystack.sidechain.consensus.scheme import BlsScheme
+from bystack.sidechain.consensus.solo import SoloType
 from bystack.sidechain.params import CONSTANT, Genesis
 
 GROUP: Final = "bystack.consensus"
-BUILT_IN: Final[Mapping[str, Callable[[], EngineType]]] = {"bbft": BbftType}
+BUILT_IN: Final[Mapping[str, Callable[[], EngineType]]] = {
+    "bbft": BbftType,
+    "authority": AuthorityType,
+    "solo": SoloType,
+}
 PARTS: Final = ("check", "verifier", "make")
 
 

@@ -1,0 +1,1 @@
+"""The engine `authority`: known validators seal blocks in turn, and depth makes them final."""

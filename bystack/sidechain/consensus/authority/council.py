@@ -1,0 +1,70 @@
+"""What an authority's machine remembers, and the few things all its parts do with it."""
+
+from __future__ import annotations
+
+from bystack.sidechain.consensus.authority.branches import Branch, Branches
+from bystack.sidechain.consensus.authority.turns import Turns
+from bystack.sidechain.consensus.courtesy import Courtesy
+from bystack.sidechain.consensus.engine import Birth
+from bystack.sidechain.consensus.events import Era, Execute, Output
+from bystack.sidechain.consensus.messages import Sealed
+from bystack.sidechain.consensus.validators import ValidatorSet
+
+MAX_ORPHANS = 256
+
+
+class Council:
+    """The tree of blocks, those that do not fit into it yet, the clock, the outbox."""
+
+    def __init__(self, birth: Birth) -> None:
+        self.chain_id, self.scheme = birth.chain_id, birth.scheme
+        self._key, self._since, self._slot = birth.key, birth.since, birth.slot
+        self.turns = Turns(birth.era.validators)
+        self.adopt(birth.era)
+        self.tree = Branches(self.turns, *birth.start)
+        self.now = 0
+        self.outbox: list[Output] = []
+        self.courtesy = Courtesy()
+        self.orphans: dict[bytes, tuple[Sealed, bytes]] = {}
+        self.refused: dict[bytes, None] = {}
+        self.behind, self.ahead_node, self.retries = 0, b"", 0
+
+    def adopt(self, era: Era) -> None:
+        """The numbers of an epoch; its validators are those of the genesis."""
+        self.era, self.me = era, era.validators.by_key.get(self._key)
+
+    def set_of(self, epoch: int) -> ValidatorSet:
+        """The set under an epoch's number: the validators are always the same."""
+        validators = self.era.validators
+        same = validators.epoch == epoch
+        return validators if same else ValidatorSet(epoch, validators.validators)
+
+    def slot_at(self, time: int) -> int:
+        """The slot of a time in milliseconds."""
+        return max(0, time - self._since) // self._slot
+
+    def start_of(self, slot: int) -> int:
+        """When a slot begins, which is the time of its block."""
+        return self._since + slot * self._slot
+
+    @property
+    def round_time(self) -> int:
+        """Milliseconds of a round."""
+        return self.turns.length * self._slot
+
+    def emit(self, output: Output) -> None:
+        """Append an effect; order is the order of effects."""
+        self.outbox.append(output)
+
+    def execute(self, branch: Branch) -> None:
+        """Have a block executed once its parent was."""
+        parent = self.tree.get(branch.header.parent)
+        if parent is not None and parent.valid and not (branch.executing or branch.valid):
+            branch.executing = True
+            self.emit(Execute(branch.header, branch.body))
+
+    def refuse(self, block: bytes) -> None:
+        """Remember a block that is not worth a second look."""
+        if len(self.refused) >= MAX_ORPHANS:
+            del self.refused[next(iter(self.refused))]
+        self.refused[block] = None
