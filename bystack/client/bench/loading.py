@@ -116,16 +116,14 @@ class Load:
 
     async def drain(self) -> None:
         """Return when everything sent is final everywhere; raises `Unanswered`."""
+        final, end = self.watch.final, trio.current_time() + PATIENCE
         while self.outstanding > 0:
-            before = self.watch.final
-            with trio.move_on_after(PATIENCE):
+            with trio.move_on_at(end):
                 await self.watch.moved.wait()
-            if self.watch.final == before and not self.watch.moved.is_set():
-                self._check_moves(before)
-
-    def _check_moves(self, before: int) -> None:
-        if self.watch.final == before:
-            raise Unanswered(f"{self.outstanding} transfers not final: {self.refused[:3]}")
+            if self.watch.final > final:
+                final, end = self.watch.final, trio.current_time() + PATIENCE
+            elif trio.current_time() >= end:
+                raise Unanswered(f"{self.outstanding} transfers not final: {self.refused[:3]}")
 
     async def _send(self, chunk: list[Signed]) -> None:
         sent = now()

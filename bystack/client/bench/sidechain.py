@@ -20,7 +20,7 @@ import trio
 from bystack.client.bench import transfers
 from bystack.client.bench.connecting import raw_rate
 from bystack.client.bench.frame import Measured, Show
-from bystack.client.bench.loading import Final, Load, Watch, now, waits
+from bystack.client.bench.loading import Final, Load, Unanswered, Watch, now, waits
 from bystack.client.bench.transfers import Signed
 from bystack.client.bench.usage import cpu_seconds, family
 from bystack.client.bench.validators import VALIDATORS, Net, peg_in, running
@@ -179,6 +179,8 @@ class Bench:
             final = self._watch.final - final
         await load.drain()
         blocks = [b for b in self._watch.blocks(begun, ended) if b.transactions]
+        if len(blocks) < 2:
+            raise Unanswered(f"{len(blocks)} blocks with transfers in {seconds:.0f} s")
         waited = await waits(self._clients[0], load, blocks)
         return Phase(blocks, waited, used / max(final, 1), len(load.refused))
 

@@ -82,7 +82,7 @@ def cut(terms: Terms, coin: Held, count: int) -> tuple[list[Signed], list[Held]]
         numbers = range(first, min(first + WIDE, count + 1))
         rest = coin.amount - terms.fee - each * len(numbers)
         outputs = [(each, root_of(number)) for number in numbers] + [(rest, root_of(0))]
-        tx = _spend(terms, coin, outputs)
+        tx = _spend(terms, coin, outputs, _key(coin.number))
         made.append(Signed(tx.id, encode(tx)))
         held += [Held(Outpoint(tx.id, at), each, number) for at, number in enumerate(numbers)]
         coin = Held(Outpoint(tx.id, len(numbers)), rest, 0)
@@ -105,20 +105,36 @@ def _rounds_of(terms: Terms, number: int, coins: Sequence[Held]) -> list[list[Si
 
 def _chain(terms: Terms, coin: Held, number: int) -> Iterator[Signed]:
     """So many transfers, each of the change of the one before."""
-    root, payee = root_of(coin.number), _payee(fixed(coin.number))
+    key = _key(coin.number)
+    payee = _payee(fixed(coin.number))
     for _ in range(number):
         left = coin.amount - terms.fee - PAID
-        tx = _spend(terms, coin, [(PAID, payee), (left, root)])
+        tx = _spend(terms, coin, [(PAID, payee), (left, key.root)], key)
         yield Signed(tx.id, encode(tx))
         coin = Held(Outpoint(tx.id, 1), left, coin.number)
 
 
-def _spend(terms: Terms, held: Held, outputs: Sequence[tuple[int, bytes]]) -> Transaction:
-    policy = policy_of(held.number)
+class _Owner(NamedTuple):
+    """A secret, the policy it satisfies and the root that pays to it."""
+
+    secret: bytes
+    policy: Key
+    root: bytes
+
+
+def _key(number: int) -> _Owner:
+    policy = policy_of(number)
+    return _Owner(_secret(fixed(number)), policy, policy_root([policy]))
+
+
+def _spend(
+    terms: Terms, held: Held, outputs: Sequence[tuple[int, bytes]], owner: _Owner
+) -> Transaction:
     paid = tuple(Output(terms.asset, amount, PolicyLock(root)) for amount, root in outputs)
     body = TransactionBody(VERSION, (held.place,), paid, (), 0, 0, b"")
     # A digest takes of a coin what its owner sees: where, which asset, how much, under which lock.
-    coin = Coin(terms.asset, held.amount, PolicyLock(policy_root([policy])), 0, 0, 1, b"")
+    coin = Coin(terms.asset, held.amount, PolicyLock(owner.root), 0, 0, 1, b"")
     digest = Signing(terms.chain, body, [(held.place, coin)]).digest(0, 0)
-    signature = sign(_secret(fixed(held.number)), digest, bytes(32))
-    return Transaction(body, (Spend(policy, prove_branch([policy], 0), 0, (signature,)),))
+    signature = sign(owner.secret, digest, bytes(32))
+    branch = prove_branch([owner.policy], 0)
+    return Transaction(body, (Spend(owner.policy, branch, 0, (signature,)),))
