@@ -1,68 +1,14 @@
-"""Which code a genesis' `consensus.type` stands for: built-in engines, then installed packages.
-
-A package offers an engine of consensus under the entry-point group `bystack.consensus`: a callable
-without arguments that makes an `engine.EngineType`. Only the one the genesis names is loaded.
-"""
+"""The engines of consensus a sidechain's process may run: those `bystack.sidechain.engines` finds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from importlib.metadata import entry_points
-from typing import Final
+from bystack.sidechain.engines import (
+    BUILT_IN,
+    GROUP,
+    ConsensusError,
+    engine_of,
+    installed,
+    verifier_of,
+)
 
-from bystack.sidechain.consensus.authority.machine import AuthorityType
-from bystack.sidechain.consensus.bbft import BbftType
-from bystack.sidechain.consensus.engine import EngineType, Verifier
-from bystack.sidechain.consensus.scheme import BlsScheme
-from bystack.sidechain.consensus.solo import SoloType
-from bystack.sidechain.params import CONSTANT, Genesis
-
-GROUP: Final = "bystack.consensus"
-BUILT_IN: Final[Mapping[str, Callable[[], EngineType]]] = {
-    "bbft": BbftType,
-    "authority": AuthorityType,
-    "solo": SoloType,
-}
-PARTS: Final = ("check", "verifier", "make")
-
-
-class ConsensusError(OSError):
-    """The sidechain's engine of consensus cannot be used."""
-
-
-def engine_of(genesis: Genesis) -> EngineType:
-    """The engine a genesis names; raises `ConsensusError`, and `EngineUnfit` where it cannot."""
-    engine = installed(genesis.consensus.type)
-    engine.check(genesis.validator_set, genesis.consensus.election != CONSTANT)
-    return engine
-
-
-def verifier_of(genesis: Genesis) -> Verifier:
-    """The judge of a sidechain's headers; raises as `engine_of`."""
-    return engine_of(genesis).verifier(BlsScheme())
-
-
-@cache
-def installed(name: str) -> EngineType:
-    """The engine of this name, built in or of a package; raises `ConsensusError`."""
-    if name in BUILT_IN:
-        return BUILT_IN[name]()
-    for found in entry_points(group=GROUP, name=name):
-        return _load(found.value, found.load)
-    known = ", ".join(BUILT_IN)
-    hint = f"install a package that offers it under the entry point {GROUP}"
-    text = f"the engine of consensus {name} is not installed (built in: {known}); {hint}"
-    raise ConsensusError(text)
-
-
-def _load(place: str, load: Callable[[], Callable[[], EngineType]]) -> EngineType:
-    try:
-        engine = load()()
-    except (ImportError, AttributeError, TypeError) as error:
-        text = f"the engine of consensus at {place} does not load: {error}"
-        raise ConsensusError(f"{text}; install what it needs") from None
-    for part in PARTS:
-        if not callable(getattr(engine, part, None)):
-            raise ConsensusError(f"the engine of consensus at {place} has no {part}")
-    return engine
+__all__ = ["BUILT_IN", "GROUP", "ConsensusError", "engine_of", "installed", "verifier_of"]
