@@ -196,8 +196,7 @@ def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
     witness, action = _witness(tx, position), tx.body.actions[position]
     context = ActionContext(stage.block, tx.id, position, action, witness)
     outcome = stage.modules.act(stage.state, context)
-    if outcome.effects.created or outcome.effects.records != NO_EFFECTS.records:
-        raise ModuleMints(kind=context.action.kind)
+    _check_module(outcome.effects, action.kind)
     name = stage.modules.name(action.kind)
     custody.take(stage.state, name, outcome.effects.destroyed)
     custody.pay(stage, name, outcome.payments)
@@ -219,6 +218,19 @@ def _outputs(payments: Iterable[Payment]) -> tuple[Output, ...]:
 
 class ModuleMints(Invalid):
     """A module tried to create coins: only a proved deposit does."""
+
+
+class ModuleAuthorises(Invalid):
+    """A module tried to allow a spend or a lock that no witness allows."""
+
+
+def _check_module(effects: Effects, kind: int) -> None:
+    """Of all effects a module's are two: it takes amounts, and asks for signatures."""
+    made = effects.created or effects.records != NO_EFFECTS.records
+    if made or any(amount < 0 for amount in effects.destroyed.values()):
+        raise ModuleMints(kind=kind)
+    if effects.inputs or effects.outputs or effects.units or effects.coinbase:
+        raise ModuleAuthorises(kind=kind)
 
 
 def _resume(stage: Stage) -> None:

@@ -7,7 +7,7 @@ the reserves law holds whatever a module's code does (federation.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bystack.ledger.amounts import add
 from bystack.ledger.coins import Coin
@@ -81,6 +81,23 @@ def end(stage: Stage, module: str, ending: Ending) -> None:
         move(stage.state, asset, circulating=amount, pool=-amount)
     for event in ending.events:
         stage.tell(event.name, **event.facts)
+
+
+def settle(stage: Stage, module: str, ask: Callable[[SystemState], Ending]) -> tuple[Payment, ...]:
+    """What a module pays at a block's end, whole or not at all.
+
+    One that raises, or would give what it does not have, does nothing at the end of this block, and
+    its writes are forgotten: the chain goes on without it.
+    """
+    trial = stage.fork()
+    try:
+        ending = ask(trial.state)
+        end(trial, module, ending)
+    except Invalid as error:
+        stage.tell("modulefailed", module=module, rule=error.rule, reason=str(error))
+        return ()
+    stage.merge(trial)
+    return (*ending.payments, *ending.rewards)
 
 
 def coins_of(

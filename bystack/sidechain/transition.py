@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
-from bystack.ledger.effects import Applied, BlsCheck, Check, Effects
+from bystack.ledger.effects import NO_EFFECTS, Applied, BlsCheck, Check, Effects
+from bystack.ledger.ordinary import judge_ordinary
 from bystack.ledger.transactions import Outpoint, PolicyLock, RetireLock, Transaction
 from bystack.ledger.validation import LockForbidden, Rules, apply_transaction
 from bystack.primitives.codec import encode
@@ -24,7 +25,7 @@ from bystack.primitives.trie import Nodes, TrieUpdate, update
 from bystack.sidechain import batches, custody, epochs, parameters
 from bystack.sidechain.actions import needs_no_fee, sidechain_effects
 from bystack.sidechain.blocks import Body, Header
-from bystack.sidechain.modules.base import BlockContext, Modules
+from bystack.sidechain.modules.base import BlockContext, Modules, Payment
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.relay import RelayView
@@ -135,6 +136,8 @@ class Execution:
         self._checks: list[Check] = []
         self._pairings = 0
         self._rules = Rules(genesis.id, genesis.main.maturity)
+        self._least = {asset.asset: asset.fee for asset in genesis.assets if asset.fee}
+        self._fees: dict[bytes, int] = {}
         watch_lag(self.stage, self._tip_time())
 
     def _tip_time(self) -> int:
@@ -145,7 +148,40 @@ class Execution:
 
         A proposer passes `verified` and gets `SignatureWrong` before anything is applied.
         """
-        stage, _, applied = self.trial(tx)
+        payment = self._payment(tx)
+        if payment is None:
+            return self._add(tx, verified)
+        if verified is not None and not verified(tx, payment.checks):
+            raise SignatureWrong(transaction=tx.id)
+        (spent,) = payment.delta.spent.items()
+        self._coins.move(*spent, payment.delta.created)
+        for asset, fee in payment.fees.items():
+            self._fees[asset] = self._fees.get(asset, 0) + fee
+        self._checks += payment.checks
+        return payment.checks
+
+    def _payment(self, tx: Transaction) -> Applied | None:
+        """What an ordinary payment does (`ledger.ordinary`), None for anything else.
+
+        It reads and writes no state but what it pays, which is gathered until somebody looks.
+        """
+        rules = self._rules
+        payment = judge_ordinary(
+            self._coins, tx, self.stage.block.height, rules.chain_id, rules.maturity
+        )
+        if payment is not None:
+            _check_paid(self._least, payment.fees)
+        return payment
+
+    def _gather(self) -> None:
+        """Payments' fees reach the state, before anything reads it."""
+        fees, self._fees = self._fees, {}
+        custody.collect(self.stage.state, fees)
+
+    def _add(self, tx: Transaction, verified: Verified | None) -> tuple[Check, ...]:
+        """As `add`, for a transaction of any shape."""
+        self._gather()
+        stage, _, applied = self._trial(tx)
         pairings = self._pairings + sum(isinstance(c, BlsCheck) for c in applied.checks)
         if pairings > self._genesis.main.max_bls_checks:
             raise TooManyBlsChecks(most=self._genesis.main.max_bls_checks)
@@ -163,11 +199,20 @@ class Execution:
 
     def trial(self, tx: Transaction) -> Trial:
         """What a transaction would do at this point; raises why not. Changes nothing."""
+        payment = self._payment(tx)
+        if payment is None:
+            self._gather()
+            return self._trial(tx)
+        return Trial(self.stage, NO_EFFECTS, payment)
+
+    def _trial(self, tx: Transaction) -> Trial:
+        """As `trial`, rule by rule."""
         _check_locks(tx)
         stage = self.stage.fork()
         effects = sidechain_effects(stage, tx)
         applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
-        _check_fees(stage, tx, applied.fees)
+        if not needs_no_fee(stage.modules, tx):
+            _check_paid(self._least, applied.fees)
         return Trial(stage, effects, applied)
 
     @property
@@ -177,10 +222,9 @@ class Execution:
 
     def _end_modules(self) -> None:
         """What modules pay at the block's end, out of what they hold and of fees."""
-        stage, paid = self.stage, []
-        for name, ending in stage.modules.end(stage.state, self._with_fees):
-            custody.end(stage, name, ending)
-            paid += [*ending.payments, *ending.rewards]
+        stage, paid = self.stage, list[Payment]()
+        for name, end in stage.modules.endings(self._with_fees):
+            paid += custody.settle(stage, name, end)
         height = stage.block.height
         id = _payments_id(self._genesis.id, fixed(height))
         coins = custody.coins_of(self._genesis, paid, height, id, PAYMENTS_FIRST)
@@ -192,6 +236,7 @@ class Execution:
 
     def finish(self) -> Executed:
         """End the block: form a batch, tell the modules, compute the roots."""
+        self._gather()
         stage = self.stage
         batches.form(stage, self._tip_time())
         self._end_modules()
@@ -240,10 +285,7 @@ def _check_locks(tx: Transaction) -> None:
             raise LockForbidden(index=index, lock=type(output.lock).__name__)
 
 
-def _check_fees(stage: Stage, tx: Transaction, fees: Mapping[bytes, int]) -> None:
-    if needs_no_fee(stage.modules, tx):
-        return
-    least = {asset.asset: asset.fee for asset in stage.genesis.assets if asset.fee}
+def _check_paid(least: Mapping[bytes, int], fees: Mapping[bytes, int]) -> None:
     for asset in fees:
         if asset not in least:
             raise FeeAsset(asset=asset)

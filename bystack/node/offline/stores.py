@@ -24,7 +24,7 @@ from bystack.node.offline.showing import Bar
 from bystack.node.offline.sidechains import check_sidechain
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.store.storage import StoreError, read_through
-from bystack.sidechain.modules.base import ModuleUnknown
+from bystack.primitives.errors import Invalid
 
 CHAIN: Final = "data/mainchain/chain"
 LEVELDB: Final = ("CURRENT", "MANIFEST-*", "*.ldb")
@@ -75,7 +75,7 @@ def _guarded(folder: str, work: Callable[[], Facts], say: Say) -> Facts:
     except StoreError as error:
         say(f"FAIL  {error}")
         return {"path": folder, "sound": False, "error": str(error), "step": error.step}
-    except (GenesisFileError, ModuleUnknown) as error:
+    except (GenesisFileError, Invalid) as error:
         say(f"FAIL  {folder}: {error}")
         return {"path": folder, "sound": False, "error": str(error), "step": ""}
 

@@ -7,10 +7,18 @@ from importlib.metadata import entry_points
 
 from bystack.federation.module import FederationModule
 from bystack.node.engines import engines_of
+from bystack.primitives.codec import decode
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import Module, Modules, ModuleUnknown, Quiet
+from bystack.sidechain.modules.containment import Contained
+from bystack.sidechain.modules.exchange.module import ExchangeModule
+from bystack.sidechain.modules.exchange.orders import ExchangeConfig, check_assets
+from bystack.sidechain.modules.registry.certificates import RegistryConfig, check_fees
+from bystack.sidechain.modules.registry.module import RegistryModule
 from bystack.sidechain.params import Genesis
 
 GROUP = "bystack.modules"
+MAX_CONFIG = 500_000
 
 
 class TransferModule(Quiet):
@@ -20,24 +28,48 @@ class TransferModule(Quiet):
 
 
 BUILT_IN: dict[str, Callable[[], Module]] = {
+    ExchangeModule.name: ExchangeModule,
     FederationModule.name: FederationModule,
+    RegistryModule.name: RegistryModule,
     TransferModule.name: TransferModule,
 }
+
+
+class ModuleUnfit(Invalid):
+    """The installed package does not offer a module of this name."""
 
 
 def modules_of(genesis: Genesis) -> Modules:
     """The genesis' modules in its order, and its main chain's proof-of-work engine.
 
-    Raises `ModuleUnknown` for a module that is not installed, `EngineError` for an engine.
+    A module of a package is held to its bounds (`Contained`). Raises `ModuleUnknown` for one that
+    is not installed, `ModuleUnfit`, what a configuration that does not fit the chain's assets
+    raises, and `EngineError` for an engine.
     """
-    made = [_make(config.name) for config in genesis.modules]
+    check_configs(genesis)
+    made = [module_named(config.name) for config in genesis.modules]
     return Modules(made, engines_of(genesis.main))
 
 
-def _make(name: str) -> Module:
+def check_configs(genesis: Genesis) -> None:
+    """Raise what is wrong with a built-in module's configuration on a chain of these assets."""
+    units = {asset.asset: asset.unit for asset in genesis.assets}
+    for one in genesis.modules:
+        match one.name:
+            case ExchangeModule.name:
+                check_assets(decode(ExchangeConfig, one.config, MAX_CONFIG), units)
+            case RegistryModule.name:
+                check_fees(decode(RegistryConfig, one.config, MAX_CONFIG), units)
+
+
+def module_named(name: str) -> Module:
+    """A new module of this name; raises `ModuleUnknown`, `ModuleUnfit`."""
     if name in BUILT_IN:
         return BUILT_IN[name]()
     for found in entry_points(group=GROUP, name=name):
-        made: Module = found.load()()
-        return made
-    raise ModuleUnknown(name=name)
+        try:
+            made: Module = found.load()()
+            return Contained(made, name)
+        except (ImportError, AttributeError, TypeError) as error:
+            raise ModuleUnfit(name=name, place=found.value, reason=str(error)) from None
+    raise ModuleUnknown(name=name, group=GROUP)

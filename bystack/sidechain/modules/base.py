@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from bystack.ledger.effects import Effects
@@ -156,7 +157,7 @@ class Module(Protocol):
         ...
 
     def end(self, state: PrefixedState, block: BlockContext) -> Ending:
-        """After the block's transactions. What it raises makes every block invalid."""
+        """After the block's transactions. If it raises, nothing of it happens."""
         ...
 
     def elect(
@@ -268,15 +269,15 @@ class Modules:
         """True if no module holds batches back."""
         return all(m.may_batch(PrefixedState(state, m.name), block) for m in self.modules)
 
-    def end(
-        self, state: SystemState, block: Callable[[], BlockContext]
-    ) -> Iterator[tuple[str, Ending]]:
-        """Tell every module that the block ends; its name and what it does, one after another.
+    def endings(
+        self, block: Callable[[], BlockContext]
+    ) -> Iterator[tuple[str, Callable[[SystemState], Ending]]]:
+        """How to tell each module that the block ends: its name, and what asks it.
 
         `block` is asked before each: the fees one has shared are not there for the next.
         """
         for module in self.modules:
-            yield module.name, module.end(PrefixedState(state, module.name), block())
+            yield module.name, partial(_end, module, block())
 
     def elect(
         self, state: SystemState, block: BlockContext, name: str, current: ValidatorSet
@@ -307,6 +308,10 @@ class Modules:
             if module.name == name:
                 return 256 * (index + 1) + kind
         raise ModuleUnknown(name=name)
+
+
+def _end(module: Module, block: BlockContext, state: SystemState) -> Ending:
+    return module.end(PrefixedState(state, module.name), block)
 
 
 def read_only(view: StateView, name: str) -> PrefixedState:

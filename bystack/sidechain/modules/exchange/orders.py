@@ -6,6 +6,7 @@ base asset against `price` × `lots` × tick of the quote asset. Only a fee is e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Annotated
 
@@ -164,6 +165,17 @@ def check_config(config: ExchangeConfig) -> None:
         raise MarketInvalid(reason="two markets of the same assets")
     if not 0 < config.lifetime <= MAX_LIFETIME:
         raise MarketInvalid(lifetime=config.lifetime, most=MAX_LIFETIME)
+
+
+def check_assets(config: ExchangeConfig, units: Mapping[bytes, int]) -> None:
+    """Raise `MarketInvalid` for a market of assets the chain has not, or in other units than its.
+
+    `units`: of every asset of the chain, what its amounts are multiples of.
+    """
+    for market in config.markets:
+        for asset, unit in ((market.base, market.base_unit), (market.quote, market.quote_unit)):
+            if units.get(asset) != unit:
+                raise MarketInvalid(asset=asset, unit=unit, expected=units.get(asset, "no asset"))
 
 
 def check_order(config: ExchangeConfig, order: PlaceOrder, height: int) -> Market:

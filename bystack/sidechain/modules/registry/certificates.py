@@ -7,16 +7,19 @@ entry under a header shows all of it to somebody who has nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
 from bystack.primitives.codec import U63, Bytes32, Wire
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.state import state_key
 
 NAME = "registry"
 MAX_MEMO = 256
 MAX_REASON = 100
+MAX_FEE = 2**48
 MAX_ENDORSEMENTS = 16
 
 Memo = Annotated[bytes, Meta(max_length=MAX_MEMO)]
@@ -95,6 +98,21 @@ class Certificate(Wire):
     revoked: U63
     reason: Reason
     endorsements: Annotated[tuple[Endorsement, ...], Meta(max_length=MAX_ENDORSEMENTS)]
+
+
+class RegistryInvalid(Invalid):
+    """The registry's fees are of an asset the chain has not, or not in whole units of it."""
+
+
+def check_fees(config: RegistryConfig, units: Mapping[bytes, int]) -> None:
+    """Raise `RegistryInvalid`; `units` of every asset of the chain, what amounts are multiples of.
+
+    Where entries cost nothing, the asset need not be one.
+    """
+    unit = units.get(config.asset)
+    for fee in (config.fee, config.byte_fee):
+        if fee and (unit is None or fee % unit or fee > MAX_FEE):
+            raise RegistryInvalid(asset=config.asset, fee=fee, unit=unit or 0)
 
 
 def certificate_key(digest: bytes) -> bytes:

@@ -1,0 +1,224 @@
+"""A module of somebody else's package, held to what a module may do.
+
+Whatever its code raises refuses the action alone; it reads and writes a bounded number of bounded
+entries below its own prefix; what it returns is looked at before it counts. All of that comes out
+alike on every node, as long as the module's code is the same and decides by its arguments alone. A
+loop that touches no state, a clock, or memory without end cannot be caught here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from bystack.ledger.effects import BlsCheck, Effects, SchnorrCheck
+from bystack.primitives.codec import MAX_INT
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.consensus.validators import Validator, ValidatorSet
+from bystack.sidechain.modules.base import (
+    NO_ENDING,
+    ActionContext,
+    BlockContext,
+    Ending,
+    Event,
+    Module,
+    Outcome,
+    Payment,
+    PrefixedState,
+)
+from bystack.sidechain.parameters import Parameters
+
+MAX_ACCESSES = 20_000
+MAX_KEY = 256
+MAX_VALUE = 65_536
+MAX_PAYMENTS = 64
+MAX_EVENTS = 64
+
+T = TypeVar("T")
+
+
+class ModuleFailed(Invalid):
+    """The module's code failed: it raised something that is no refusal."""
+
+
+class ModuleOversteps(Invalid):
+    """The module would do what no module may, or gave an answer of another shape."""
+
+
+class AccessesExceeded(Invalid):
+    """The module reads and writes more entries than one call may."""
+
+
+class MeteredState(PrefixedState):
+    """A module's state in one call: so many accesses, keys and values of so many bytes."""
+
+    def __init__(self, state: PrefixedState) -> None:
+        self._inner, self._left = state, MAX_ACCESSES
+
+    def get(self, *parts: bytes | int) -> bytes | None:
+        """The value at the key made of `parts`; raises as `_count`."""
+        self._count(parts)
+        return self._inner.get(*parts)
+
+    def put(self, value: bytes | None, *parts: bytes | int) -> None:
+        """Write or delete the value at the key made of `parts`; raises as `_count`."""
+        self._count(parts)
+        if value is not None and (type(value) is not bytes or len(value) > MAX_VALUE):
+            raise ModuleOversteps(value=type(value).__name__, most=MAX_VALUE)
+        self._inner.put(value, *parts)
+
+    def _count(self, parts: Sequence[bytes | int]) -> None:
+        """Raises `AccessesExceeded`, `ModuleOversteps` for a key of another shape."""
+        self._left -= 1
+        if self._left < 0:
+            raise AccessesExceeded(most=MAX_ACCESSES)
+        if not all(_is_number(part) or type(part) is bytes for part in parts):
+            raise ModuleOversteps(key=[type(part).__name__ for part in parts])
+        if sum(len(part) if isinstance(part, bytes) else 8 for part in parts) > MAX_KEY:
+            raise ModuleOversteps(reason="key too long", most=MAX_KEY)
+
+
+class Contained:
+    """A module whose every call is watched. `queries` and kinds are those it had at the start."""
+
+    def __init__(self, inner: Module, name: str) -> None:
+        self._inner = inner
+        self.name = name
+        self.free = frozenset(inner.free)
+        self.approved = frozenset(inner.approved)
+        self.queries = tuple(inner.queries)
+
+    def start(self, state: PrefixedState, config: bytes) -> None:
+        """Write the module's genesis state; raises `ModuleFailed`."""
+        self._call(lambda: self._inner.start(_metered(state), config))
+
+    def act(self, state: PrefixedState, context: ActionContext, kind: int) -> Outcome:
+        """Carry out an action; raises `ModuleFailed` or what the module refuses with."""
+        return self._call(lambda: typed_outcome(self._inner.act(_metered(state), context, kind)))
+
+    def may_claim(self, state: PrefixedState, block: BlockContext, asset: bytes) -> None:
+        """Refused also where the module fails."""
+        self._call(lambda: self._inner.may_claim(_metered(state), block, asset))
+
+    def may_burn(
+        self, state: PrefixedState, block: BlockContext, destination: bytes, asset: bytes
+    ) -> None:
+        """Refused also where the module fails."""
+        self._call(lambda: self._inner.may_burn(_metered(state), block, destination, asset))
+
+    def may_batch(self, state: PrefixedState, block: BlockContext) -> bool:
+        """Held back also where the module fails."""
+        try:
+            return self._call(lambda: self._inner.may_batch(_metered(state), block) is True)
+        except Invalid:
+            return False
+
+    def end(self, state: PrefixedState, block: BlockContext) -> Ending:
+        """What the module does at the block's end; raises `ModuleFailed`."""
+        return self._call(lambda: typed_ending(self._inner.end(_metered(state), block)))
+
+    def elect(
+        self, state: PrefixedState, block: BlockContext, current: ValidatorSet
+    ) -> tuple[Validator, ...]:
+        """Whom the module elects; nobody, so that the validators stay, where it fails."""
+        try:
+            return self._call(lambda: _elected(self._inner.elect(_metered(state), block, current)))
+        except Invalid:
+            return ()
+
+    def convict(self, state: PrefixedState, block: BlockContext, key: bytes) -> Ending:
+        """What a conviction costs; nothing where the module fails, for it convicts all the same."""
+        try:
+            return self._call(
+                lambda: typed_ending(self._inner.convict(_metered(state), block, key))
+            )
+        except Invalid:
+            return NO_ENDING
+
+    def query(
+        self, state: PrefixedState, name: str, params: Sequence[Any]
+    ) -> Mapping[str, Any] | None:
+        """The module's answer; raises `ModuleFailed`."""
+        return self._call(lambda: self._inner.query(_metered(state), name, params))
+
+    def _call(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except Invalid:
+            raise
+        except Exception as error:
+            raise ModuleFailed(module=self.name, error=type(error).__name__) from error
+
+
+def _metered(state: PrefixedState) -> PrefixedState:
+    return MeteredState(state)
+
+
+def typed_outcome(given: Outcome) -> Outcome:
+    """The outcome, every part of the kind it must be; raises `ModuleOversteps`."""
+    _require(type(given) is Outcome and type(given.effects) is Effects, "outcome")
+    effects = given.effects
+    _require(all(type(check) in (SchnorrCheck, BlsCheck) for check in effects.checks), "checks")
+    _require(type(given.resume) is bool, "resume")
+    _require(all(_is_bytes(id, 32) for id in given.refunds), "refunds")
+    _require(all(type(one) is Parameters for one in given.parameters), "parameters")
+    _require(len(given.refunds) + len(given.payments) <= MAX_PAYMENTS, "payments")
+    _check_amounts(effects.destroyed)
+    return Outcome(
+        effects=effects,
+        refunds=tuple(given.refunds),
+        resume=given.resume,
+        payments=_payments(given.payments),
+        parameters=tuple(given.parameters),
+        events=_events(given.events),
+    )
+
+
+def typed_ending(given: Ending) -> Ending:
+    """The ending, every part of the kind it must be; raises `ModuleOversteps`."""
+    _require(type(given) is Ending, "ending")
+    _require(len(given.payments) + len(given.rewards) <= MAX_PAYMENTS, "payments")
+    _check_amounts(given.forfeits)
+    return Ending(_payments(given.payments), _payments(given.rewards), dict(given.forfeits))
+
+
+def _payments(given: Sequence[Payment]) -> tuple[Payment, ...]:
+    for one in given:
+        _require(type(one) is Payment, "payment")
+        whole = _is_bytes(one.asset, 32) and _is_bytes(one.root, 32) and _is_number(one.amount)
+        _require(whole, "payment")
+    return tuple(given)
+
+
+def _events(given: Sequence[Event]) -> tuple[Event, ...]:
+    _require(len(given) <= MAX_EVENTS, "events")
+    for one in given:
+        named = type(one) is Event and type(one.name) is str and type(one.facts) is dict
+        plain = named and all(
+            type(name) is str and type(fact) in (str, int, bytes)
+            for name, fact in one.facts.items()
+        )
+        _require(plain and "name" not in one.facts, "event")
+    return tuple(given)
+
+
+def _elected(given: Sequence[Validator]) -> tuple[Validator, ...]:
+    _require(all(type(one) is Validator for one in given), "validators")
+    return tuple(given)
+
+
+def _check_amounts(given: Mapping[bytes, int]) -> None:
+    _require(all(_is_bytes(a, 32) and _is_number(n) for a, n in given.items()), "amounts")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_INT
+
+
+def _is_bytes(value: object, size: int) -> bool:
+    return type(value) is bytes and len(value) == size
+
+
+def _require(holds: bool, part: str) -> None:
+    if not holds:
+        raise ModuleOversteps(part=part)

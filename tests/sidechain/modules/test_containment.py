@@ -1,0 +1,168 @@
+"""Somebody else's module cannot mint, steal, stop the chain or leave a block half done."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.transactions import Action
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.actions import ModuleAuthorises, ModuleMints
+from bystack.sidechain.custody import HoldingsShort, held
+from bystack.sidechain.modules.base import (
+    NO_ENDING,
+    BlockContext,
+    Ending,
+    Modules,
+    Payment,
+    PrefixedState,
+    read_only,
+)
+from bystack.sidechain.modules.containment import (
+    AccessesExceeded,
+    Contained,
+    ModuleFailed,
+    ModuleOversteps,
+)
+from bystack.sidechain.params import ModuleConfig
+from bystack.sidechain.state import SystemState
+from tests.ledger.people import CAROL
+from tests.sidechain.mainside import vault_chain
+from tests.sidechain.modules.villain import (
+    FAILS,
+    GOOD,
+    KEY_OF_TEXT,
+    LONG_KEY,
+    LOOPS,
+    MINE,
+    PAY,
+    WRITES_MUCH,
+    WRITES_TEXT,
+    Villain,
+)
+from tests.sidechain.world import K, Store, World, genesis_for
+
+
+class Tame(Villain):
+    """The same, but claims may pass, so that there is something to steal."""
+
+    def may_claim(self, state: PrefixedState, block: BlockContext, asset: bytes) -> None:
+        """Nothing against it."""
+
+    def may_batch(self, state: PrefixedState, block: BlockContext) -> bool:
+        return True
+
+
+@lru_cache(maxsize=1)
+def _ready() -> World:
+    main = vault_chain()
+    genesis = genesis_for(main, modules=(ModuleConfig("villain", b""),))
+    made = World(main, genesis, Modules([Contained(Tame(), "villain")]))
+    made.relay(K)
+    made.block(made.anchor_tx(made.main.created))
+    made.relay(12)
+    made.pegged(2_000)
+    return made
+
+
+def world(at_end: Any = None) -> World:
+    made, villain = _ready().copy(), Tame()
+    villain.at_end = at_end
+    made.side.modules = Modules([Contained(villain, "villain")])
+    return made
+
+
+def attempt(on: World, kind: int, destroyed: int = 0) -> None:
+    on.block(on.transact(CAROL, actions=(Action(256 + kind, b""),), destroyed=destroyed))
+
+
+ATTEMPTS: list[tuple[int, type[Invalid]]] = [
+    (1, HoldingsShort),
+    (2, ModuleOversteps),
+    (3, ModuleMints),
+    (4, ModuleAuthorises),
+    (14, ModuleAuthorises),
+    *((kind, ModuleOversteps) for kind in (5, 6, 7, 8, 9, 10, 11, 12, 13)),
+    (FAILS, ModuleFailed),
+    (LOOPS, AccessesExceeded),
+    (WRITES_TEXT, ModuleOversteps),
+    (WRITES_MUCH, ModuleOversteps),
+    (LONG_KEY, ModuleOversteps),
+    (KEY_OF_TEXT, ModuleOversteps),
+]
+
+
+@pytest.mark.parametrize(("kind", "rule"), ATTEMPTS)
+def test_each_attempt_is_refused_and_changes_nothing(kind: int, rule: type[Invalid]) -> None:
+    on = world()
+    coins, state = dict(on.side.coins), dict(on.side.state)
+    with pytest.raises(rule):
+        attempt(on, kind)
+    assert on.side.coins == coins and on.side.state == state
+
+
+def test_a_module_built_in_that_takes_less_than_nothing_is_refused_too() -> None:
+    on = world()
+    on.side.modules = Modules([Tame()])
+    with pytest.raises(ModuleMints):
+        attempt(on, 2)
+
+
+def test_what_it_does_rightly_counts() -> None:
+    on = world()
+    attempt(on, GOOD, destroyed=30)
+    assert held(on.view, "villain", BTM) == 30
+    assert on.supply(BTM) + 30 == on.sums().circulating
+
+
+@pytest.mark.parametrize(
+    ("at_end", "rule"),
+    [
+        ("fails", "ModuleFailed"),
+        (Ending((PAY,)), "HoldingsShort"),
+        (Ending(rewards=(Payment(BTM, 10**6, MINE),)), "RewardsShort"),
+        (Ending(forfeits={BTM: 1}), "HoldingsShort"),
+        (Ending(forfeits={BTM: -1}), "ModuleOversteps"),
+        (Ending((Payment(BTM, 0, MINE),)), "PaymentInvalid"),
+        ("text", "ModuleOversteps"),
+    ],
+)
+def test_a_failing_end_of_block_does_nothing_and_the_chain_goes_on(at_end: Any, rule: str) -> None:
+    on = world(at_end)
+    on.side.events.clear()
+    before = on.sums()
+    on.idle(2)
+    assert [facts["rule"] for name, facts in on.side.events if name == "modulefailed"] == [rule] * 2
+    assert on.sums() == before and on.supply(BTM) == before.circulating
+    attempt(on, GOOD, destroyed=30)
+
+
+def test_the_writes_of_a_failed_end_are_forgotten() -> None:
+    bad, good = world("fails"), world()
+    for on in (bad, good):
+        on.side.state.pop(b"module/villain/end", None)
+    good.idle()
+    assert read_only(good.side.state, "villain").get(b"end") == b"was here"
+    bad.idle()
+    assert read_only(bad.side.state, "villain").get(b"end") is None
+
+
+BLOCK = BlockContext(bytes(32), 1, 1, 1)
+
+
+def test_hooks_that_fail_refuse_and_elections_that_fail_elect_nobody() -> None:
+    villain, state = Contained(Villain(), "villain"), PrefixedState(SystemState(Store()), "villain")
+    with pytest.raises(ModuleFailed):
+        villain.may_claim(state, BLOCK, BTM)
+    villain.may_burn(state, BLOCK, b"", BTM)
+    assert villain.may_batch(state, BLOCK) is False
+    assert villain.elect(state, BLOCK, None) == ()  # type: ignore[arg-type]
+    assert villain.convict(state, BLOCK, b"") == NO_ENDING
+    with pytest.raises(ModuleFailed):
+        villain.query(state, "ask", ())
+    with pytest.raises(ModuleFailed):
+        villain.start(state, b"bad")
+    assert villain.queries == ("ask",)

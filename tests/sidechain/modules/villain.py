@@ -1,0 +1,98 @@
+"""A module that does what a module may not; each kind of action tries one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bystack.ledger.amounts import BTM
+from bystack.ledger.effects import Effects
+from bystack.sidechain.modules.base import (
+    ActionContext,
+    BlockContext,
+    Ending,
+    Event,
+    Outcome,
+    Payment,
+    PrefixedState,
+    Quiet,
+)
+from tests.ledger.people import BOB
+
+MINE = BOB.lock.root
+PAY = Payment(BTM, 30, MINE)
+
+OUTCOMES: dict[int, Any] = {
+    1: Outcome(payments=(PAY,)),
+    2: Outcome(Effects(destroyed={BTM: -30})),
+    3: Outcome(Effects(created={BTM: 30})),
+    4: Outcome(Effects(inputs=frozenset((0,)))),
+    5: Outcome(payments=((BTM, 30, MINE),)),  # type: ignore[arg-type]
+    6: Outcome(payments=(Payment(BTM, "30", MINE),)),  # type: ignore[arg-type]
+    7: None,
+    8: Outcome(Effects(destroyed={BTM: True})),
+    9: Outcome(payments=(Payment(BTM, 1, MINE),) * 65),
+    10: Outcome(events=(Event("x", {"name": 1}),)),
+    11: Outcome(events=(Event("x", {"y": [1]}),)),
+    12: Outcome(Effects(checks=("no check",))),  # type: ignore[arg-type]
+    13: Outcome(refunds=(b"short",)),
+    14: Outcome(Effects(outputs={0: b""})),
+}
+FAILS, LOOPS, WRITES_TEXT, WRITES_MUCH, LONG_KEY, GOOD, KEY_OF_TEXT = 20, 21, 22, 23, 24, 25, 26
+
+
+class Villain(Quiet):
+    """Named `villain`; `at_end` is what its end of block does, or a kind of failure."""
+
+    name = "villain"
+    queries: tuple[str, ...] = ("ask",)
+    at_end: Any = None
+
+    def start(self, state: PrefixedState, config: bytes) -> None:
+        if config == b"bad":
+            raise KeyError(config)
+
+    def act(self, state: PrefixedState, context: ActionContext, kind: int) -> Outcome:
+        match kind:
+            case 20:
+                raise KeyError(kind)
+            case 21:
+                number = 0
+                while state.get(number) is None:
+                    number += 1
+            case 22:
+                state.put("text", b"x")  # type: ignore[arg-type]
+            case 23:
+                state.put(bytes(65_537), b"x")
+            case 24:
+                state.put(b"", bytes(257))
+            case 25:
+                state.put(b"good", b"x")
+                return Outcome(Effects(destroyed={BTM: 30}))
+            case 26:
+                state.put(b"", "x")  # type: ignore[arg-type]
+        made: Outcome = OUTCOMES.get(kind, Outcome())
+        return made
+
+    def may_claim(self, state: PrefixedState, block: BlockContext, asset: bytes) -> None:
+        raise ZeroDivisionError
+
+    def may_batch(self, state: PrefixedState, block: BlockContext) -> bool:
+        raise ZeroDivisionError
+
+    def end(self, state: PrefixedState, block: BlockContext) -> Ending:
+        state.put(b"was here", b"end")
+        if self.at_end == "fails":
+            raise RuntimeError
+        return self.at_end or Ending()
+
+    def elect(self, state: PrefixedState, block: BlockContext, current: Any) -> tuple[Any, ...]:
+        return ("nobody",)
+
+    def convict(self, state: PrefixedState, block: BlockContext, key: bytes) -> Ending:
+        raise ZeroDivisionError
+
+    def query(
+        self, state: PrefixedState, name: str, params: Sequence[Any]
+    ) -> Mapping[str, Any] | None:
+        raise ZeroDivisionError
