@@ -293,20 +293,19 @@ class Solo:
         if not self.height <= header.height < self.height + MAX_BLOCKS:
             return self._heard(sender, sealed.certificate)
         validators = self._era.validators
-        if header.epoch == validators.epoch:
-            verify_seal(header, sealed.certificate, validators, self._chain, self._scheme)
-            if header.height == self.height:
-                return self._take(sealed, sender)
+        if header.epoch != validators.epoch:
+            return self._heard(sender, sealed.certificate)
+        verify_seal(header, sealed.certificate, validators, self._chain, self._scheme)
+        if header.height == self.height:
+            return self._take(sealed, sender)
         self._later[header.height] = sealed
         if self.height not in self._later:
             self._heard(sender, sealed.certificate)
 
     def _take(self, sealed: Sealed, sender: bytes) -> None:
-        header, validators = sealed.header, self._era.validators
+        header = sealed.header
         if header.parent != self._parent.id or self._deciding:
             return
-        if not sender:
-            verify_seal(header, sealed.certificate, validators, self._chain, self._scheme)
         if self._candidate and not self._candidate[0].seal:
             self._candidate = ()  # our own draft, signed elsewhere or by our former life
         self._try(Candidate(header, sealed.body, (sealed.certificate,), sender))
@@ -337,15 +336,17 @@ class Solo:
 
     def _heard(self, sender: bytes, seal: Certificate) -> None:
         """A peer names its last block: one of us may be behind."""
-        spacing, now = self._era.config.tau0, self._now
         if seal.height >= self.height:
             if seal.height > self._behind:
                 self._behind, self._ahead_node = seal.height, sender
-            if self._courtesy.allows(sender, "sync", now, spacing):
+            if self._courtesy.allows(sender, "sync", self._now, self._era.config.tau0):
                 self._emit(Sync(self.height, sender))
         elif seal.height < self._parent.height and self._parent_seal.bitmap:
-            if self._courtesy.allows(sender, "final", now, spacing):
-                self._emit(Send(sender, self._parent_seal))
+            self._tell(sender)
+
+    def _tell(self, sender: bytes) -> None:
+        if self._courtesy.allows(sender, "final", self._now, self._era.config.tau0):
+            self._emit(Send(sender, self._parent_seal))
 
     def _again(self) -> None:
         """Now and then: ask the signer and those ahead again, for what may have been lost."""

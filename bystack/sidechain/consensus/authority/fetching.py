@@ -27,6 +27,7 @@ from bystack.sidechain.consensus.statements import Certificate
 
 MAX_BRANCH = 64
 MAX_BYTES = 4_000_000
+MAX_ORPHAN_BYTES = 32_000_000
 MAX_FUTURE = 2_000
 
 
@@ -113,9 +114,10 @@ def _compare(a: Council, seal: Certificate, index: int) -> None:
 
 def _wait(a: Council, sealed: Sealed, sender: bytes) -> None:
     """Keep a block whose parent is missing, and ask for the branch below it."""
-    if len(a.orphans) >= MAX_ORPHANS:
-        del a.orphans[next(iter(a.orphans))]
-    header = sealed.header
+    header, size = sealed.header, sum(len(one.body) for one, _ in a.orphans.values())
+    while a.orphans and (len(a.orphans) >= MAX_ORPHANS or size > MAX_ORPHAN_BYTES):
+        gone, _ = a.orphans.pop(next(iter(a.orphans)))
+        size -= len(gone.body)
     a.orphans[header.id] = (sealed, sender)
     if sender and a.courtesy.allows(sender, "branch", a.now, a.era.config.tau0):
         a.emit(Send(sender, GetBlock(header.height - 1, header.parent)))
