@@ -154,9 +154,15 @@ class Side:
     def view(self) -> SystemState:
         return SystemState(self.state)
 
-    def build(self, txs: Sequence[Transaction], time: int = 0, proposer: int = 0) -> Built:
+    def build(
+        self,
+        txs: Sequence[Transaction],
+        time: int = 0,
+        proposer: int = 0,
+        certificate: bytes = CERTIFICATE,
+    ) -> Built:
         """What a proposer makes of these transactions."""
-        proposal = Proposal(proposer, time, CERTIFICATE, bytes(32))
+        proposal = Proposal(proposer, time, certificate, bytes(32))
         return assemble(self.genesis, self.modules, self.base, proposal, txs, verified)
 
     def validate(self, built: Built) -> Executed:
@@ -223,7 +229,7 @@ class World:
 
     def block(self, *txs: Transaction) -> Built:
         """A block of these transactions, as proposer and validator see it."""
-        built = self.side.build(txs, self.now)
+        built = self.side.build(txs, self.now, *self.parent())
         for _, error in built.refused:
             raise error
         if self.strict:
@@ -232,6 +238,10 @@ class World:
             assert done.changes == built.executed.changes
         self.side.commit(built)
         return built
+
+    def parent(self) -> tuple[int, bytes]:
+        """Who proposes the next block, and the certificate of its parent that it carries."""
+        return 0, CERTIFICATE
 
     def idle(self, count: int = 1) -> None:
         for _ in range(count):
