@@ -91,6 +91,16 @@ class Overlay:
                 raise Misuse(f"coin {outpoint} exists")
             created[outpoint] = coin
 
+    def move(self, place: Outpoint, coin: Coin, made: Mapping[Outpoint, Coin]) -> None:
+        """Spend a coin just read here, create those of the transaction that does so.
+
+        As `apply`, for a payment: its inputs were looked up, and as its id names them, what it
+        makes cannot be there already.
+        """
+        if self._created.pop(place, None) is None:
+            self._spent[place] = coin
+        self._created.update(made)
+
     def delta(self) -> Delta:
         """Everything since the base, in one change."""
         return Delta(dict(self._spent), dict(self._created))
