@@ -7,6 +7,7 @@ here from the request's fields; nobody hands one in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -91,15 +92,25 @@ class SignNew:
         return JournalRecord(self.position, self.digest, signature, self.high_qc)
 
 
-def judge(last: JournalRecord | None, request: SignRequest, chain_id: bytes) -> Reuse | SignNew:
-    """Whether a request may be signed, given the last record.
+def by_place(position: Position) -> tuple[int, ...]:
+    """The order of engines that decide one height after the other."""
+    return position.height, position.view, position.step
+
+
+def judge(
+    last: JournalRecord | None,
+    request: SignRequest,
+    chain_id: bytes,
+    order: Callable[[Position], tuple[int, ...]] = by_place,
+) -> Reuse | SignNew:
+    """Whether a request may be signed, given the last record; `order` is the engine's verifier's.
 
     Raises `SignedBefore` for other bytes at the same position, `GoingBack` for an earlier one.
     """
     digest = request.digest(chain_id)
-    if last is None or request.position > last.position:
+    if last is None or order(request.position) > order(last.position):
         return SignNew(request.position, digest, request.high_qc)
-    if request.position < last.position:
+    if order(request.position) < order(last.position):
         raise GoingBack(last=last.position, asked=request.position)
     if digest != last.digest:
         raise SignedBefore(position=request.position)

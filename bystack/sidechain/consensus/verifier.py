@@ -16,7 +16,7 @@ from bystack.sidechain.consensus.certificates import (
     verify_certificate,
 )
 from bystack.sidechain.consensus.light import Certified
-from bystack.sidechain.consensus.positions import Position
+from bystack.sidechain.consensus.positions import Position, by_place
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet
@@ -86,7 +86,7 @@ class InstantFinality:
 
     def order(self, position: Position) -> tuple[int, ...]:
         """Height, view, step."""
-        return position.height, position.view, position.step
+        return by_place(position)
 
     def voted(self, certificate: Certificate) -> Position:
         """The position of the votes that a certificate sums up."""
