@@ -17,16 +17,15 @@ from bystack.node.store.journal import Journal
 from bystack.primitives import bls
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.consensus.certificates import verify_certificate
 from bystack.sidechain.consensus.positions import (
     Position,
     Reuse,
     SignRequest,
     judge,
 )
-from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of
+from bystack.sidechain.engines import verifier_of
 from bystack.sidechain.params import Genesis
 
 MAX_REQUEST = 100_000
@@ -62,7 +61,7 @@ class Voter:
 
     def __init__(self, secret: bytes, genesis: Genesis, journal: Journal) -> None:
         self._secret, self._genesis, self._journal = secret, genesis, journal
-        self._key = bls.sk_to_pk(secret)
+        self._key, self._verifier = bls.sk_to_pk(secret), verifier_of(genesis)
         self._floor, self._last = floor_of(journal), last_vote(journal)
         self._older: Position | None = None
         self._introduced = False
@@ -97,12 +96,13 @@ class Voter:
 
         The set is taken on the node's word: a false one could only make this signer refuse.
         """
-        verify_certificate(certificate, validators, self._genesis.id, BlsScheme())
+        self._verifier.check_votes(certificate, validators, self._genesis.id)
         signers = indexes_of(certificate.bitmap, len(validators))
         if all(validators.validators[i].key != self._key for i in signers):
             return self._introduce(certificate.height)
-        voted = Position(certificate.height, certificate.view, certificate.kind)
-        if voted.height > self._floor and (self._last is None or voted > self._last.position):
+        voted, order = self._verifier.voted(certificate), self._verifier.order
+        unknown = self._last is None or order(voted) > order(self._last.position)
+        if voted.height > self._floor and unknown:
             self._older = voted
         self._check_journal()
         self._introduced = True
@@ -115,7 +115,7 @@ class Voter:
         """
         self._check_journal()
         reached = max(self._floor, self._last.position.height if self._last else 0)
-        if reached > height + 1:
+        if reached > height + 1 and not self._verifier.runs_ahead:
             raise ChainBehind(journal=reached, chain=height)
         self._introduced = True
         return True
@@ -132,7 +132,7 @@ class Voter:
             raise NotIntroduced(asked=request.position)
         if request.position.height <= self._floor:
             raise Abstaining(floor=self._floor, asked=request.position)
-        judged = judge(self._last, request, self._genesis.id)
+        judged = judge(self._last, request, self._genesis.id, self._verifier.order)
         if isinstance(judged, Reuse):
             return [encode(request.position), judged.signature, request.digest(self._genesis.id)]
         signature = await trio.to_thread.run_sync(bls.sign, self._secret, judged.digest)

@@ -103,6 +103,12 @@ class Verifier(Protocol):
         """Raise why this is not the header's certificate; `validators` are of its epoch."""
         ...
 
+    def check_votes(
+        self, certificate: Certificate, validators: ValidatorSet, chain_id: bytes
+    ) -> None:
+        """Raise why those a certificate names did not sign it, or are too few for one."""
+        ...
+
     def check_final(
         self, line: Sequence[Certified], validators: ValidatorSet, chain_id: bytes
     ) -> None:

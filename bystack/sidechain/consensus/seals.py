@@ -65,12 +65,22 @@ def verify_seal(
     if header.validators_hash != validators.hash:
         raise CertificateSet(named=header.validators_hash, expected=validators.hash)
     check_names(header, seal)
+    check_sealed(seal, header.proposer, validators, chain_id, scheme)
+
+
+def check_sealed(
+    seal: Certificate, index: int, validators: ValidatorSet, chain_id: bytes, scheme: Scheme
+) -> None:
+    """Refuse a seal that validator `index` alone did not sign.
+
+    Raises `CertificateBitmap`, `SealSigners`, `SealJustify`, `CertificateSignature`.
+    """
     named = signers(seal, validators)
-    if named != (header.proposer,):
-        raise SealSigners(signers=str(named), proposer=header.proposer)
+    if named != (index,):
+        raise SealSigners(signers=str(named), maker=index)
     if seal.justify != NO_HASH:
         raise SealJustify(justify=seal.justify)
-    key = validators.validators[header.proposer].key
+    key = validators.validators[index].key
     if not scheme.verify(key, seal.digest(chain_id), seal.signature):
         raise CertificateSignature(height=seal.height, view=seal.view)
 

@@ -78,6 +78,12 @@ class InstantFinality:
         """Raise why the certificate does not make its header final."""
         verify_final(header, certificate, validators, chain_id, self._scheme)
 
+    def check_votes(
+        self, certificate: Certificate, validators: ValidatorSet, chain_id: bytes
+    ) -> None:
+        """Raise as `verify_certificate`."""
+        verify_certificate(certificate, validators, chain_id, self._scheme)
+
     def check_final(
         self, line: Sequence[Certified], validators: ValidatorSet, chain_id: bytes
     ) -> None:

@@ -24,7 +24,7 @@ from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.light import Certified
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.scheme import Scheme
-from bystack.sidechain.consensus.seals import verify_seal
+from bystack.sidechain.consensus.seals import check_sealed, verify_seal
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet, quorum
 
@@ -135,6 +135,13 @@ class DepthFinality:
         """Raise why the certificate is not the header's seal, made in its maker's turn."""
         Turns(validators).check(header, certificate.view, -1)
         verify_seal(header, certificate, _of_epoch(validators, header), chain_id, self._scheme)
+
+    def check_votes(
+        self, certificate: Certificate, validators: ValidatorSet, chain_id: bytes
+    ) -> None:
+        """Raise `SealSigners`, `CertificateSignature` unless it is a seal made in its turn."""
+        index = Turns(validators).sealer(certificate.view)
+        check_sealed(certificate, index, validators, chain_id, self._scheme)
 
     def check_final(
         self, line: Sequence[Certified], validators: ValidatorSet, chain_id: bytes
