@@ -25,6 +25,7 @@ from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling, Useless
 from bystack.node.sidechain.serving import Serving
 from bystack.node.sidechain.signing import Admitted, SignerLine
+from bystack.node.sidechain.snapshots.state_sync import AID_KINDS, StateSync
 from bystack.node.sidechain.timers import Timers
 from bystack.p2p.host import Class, Connected, Host, Lost, Message
 from bystack.primitives.codec import encode
@@ -40,6 +41,7 @@ from bystack.sidechain.consensus.messages import (
     Blocks,
     EvidenceFound,
     GetBlocks,
+    Status,
 )
 from bystack.sidechain.consensus.messages import Message as Said
 from bystack.sidechain.consensus.positions import JournalRecord
@@ -53,6 +55,8 @@ from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 
 INBOX: Final = 256
+LEAST_SKEW: Final = 20
+"""Milliseconds by which the wall clock may drift from the timers' before the engine is told."""
 MALFORMED_POINTS: Final = 50
 BREACH_POINTS: Final = 20
 SLOW: Final = (Blocks, GetBlocks)
@@ -69,6 +73,11 @@ class Found:
 
 
 DriverEvent = Connected | Lost | Message | Admitted | Found | engine.Input
+
+
+def steady_ms() -> int:
+    """Milliseconds on a clock that nobody sets: what timers run on."""
+    return int(trio.current_time() * 1000)
 
 
 def urgency(message: Said) -> Class:
@@ -89,6 +98,7 @@ class Driver:
         main: MainLine,
         now: Callable[[], int],
         meeting: Meeting,
+        state_sync: StateSync,
         signer: SignerLine | None = None,
     ) -> None:
         self.application, self.pooling, self.host, self.main = application, pooling, host, main
@@ -99,9 +109,10 @@ class Driver:
         self.now = now
         self.era = era_after(self.store.state, self.store.header)
         self.machine = self._machine(None)
-        self._signer, self._meeting = signer, meeting
+        self._signer, self._meeting, self.state_sync = signer, meeting, state_sync
         self._sets = b""
-        self._timers = Timers(now)
+        self._timers = Timers(steady_ms)
+        self._skew = 0
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._turn = 0
 
@@ -135,6 +146,7 @@ class Driver:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._serving = Serving(self.host, self.store, nursery)
+            self.state_sync.start(nursery, self._penalise)
             nursery.start_soon(self._hear)
             nursery.start_soon(self._watch_pool)
             nursery.start_soon(self._timers.run, self._fire)
@@ -144,7 +156,7 @@ class Driver:
             for evidence in list(self.store.evidence()):  # of before a restart
                 nursery.start_soon(self._accuse, evidence)
             self._meet()
-            await self._perform_all(self.machine.begin(self.now()))
+            await self._perform_all(self._begin())
             async for event in self._events:
                 await self._take(event)
 
@@ -166,11 +178,14 @@ class Driver:
                 await self._join(peer)
             case Lost(peer):
                 self._serving.leave(peer)
+                self.state_sync.leave(peer)
                 await self.pooling.tell(Left(peer))
             case Message(peer, kind, payload) if kind == WHEREABOUTS:
                 self._meeting.hear(peer, payload)
             case Message(peer, kind, payload) if kind == GOSSIP:
                 self.pooling.hear(peer, payload)
+            case Message(peer, kind, payload) if kind in AID_KINDS:
+                self.state_sync.hear(peer, kind, payload)
             case Message(peer, kind, payload):
                 await self._receive(peer, kind, payload)
             case Admitted():
@@ -182,6 +197,7 @@ class Driver:
 
     async def _join(self, peer: bytes) -> None:
         self._serving.join(peer)
+        self.state_sync.join(peer)
         self._meeting.join(peer)
         await self.pooling.tell(Joined(peer))
         self._send(peer, self.machine.status)
@@ -193,6 +209,8 @@ class Driver:
             return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
         if isinstance(message, GetBlocks):
             return self._serving.ask(peer, message)
+        if isinstance(message, Status):
+            self.state_sync.status(peer, message.certificate.height)
         await self._handle(engine.Received(peer, message))
 
     async def _become(self, admitted: Admitted) -> None:
@@ -201,7 +219,7 @@ class Driver:
         self.key = admitted.key
         self._timers.clear()
         self.machine = self._machine(admitted.last)
-        await self._perform_all(self.machine.begin(self.now()))
+        await self._perform_all(self._begin())
         await self._say_work()
 
     async def _found(self, evidence: AnyEvidence) -> None:
@@ -223,10 +241,26 @@ class Driver:
                 log.warning("evidence not taken", rule=error.rule, reason=str(error))
                 return
 
-    # What the engine asks for
+    # What the engine hears, and asks for
+
+    def _begin(self) -> list[engine.Output]:
+        self._skew = 0
+        return [*self._tell_time(), *self.machine.begin(steady_ms())]
+
+    def _said(self, event: engine.Input) -> list[engine.Output]:
+        """Its answer to an event; that the wall clock was set is told first."""
+        return [*self._tell_time(), *self.machine.handle(event, steady_ms())]
+
+    def _tell_time(self) -> list[engine.Output]:
+        now = steady_ms()
+        skew = self.now() - now
+        if abs(skew - self._skew) < LEAST_SKEW:
+            return []
+        self._skew = skew
+        return self.machine.handle(engine.ClockMoved(skew), now)
 
     async def _handle(self, event: engine.Input) -> None:
-        await self._perform_all(self.machine.handle(event, self.now()))
+        await self._perform_all(self._said(event))
 
     async def _perform_all(self, outputs: Sequence[engine.Output]) -> None:
         todo = deque(outputs)
@@ -253,6 +287,8 @@ class Driver:
                 self._nursery.start_soon(self._execute, header, body)
             case engine.BuildBlock():
                 self._nursery.start_soon(self._build, output)
+            case engine.Sign() | engine.Sync() if self.state_sync.takes_in:
+                return  # a later header is known to be final: nothing is signed, no block wanted
             case engine.Sign() if self._signer is not None:
                 self._signer.ask(output)
             case engine.Sync(from_height, node):
@@ -312,11 +348,12 @@ class Driver:
         self._timers.passed(header.height)
         if header.height >= self.era.last:
             self.era = era_after(self.store.state, header)
-        outputs = self.machine.handle(engine.Finalized(header.height, self.era), self.now())
+        outputs = self._said(engine.Finalized(header.height, self.era))
         if body is None:
             return outputs
         log.debug("final", height=header.height, id=header.id.hex(), view=decided.certificate.view)
         await self.pooling.tell(BlockFinal(body.transactions, header.height + 1))
+        self.state_sync.final(header)
         self._tell_followers(decided.certificate)
         self.changed.notify()
         self._meet()
@@ -334,7 +371,7 @@ class Driver:
     def _more_work(self) -> list[engine.Output]:
         if not len(self.pooling) and not self._behind_main():
             return []
-        return self.machine.handle(engine.WorkAvailable(), self.now())
+        return self._said(engine.WorkAvailable())
 
     def _behind_main(self) -> bool:
         """Whether our main chain has more work than the relay."""

@@ -1,4 +1,4 @@
-"""The engine's timers: one deadline per name, on the clock that block times are read from."""
+"""The engine's timers: one deadline per name, on a clock that is never set back."""
 
 from __future__ import annotations
 

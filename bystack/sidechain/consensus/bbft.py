@@ -16,6 +16,7 @@ from bystack.sidechain.consensus import ballots, leading, pacing, proposals, pul
 from bystack.sidechain.consensus.engine import Birth, Engine, Verifier
 from bystack.sidechain.consensus.events import (
     Built,
+    ClockMoved,
     Era,
     Executed,
     Finalized,
@@ -190,6 +191,8 @@ class Bbft:
                 self._signed(event)
             case SignRefused(position):
                 m.at.pending.pop(position, None)
+            case ClockMoved(skew):
+                m.skew = skew
             case WorkAvailable():
                 pacing.work_arrived(m)
             case Finalized(height, era):

@@ -143,6 +143,17 @@ class Synced:
     era: Era
 
 
+@dataclass(frozen=True)
+class ClockMoved:
+    """The wall clock, which dates blocks, is now `skew` ms ahead of the clock of `now_ms`.
+
+    Timers run on a clock that never jumps; a wall clock set an hour back must not make them an
+    hour late. The driver says so at the start and whenever the difference changes.
+    """
+
+    skew: int
+
+
 Input = (
     Received
     | TimerFired
@@ -151,6 +162,7 @@ Input = (
     | Signed
     | SignRefused
     | WorkAvailable
+    | ClockMoved
     | Finalized
     | Synced
 )

@@ -38,7 +38,7 @@ def build(m: Machine) -> None:
     if m.at.building >= view or not _may_propose(m):
         return
     m.at.building = view
-    time = max(m.now, m.parent.time + 1)
+    time = max(m.wall, m.parent.time + 1)
     height, me = m.round.height, m.leader(view)
     m.emit(BuildBlock(height, view, time, m.parent, m.parent_certificate, me))
 

@@ -142,7 +142,7 @@ class Machine:
         self.chain_id, self.scheme = chain_id, scheme
         self.parent, self.parent_certificate = final
         self.last_block: tuple[Candidate, ...] = ()
-        self.now = 0
+        self.now, self.skew = 0, 0
         self.outbox: list[Output] = []
         self.agenda: list[Planned] = []
         self.later: dict[tuple[bytes, str, int, int], Received] = {}
@@ -169,6 +169,11 @@ class Machine:
             if validators.epoch == epoch:
                 return validators
         raise WrongEpoch(epoch=epoch, expected=self.validators.epoch)
+
+    @property
+    def wall(self) -> int:
+        """The wall clock in ms, which block times are read from."""
+        return self.now + self.skew
 
     @property
     def round(self) -> Round:

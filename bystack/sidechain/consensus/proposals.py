@@ -86,8 +86,8 @@ def check_header(m: Machine, proposal: Propose) -> None:
     place = (header.chain, header.height, header.parent, header.validators_hash)
     if place != (m.chain_id, m.round.height, m.parent.id, m.validators.hash):
         raise ProposalParent(height=header.height, parent=header.parent)
-    if not m.parent.time < header.time <= m.now + m.config.tolerance:
-        raise ProposalTime(time=header.time, parent=m.parent.time, now=m.now)
+    if not m.parent.time < header.time <= m.wall + m.config.tolerance:
+        raise ProposalTime(time=header.time, parent=m.parent.time, now=m.wall)
     if proposal.parent_certificate.hash != header.parent_certificate:
         raise ParentCertificate(named=header.parent_certificate)
     check_parent_certificate(m, proposal.parent_certificate)
