@@ -176,6 +176,16 @@ class Sidechain(Table, frozen=True, kw_only=True):
     validator_key: Annotated[
         str, Meta(description="key file of a validator; leave out to follow only")
     ] = ""
+    join: Annotated[
+        Literal["blocks", "snapshot"],
+        Meta(description="how it catches up when more than an epoch behind"),
+    ] = "blocks"
+    snapshots: Annotated[
+        int, Meta(ge=0, le=2, description="state snapshots kept for nodes that join")
+    ] = 2
+    snapshot_every: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="blocks between them; 0 is one an epoch")
+    ] = 0
 
 
 class Federation(Table, frozen=True, kw_only=True):

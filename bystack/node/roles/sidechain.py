@@ -22,6 +22,7 @@ from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.modules import modules_of
@@ -34,6 +35,8 @@ from bystack.node.sidechain.rpc_proofs import ProofMethods
 from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine, validator_socket
+from bystack.node.sidechain.snapshots.arriving import settle
+from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.gossip import payload_cap
@@ -44,6 +47,7 @@ from bystack.p2p.whereabouts import MAX_MESSAGE
 from bystack.sidechain.messages import CAPS
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.snapshots.messages import CAPS as AID_CAPS
 
 MAX_INBOUND: Final = 512
 """Every validator may be connected to us, and there may be 400."""
@@ -82,7 +86,7 @@ def wall_ms() -> int:
 
 def host_of(table: Sidechain, genesis: Genesis, identity: Identity, book: PeerBook) -> Host:
     """The peer network of this sidechain."""
-    caps = {**CAPS, WHEREABOUTS: MAX_MESSAGE, GOSSIP: payload_cap([TOPIC])}
+    caps = {**CAPS, **AID_CAPS, WHEREABOUTS: MAX_MESSAGE, GOSSIP: payload_cap([TOPIC])}
     magic = genesis.main.magic
     config = HostConfig(
         genesis.id, magic, table.listen, table.peers, caps=caps, max_inbound=MAX_INBOUND
@@ -115,15 +119,21 @@ async def main(context: RoleContext) -> None:
     table, folder = table_of(context), context.data
     genesis = genesis_of(context, table)
     modules = modules_of(genesis)
-    store = SideStore.open(f"{folder}/chain", genesis, modules)
-    try:
-        await live(context, table, store, modules)
-    finally:
-        store.close()
+    while True:
+        if settle(folder, genesis):
+            log.info("a snapshot takes the chain's place")
+        store = SideStore.open(f"{folder}/chain", genesis, modules)
+        try:
+            await live(context, table, store, modules)
+        finally:
+            store.close()
 
 
 async def live(context: RoleContext, table: Sidechain, store: SideStore, modules: Modules) -> None:
-    """The tasks of the process, and its announcement once all of them run."""
+    """The tasks of the process, and its announcement once all of them run.
+
+    Returns when a whole snapshot waits to take the store's place.
+    """
     identity, book = (
         node_identity(f"{context.data}/node.key", f"keys/{table.name}.node.key"),
         stored_book(f"{context.data}/peers"),
@@ -138,7 +148,10 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
     meeting = Meeting(
         host, identity, store.genesis.id, lambda: table.advertise or host.listening, wall_ms
     )
-    driver = Driver(application, pooling, host, main_line, wall_ms, meeting, signer)
+    policy = Policy(table.join == "snapshot", table.snapshots, table.snapshot_every)
+    judge = verifier_of(store.genesis)
+    state_sync = StateSync(context.data, store, host, judge, policy)
+    driver = Driver(application, pooling, host, main_line, wall_ms, meeting, state_sync, signer)
     relaying = Relaying(store, pooling, main_line, driver.changed)
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(host.run)
@@ -153,6 +166,8 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         log.info("sidechain runs", height=store.height, listening=listening)
         node = identity.node_id.hex()
         context.announce(listen=listening, node_id=node, height=store.height)
+        await state_sync.arrived.wait()
+        nursery.cancel_scope.cancel()
 
 
 if __name__ == "__main__":

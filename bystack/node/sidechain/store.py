@@ -120,6 +120,11 @@ class SideStore:
         return height > self.base_height or not self.base_height
 
     @property
+    def first(self) -> int:
+        """The lowest height whose block is held."""
+        return self.base_height + 1 if self.base_height else 0
+
+    @property
     def size(self) -> int:
         """Bytes of disk, about."""
         return self._store.size
@@ -251,9 +256,10 @@ class SideStore:
         """Blocks kept before voting for them."""
         return tuple(decode(BlockData, data, MAX_MESSAGE) for _, data in self._store.iterate(KEPT))
 
-    def evidence_rows(self) -> list[tuple[bytes, bytes]]:
-        """Evidence as it lies in the store."""
-        return list(self._store.iterate(EVIDENCE))
+    def lasting_rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """What stays where the state comes from a snapshot: proofs of epochs, evidence."""
+        yield from self._store.iterate(EPOCH)
+        yield from self._store.iterate(EVIDENCE)
 
     def evidence(self) -> Iterator[AnyEvidence]:
         """Proof of misbehaviour seen so far."""

@@ -22,6 +22,7 @@ from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.meeting import Meeting
 from bystack.node.sidechain.modules import modules_of
@@ -30,6 +31,8 @@ from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine
+from bystack.node.sidechain.snapshots.arriving import settle
+from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal
@@ -175,9 +178,17 @@ def nowhere(host: Host) -> Meeting:
 class Node:
     """One node's sidechain: everything of the role but its sockets."""
 
-    def __init__(self, folder: Path, number: int, genesis: Genesis, main: PlayedMain) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        genesis: Genesis,
+        main: PlayedMain,
+        policy: Policy | None = None,
+    ) -> None:
         self.number, self.host = number, Wire(number + 1)
         self.main, modules = main, modules_of(genesis)
+        settle(str(folder), genesis)
         self.store = SideStore.open(str(folder / "chain"), genesis, modules)
         self.signer: PlayedSigner | None = None
         self.closed = False
@@ -192,8 +203,18 @@ class Node:
         self.pooling = Pooling(self.store, rules, host, verifier)
         main_line = MainLine(cast(Reconnecting, main), genesis)
         self.application = Application(self.store, modules, verifier)
+        self.state_sync = StateSync(
+            str(folder), self.store, host, verifier_of(genesis), policy or Policy()
+        )
         self.driver = Driver(
-            self.application, self.pooling, host, main_line, now_ms, nowhere(host), line
+            self.application,
+            self.pooling,
+            host,
+            main_line,
+            now_ms,
+            nowhere(host),
+            self.state_sync,
+            line,
         )
         self.relaying = Relaying(self.store, self.pooling, main_line, self.driver.changed)
         self.reader = Reader(self.driver, modules)
@@ -234,8 +255,8 @@ class Network:
         path.mkdir(exist_ok=True)
         return path
 
-    async def start(self, number: int) -> Node:
-        node = Node(self.folder(number), number, self.genesis, self.main)
+    async def start(self, number: int, policy: Policy | None = None) -> Node:
+        node = Node(self.folder(number), number, self.genesis, self.main, policy)
         assert self._nursery is not None
         self._scopes[number] = await self._nursery.start(node.run)
         for other in self.nodes.values():

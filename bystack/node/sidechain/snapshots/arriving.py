@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeVar
 
 from bystack.node.sidechain import columns as keys
 from bystack.node.sidechain.columns import Tip
@@ -20,8 +21,10 @@ from bystack.node.store.failpoints import failpoint
 from bystack.node.store.files import sync_folder
 from bystack.node.store.storage import Store
 from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
 from bystack.sidechain.consensus.light import EpochProof, FinalHeader
+from bystack.sidechain.consensus.validators import ValidatorSet
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.snapshots.manifests import MAX_MANIFEST, Manifest
@@ -37,33 +40,65 @@ from bystack.sidechain.snapshots.rows import MAX_ROW
 CHAIN: Final = "chain"
 JOINING: Final = "joining"
 REPLACED: Final = "replaced"
+BATCH: Final = 1_000
 MAX_PROGRESS: Final = MAX_ROW + 10_000
 
 _MANIFEST, _PROGRESS = b"J", b"G"
 
 Changes = dict[bytes, bytes | None]
+T = TypeVar("T")
 
 
 class Arriving:
     """A snapshot being taken in. Made by `Arriving.open`; close it."""
 
-    def __init__(self, store: Store, manifest: Manifest, progress: Progress) -> None:
-        self._store, self.manifest, self.progress = store, manifest, progress
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        data = store.get(_MANIFEST)
+        self.resumed = None if data is None else decode(Manifest, data, MAX_MANIFEST)
+        """What was being taken in when the process ended."""
+
+    manifest: Manifest
+    progress: Progress
 
     @classmethod
-    def open(cls, folder: str, genesis: Genesis, manifest: Manifest) -> Arriving:
-        """Go on with this snapshot where we were, or begin with it."""
+    def open(cls, folder: str, genesis: Genesis) -> Arriving:
+        """The place beside the chain's store; one that cannot be read is made anew."""
         place = os.path.join(folder, JOINING)
-        store = _open(place, genesis)
-        data = store.get(_MANIFEST)
-        if data != encode(manifest):
-            store.close()
-            shutil.rmtree(place)
-            store, data = _open(place, genesis), None
-        if data is None:
+        try:
+            return cls(_open(place, genesis))
+        except (StoreError, Invalid):
+            shutil.rmtree(place, ignore_errors=True)
+            return cls(_open(place, genesis))
+
+    def begin(self, manifest: Manifest) -> None:
+        """Go on with this snapshot where we were, or begin with it."""
+        if self._store.get(_MANIFEST) != encode(manifest):
+            self.clear()
             begun: Changes = {_MANIFEST: encode(manifest), _PROGRESS: encode(NOTHING_YET)}
-            store.change_unfinished(begun)
-        return cls(store, manifest, decode(Progress, store.get(_PROGRESS) or b"", MAX_PROGRESS))
+            self._store.change_unfinished(begun)
+        self.manifest = manifest
+        self.progress = decode(Progress, self._store.get(_PROGRESS) or b"", MAX_PROGRESS)
+
+    def clear(self) -> None:
+        """Throw away all rows, not the proofs of epochs. Killed on the way, it is done again."""
+        self._store.change_unfinished({_MANIFEST: None, _PROGRESS: None})
+        rows = (key for key, _ in self._store.iterate())
+        gone = (key for key in rows if key[:1] not in (b"\x00", keys.EPOCH))
+        for some in batched(gone, BATCH):
+            self._store.change_unfinished(dict.fromkeys(some))
+
+    def keep(self, proofs: Sequence[EpochProof]) -> None:
+        """Remember verified proofs of epochs."""
+        kept = {keys.EPOCH + fixed(one.final.header.epoch): encode(one) for one in proofs}
+        self._store.change_unfinished(kept)
+
+    def follow(self, known: ValidatorSet) -> ValidatorSet:
+        """The last set that the proofs here lead to from a known one."""
+        while (data := self._store.get(keys.EPOCH + fixed(known.epoch))) is not None:
+            chosen = decode(EpochProof, data, keys.MAX_EPOCH_PROOF).validators
+            known = ValidatorSet(known.epoch + 1, chosen or known.validators)
+        return known
 
     def close(self) -> None:
         """Release the directory."""
@@ -77,22 +112,17 @@ class Arriving:
         failpoint("snapshot.after_chunk")
         self.progress = taken.progress
 
-    def finish(
-        self,
-        final: FinalHeader,
-        proofs: Iterable[EpochProof],
-        evidence: Iterable[tuple[bytes, bytes]],
-    ) -> None:
+    def finish(self, final: FinalHeader, own: Iterable[tuple[bytes, bytes]]) -> None:
         """All is in: a store that goes on from the snapshot's block. Raises as `check_whole`.
 
-        `proofs`: of every epoch before; `evidence`: what the chain's store has of it, by key.
+        `own`: rows of the chain's store that stay: proofs of the epochs before, evidence.
         """
         check_whole(self.manifest, self.progress, self._store.get(keys.STATE + OUTBOX))
-        changes = {**_anchor(self.manifest, final, self.progress), **dict(evidence)}
-        for proof in proofs:
-            changes[keys.EPOCH + fixed(proof.final.header.epoch)] = encode(proof)
+        for some in batched(own, BATCH):
+            self._store.change_unfinished(dict(some))
+        anchor = _anchor(self.manifest, final, self.progress)
         failpoint("snapshot.before_finish")
-        self._store.change_unfinished({**changes, _MANIFEST: None, _PROGRESS: None})
+        self._store.change_unfinished({**anchor, _MANIFEST: None, _PROGRESS: None})
         failpoint("snapshot.after_finish")
         self._store.finish()
 
@@ -103,6 +133,13 @@ class _Nodes:
 
     def get(self, hash: bytes, /) -> bytes | None:
         return self._store.get(keys.TRIE + hash)
+
+
+def batched(rows: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """So many at a time."""
+    left = iter(rows)
+    while some := tuple(islice(left, size)):
+        yield some
 
 
 def _open(place: str, genesis: Genesis) -> Store:
@@ -131,21 +168,6 @@ def _anchor(manifest: Manifest, final: FinalHeader, progress: Progress) -> Chang
         keys.BASE: height,
         keys.TIP: encode(Tip(header.height, manifest.system_root, manifest.multiset)),
     }
-
-
-def begun(folder: str, genesis: Genesis) -> Manifest | None:
-    """The snapshot that was being taken in when the process ended."""
-    place = os.path.join(folder, JOINING)
-    if not os.path.isdir(place):
-        return None
-    with _open(place, genesis) as store:
-        data = store.get(_MANIFEST)
-    return None if data is None else decode(Manifest, data, MAX_MANIFEST)
-
-
-def abandon(folder: str) -> None:
-    """Throw away what was being taken in."""
-    shutil.rmtree(os.path.join(folder, JOINING), ignore_errors=True)
 
 
 def settle(folder: str, genesis: Genesis) -> bool:

@@ -16,14 +16,15 @@ from typing import Final
 import trio
 
 from bystack.node.sidechain import columns as keys
-from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.columns import Tip
 from bystack.node.store.coinstore import PREFIX as COIN
 from bystack.node.store.failpoints import failpoint
 from bystack.node.store.files import replace, sync_folder
-from bystack.node.store.storage import View
+from bystack.node.store.storage import Snapshot, View
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
+from bystack.sidechain.blocks import decode_header
 from bystack.sidechain.snapshots.manifests import (
     MAX_CHUNKS,
     MAX_MANIFEST,
@@ -35,6 +36,7 @@ from bystack.sidechain.snapshots.rows import Row, Section, cut
 
 MANIFEST: Final = "manifest"
 MAKING: Final = "making"
+MAX_TIP: Final = 1_000
 
 
 class SnapshotTooLarge(Exception):
@@ -89,29 +91,32 @@ class Shelf:
         except OSError:
             return None
 
-    async def make(self, store: SideStore) -> Manifest | None:
-        """Make a snapshot of the store as it is now; None if there is one of this height."""
-        with store.snapshot() as view:
-            height = store.base(view).parent.height
-            if not self._kept or any(one.header.height == height for one in self.manifests):
+    async def make(self, view: Snapshot) -> Manifest | None:
+        """Make a snapshot of this moment of the store; None if there is one of this height.
+
+        `view` is closed at the end.
+        """
+        with view:
+            tip = decode(Tip, view.get(keys.TIP) or b"", MAX_TIP)
+            if not self._kept or any(one.header.height == tip.height for one in self.manifests):
                 return None
-            manifest = await trio.to_thread.run_sync(self._write, store, view)
+            manifest = await trio.to_thread.run_sync(self._write, view, tip)
         self.manifests = (manifest, *self.manifests)
         self._drop_old()
         return manifest
 
-    def _write(self, store: SideStore, view: View) -> Manifest:
+    def _write(self, view: View, tip: Tip) -> Manifest:
         draft = os.path.join(self._folder, MAKING)
         shutil.rmtree(draft, ignore_errors=True)
         os.makedirs(draft, mode=0o700)
         try:
-            return self._fill(store, view, draft)
+            return self._fill(view, tip, draft)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
 
-    def _fill(self, store: SideStore, view: View, draft: str) -> Manifest:
-        base = store.base(view)
+    def _fill(self, view: View, tip: Tip, draft: str) -> Manifest:
+        header = decode_header(view.get(keys.HEADER + fixed(tip.height)) or b"")
         hashes, size = [], 0
         for index, data in enumerate(_gently(cut(rows_of(view)))):
             if index >= MAX_CHUNKS:
@@ -120,9 +125,9 @@ class Shelf:
             failpoint("snapshot.making")
             hashes.append(chunk_hash(data))
             size += len(data)
-        manifest = Manifest(base.parent, base.system_root, base.multiset, size, tuple(hashes))
+        manifest = Manifest(header, tip.system_root, tip.multiset, size, tuple(hashes))
         replace(os.path.join(draft, MANIFEST), encode(manifest))
-        os.rename(draft, self._place(base.parent.height))
+        os.rename(draft, self._place(header.height))
         sync_folder(self._folder)
         return manifest
 

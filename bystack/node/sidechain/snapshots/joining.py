@@ -1,0 +1,200 @@
+"""Joining a long chain by a snapshot: epochs from what we know, a final header, its state.
+
+Nothing is believed on a peer's word. Each epoch's validators are named by a header that those of
+the epoch before made final; so is the snapshot's own header. Whoever gives a chunk that is not the
+manifest's is left, and whoever offered a manifest whose content does not make the header's roots.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+import structlog
+import trio
+
+from bystack.node.sidechain.snapshots.arriving import Arriving
+from bystack.node.sidechain.snapshots.asking import Asking, Unanswered
+from bystack.node.sidechain.snapshots.carrying import Carrying, Incomplete
+from bystack.node.sidechain.store import SideStore
+from bystack.primitives.errors import Invalid
+from bystack.sidechain import epochs
+from bystack.sidechain.consensus.engine import Verifier
+from bystack.sidechain.consensus.light import Followed, LightClient
+from bystack.sidechain.snapshots.manifests import check_manifest
+from bystack.sidechain.snapshots.messages import (
+    Described,
+    Epochs,
+    GetEpochs,
+    GetManifest,
+    GetSnapshots,
+    ManifestGiven,
+    Snapshots,
+)
+from bystack.sidechain.state import SystemState
+
+ROUNDS: Final = 5
+MOST_HOLDERS: Final = 8
+ROOM: Final = 4
+"""Bytes of disk for each byte of a snapshot: rows, nodes over them, and what LevelDB sorts."""
+
+log = structlog.get_logger("snapshot")
+
+
+class ManifestForeign(Invalid):
+    """The manifest is not the one that was asked for."""
+
+
+class Chosen(NamedTuple):
+    """A snapshot whose header is final, and who offers it."""
+
+    described: Described
+    holders: tuple[bytes, ...]
+
+
+class Joining:
+    """One attempt to join. `peers` tells who is connected; `blame` is told of liars."""
+
+    def __init__(
+        self,
+        folder: str,
+        store: SideStore,
+        asking: Asking,
+        verifier: Verifier,
+        peers: Callable[[], Sequence[bytes]],
+        blame: Callable[[bytes, str], None],
+    ) -> None:
+        self._folder, self._store, self._asking = folder, store, asking
+        self._verifier, self._peers, self._tell = verifier, peers, blame
+        self._bad: set[bytes] = set()
+        self._wrong: set[bytes] = set()
+        self.carrying: Carrying | None = None
+        self.epoch = 0
+
+    async def run(self) -> bool:
+        """Whether a whole snapshot lies beside the chain now; False: nobody gave one."""
+        arriving = Arriving.open(self._folder, self._store.genesis)
+        try:
+            for _ in range(ROUNDS):
+                chosen = await self._choose(arriving)
+                if chosen is None:
+                    return False
+                if await self._fetch(arriving, chosen):
+                    return True
+            return False
+        finally:
+            arriving.close()
+
+    def _blame(self, peer: bytes, error: Invalid) -> None:
+        log.warning("false answer", peer=peer.hex(), rule=error.rule, reason=str(error))
+        self._bad.add(peer)
+        self._tell(peer, error.rule)
+
+    # Choosing
+
+    async def _choose(self, arriving: Arriving) -> Chosen | None:
+        """The snapshot begun before, else the one most peers offer, else the newest."""
+        offered = await self._offers()
+        resumed = b"" if arriving.resumed is None else arriving.resumed.id
+
+        def worth(one: tuple[int, bytes]) -> tuple[bool, int, int]:
+            return one[1] == resumed, len(offered[one]), one[0]
+
+        for one in sorted(offered, key=worth, reverse=True):
+            described = await self._describe(arriving, one[1], offered[one])
+            if described is not None and self._room_for(described):
+                return Chosen(described, tuple(offered[one][:MOST_HOLDERS]))
+        return None
+
+    async def _offers(self) -> dict[tuple[int, bytes], list[bytes]]:
+        """Who offers what: by height and id."""
+        found: defaultdict[tuple[int, bytes], list[bytes]] = defaultdict(list)
+        async with trio.open_nursery() as nursery:
+            for peer in self._peers():
+                if peer not in self._bad:
+                    nursery.start_soon(self._offers_of, peer, found)
+        return found
+
+    async def _offers_of(self, peer: bytes, found: dict[tuple[int, bytes], list[bytes]]) -> None:
+        try:
+            given = await self._asking.ask(peer, GetSnapshots(), Snapshots)
+        except Unanswered:
+            return
+        for offer in given.offers:
+            if offer.height > self._store.height and offer.manifest not in self._wrong:
+                found[offer.height, offer.manifest].append(peer)
+
+    async def _describe(
+        self, arriving: Arriving, id: bytes, holders: Sequence[bytes]
+    ) -> Described | None:
+        """The manifest of this id with a header that is final, from one of its holders."""
+        for peer in [one for one in holders if one not in self._bad]:
+            try:
+                given = await self._asking.ask(peer, GetManifest(id), ManifestGiven)
+                for described in given.found:
+                    await self._judge(arriving, peer, id, described)
+                    return described
+            except Unanswered:
+                log.info("peer left", peer=peer.hex(), reason="no answer")
+            except Invalid as error:
+                self._blame(peer, error)
+        return None
+
+    async def _judge(self, arriving: Arriving, peer: bytes, id: bytes, told: Described) -> None:
+        """Raises why the header is not final, or the manifest no snapshot of its state."""
+        header = told.manifest.header
+        if told.manifest.id != id or told.final.header != header:
+            raise ManifestForeign(asked=id, given=told.manifest.id)
+        check_manifest(told.manifest, self._store.genesis.id)
+        light = await self._follow(arriving, peer, header.epoch)
+        await trio.to_thread.run_sync(light.verify, told.final)
+
+    async def _follow(self, arriving: Arriving, peer: bytes, epoch: int) -> LightClient:
+        """A light client that knows the validators of an epoch; what proves them is kept."""
+        known = epochs.current(SystemState(self._store.state)).validators
+        known = arriving.follow(known)
+        light = LightClient(Followed(self._store.genesis.id, (known,), (), ()), self._verifier)
+        while light.epoch < epoch:
+            self.epoch = light.epoch
+            given = await self._asking.ask(peer, GetEpochs(light.epoch), Epochs)
+            if not given.proofs:
+                raise Unanswered
+            for proof in given.proofs:
+                await trio.to_thread.run_sync(light.advance, proof)
+            await trio.to_thread.run_sync(arriving.keep, given.proofs)
+        return light
+
+    def _room_for(self, described: Described) -> bool:
+        free = shutil.disk_usage(self._folder).free
+        needed = described.manifest.size * ROOM
+        if free < needed:
+            log.error("no room for a snapshot", needed=needed, free=free)
+        return free >= needed
+
+    # Fetching
+
+    async def _fetch(self, arriving: Arriving, chosen: Chosen) -> bool:
+        """Take the snapshot in; False: nobody gives the rest of it, or it is a false one."""
+        described, holders = chosen
+        await trio.to_thread.run_sync(arriving.begin, described.manifest)
+        self.carrying = Carrying(arriving, self._asking, self._blame)
+        log.info(
+            "taking a snapshot in", height=described.manifest.header.height, peers=len(holders)
+        )
+        try:
+            await self.carrying.run([one for one in holders if one not in self._bad])
+            finish = partial(arriving.finish, described.final, self._store.lasting_rows())
+            await trio.to_thread.run_sync(finish)
+        except Incomplete:
+            return False
+        except Invalid as error:
+            # The rows are the chunks' that the manifest names: its makers are to blame.
+            for peer in holders:
+                self._blame(peer, error)
+            self._wrong.add(described.manifest.id)
+            await trio.to_thread.run_sync(arriving.clear)
+            return False
+        return True
