@@ -33,7 +33,7 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import events as engine
-from bystack.sidechain.consensus.bbft import Bbft
+from bystack.sidechain.consensus.engine import Birth, Engine
 from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.messages import (
     MAX_BLOCKS,
@@ -47,6 +47,7 @@ from bystack.sidechain.consensus.messages import Message as Said
 from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.engines import engine_of
 from bystack.sidechain.epochs import upcoming
 from bystack.sidechain.eras import era_after
 from bystack.sidechain.messages import read_message, write_message
@@ -116,17 +117,20 @@ class Driver:
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._turn = 0
 
-    def _machine(self, recovered: JournalRecord | None) -> Bbft:
+    def _machine(self, recovered: JournalRecord | None) -> Engine:
         genesis, store = self.genesis, self.store
-        return Bbft(
-            self.era,
-            self.key,
-            genesis.id,
-            BlsScheme(),
-            (store.header, store.certificate),
-            recovered,
-            store.kept(),
+        birth = Birth(
+            era=self.era,
+            key=self.key,
+            chain_id=genesis.id,
+            scheme=BlsScheme(),
+            start=(store.header, store.certificate),
+            recovered=recovered,
+            kept=store.kept(),
+            since=genesis.time,
+            slot=genesis.consensus.interval,
         )
+        return engine_of(genesis).make(birth)
 
     # For others
 

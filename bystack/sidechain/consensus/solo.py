@@ -18,6 +18,7 @@ from bystack.sidechain.consensus.events import (
     Broadcast,
     BuildBlock,
     Built,
+    ClockMoved,
     Decide,
     Era,
     Execute,
@@ -87,7 +88,7 @@ class Solo:
         self._chain, self._scheme, self._key = birth.chain_id, birth.scheme, birth.key
         self._parent, self._parent_seal = birth.start
         self._kept = birth.kept
-        self._now, self._deadline = 0, 0
+        self._now, self._skew, self._since, self._deadline = 0, 0, 0, 0
         self._outbox: list[Output] = []
         self._courtesy = Courtesy()
         self._later: dict[int, Sealed] = {}
@@ -154,6 +155,8 @@ class Solo:
                 self._finalized(height, era)
             case Synced():
                 self._synced(event)
+            case ClockMoved(skew):
+                self._skew = skew
         return self._done()
 
     def _emit(self, output: Output) -> None:
@@ -171,7 +174,7 @@ class Solo:
             return
         config = self._era.config
         pause = config.interval if self._work else config.empty_interval
-        self._deadline = max(self._now, self._parent.time + pause)
+        self._deadline = max(self._now, self._since + pause)
         self._emit(SetTimer(Timer(TimerKind.PROPOSE, self.height, 0), self._deadline))
 
     def _timer(self, timer: Timer) -> None:
@@ -185,7 +188,7 @@ class Solo:
         if self._me is None or self._building or self._candidate or self._deciding:
             return
         self._building = True
-        time = max(self._now, self._parent.time + 1)
+        time = max(self._now + self._skew, self._parent.time + 1)
         place = (self.height, 0, time)
         self._emit(BuildBlock(*place, self._parent, self._parent_seal, self._me))
 
@@ -250,6 +253,7 @@ class Solo:
         self._parent, self._parent_seal = header, seal
         self._candidate, self._asked = (), ()
         self._building = self._work = self._deciding = False
+        self._since = self._now
         self._adopt(era)
         self._later = {h: one for h, one in self._later.items() if h >= self.height}
         if self.height in self._later:

@@ -22,7 +22,7 @@ class Council:
         self.turns = Turns(birth.era.validators)
         self.adopt(birth.era)
         self.tree = Branches(self.turns, *birth.start)
-        self.now = 0
+        self.now, self.skew = 0, 0
         self.outbox: list[Output] = []
         self.courtesy = Courtesy()
         self.orphans: dict[bytes, tuple[Sealed, bytes]] = {}
@@ -38,6 +38,11 @@ class Council:
         validators = self.era.validators
         same = validators.epoch == epoch
         return validators if same else ValidatorSet(epoch, validators.validators)
+
+    @property
+    def wall(self) -> int:
+        """The time that blocks are dated by."""
+        return self.now + self.skew
 
     def slot_at(self, time: int) -> int:
         """The slot of a time in milliseconds."""

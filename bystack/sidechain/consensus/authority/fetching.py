@@ -79,7 +79,7 @@ def take(a: Council, sealed: Sealed, sender: bytes) -> None:
         return
     if not a.tree.root.height < header.height <= a.tree.root.height + MAX_BRANCHES:
         return _misplaced(a, sender, header)
-    if a.start_of(slot) > a.now + MAX_FUTURE:
+    if a.start_of(slot) > a.wall + MAX_FUTURE:
         return  # our clock or its maker's is wrong: neither is the sender's fault
     _check(a, header, sealed.certificate)
     _compare(a, sealed.certificate, header.proposer)

@@ -23,6 +23,7 @@ from bystack.sidechain.consensus.events import (
     Broadcast,
     BuildBlock,
     Built,
+    ClockMoved,
     Decide,
     Era,
     Executed,
@@ -84,7 +85,7 @@ class Authority(Council):
     @property
     def view(self) -> int:
         """The present slot."""
-        return self.slot_at(self.now)
+        return self.slot_at(self.wall)
 
     @property
     def status(self) -> Status:
@@ -129,6 +130,9 @@ class Authority(Council):
                 self._finalized(height, era)
             case Synced():
                 self._synced(event)
+            case ClockMoved(skew):
+                self.skew = skew
+                self._arm()
         return self._done()
 
     def _done(self) -> list[Output]:
@@ -156,13 +160,13 @@ class Authority(Council):
         """Have us woken when our next slot begins."""
         if self.me is None:
             return
-        slot = self.slot_at(self.now) + 1
+        slot = self.slot_at(self.wall) + 1
         slot += (self.me - slot) % self.turns.length
-        self.emit(SetTimer(TURN, self.start_of(slot)))
+        self.emit(SetTimer(TURN, self.start_of(slot) - self.skew))
 
     def _turn(self) -> None:
         """Build on the best branch, if the slot is ours, unused, and a block is wanted."""
-        slot, parent = self.slot_at(self.now), self.tree.best
+        slot, parent = self.slot_at(self.wall), self.tree.best
         if self.turns.sealer(slot) != self.me or slot <= max(self._sealed, parent.slot):
             return
         count = self.turns.add(parent.count, slot, parent.height + 1)
