@@ -8,16 +8,18 @@ of one announcer at a time; one who does not answer loses a few points and the n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from bystack.p2p.items import (
     MAX_IDS,
+    PACK,
     Announce,
     Get,
     GossipMessage,
     Item,
+    Items,
     ItemTooLong,
     Missing,
     RequestTimeout,
@@ -33,6 +35,7 @@ from bystack.primitives.errors import Invalid, Misuse
 
 __all__ = [
     "Accepted",
+    "AcceptedAll",
     "Deliver",
     "Dropped",
     "Fetch",
@@ -48,10 +51,14 @@ __all__ = [
     "Rejected",
     "SendTo",
     "Supply",
+    "SupplyAll",
     "Tick",
     "Topic",
     "payload_cap",
 ]
+
+Bodies = tuple[tuple[bytes, bytes], ...]
+"""Items: ids with their bodies."""
 
 UNSOLICITED_POINTS: Final = 10
 SILENCE_POINTS: Final = 2
@@ -86,6 +93,14 @@ class Accepted:
 
     topic: int
     id: bytes
+
+
+@dataclass(frozen=True)
+class AcceptedAll:
+    """As `Accepted`, of many at once: they are announced together."""
+
+    topic: int
+    ids: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -132,13 +147,21 @@ class Supply:
 
 
 @dataclass(frozen=True)
+class SupplyAll:
+    """As `Supply`, for many a peer asked for at once: ids with their bodies, or None."""
+
+    peer: bytes
+    topic: int
+    bodies: tuple[tuple[bytes, bytes | None], ...]
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time passed: ask others for what did not come."""
 
 
-GossipEvent = (
-    Joined | Left | Heard | Accepted | Rejected | Refused | Dropped | Offer | Supply | Tick
-)
+Verdict = Accepted | AcceptedAll | Rejected | Refused | Dropped
+GossipEvent = Joined | Left | Heard | Verdict | Offer | Supply | SupplyAll | Tick
 
 
 @dataclass(frozen=True)
@@ -196,22 +219,32 @@ class Gossip:
                 return self._leave(peer, now)
             case Heard(peer, payload):
                 return self._hear(peer, payload, now)
-            case Accepted(topic, id):
-                return _accept(self._topics[topic], id)
-            case Rejected(topic, id):
-                return _reject(self._topics[topic], id, now)
-            case Refused(topic, id):
-                return _refuse(self._topics[topic], id)
-            case Dropped(topic, id):
-                return _drop(self._topics[topic], id)
+            case Accepted() | AcceptedAll() | Rejected() | Refused() | Dropped():
+                return self._judged(event, now)
             case Offer(peer, topic, ids):
                 return _offer(self._topics[topic], peer, ids)
             case Supply(peer, topic, id, body):
-                return _supply(self._topics[topic], peer, id, body)
+                return _supply(self._topics[topic], peer, ((id, body),))
+            case SupplyAll(peer, topic, bodies):
+                return _supply(self._topics[topic], peer, bodies)
             case Tick():
                 return [output for state in self._topics.values() for output in _tick(state, now)]
             case _:
                 assert_never(event)
+
+    def _judged(self, verdict: Verdict, now: float) -> list[GossipOutput]:
+        state = self._topics[verdict.topic]
+        match verdict:
+            case Accepted(_, id):
+                return _accept(state, (id,))
+            case AcceptedAll(_, ids):
+                return _accept(state, ids)
+            case Rejected(_, id):
+                return _reject(state, id, now)
+            case Refused(_, id):
+                return _refuse(state, id)
+            case Dropped(_, id):
+                return _drop(state, id)
 
     def deadline(self) -> float:
         """When the next `Tick` is due (infinity when nothing is under way)."""
@@ -259,7 +292,9 @@ def _obey(state: Wants, peer: bytes, heard: GossipMessage, now: float) -> list[G
         case Get(_, ids):
             return _asked(state, peer, ids)
         case Item(_, id, body):
-            return _received(state, peer, id, body, now)
+            return _received(state, peer, ((id, body),), now)
+        case Items(_, items):
+            return _received(state, peer, items, now)
         case Missing(_, ids):
             return _missing(state, peer, ids, now)
         case _:
@@ -281,19 +316,34 @@ def _asked(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutp
     return [*fetches, SendTo(peer, encode(Missing(number, gone)))] if gone else fetches
 
 
-def _received(state: Wants, peer: bytes, id: bytes, body: bytes, now: float) -> list[GossipOutput]:
-    number, want = state.topic.number, state.wants.get(id)
+def _received(state: Wants, peer: bytes, items: Bodies, now: float) -> list[GossipOutput]:
+    for id, body in items:
+        _check_item(state, id, body)
+    number = state.topic.number
+    taken = [(id, body) for id, body in items if _take(state, peer, id, now)]
+    delivered: list[GossipOutput] = [Deliver(peer, number, id, body) for id, body in taken]
+    return [*delivered, *_ask(state, peer, now)] if taken else []
+
+
+def _check_item(state: Wants, id: bytes, body: bytes) -> None:
+    """Raises `ItemTooLong`, `UnsolicitedItem`."""
+    number = state.topic.number
     if len(body) > state.topic.cap:
         raise ItemTooLong(topic=number, length=len(body), limit=state.topic.cap)
+    if id not in state.wants and id not in state.held and id not in state.refused:
+        raise UnsolicitedItem(topic=number, id=id)
+
+
+def _take(state: Wants, peer: bytes, id: bytes, now: float) -> bool:
+    """Whether this body is to be judged; a late answer to what another gave us is no fault."""
+    want = state.wants.get(id)
     if want is None or want.judging or peer not in want.announcers:
-        if want is None and id not in state.held and id not in state.refused:
-            raise UnsolicitedItem(topic=number, id=id)
-        return []  # a late answer to what another gave us: no fault
+        return False
     if want.asked:
         state.release(want)
     state.strike(id, want, peer)
     state.judge(id, now)
-    return [Deliver(peer, number, id, body), *_ask(state, peer, now)]
+    return True
 
 
 def _missing(state: Wants, peer: bytes, ids: tuple[bytes, ...], now: float) -> list[GossipOutput]:
@@ -301,11 +351,12 @@ def _missing(state: Wants, peer: bytes, ids: tuple[bytes, ...], now: float) -> l
     return [*outputs, *_ask(state, peer, now)]
 
 
-def _accept(state: Wants, id: bytes) -> list[GossipOutput]:
-    state.forget(id)
-    state.refused.discard(id)
-    state.held.add(id)
-    return [output for peer in sorted(state.peers) for output in _offer(state, peer, (id,))]
+def _accept(state: Wants, ids: tuple[bytes, ...]) -> list[GossipOutput]:
+    for id in ids:
+        state.forget(id)
+        state.refused.discard(id)
+        state.held.add(id)
+    return [output for peer in sorted(state.peers) for output in _offer(state, peer, ids)]
 
 
 def _reject(state: Wants, id: bytes, now: float) -> list[GossipOutput]:
@@ -342,13 +393,34 @@ def _offer(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutp
     return [SendTo(peer, encode(Announce(state.topic.number, part))) for part in parts]
 
 
-def _supply(state: Wants, peer: bytes, id: bytes, body: bytes | None) -> list[GossipOutput]:
-    number = state.topic.number
-    if body is None:
-        return [SendTo(peer, encode(Missing(number, (id,))))]
-    if len(body) > state.topic.cap:
+def _supply(
+    state: Wants, peer: bytes, bodies: Iterable[tuple[bytes, bytes | None]]
+) -> list[GossipOutput]:
+    number, cap = state.topic.number, state.topic.cap
+    there = [(id, body) for id, body in bodies if body is not None]
+    gone = tuple(id for id, body in bodies if body is None)
+    if any(len(body) > cap for _, body in there):
         raise Misuse(f"an item of topic {number} is longer than its cap")
-    return [SendTo(peer, encode(Item(number, id, body)))]
+    packs = [SendTo(peer, encode(_message(number, pack))) for pack in _packs(there)]
+    parts = [gone[at : at + MAX_IDS] for at in range(0, len(gone), MAX_IDS)]
+    return [*packs, *(SendTo(peer, encode(Missing(number, part))) for part in parts)]
+
+
+def _packs(items: Iterable[tuple[bytes, bytes]]) -> Iterator[Bodies]:
+    """Items that share a message: up to `MAX_IDS` of up to `PACK` bytes, or a larger one alone."""
+    pack, size = list[tuple[bytes, bytes]](), 0
+    for id, body in items:
+        if pack and (size + len(body) > PACK or len(pack) == MAX_IDS):
+            yield tuple(pack)
+            pack, size = [], 0
+        pack.append((id, body))
+        size += len(body)
+    if pack:
+        yield tuple(pack)
+
+
+def _message(number: int, pack: Bodies) -> Item | Items:
+    return Item(number, *pack[0]) if len(pack) == 1 else Items(number, pack)
 
 
 def _give_up(state: Wants, id: bytes, peer: bytes, now: float) -> list[GossipOutput]:

@@ -1,4 +1,4 @@
-"""What gossip says on the wire: four messages about items, each an opaque id of 32 bytes."""
+"""What gossip says on the wire: messages about items, each an opaque id of 32 bytes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from bystack.primitives.errors import Invalid
 MAX_IDS: Final = 256
 """Ids in one message."""
 ITEM_OVERHEAD: Final = 64
+PACK: Final = 128 * 1024
+"""Bytes of bodies that share one message; a body beyond that has one of its own."""
 ID_SIZE: Final = 34
 """An encoded id: 2 bytes of header, 32 of hash."""
 
@@ -66,7 +68,14 @@ class Missing(Wire, tag=3):
     ids: Ids
 
 
-GossipMessage = Announce | Get | Item | Missing
+class Items(Wire, tag=4):
+    """Several items, as asked for: small ones share a frame, which costs as much as any."""
+
+    topic: U8
+    items: Annotated[tuple[tuple[Bytes32, bytes], ...], Meta(min_length=1, max_length=MAX_IDS)]
+
+
+GossipMessage = Announce | Get | Item | Missing | Items
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ class Topic:
 def payload_cap(topics: Iterable[Topic]) -> int:
     """The largest gossip payload in bytes: the cap of the frame kind that carries these topics."""
     items = [topic.cap + ITEM_OVERHEAD for topic in topics]
-    return max([MAX_IDS * ID_SIZE + OVERHEAD, *items])
+    pack = PACK + MAX_IDS * (ID_SIZE + 5)
+    return max([MAX_IDS * ID_SIZE + OVERHEAD, pack + ITEM_OVERHEAD, *items])
 
 
 def read(payload: bytes, limit: int) -> GossipMessage:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bystack.p2p.gossip import (
     SILENCE_POINTS,
     Accepted,
+    AcceptedAll,
     Deliver,
     Dropped,
     Fetch,
@@ -23,11 +24,12 @@ from bystack.p2p.gossip import (
     Rejected,
     SendTo,
     Supply,
+    SupplyAll,
     Tick,
     Topic,
     payload_cap,
 )
-from bystack.p2p.items import Announce, Get, Item, Missing, read
+from bystack.p2p.items import PACK, Announce, Get, Item, Items, Missing, read
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Misuse
 from bystack.primitives.hashes import sha256
@@ -76,6 +78,38 @@ def test_an_item_is_announced_to_each_peer_once() -> None:
     assert len(gossip.handle(Accepted(1, ID), 0.0)) == 2
     assert gossip.handle(Accepted(1, ID), 0.0) == []
     assert heard(gossip, A, Announce(1, (ID,))) == []
+
+
+def test_many_travel_together_both_ways() -> None:
+    gossip, all_ids = machine(A, B), ids(3)
+    heard(gossip, A, Announce(1, all_ids))
+    bodies = tuple((id, b"body %d" % i) for i, id in enumerate(all_ids))
+    assert heard(gossip, A, Items(1, bodies)) == [Deliver(A, 1, *one) for one in bodies]
+    assert gossip.handle(AcceptedAll(1, all_ids), 0.0) == [announce(B, *all_ids)]
+    assert heard(gossip, B, Get(1, all_ids)) == [Fetch(B, 1, id) for id in all_ids]
+    answer = gossip.handle(SupplyAll(B, 1, (*bodies[:2], (all_ids[2], None))), 0.0)
+    assert answer == [
+        SendTo(B, encode(one)) for one in (Items(1, bodies[:2]), Missing(1, all_ids[2:]))
+    ]
+
+
+def test_of_a_message_with_one_item_nobody_asked_for_nothing_is_taken() -> None:
+    gossip, other = machine(A), b"o" * 32
+    heard(gossip, A, Announce(1, (ID,)))
+    [fine] = heard(gossip, A, Items(1, ((ID, b"body"), (other, b"body"))))
+    assert isinstance(fine, Penalise) and fine.reason == "UnsolicitedItem"
+    assert gossip.pending(1) == 1 and not gossip._topics[1].wants[ID].judging
+
+
+def test_items_are_packed_within_the_cap_of_a_frame() -> None:
+    topic = Topic(1, cap=PACK + 10)
+    gossip = machine(A, topic=topic)
+    sizes = [PACK + 10, 1, PACK, PACK - 1, 1, *[0] * 300]
+    bodies = tuple((id, bytes(size)) for id, size in zip(ids(len(sizes)), sizes, strict=True))
+    packs = gossip.handle(SupplyAll(A, 1, bodies), 0.0)
+    read_all = [read(o.payload, payload_cap([topic])) for o in packs if isinstance(o, SendTo)]
+    counts = [len(one.items) if isinstance(one, Items) else 1 for one in read_all]
+    assert counts == [1, 1, 1, 256, 46]
 
 
 def test_one_announcer_is_asked_at_a_time() -> None:
@@ -159,7 +193,7 @@ def test_unsolicited_and_late_items() -> None:
         (encode(Item(1, ID, bytes(101))), "ItemTooLong"),
         (encode(Announce(2, (ID,))), "UnknownTopic"),
         (encode(Announce(1, ())), "Malformed"),
-        (encode(Announce(1, ids(257))), "TooLong"),
+        (encode(Announce(1, ids(257))), "Malformed"),
         (b"", "Malformed"),
         (bytes(payload_cap([TX]) + 1), "TooLong"),
     ],
@@ -307,18 +341,17 @@ def test_counts_stay_true_under_any_conversation(seed: int) -> None:
         now += dice.choice([0, 0, 1, 6])
         chosen = tuple(dice.sample(some, dice.randint(1, 6)))
         peer, id = dice.choice([A, B, C]), chosen[0]
-        event = dice.choice(
-            [
-                Heard(peer, encode(Announce(1, chosen))),
-                Heard(peer, encode(Announce(1, chosen))),
-                Heard(peer, encode(Item(1, id, b"x"))),
-                Heard(peer, encode(Missing(1, chosen))),
-                Heard(peer, encode(Get(1, chosen))),
-                dice.choice([Accepted, Rejected, Refused, Dropped])(1, id),
-                Tick(),
-            ]
-        )
-        gossip.handle(event, now)
+        events: list[GossipEvent] = [
+            Heard(peer, encode(Announce(1, chosen))),
+            Heard(peer, encode(Announce(1, chosen))),
+            Heard(peer, encode(Item(1, id, b"x"))),
+            Heard(peer, encode(Items(1, tuple((one, b"y") for one in chosen)))),
+            Heard(peer, encode(Missing(1, chosen))),
+            Heard(peer, encode(Get(1, chosen))),
+            dice.choice([Accepted, Rejected, Refused, Dropped])(1, id),
+            Tick(),
+        ]
+        gossip.handle(dice.choice(events), now)
         if dice.random() < 0.05:
             gossip.handle(Left(peer), now)
             gossip.handle(Joined(peer), now)

@@ -2,7 +2,7 @@ import pytest
 
 from bystack.p2p.frames import Frame
 from bystack.p2p.handshake import Proof
-from bystack.p2p.items import Announce, Get, GossipMessage, Item, Missing
+from bystack.p2p.items import Announce, Get, GossipMessage, Item, Items, Missing
 from bystack.p2p.messages import Addresses, GetAddresses, Goodbye, Ping, Pong
 from bystack.p2p.peers import Ban, KnownAddress, Score, StoredBook
 from bystack.primitives.codec import Wire
@@ -28,6 +28,7 @@ GOSSIP: dict[str, Wire] = {
     "gossip_announce": Announce(3, IDS),
     "gossip_get": Get(3, IDS[:1]),
     "gossip_item": Item(3, IDS[0], b"body"),
+    "gossip_items": Items(3, ((IDS[0], b"body"), (IDS[1], b""))),
     "gossip_missing": Missing(3, IDS),
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from bystack.ledger.amounts import BTM
@@ -26,7 +27,7 @@ from bystack.mainchain.assembly import COINBASE_WEIGHT
 from bystack.mainchain.issues import ISSUE, decode_issue, issued_asset, record_outpoint
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import apply_main
-from bystack.node.pool.judging import Judged
+from bystack.node.pool.judging import Judge, Judged
 from bystack.primitives.errors import Invalid
 
 GUARDIANS = frozenset({CANCEL, FREEZE, RECOVER, REPLACE, VETO})
@@ -100,6 +101,11 @@ class MainRules:
         one = self._candidate(coins, tx, height, applied)
         self._check_block_holds(one)
         return Judged(one, applied.checks)
+
+    @contextmanager
+    def judging(self, coins: CoinView, height: int, /) -> Iterator[Judge]:
+        """`judge` for many at one moment."""
+        yield lambda tx: self.judge(coins, tx, height)
 
     def _candidate(
         self, coins: CoinView, tx: Transaction, height: int, applied: Applied

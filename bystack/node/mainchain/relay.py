@@ -72,9 +72,9 @@ class Delivered(NamedTuple):
 class Relay:
     """Owned by the chain's task, as the pool is; it calls `settle` when nothing else waits."""
 
-    def __init__(self, pool: Pool, host: Host) -> None:
+    def __init__(self, pool: Pool, host: Host, topic: gossip.Topic = TOPIC) -> None:
         self._pool, self._host = pool, host
-        self._gossip = gossip.Gossip([TOPIC])
+        self._gossip = gossip.Gossip([topic])
         self._peers: set[bytes] = set()
         self._delivered: list[Delivered] = []
         self._held = 0
@@ -129,27 +129,34 @@ class Relay:
 
     async def announce(self, transactions: Sequence[Transaction], now: float) -> None:
         """Tell the peers of transactions that came in."""
-        for tx in transactions:
-            await self._handle(gossip.Accepted(TRANSACTIONS, tx.id), now)
+        if transactions:
+            ids = tuple([tx.id for tx in transactions])
+            await self._handle(gossip.AcceptedAll(TRANSACTIONS, ids), now)
 
     async def _handle(self, event: gossip.GossipEvent, now: float) -> None:
-        todo = deque(self._gossip.handle(event, now))
+        todo, wanted = deque(self._gossip.handle(event, now)), list[gossip.Fetch]()
         while todo:
             match todo.popleft():
                 case gossip.SendTo(peer, payload):
                     self._host.send(peer, GOSSIP, payload, Class.TRANSACTION)
                 case gossip.Penalise(peer, points, reason):
                     self._host.penalise(peer, points, reason)
-                case gossip.Fetch(peer, topic, id):
-                    todo.extend(self._gossip.handle(self._supply(peer, topic, id), now))
+                case gossip.Fetch() as fetch:
+                    wanted.append(fetch)
                 case gossip.Deliver(peer, _, id, body):
                     todo.extend(self._deliver(peer, id, body, now))
                 case other:
                     assert_never(other)
+        if wanted:
+            await self._handle(self._supply(wanted), now)
 
-    def _supply(self, peer: bytes, topic: int, id: bytes) -> gossip.Supply:
-        tx = self._pool.get(id)
-        return gossip.Supply(peer, topic, id, None if tx is None else encode(tx))
+    def _supply(self, wanted: Sequence[gossip.Fetch]) -> gossip.SupplyAll:
+        """What a peer asked for in one message."""
+        bodies = []
+        for fetch in wanted:
+            tx = self._pool.get(fetch.id)
+            bodies.append((fetch.id, None if tx is None else encode(tx)))
+        return gossip.SupplyAll(wanted[0].peer, TRANSACTIONS, tuple(bodies))
 
     def _deliver(
         self, peer: bytes, id: bytes, body: bytes, now: float

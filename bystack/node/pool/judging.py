@@ -7,6 +7,7 @@ A chain's own rules come as `PoolRules`. Whatever is cheaper than a signature is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from bystack.ledger.candidates import Candidate
@@ -36,6 +37,12 @@ class PoolRules(Protocol):
 
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
         """What it would do in a block at `height`; raises the rule it breaks."""
+
+    def judging(self, coins: CoinView, height: int, /) -> AbstractContextManager[Judge]:
+        """`judge` for many at one moment, each as if the others were not there."""
+
+
+Judge = Callable[[Transaction], Judged]
 
 
 class Lot:
@@ -96,15 +103,16 @@ class Judging:
             except Invalid as error:
                 unreadable[tx.id] = error
         lot = Lot(await self._fetch(places), self._machine)
-        judged = [unreadable.get(tx.id) or self._one(lot, tx) for tx in txs]
+        with self._rules.judging(lot, self._machine.height) as judge:
+            judged = [unreadable.get(tx.id) or self._one(lot, tx, judge) for tx in txs]
         return lot, await self._verified(judged)
 
-    def _one(self, lot: Lot, tx: Transaction) -> Judged | Invalid:
+    def _one(self, lot: Lot, tx: Transaction, judge: Judge) -> Judged | Invalid:
         """One of a lot, by every rule that is cheaper than a signature."""
         try:
             if tx.id in self._machine:
                 raise AlreadyPooled(transaction=tx.id)
-            judged = self._rules.judge(lot, tx, self._machine.height)
+            judged = judge(tx)
             self._machine.check(judged.candidate)
         except Invalid as error:
             return error

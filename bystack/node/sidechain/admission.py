@@ -6,14 +6,16 @@ main-chain output is proved by one waiting transaction at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 from bystack.ledger.candidates import Candidate
 from bystack.ledger.coins import CoinView
 from bystack.ledger.effects import BlsCheck
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import check_transaction, weight
-from bystack.node.pool.judging import Judged
+from bystack.node.pool.judging import Judge, Judged
 from bystack.node.sidechain.store import SideStore
 from bystack.sidechain.actions import DETACHED, EVIDENCE, RELAY, needs_no_fee
 from bystack.sidechain.modules.base import Modules
@@ -51,18 +53,27 @@ class SideRules:
 
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
         """The transaction as a candidate for the next block; raises the rule it breaks."""
+        with self.judging(coins, height) as judge:
+            return judge(tx)
+
+    @contextmanager
+    def judging(self, coins: CoinView, height: int, /) -> Iterator[Judge]:
+        """`judge` for many at one moment: one execution, which nothing is added to."""
         with self._store.snapshot() as snapshot:
             base = self._store.base(snapshot)._replace(coins=coins)
             place = Place(base.parent.height + 1, max(self._now(), base.parent.time + 1))
             execution = Execution(self._store.genesis, self._modules, base, place)
-            applied = execution.trial(tx).applied
+            yield partial(self._one, execution)
+
+    def _one(self, execution: Execution, tx: Transaction) -> Judged:
+        applied = execution.trial(tx).applied
         one = Candidate(
             tx,
             applied.delta,
             FREE if needs_no_fee(self._modules, tx) else self._worth(applied.fees),
             weight(tx, applied.checks),
-            sum(isinstance(check, BlsCheck) for check in applied.checks),
-            extra=claims_of(tx),
+            sum([type(check) is BlsCheck for check in applied.checks]),
+            extra=claims_of(tx) if tx.body.actions else (),
             until=tx.body.valid_until,
         )
         return Judged(one, applied.checks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 import structlog
@@ -20,6 +20,7 @@ from bystack.ledger.template import select
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.mainchain.relay import Relay
 from bystack.node.mainchain.signals import Signal
+from bystack.node.mainchain.wire import TOPIC as MAIN_TOPIC
 from bystack.node.pool.pool import Pool
 from bystack.node.sidechain.admission import SideRules, claims_of
 from bystack.node.sidechain.store import SideStore
@@ -32,6 +33,9 @@ INBOX: Final = 1024
 ROOM: Final = 256
 TICK_SECONDS: Final = 1.0
 NOTHING: CoinView = dict[Outpoint, Coin]()
+
+TOPIC: Final = replace(MAIN_TOPIC, wanted=16_384, per_peer=8_192, requests=2_048, memory=32_768)
+"""As on the main chain, for thousands a second: asked for while hundreds are on their way."""
 
 log = structlog.get_logger("pool")
 
@@ -98,7 +102,7 @@ class Pooling:
         self.pool = Pool(mempool, rules, store.coins.fetch, verifier)
         self.waiting = Signal()
         self._rules = rules
-        self._relay = Relay(self.pool, host)
+        self._relay = Relay(self.pool, host, TOPIC)
         self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
 
     # For others
