@@ -84,10 +84,10 @@ def end(stage: Stage, module: str, ending: Ending) -> None:
 
 
 def settle(stage: Stage, module: str, ask: Callable[[SystemState], Ending]) -> tuple[Payment, ...]:
-    """What a module pays at a block's end, whole or not at all.
+    """What a module pays at a block's end, or for a conviction; whole or not at all.
 
-    One that raises, or would give what it does not have, does nothing at the end of this block, and
-    its writes are forgotten: the chain goes on without it.
+    One that raises, or would give what it does not have, does nothing this time, and its writes are
+    forgotten: the chain goes on without it.
     """
     trial = stage.fork()
     try:

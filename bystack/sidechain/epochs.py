@@ -115,11 +115,15 @@ def _elected(
         return before.validators.validators
     if election == FIXED:
         return ()
-    chosen = unconvicted(state, modules.elect(state, block, election, before.validators))
+    trial = state.fork()
+    # A module that fails, or elects a set that could not vote safely, elects nobody.
     try:
+        chosen = modules.elect(trial, block, election, before.validators)
+        state.merge(trial)
+        chosen = unconvicted(state, chosen)
         check_set(succeeding(chosen, before.epoch), BlsScheme())
     except Invalid:
-        return ()  # a module elected a set that could not vote safely: better none than that
+        return ()
     return chosen
 
 

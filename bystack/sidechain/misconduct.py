@@ -103,6 +103,5 @@ def _places(state: SystemState, evidence: AnyEvidence) -> list[bytes]:
 
 
 def _convict(stage: Stage, key: bytes) -> Iterator[Payment]:
-    for name, ending in stage.modules.convict(stage.state, stage.block, key):
-        custody.end(stage, name, ending)
-        yield from (*ending.payments, *ending.rewards)
+    for name, ask in stage.modules.convictions(stage.block, key):
+        yield from custody.settle(stage, name, ask)

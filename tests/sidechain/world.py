@@ -206,7 +206,7 @@ class World:
         self.strict = True
 
     def copy(self) -> World:
-        other = World.__new__(World)
+        other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.main, other.side = self.main.copy(), self.side.copy()
         return other

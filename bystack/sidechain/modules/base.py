@@ -288,12 +288,12 @@ class Modules:
                 return module.elect(PrefixedState(state, name), block, current)
         raise ModuleUnknown(name=name)
 
-    def convict(
-        self, state: SystemState, block: BlockContext, key: bytes
-    ) -> Iterator[tuple[str, Ending]]:
-        """Tell every module that a validator is convicted; its name and what it does."""
+    def convictions(
+        self, block: BlockContext, key: bytes
+    ) -> Iterator[tuple[str, Callable[[SystemState], Ending]]]:
+        """How to tell each module that a validator is convicted: its name, and what asks it."""
         for module in self.modules:
-            yield module.name, module.convict(PrefixedState(state, module.name), block, key)
+            yield module.name, partial(_convict, module, block, key)
 
     def name(self, kind: int) -> str:
         """The name of the module a wire kind belongs to; raises `ActionUnknown`."""
@@ -312,6 +312,10 @@ class Modules:
 
 def _end(module: Module, block: BlockContext, state: SystemState) -> Ending:
     return module.end(PrefixedState(state, module.name), block)
+
+
+def _convict(module: Module, block: BlockContext, key: bytes, state: SystemState) -> Ending:
+    return module.convict(PrefixedState(state, module.name), block, key)
 
 
 def read_only(view: StateView, name: str) -> PrefixedState:
