@@ -203,7 +203,7 @@ def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
     for chosen in outcome.parameters:
         parameters.decide(stage.state, chosen)
     for event in outcome.events:
-        stage.tell(event.name, **event.facts)
+        stage.tell(f"{name}.{event.name}", **event.facts)
     if outcome.resume:
         _resume(stage)
     refunds = [refund(stage, id) for id in outcome.refunds]

@@ -227,6 +227,8 @@ class Execution:
             paid += custody.settle(stage, name, end)
         height = stage.block.height
         id = _payments_id(self._genesis.id, fixed(height))
+        if paid:
+            stage.tell("payments", id=id, first=PAYMENTS_FIRST, count=len(paid))
         coins = custody.coins_of(self._genesis, paid, height, id, PAYMENTS_FIRST)
         self._coins.apply(Delta({}, coins))
 

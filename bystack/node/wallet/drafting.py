@@ -17,7 +17,7 @@ import trio
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Key, Policy
 from bystack.ledger.pst import PartiallySigned
-from bystack.ledger.pst_auditing import NO_APPROVALS, Approvals, asks, audit, leaves_of
+from bystack.ledger.pst_auditing import asks, audit, leaves_of
 from bystack.ledger.pst_finishing import finalize
 from bystack.ledger.pst_signing import (
     Known,
@@ -32,8 +32,8 @@ from bystack.ledger.pst_signing import (
 from bystack.ledger.satisfaction import policy_root
 from bystack.ledger.signing import ALL
 from bystack.ledger.transactions import NoWitness, Outpoint, PolicyLock, decode_transaction
-from bystack.mainchain.issues import ISSUE_APPROVALS
 from bystack.node.ipc import RemoteError
+from bystack.node.wallet.approvals import approvals_on
 from bystack.node.wallet.following import MAX_COIN, Follower
 from bystack.node.wallet.keyring import KeyRing
 from bystack.node.wallet.nonces import NonceElsewhere, Nonces, NonceUnknown, NonceUsed
@@ -72,8 +72,7 @@ class Drafting:
     def __init__(self, follower: Follower, ring: KeyRing, nonces: Nonces) -> None:
         self._follower, self._purse = follower, follower.purse
         self._ring, self._nonces = ring, nonces
-        main = follower.purse.chain.genesis is None
-        self.approvals: Approvals = ISSUE_APPROVALS if main else NO_APPROVALS
+        self.approvals = approvals_on(follower.purse.chain)
 
     @property
     def height(self) -> int:

@@ -20,7 +20,7 @@ the block that held it: so the chain looks at that block, and at those after it,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import structlog
@@ -35,7 +35,7 @@ from bystack.node.wallet import scanning
 from bystack.node.wallet.expecting import expect
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.codec import decode, encode
-from bystack.sidechain.actions import ANCHOR, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
+from bystack.sidechain.actions import ANCHOR, EVIDENCE, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
 from bystack.sidechain.blocks import decode_body, decode_header
 
 MAX_COIN: Final = 64_000
@@ -45,6 +45,8 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds before a chain is asked again: after a loss, and after it has refused many times."""
 PRUNED: Final = -1
 GIVEN_OUT: Final = 64
+GIVING: Final = frozenset({ANCHOR, PENDING, EVIDENCE})
+"""What the chain itself gives out for; of each at most `GIVEN_OUT` coins, as of a module's."""
 IMPOSSIBLE: Final = frozenset({"Expired", "Overspent", "SignatureWrong", "PolicyUnsatisfied"})
 """Refusals that no later block makes good. Whatever else a pool says (full, a fee too low now, too
 many before it), the payment may still be mined, and its coins must not be spent again."""
@@ -206,9 +208,9 @@ class Follower:
         async with self.client.stream("blocks", wallet.height + 1) as items:
             async for item in items:
                 match item:
-                    case ["block", int(height), bytes(data), _, bytes(body), *_]:
+                    case ["block", int(height), bytes(data), _, bytes(body), list(events)]:
                         header, transactions = decode_header(data), decode_body(body).transactions
-                        more = await self._given_out(height, transactions)
+                        more = await self._given_out(transactions, events)
                         if self._scope.cancel_called:
                             return
                         self.purse.connect(height, header.id, transactions, more, header.time)
@@ -248,20 +250,34 @@ class Follower:
         """A coin may be missing because the payment that makes it waits to be taken in itself."""
         return any(point.transaction in self.purse.open for point in tx.body.inputs)
 
-    async def _given_out(self, height: int, transactions: Sequence[Transaction]) -> Delta:
-        """Coins that a sidechain itself gave out (refunds, repaid sponsors): asked for by place."""
-        places = [
-            Outpoint(tx.id, SYSTEM_OUTPUTS * (position + 1) + number)
-            for tx in transactions
-            for position, action in enumerate(tx.body.actions)
-            if action.kind in (ANCHOR, PENDING) or action.kind >= MODULE_KINDS
-            for number in range(GIVEN_OUT)
-        ]
+    async def _given_out(self, transactions: Sequence[Transaction], events: list[Any]) -> Delta:
+        """Coins that a sidechain itself gave out, in no transaction's outputs: asked for by place.
+
+        Refunds, repaid sponsors and what modules pay, at an action or at the block's end.
+        """
+        places = [*paid_by_actions(transactions), *paid_at_end(events)]
         if not places:
             return Delta({}, {})
         answers = await self.client.call("coins", [encode(place) for place in places])
         coins = zip(places, answers, strict=True)
         return Delta({}, {p: decode(Coin, data, MAX_COIN) for p, data in coins if data})
+
+
+def paid_by_actions(transactions: Sequence[Transaction]) -> Iterator[Outpoint]:
+    """Where the coins would be that actions of these transactions gave out."""
+    for tx in transactions:
+        for position, action in enumerate(tx.body.actions):
+            if action.kind in GIVING or action.kind >= MODULE_KINDS:
+                first = SYSTEM_OUTPUTS * (position + 1)
+                yield from (Outpoint(tx.id, first + number) for number in range(GIVEN_OUT))
+
+
+def paid_at_end(events: list[Any]) -> Iterator[Outpoint]:
+    """Where the coins are that modules paid at a block's end, as the block's events tell."""
+    for event in events:
+        match event:
+            case ["payments", {"id": bytes(id), "first": int(first), "count": int(count)}]:
+                yield from (Outpoint(id, first + number) for number in range(count))
 
 
 async def submit(client: Reconnecting | Client, tx: Transaction) -> bytes:

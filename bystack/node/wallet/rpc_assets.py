@@ -15,8 +15,6 @@ from bystack.ledger.amounts import BTM, AssetDefinition, check_definition, class
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Key, Policy
 from bystack.ledger.policy_text import print_policy
-from bystack.ledger.pst import PartiallySigned, draft_text
-from bystack.ledger.pst_finishing import analyse, extract, next_role
 from bystack.ledger.satisfaction import policy_root
 from bystack.ledger.transactions import Lock, Output, RetireLock
 from bystack.mainchain.issues import Registration, registration_of
@@ -24,6 +22,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Hex, Methods, calling_chain
+from bystack.node.wallet.approving import sign_or_share
 from bystack.node.wallet.assets import NOT_FOUND, Named
 from bystack.node.wallet.chains import MAIN
 from bystack.node.wallet.desk import Desk
@@ -34,8 +33,7 @@ from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.rpc_money import Text, fresh, lock_at
 from bystack.node.wallet.rpc_sharing import Policies, policies_of
-from bystack.node.wallet.sending import hand_in
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import decode
 
 NOTHING: Final = -3
 BAD_PARAMETER: Final = -8
@@ -130,7 +128,7 @@ class AssetMethods:
         to: Lock = lock_at(address, purse.chain.hrp) if address else purse.wallet.change_lock()
         asset, draft = await issue_draft(spending, branches, definition, units, to)
         wallet.assets.note(Named(asset, definition.symbol, definition.decimals))
-        sent = await _approve(wallet, drafting, draft)
+        sent = await sign_or_share(wallet, MAIN, drafting, draft)
         return {"asset": asset.hex(), **sent, "issuance": policy_root(branches).hex()}
 
     async def retire(
@@ -171,24 +169,6 @@ async def registered(wallet: Opened, asset: bytes) -> Registration | None:
         return None
     data = await wallet.assets.main.call("asset", asset)
     return None if data is None else registration_of(decode(Coin, data, MAX_COIN))
-
-
-async def _approve(wallet: Opened, drafting: Drafting, draft: PartiallySigned) -> Json:
-    """Sign our part; the transaction if that is all, else the draft, its coins set aside."""
-    purse, draft = wallet.purse(MAIN), drafting.told(draft)
-    purse.wallet.reserve(draft, kept=True)
-    try:
-        done = (await drafting.process(draft)).draft
-        reports = analyse(done, drafting.height, drafting.approvals)
-        if next_role(reports) == "extractor":
-            tx = extract(done, drafting.approvals)
-            return {"txid": await hand_in(wallet.follower(MAIN), tx)}
-    except BaseException:
-        purse.let_go(draft.body.inputs)
-        raise
-    purse.touch()
-    await purse.save()
-    return {"pst": draft_text(encode(done)), "next": next_role(reports)}
 
 
 def _described(record: Registration, drafting: Drafting) -> Json:

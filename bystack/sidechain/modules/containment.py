@@ -198,7 +198,7 @@ def _events(given: Sequence[Event]) -> tuple[Event, ...]:
             type(name) is str and type(fact) in (str, int, bytes)
             for name, fact in one.facts.items()
         )
-        _require(plain and "name" not in one.facts, "event")
+        _require(plain and not one.facts.keys() & {"self", "name"}, "event")
     return tuple(given)
 
 
