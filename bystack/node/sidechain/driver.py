@@ -291,8 +291,10 @@ class Driver:
                 self._nursery.start_soon(self._execute, header, body)
             case engine.BuildBlock():
                 self._nursery.start_soon(self._build, output)
-            case engine.Sign() | engine.Sync() if self.state_sync.takes_in:
-                return  # a later header is known to be final: nothing is signed, no block wanted
+            case engine.Sign() if self.state_sync.takes_in:
+                return  # a later header is known to be final
+            case engine.Sync() if self.state_sync.looks:
+                return
             case engine.Sign() if self._signer is not None:
                 self._signer.ask(output)
             case engine.Sync(from_height, node):

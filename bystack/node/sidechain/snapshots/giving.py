@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 import trio
 
+from bystack.node.sidechain.proving import NotProvable, Prover
 from bystack.node.sidechain.snapshots.asking import Peers
 from bystack.node.sidechain.snapshots.shelf import Shelf
 from bystack.node.sidechain.store import SideStore
@@ -42,10 +43,10 @@ PATIENCE: Final = 200
 
 
 class Answers:
-    """What a node knows, as answers. `above`: headers on top of a final one, where depth counts."""
+    """What a node knows, as answers."""
 
-    def __init__(self, store: SideStore, shelf: Shelf, above: int) -> None:
-        self._store, self._shelf, self._above = store, shelf, above
+    def __init__(self, store: SideStore, shelf: Shelf, prover: Prover) -> None:
+        self._store, self._shelf, self._prover = store, shelf, prover
 
     def answer(self, request: Request) -> Answer:
         """What a peer is told."""
@@ -60,16 +61,15 @@ class Answers:
                 data = self._shelf.chunk(id, index)
                 return ChunkGiven(id, index, () if data is None else (data,))
             case GetProof(key):
-                return ProofGiven(self._store.state_proof(key, self._above))
+                return ProofGiven(self._store.state_proof(key))
             case _:
                 assert_never(request)
 
     def epochs(self, epoch: int) -> Epochs:
         """The proofs from an epoch on, as many as one message should hold."""
         found, size = [], 0
-        for at in range(epoch, epoch + MAX_EPOCHS):
-            proof = self._store.epoch_proof(at, self._above)
-            if proof is None or size > EPOCH_BYTES:
+        for proof in self._prover.epochs(epoch, MAX_EPOCHS):
+            if size > EPOCH_BYTES:
                 break
             found.append(proof)
             size += len(encode(proof))
@@ -83,8 +83,11 @@ class Answers:
         manifest = self._shelf.find(id)
         if manifest is None:
             return ManifestGiven(id, ())
-        final = self._store.final_header(manifest.header.height, self._above)
-        return ManifestGiven(id, () if final is None else (Described(manifest, final),))
+        try:
+            final = self._prover.final(manifest.header.height)
+        except NotProvable:
+            return ManifestGiven(id, ())
+        return ManifestGiven(id, (Described(manifest, final),))
 
 
 class Giving:

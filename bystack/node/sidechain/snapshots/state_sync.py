@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 import trio
 
+from bystack.node.sidechain.proving import Prover
 from bystack.node.sidechain.snapshots.asking import Asking
 from bystack.node.sidechain.snapshots.giving import Answers, Giving
 from bystack.node.sidechain.snapshots.joining import Joining
@@ -71,12 +72,17 @@ class StateSync:
     def start(self, nursery: trio.Nursery, blame: Callable[[bytes, str], None]) -> None:
         """From here on peers come and go; `blame` is told of those who gave something false."""
         self._nursery, self._blame = nursery, blame
-        above = len(self._store.genesis.validators) if self._verifier.depth else 0
-        self._giving = Giving(self._host, Answers(self._store, self._shelf, above), nursery)
+        answers = Answers(self._store, self._shelf, Prover(self._store, self._verifier))
+        self._giving = Giving(self._host, answers, nursery)
+
+    @property
+    def looks(self) -> bool:
+        """A snapshot is looked for, or taken in: no blocks are asked for meanwhile."""
+        return self._joining is not None
 
     @property
     def takes_in(self) -> bool:
-        """A snapshot of a final header is being taken in, or waits: blocks are of no use now."""
+        """A snapshot of a final header is being taken in, or waits: nothing is to be signed."""
         return self._joining is not None and self._joining.carrying is not None
 
     # What the driver tells
@@ -106,11 +112,14 @@ class StateSync:
         self._heights[peer] = height
         if not self._tried and height - self._store.height > self._epoch_length():
             self._tried = True
-            self._nursery.start_soon(self._join)
+            self._joining = Joining(
+                self._folder, self._store, self._asking, self._verifier, self._far, self._blame
+            )
+            self._nursery.start_soon(self._join, self._joining)
 
     def final(self, header: Header) -> None:
         """A block is final and in the store, and none after it yet."""
-        if self._policy.kept and not self._making and self._is_due(header):
+        if self._policy.kept and not self._making and self._is_due(header) and not self._far():
             self._making = True
             self._nursery.start_soon(self._make, self._store.snapshot())
 
@@ -159,12 +168,8 @@ class StateSync:
     def _epoch_length(self) -> int:
         return parameters.in_force(SystemState(self._store.state)).epoch
 
-    async def _join(self) -> None:
+    async def _join(self, joining: Joining) -> None:
         await trio.sleep(GATHERING)
-        joining = Joining(
-            self._folder, self._store, self._asking, self._verifier, self._far, self._blame
-        )
-        self._joining = joining
         try:
             whole = await joining.run()
         except (StoreError, OSError) as error:
