@@ -1,18 +1,12 @@
-"""Assets: issue, issue more, retire, look at; and proofs that need no node to be checked."""
+"""Assets: issue, issue more, retire, look at."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.drafts import ask, wallet_option
 from bystack.client.cli.wallet import chain_option
-from bystack.ledger.transactions import RetireLock
-from bystack.mainchain.evidence import MAX_EVIDENCE, Proved, check_evidence, decode_evidence
-from bystack.primitives.errors import Invalid
 
 policy_option = click.option(
     "--policy", "policies", multiple=True, help="Who may issue; several are alternatives."
@@ -106,55 +100,3 @@ def every(chain: str, wallet: str, home: str, as_json: bool) -> None:
 def info(id: str, home: str, as_json: bool) -> None:
     """What the chain has recorded of the asset ID."""
     show(node(home).getassetinfo(id), as_json=as_json)
-
-
-@click.command()
-@click.argument("txid")
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--under", default="", help="Id of a newer block to prove it under; else its own.")
-@home_option
-@guarded
-def proof(txid: str, out: Path, under: str, home: str) -> None:
-    """Write the proof that the transaction TXID is on the chain into the file OUT."""
-    data = bytes.fromhex(node(home).getevidence(txid, under or None))
-    out.write_bytes(data)
-    header = decode_evidence(data).header.id.hex()
-    click.echo(f"Checked by anybody with: bystack verify-proof {out} --header {header}")
-
-
-@click.command("verify-proof")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--header", required=True, help="Id of a block you trust, from where you trust it.")
-@json_option
-def verify_proof(file: Path, header: str, as_json: bool) -> None:
-    """Check a proof without any node: which transaction, when, and what it retired."""
-    try:
-        trusted = bytes.fromhex(header)
-        with file.open("rb") as data:
-            proved = check_evidence(decode_evidence(data.read(MAX_EVIDENCE + 1)), trusted)
-    except ValueError:
-        raise click.BadParameter("the id of a block is 64 hex digits") from None
-    except Invalid as error:
-        click.echo(f"Not proved. {error}", err=True)
-        sys.exit(1)
-    _show_proved(proved, as_json=as_json)
-
-
-def _show_proved(proved: Proved, *, as_json: bool) -> None:
-    retired = [
-        {"asset": output.asset.hex(), "units": output.amount, "data": output.lock.data.hex()}
-        for output in proved.retired
-        if isinstance(output.lock, RetireLock)
-    ]
-    facts = {
-        "proved": True,
-        "txid": proved.transaction.id.hex(),
-        "block": proved.header.id.hex(),
-        "height": proved.header.height,
-        "time": proved.header.time,
-    }
-    if as_json:
-        return show({**facts, "retired": retired}, as_json=True)
-    show(facts, as_json=False)
-    for one in retired:
-        click.echo(f"retired: {one['units']} units of {one['asset']} with data {one['data']}")

@@ -6,7 +6,7 @@ import click
 
 from bystack.client.cli import wallet_accounts, wallet_keys, wallet_upkeep
 from bystack.client.cli.archive import export_command, import_command
-from bystack.client.cli.assets import asset, proof, verify_proof
+from bystack.client.cli.assets import asset
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.drafts import pst, sign, swap
@@ -14,6 +14,7 @@ from bystack.client.cli.federation import federation, vault
 from bystack.client.cli.mine import mine
 from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status, send, transfer
 from bystack.client.cli.network import demo, devnet
+from bystack.client.cli.proofs import proof, verify_proof
 from bystack.client.cli.wallet import wallet
 
 # Importing them adds their commands to `bystack wallet`.
