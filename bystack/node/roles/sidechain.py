@@ -30,6 +30,7 @@ from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc_chain import ChainMethods
+from bystack.node.sidechain.rpc_peers import SidePeerMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_proofs import ProofMethods
 from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
@@ -110,6 +111,7 @@ def rpc_methods(
     ChainMethods(driver, reader).register(methods)
     ProofMethods(driver, reader.prover).register(methods)
     ValidatorMethods(driver, reader, node_id).register(methods)
+    SidePeerMethods(driver, node_id).register(methods)
     ModuleMethods(reader, tuple(m.name for m in driver.genesis.modules)).register(methods)
     return methods
 

@@ -38,8 +38,6 @@ class ValidatorMethods:
         add("getvalidators", self.validators, help="Who votes, with what weight.")
         add("getcommit", self.commit, help="The certificate that made a block final.")
         add("getepoch", self.epoch, help="The epoch: validators, quorum, who leads.")
-        add("getpeerinfo", self.peers, help="The connected peers.")
-        add("getconnectioncount", self.count, help="How many peers are connected.")
         add("submitevidence", self.evidence, help="Proof that validators broke the rules.")
         add("listevidence", self.known_evidence, help="Misbehaviour proved to this node.")
 
@@ -117,30 +115,6 @@ class ValidatorMethods:
             "view": machine.view,
             "leader": machine.leader_index,
         }
-
-    def peers(self) -> list[Json]:
-        """One object per peer."""
-        indexes = self._genesis.validator_set.by_node
-        return [
-            {
-                "id": number,
-                "nodeid": one.node_id.hex(),
-                "validator": indexes.get(one.node_id, -1),
-                "addr": one.address,
-                "inbound": one.inbound,
-                "conntime": int(one.since),
-                "bytessent": one.bytes_out,
-                "bytesrecv": one.bytes_in,
-                "pingtime": one.rtt,
-                "banscore": one.score,
-                "dropped": one.dropped,
-            }
-            for number, one in enumerate(self._driver.host.peers())
-        ]
-
-    def count(self) -> int:
-        """How many peers are connected."""
-        return len(self._driver.host.peers())
 
     async def evidence(self, hexstring: Hex) -> Json:
         """Verify evidence, keep it, spread it; whom it convicts."""

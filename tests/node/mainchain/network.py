@@ -23,6 +23,8 @@ SECONDS = 120.0
 class Wired:
     """What a driver needs of a host: frames go to the other wired hosts, penalties are noted."""
 
+    listening = ""
+
     def __init__(self, name: int) -> None:
         self.id = NodeId(bytes([name]) * 32)
         self.penalties: list[tuple[bytes, int, str]] = []
