@@ -11,6 +11,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass
 
+from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.events import (
     BuildBlock,
     Config,
@@ -20,7 +21,7 @@ from bystack.sidechain.consensus.events import (
     TimerFired,
     TimerKind,
 )
-from bystack.sidechain.consensus.evidence import Statement, detect, verify_evidence
+from bystack.sidechain.consensus.evidence import AnyEvidence, Statement, detect, verify_evidence
 from bystack.sidechain.consensus.messages import Message, Propose
 from bystack.sidechain.consensus.statements import (
     COMMIT,
@@ -35,16 +36,10 @@ from bystack.sidechain.consensus.statements import (
     Vote,
 )
 from bystack.sidechain.consensus.validators import bitmap_of
-from tests.simulation.harness import (
-    CHAIN,
-    Journal,
-    Monitor,
-    Node,
-    Violation,
-    describe,
-    genesis,
-    make_block,
-)
+from tests.simulation.disk import Journal
+from tests.simulation.eras import CHAIN, Schedule
+from tests.simulation.harness import Node, genesis, make_block
+from tests.simulation.monitor import Monitor, Violation
 from tests.simulation.schemes import Keyring
 
 HEIGHT = 1
@@ -70,11 +65,11 @@ class ForkMonitor(Monitor):
     def said(self, node: int, statement: Statement) -> None:
         pass
 
-    def inspect(self, node: Node) -> None:
+    def inspect(self, node: int, machine: Bbft) -> None:
         pass
 
-    def accuse(self, guilty: tuple[int, ...], what: object) -> None:
-        pass
+    def accuse(self, finder: int, evidence: AnyEvidence) -> None:
+        self.evidence.append((evidence, self.accused(evidence)))
 
 
 class Arena:
@@ -87,9 +82,9 @@ class Arena:
         self.traitors = sorted(rng.sample(range(self.size), attack.traitors))
         honest = [i for i in range(self.size) if i not in self.traitors]
         kind = ForkMonitor if attack.forks_only else Monitor
-        self.monitor = kind(keyring, frozenset(honest))
         config = Config(seed=rng.randbytes(32), interval=100, empty_interval=100, tau0=300)
-        self.now, self.config = 0, config
+        self.now, self.schedule = 0, Schedule(keyring, config)
+        self.monitor = kind(self.schedule, frozenset(honest))
         self.pool: list[tuple[int, int, Message]] = []
         self.answers: list[tuple[Node, int, Input]] = []
         self.timers: dict[tuple[int, TimerKind], tuple[Timer, int]] = {}
@@ -98,7 +93,7 @@ class Arena:
         self.certificates: dict[Subject, Certificate] = {}
         self.closings: list[TimeoutCertificate] = []
         self.proposals: list[Propose] = []
-        self.nodes = {i: Node(self, self.monitor, keyring, i, config, attack.seed) for i in honest}
+        self.nodes = {i: Node(self, self.monitor, i, attack.seed) for i in honest}
         self.masks: dict[str, frozenset[int]] = {}
         self.secretive = rng.random() < 0.8
         self.deeds: list[int] = []
@@ -106,7 +101,7 @@ class Arena:
 
     # The world's side
 
-    def send(self, source: int, target: int, message: Message) -> None:
+    def send(self, source: int, target: int, message: Message, wait: int = 0) -> None:
         self.see(message)
         if target in self.nodes:
             self.pool.append((source, target, message))
@@ -128,7 +123,7 @@ class Arena:
                 node.handle(event)
 
     def note(self, text: str) -> None:
-        self.monitor.trace.append(text)
+        self.monitor.transcript.note(self.now, text)
 
     # What the adversary knows
 
@@ -335,8 +330,8 @@ class Arena:
             for _ in range(self.attack.scenes):
                 self.scene()
         except Violation as broken:
-            tail = "\n".join(self.monitor.trace[-80:])
-            raise Violation(f"{broken}\n{self.attack} traitors {self.traitors}\n{tail}") from None
+            tail = self.monitor.transcript.tail()
+            raise Violation(f"{tail}\n{broken}\n{self.attack} traitors {self.traitors}") from None
 
     def mask(self) -> frozenset[int]:
         draw = self.rng.random()
@@ -425,7 +420,7 @@ class Arena:
         return True
 
     def deliver(self, source: int, target: int, message: Message) -> None:
-        self.note(f"{source} -> {target} {describe(message)}")
+        self.monitor.transcript.message(self.now, source, target, message)
         sender = self.keyring.validators.validators[source].node
         self.nodes[target].handle(Received(sender, message))
         self.work()

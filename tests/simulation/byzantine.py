@@ -5,6 +5,7 @@ It signs anything, keeps no journal, and twists what leaves it.
 
 from __future__ import annotations
 
+import msgpack
 from msgspec.structs import replace
 
 from bystack.sidechain.consensus.events import Built, Executed, Input, Received, Sign, Signed
@@ -30,6 +31,7 @@ from tests.simulation.harness import CHAIN, Node, digest
 BEHAVIOURS = (
     "mute",
     "withhold",
+    "late",
     "equivocate",
     "twins",
     "bad_share",
@@ -54,6 +56,12 @@ class Byzantine(Node):
     honest = False
     behaviour = "mute"
 
+    @property
+    def seat(self) -> int:
+        """Our index in the set of the epoch our machine is in, -1 when it follows."""
+        seat: int | None = self.machine._m.me
+        return -1 if seat is None else seat
+
     def sign(self, asked: Sign) -> None:
         signature = self.keyring.sign(self.index, asked.digest)
         self.world.answer(self, Signed(asked.position, signature, asked.digest), "work")
@@ -61,7 +69,7 @@ class Byzantine(Node):
     def signed(self, message: Message, chain: bytes = CHAIN) -> Message:
         """The same message with a good signature over its (altered) content."""
         if isinstance(message, Propose):
-            digest_ = message.signed_by(self.index).digest(chain)
+            digest_ = message.signed_by(self.seat).digest(chain)
         elif isinstance(message, Vote | Timeout):
             digest_ = message.digest(chain)
         else:
@@ -97,19 +105,32 @@ class Byzantine(Node):
     def do_withhold(self, index: int, message: Message) -> list[Message]:
         return [message] if self.lucky(index, self.machine.height) else []
 
+    def do_late(self, index: int, message: Message) -> list[Message]:
+        """Everything arrives, later than anyone waits for it."""
+        wait = self.rng.randrange(1, 3 * self.world.schedule.config.tau0)
+        self.world.send(self.index, index, message, wait)
+        return []
+
     def do_equivocate(self, index: int, message: Message) -> list[Message]:
-        if not isinstance(message, Propose) or self.lucky(index, message.header.height):
+        """One block to a subset, another to the rest; a new subset every time."""
+        if not isinstance(message, Propose):
             return [message]
-        return [self.signed(self._other_block(message))]
+        if self.lucky(index, (message.header.height, message.view)) or message.timeouts:
+            return [message]
+        place = (message.header.height, message.view)
+        other = self.__dict__.setdefault("others", {})
+        if place not in other:
+            other[place] = self.signed(self._other_block(message))
+        return [other[place]]
 
     def _other_block(self, message: Propose) -> Propose:
-        body = b"other" + message.body
+        body = msgpack.packb([b"other" + self.rng.randbytes(4), []])
         parent = self.machine._m.parent
         header = replace(
             message.header,
             transaction_root=digest(body),
             state_root=digest(parent.state_root, body),
-            proposer=self.index,
+            proposer=self.seat,
         )
         return replace(message, header=header, body=body)
 
@@ -121,7 +142,8 @@ class Byzantine(Node):
     def do_foreign_bits(self, index: int, message: Message) -> list[Message]:
         if isinstance(message, Certificate):
             longer = replace(message, bitmap=message.bitmap + b"\1")
-            every = bitmap_of(range(len(self.keyring.validators)), len(self.keyring.validators))
+            size = len(self.machine._m.validators)
+            every = bitmap_of(range(size), size)
             return [longer, replace(message, bitmap=every), replace(message, bitmap=b"\xff")]
         return [message]
 
@@ -138,8 +160,8 @@ class Byzantine(Node):
 
     def _lowest(self, message: TimeoutCertificate) -> TimeoutCertificate:
         """The quorum of those who reported least."""
-        size = len(self.keyring.validators)
         m: Machine = self.machine._m
+        size = len(m.validators)
         known = [t for t in m.at.timeouts._highest.values() if t.view == message.view]
         taken = sorted(known, key=lambda t: t.high)[: quorum(size)]
         if len(taken) < quorum(size):
@@ -165,7 +187,7 @@ class Byzantine(Node):
 
     def do_wrong_epoch(self, index: int, message: Message) -> list[Message]:
         if isinstance(message, Vote | Timeout):
-            return [self.signed(replace(message, epoch=1)), message]
+            return [self.signed(replace(message, epoch=message.epoch + 1)), message]
         return [message]
 
     def do_wrong_chain(self, index: int, message: Message) -> list[Message]:
@@ -186,7 +208,7 @@ class Byzantine(Node):
 
     def do_evidence_spam(self, index: int, message: Message) -> list[Message]:
         if isinstance(message, Vote):
-            framed = replace(message, index=(self.index + 1) % len(self.keyring.validators))
+            framed = replace(message, index=(message.index + 1) % len(self.machine._m.validators))
             other = replace(framed, block=b"z" * 32)
             return [message, EvidenceFound(TwoVotes(framed, other))]
         return [message]

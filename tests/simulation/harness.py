@@ -1,15 +1,19 @@
 """One simulated node: the real machine, the real journal rule, a toy application, a disk that
-loses what was not synced. Worlds (timed or adversarial) deliver to it and are called back."""
+loses what was not synced. Worlds (timed, adversarial, twins) deliver to it and are called back.
+
+The toy application's blocks carry a salt and the evidence their proposer knows of; a block whose
+evidence convicts nobody new is invalid, as on a real chain.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from bystack.primitives.codec import encode
+import msgpack
+
+from bystack.primitives.codec import decode_union, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.bbft import Bbft
@@ -17,7 +21,6 @@ from bystack.sidechain.consensus.events import (
     Broadcast,
     BuildBlock,
     Built,
-    Config,
     Decide,
     Era,
     Execute,
@@ -37,11 +40,17 @@ from bystack.sidechain.consensus.events import (
     Sync,
     Timer,
 )
-from bystack.sidechain.consensus.evidence import Statement, detect, verify_evidence
-from bystack.sidechain.consensus.messages import BlockData, Blocks, FinalBlock, GetBlocks, Message
-from bystack.sidechain.consensus.positions import JournalRecord, Position, Reuse, judge
+from bystack.sidechain.consensus.evidence import AnyEvidence, Statement, guilty, parts
+from bystack.sidechain.consensus.messages import (
+    BlockData,
+    Blocks,
+    EvidenceFound,
+    FinalBlock,
+    GetBlocks,
+    Message,
+)
+from bystack.sidechain.consensus.positions import Position, Reuse, judge
 from bystack.sidechain.consensus.statements import (
-    PREPARE,
     Certificate,
     SignedProposal,
     Step,
@@ -49,33 +58,44 @@ from bystack.sidechain.consensus.statements import (
     Vote,
     genesis_certificate,
 )
+from bystack.sidechain.consensus.validators import ValidatorSet
+from tests.simulation.disk import Journal
+from tests.simulation.eras import CHAIN as CHAIN
+from tests.simulation.eras import Schedule
+from tests.simulation.monitor import Monitor
+from tests.simulation.monitor import Violation as Violation
 from tests.simulation.schemes import Keyring
 
-CHAIN = hashlib.sha256(b"simulated chain").digest()
-
-
-class Violation(AssertionError):
-    """A safety or liveness property is broken."""
+BATCH = 8
 
 
 def digest(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def genesis(keyring: Keyring) -> tuple[Header, Certificate]:
-    group, zero = keyring.validators.hash, bytes(32)
+def genesis(keyring: Keyring, group: ValidatorSet | None = None) -> tuple[Header, Certificate]:
+    hash_, zero = (group or keyring.validators).hash, bytes(32)
     roots = (zero, zero, 0, zero, zero, zero)
-    header = Header(1, CHAIN, 0, 0, 0, zero, zero, *roots, group, group, b"", 0)
+    header = Header(1, CHAIN, 0, 0, 0, zero, zero, *roots, hash_, hash_, b"", 0)
     return header, genesis_certificate(header)
 
 
-def make_block(keyring: Keyring, wish: BuildBlock, salt: bytes) -> tuple[Header, bytes]:
-    body, zero, group = salt * 4, bytes(32), keyring.validators.hash
+def make_block(
+    keyring: Keyring,
+    wish: BuildBlock,
+    salt: bytes,
+    group: ValidatorSet | None = None,
+    evidence: tuple[AnyEvidence, ...] = (),
+) -> tuple[Header, bytes]:
+    body: bytes = msgpack.packb([salt, [encode(one) for one in evidence]])
+    zero, chosen = bytes(32), group or keyring.validators
     parent, certificate = wish.parent, wish.certificate
-    roots = (digest(body), zero, 1, digest(parent.state_root, body), zero, zero)
+    after = digest(parent.state_root, body)
+    roots: tuple[bytes, bytes, int, bytes, bytes, bytes]
+    roots = (digest(body), zero, 1, after, zero, zero)
     links = (parent.id, certificate.hash)
-    place = (1, CHAIN, wish.height, 0, wish.time)
-    return Header(*place, *links, *roots, group, group, b"", wish.proposer), body
+    place = (1, CHAIN, wish.height, chosen.epoch, wish.time)
+    return Header(*place, *links, *roots, chosen.hash, chosen.hash, b"", wish.proposer), body
 
 
 def is_valid(header: Header, body: bytes, parent: Header) -> bool:
@@ -83,105 +103,35 @@ def is_valid(header: Header, body: bytes, parent: Header) -> bool:
     return good and header.transaction_root == digest(body)
 
 
-class Journal:
-    """Records in order; a crash keeps the synced ones and perhaps some after."""
-
-    def __init__(self) -> None:
-        self.records: list[JournalRecord] = []
-        self.synced = 0
-
-    @property
-    def last(self) -> JournalRecord | None:
-        return self.records[-1] if self.records else None
-
-    def crash(self, rng: random.Random) -> None:
-        del self.records[rng.randint(self.synced, len(self.records)) :]
-        self.synced = len(self.records)
+def evidence_in(body: bytes) -> list[AnyEvidence]:
+    return [decode_union(AnyEvidence, data, 100_000) for data in msgpack.unpackb(body)[1]]
 
 
 class World(Protocol):
     now: int
+    schedule: Schedule
 
-    def send(self, source: int, target: int, message: Message) -> None: ...
+    def send(self, source: int, target: int, message: Message, wait: int = 0) -> None: ...
     def timer(self, node: Node, timer: Timer, at: int) -> None: ...
     def answer(self, node: Node, event: Input, kind: str) -> None: ...
 
 
-@dataclass
-class Monitor:
-    """Watches the honest nodes; raises `Violation`."""
-
-    keyring: Keyring
-    honest: frozenset[int]
-    decided: dict[int, bytes] = field(default_factory=dict)
-    certified: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    statements: dict[tuple[int, int], list[Statement]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    evidence: list[tuple[int, ...]] = field(default_factory=list)
-    penalties: list[tuple[int, bytes, str]] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
-
-    def decide(self, node: int, header: Header) -> None:
-        first = self.decided.setdefault(header.height, header.id)
-        if first != header.id:
-            raise Violation(f"fork at height {header.height}: node {node}")
-
-    def said(self, node: int, statement: Statement) -> None:
-        """An honest signature leaves the signer."""
-        earlier = self.statements[node, statement.height]
-        for before in earlier:
-            if detect(before, statement):
-                raise Violation(f"node {node} incriminates itself: {before} {statement}")
-        earlier.append(statement)
-
-    def accuse(self, guilty: tuple[int, ...], what: object) -> None:
-        """Evidence was found."""
-        if self.honest & {*guilty}:
-            raise Violation(f"evidence names honest {guilty}: {what}")
-
-    def inspect(self, node: Node) -> None:
-        m, size = node.machine._m, len(self.keyring.validators)
-        for (kind, view), certificate in m.at.certificates.items():
-            if kind == PREPARE:
-                place = (certificate.height, view)
-                if self.certified.setdefault(place, certificate.block) != certificate.block:
-                    raise Violation(f"two prepare certificates at {place}")
-        bounded = (
-            len(m.later) <= 16 * size
-            and len(m.at.candidates) <= 16
-            and len(m.at.proposals) <= 4
-            and len(m.at.tallies) <= 12
-            and len(m.at.rejected) <= 8
-            and len(m.catch_up) <= 32
-            and len(m._checked) <= 256
-            and not m.outbox
-            and not m.agenda
-        )
-        if not bounded:
-            raise Violation(f"node {node.index} outgrows its bounds")
-
-
 class Node:
-    """An honest validator."""
+    """An honest node: it votes in the epochs its key is elected to and follows in the others."""
 
     honest = True
 
-    def __init__(
-        self,
-        world: World,
-        monitor: Monitor,
-        keyring: Keyring,
-        index: int,
-        config: Config,
-        seed: int,
-    ) -> None:
-        self.world, self.monitor, self.keyring = world, monitor, keyring
-        self.index, self.config = index, config
+    def __init__(self, world: World, monitor: Monitor, index: int, seed: int) -> None:
+        self.world, self.monitor, self.schedule = world, monitor, world.schedule
+        self.keyring, self.index = world.schedule.keyring, index
+        self.key = self.keyring.validators.validators[index].key
         self.rng = random.Random(f"{seed} node {index}")
         self.journal = Journal()
+        self.abstains_in = -1
         self.blocks: list[FinalBlock] = []
         self.blocks_synced = 0
+        self.convicted: dict[bytes, int] = {}
+        self.evidence: list[AnyEvidence] = []
         self.kept: list[BlockData] = []
         self.alive, self.life = True, 0
         self.unsaid: dict[Position, Statement] = {}
@@ -189,22 +139,21 @@ class Node:
 
     @property
     def era(self) -> Era:
-        return Era(self.keyring.validators, self.config)
+        return self.schedule.era(self.final_height + 1)
+
+    @property
+    def abstains(self) -> bool:
+        """It lost its journal in this epoch: what it signed is not known."""
+        return self.abstains_in >= self.era.validators.epoch
 
     def _machine(self) -> Bbft:
-        start = genesis(self.keyring)
+        start = genesis(self.keyring, self.schedule.group(0))
         self.kept = [b for b in self.kept if b.header.height > self.final_height]
         if self.blocks:
             start = (self.blocks[-1].header, self.blocks[-1].certificate)
-        return Bbft(
-            self.era,
-            self.keyring.validators.validators[self.index].key,
-            CHAIN,
-            self.keyring.scheme,
-            start,
-            self.journal.last,
-            tuple(self.kept),
-        )
+        key = b"" if self.abstains else self.key
+        recovered, kept = self.journal.last, tuple(self.kept)
+        return Bbft(self.era, key, CHAIN, self.keyring.scheme, start, recovered, kept)
 
     @property
     def final(self) -> Header:
@@ -217,12 +166,16 @@ class Node:
     def begin(self) -> None:
         self.perform(self.machine.begin(self.world.now))
 
-    def crash(self) -> None:
+    def crash(self, lose_journal: bool = False) -> None:
         self.alive = False
         self.life += 1
-        self.journal.crash(self.rng)
+        self.journal.crash(self.rng, lose_journal)
         del self.blocks[self.rng.randint(self.blocks_synced, len(self.blocks)) :]
         self.blocks_synced = len(self.blocks)
+        self.convicted = {k: h for k, h in self.convicted.items() if h <= len(self.blocks)}
+        self.evidence.clear()
+        if lose_journal:
+            self.abstains_in = self.era.validators.epoch
 
     def restart(self) -> None:
         self.alive = True
@@ -235,12 +188,19 @@ class Node:
         if isinstance(event, Signed):
             self.released(event)
         if isinstance(event, Finalized):
-            self.blocks_synced = len(self.blocks)
+            self.finalized(event)
         if isinstance(event, Received) and isinstance(event.message, GetBlocks):
             return self.give_blocks(event.sender, event.message)
         self.perform(self.machine.handle(event, self.world.now))
         if self.honest:
-            self.monitor.inspect(self)
+            self.monitor.inspect(self.index, self.machine)
+
+    def finalized(self, event: Finalized) -> None:
+        """Durable. Whoever abstained votes again when the epoch turns."""
+        self.blocks_synced = len(self.blocks)
+        if self.abstains_in >= 0 and event.era.validators.epoch > self.abstains_in:
+            self.abstains_in = -1
+            self.restart()
 
     def perform(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -257,21 +217,24 @@ class Node:
             case Execute() | BuildBlock() | Keep() | Sign() | Decide():
                 self.duty(output)
             case Sync(height, node):
-                self.send_node(node, GetBlocks(height, 8))
+                self.send_node(node, GetBlocks(height, BATCH))
             case Penalise(node, reason):
                 self.monitor.penalties.append((self.index, node, reason))
             case ReportEvidence(evidence):
-                keyring = self.keyring
-                guilty = verify_evidence(evidence, keyring.validators, CHAIN, keyring.scheme)
-                if self.honest:
-                    self.monitor.accuse(guilty, evidence)
-                self.monitor.evidence.append(guilty)
+                self.found(evidence)
+
+    def found(self, evidence: AnyEvidence) -> None:
+        """Into our next block, and to everyone."""
+        if self.honest:
+            self.monitor.accuse(self.index, evidence)
+        self.evidence.append(evidence)
+        self.broadcast(EvidenceFound(evidence))
 
     def duty(self, output: Execute | BuildBlock | Keep | Sign | Decide) -> None:
         """What application, disk and signer do."""
         match output:
             case Execute(header, body):
-                good = is_valid(header, body, self.final)
+                good = is_valid(header, body, self.final) and self.takes(body)
                 self.world.answer(self, Executed(header.id, good, "" if good else "root"), "work")
             case BuildBlock():
                 self.world.answer(self, Built(*self.build(output)), "work")
@@ -296,10 +259,55 @@ class Node:
             if index != self.index:
                 self.send(index, message)
 
+    # The application
+
     def build(self, wish: BuildBlock) -> tuple[Header, bytes]:
-        return make_block(self.keyring, wish, self.rng.randbytes(8))
+        known = {**self.convicted}
+        chosen = tuple(one for one in self.evidence if self.convict(one, known, wish.height))
+        group = self.schedule.era(wish.height).validators
+        return make_block(self.keyring, wish, self.rng.randbytes(8), group, chosen)
+
+    def keys_of(self, evidence: AnyEvidence) -> list[bytes]:
+        group = self.schedule.group(parts(evidence)[0].epoch)
+        return group.keys_of(guilty(evidence, group))
+
+    def convict(self, evidence: AnyEvidence, known: dict[bytes, int], height: int) -> bool:
+        """Whether evidence convicts somebody not `known`; adds them."""
+        new = [key for key in self.keys_of(evidence) if key not in known]
+        known.update(dict.fromkeys(new, height))
+        return bool(new)
+
+    def takes(self, body: bytes) -> bool:
+        """Every piece of evidence in a block convicts somebody new."""
+        try:
+            known = {**self.convicted}
+            return all(self.convict(one, known, 0) for one in evidence_in(body))
+        except (Invalid, ValueError, TypeError):
+            return False
+
+    def decide(self, decision: Decide) -> None:
+        header = decision.header
+        if self.honest:
+            self.monitor.decide(self.world.now, self.index, header)
+        if header.height == self.final_height + 1:
+            self.blocks.append(FinalBlock(header, decision.body, decision.certificate))
+            for one in evidence_in(decision.body):
+                self.convict(one, self.convicted, header.height)
+            self.evidence = [e for e in self.evidence if {*self.keys_of(e)} - {*self.convicted}]
+        era = self.schedule.era(header.height + 1)
+        self.world.answer(self, Finalized(header.height, era), "disk")
+
+    def give_blocks(self, sender: bytes, asked: GetBlocks) -> None:
+        start = max(asked.from_height, 1) - 1
+        chosen = tuple(self.blocks[start : min(start + min(asked.count, 8), self.blocks_synced)])
+        if chosen:
+            self.send_node(sender, Blocks(chosen))
+
+    # The signer
 
     def sign(self, asked: Sign) -> None:
+        if self.abstains:
+            return
         request = asked.request
         try:
             verdict = judge(self.journal.last, request, CHAIN)
@@ -309,7 +317,7 @@ class Node:
             signature = verdict.signature
         else:
             signature = self.keyring.sign(self.index, verdict.digest)
-            self.journal.records.append(verdict.record(signature))
+            self.journal.append(verdict.record(signature))
         if request.digest(CHAIN) != asked.digest:
             raise Violation("machine and signer disagree on a digest")
         self.unsaid[asked.position] = self.statement(asked, signature)
@@ -317,54 +325,20 @@ class Node:
 
     def released(self, event: Signed) -> None:
         """The record is durable; the signature leaves."""
-        records = self.journal.records
-        count = sum(r.position <= event.position for r in records)
-        self.journal.synced = max(self.journal.synced, count)
+        self.journal.sync(event.position)
         if self.honest and event.position in self.unsaid:
             self.monitor.said(self.index, self.unsaid.pop(event.position))
 
     def statement(self, asked: Sign, signature: bytes) -> Statement:
         place = (asked.epoch, asked.position.height, asked.position.view)
         payload, step = asked.payload, asked.position.step
+        seat = self.schedule.seat(asked.epoch, self.index)
         match step:
             case Step.PROPOSE:
-                blocks = (payload[:32], payload[32:])
-                return SignedProposal(*place, *blocks, self.index, signature)
+                return SignedProposal(*place, payload[:32], payload[32:], seat, signature)
             case Step.TIMEOUT:
                 high = int.from_bytes(payload, "big") - 1
-                return Timeout(*place, high, (), self.index, signature)
+                return Timeout(*place, high, (), seat, signature)
             case _:
                 blocks = (payload[:32], payload[32:] or bytes(32))
-                return Vote(step, *place, *blocks, self.index, signature)
-
-    def decide(self, decision: Decide) -> None:
-        header = decision.header
-        if self.honest:
-            self.monitor.decide(self.index, header)
-        if header.height == self.final_height + 1:
-            self.blocks.append(FinalBlock(header, decision.body, decision.certificate))
-        self.world.answer(self, Finalized(header.height, self.era), "disk")
-
-    def give_blocks(self, sender: bytes, asked: GetBlocks) -> None:
-        start = max(asked.from_height, 1) - 1
-        chosen = tuple(self.blocks[start : min(start + min(asked.count, 8), self.blocks_synced)])
-        if chosen:
-            self.send_node(sender, Blocks(chosen))
-
-
-def describe(message: Message) -> str:
-    """A short readable form for traces."""
-    place = []
-    header = getattr(message, "header", None)
-    if header is not None:
-        place.append(f"h{header.height} {header.id.hex()[:6]}")
-    for name in ("kind", "height", "view", "high"):
-        if hasattr(message, name):
-            place.append(f"{name[0]}{getattr(message, name)}")
-    if hasattr(message, "block") and isinstance(message.block, bytes):
-        place.append(message.block.hex()[:6])
-    return f"{type(message).__name__}({' '.join(place)})"
-
-
-def size_of(message: Message) -> int:
-    return len(encode(message))
+                return Vote(step, *place, *blocks, seat, signature)

@@ -61,10 +61,11 @@ class Fuzzed(Node):
 
 @pytest.mark.parametrize("batch", range(4))
 def test_twisted_messages_change_nothing_that_matters(
-    batch: int, monkeypatch: pytest.MonkeyPatch
+    batch: int,
 ) -> None:
-    monkeypatch.setattr("tests.simulation.simulator.Node", Fuzzed)
     for seed in range(batch * 5, batch * 5 + 5):
-        world = Simulation(hash_keyring(4), Plan(seed, drop=0.2, crashes=1, heights=6))
+        world = Simulation(
+            hash_keyring(4), Plan(seed, drop=0.2, crashes=1, heights=6), nodes_of=Fuzzed
+        )
         world.run()
         assert sum(n.heard for n in world.nodes if isinstance(n, Fuzzed)) > 50

@@ -52,13 +52,15 @@ def test_messages_of_a_block_in_a_star(size: int) -> None:
     assert not world.monitor.penalties and not world.monitor.evidence
 
 
-@pytest.mark.parametrize("behaviour", ["double_vote", "lying_timeout"])
-def test_double_signers_are_reported(behaviour: str) -> None:
-    named: set[tuple[int, ...]] = set()
+@pytest.mark.parametrize("behaviour", ["double_vote", "lying_timeout", "equivocate"])
+def test_double_signers_are_reported_and_convicted(behaviour: str) -> None:
+    caught = 0
     for seed in range(40):
-        world = Simulation(hash_keyring(4), Plan(seed, behaviour=behaviour, heights=1))
+        world = Simulation(hash_keyring(4), Plan(seed, behaviour=behaviour, heights=4))
         world.run()
-        traitor = {n.index for n in world.nodes} - world.monitor.honest
-        assert all({*guilty} == traitor for guilty in world.monitor.evidence)
-        named |= {*world.monitor.evidence}
-    assert named
+        traitors = {n.key for n in world.nodes if not n.honest}
+        for node in world.honest:
+            assert {*node.convicted} <= traitors
+            caught += bool(node.convicted)
+        assert {frozenset(n.convicted.items()) for n in world.honest if n.convicted}.__len__() <= 1
+    assert caught >= 20
