@@ -26,6 +26,7 @@ from bystack.ledger.vault_operations import (
     Order,
     decode_operation,
 )
+from bystack.sidechain import custody
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import claimed_at
 from bystack.sidechain.records import MIRROR, Mirror, PegoutState
@@ -75,6 +76,12 @@ def claimable(world: World, output: Output) -> bool:
     entry = world.genesis.by_asset.get(output.asset)
     named = chain == world.genesis.id and recipient != bytes(32)
     return named and entry is not None and output.amount >= entry.pegin_minimum
+
+
+def held(world: World, asset: bytes) -> int:
+    """What modules hold for others: out of reach, and circulating all the same."""
+    names = [module.name for module in world.side.modules.modules]
+    return sum(custody.held(world.view, name, asset) for name in names)
 
 
 class Ledger:
@@ -149,7 +156,7 @@ class Ledger:
         owed = self._owed()
         for asset in (BTM, GOLD):
             sums = self.world.sums(asset)
-            assert sums.circulating == self.world.supply(asset)
+            assert sums.circulating == self.world.supply(asset) + held(self.world, asset)
             assert sums.owed == owed[asset]
             assert sums.lost == self.lost[asset]
             liabilities = sums.circulating + sums.pool + sums.owed + self.unclaimed[asset]
