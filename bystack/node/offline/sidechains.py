@@ -28,9 +28,9 @@ from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
 from bystack.sidechain.blocks import Header, decode_body, decode_header
-from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
-from bystack.sidechain.consensus.verifier import verify_final
+from bystack.sidechain.engines import verifier_of
+from bystack.sidechain.eras import era_after
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.transition import apply_block
@@ -99,6 +99,7 @@ class _Executing:
         self._store, self._scratch, self._modules = store, scratch, modules
         self._signatures = signatures
         self._verifier = Verifier() if signatures else Unverified()
+        self._judge = verifier_of(scratch.genesis)
 
     async def step(self, height: int, report: Report) -> Finding | None:
         """Execute the block at a height; what is wrong with it, if anything."""
@@ -116,10 +117,11 @@ class _Executing:
     async def _execute(self, header: Header, body: bytes, certificate: bytes) -> int:
         genesis, read = self._scratch.genesis, decode_body(body)
         proof = decode(Certificate, certificate, MAX_CERTIFICATE)
-        if self._signatures:
-            verify_final(header, proof, genesis.validator_set, genesis.id, BlsScheme())
         with self._scratch.snapshot() as snapshot:
             base = self._scratch.base(snapshot)
+            if self._signatures:
+                validators = era_after(base.state, base.parent).validators
+                self._judge.check(header, proof, validators, genesis.id)
             executed = apply_block(genesis, self._modules, base, header, read)
         await self._verifier.require(executed.checks)
         await self._scratch.commit(header, body, proof, executed)

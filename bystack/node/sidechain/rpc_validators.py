@@ -1,4 +1,4 @@
-"""RPC about a sidechain itself: its validators, certificates, evidence, peers, modules."""
+"""RPC about a sidechain itself: its validators, certificates, evidence, peers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from typing import Any
 
 import trio
 
-from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Height, Hex, Methods
 from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.forms import Json
-from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.node.sidechain.reading import Reader
 from bystack.primitives.codec import decode_union, encode
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.batches import open_seqs
-from bystack.sidechain.consensus.evidence import AnyEvidence, guilty, verify_evidence
+from bystack.sidechain.consensus.evidence import AnyEvidence, guilty, parts, verify_evidence
 from bystack.sidechain.consensus.messages import MAX_MESSAGE
 from bystack.sidechain.consensus.scheme import BlsScheme
-from bystack.sidechain.consensus.validators import indexes_of, quorum
+from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of, quorum
+from bystack.sidechain.epochs import record_of
+from bystack.sidechain.misconduct import EvidenceOutdated
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.stops import stops_of
@@ -88,7 +89,7 @@ class ValidatorMethods:
         header = self._reader.header_at(height)
         certificate = self._store.certificate_at(height)
         assert certificate is not None
-        signers = indexes_of(certificate.bitmap, len(self._genesis.validators)) if height else ()
+        signers = indexes_of(certificate.bitmap, 8 * len(certificate.bitmap))
         return {
             "height": height,
             "blockhash": header.id.hex(),
@@ -119,52 +120,34 @@ class ValidatorMethods:
     async def evidence(self, hexstring: Hex) -> Json:
         """Verify evidence, keep it, spread it; whom it convicts."""
         found = decoded(hexstring, _read_evidence, "Evidence")
-        genesis = self._genesis
+        validators = self._judges(found)
+        if validators is None:
+            raise EvidenceOutdated(epoch=parts(found)[0].epoch)
         indexes = await trio.to_thread.run_sync(
-            verify_evidence, found, genesis.validator_set, genesis.id, BlsScheme()
+            verify_evidence, found, validators, self._genesis.id, BlsScheme()
         )
         await self._driver.report(found)
         return {"kind": type(found).__name__, "guilty": list(indexes)}
 
+    def _judges(self, evidence: AnyEvidence) -> ValidatorSet | None:
+        """Who voted in the evidence's epoch, while that is kept."""
+        record = self._reader.look(lambda state: record_of(state, parts(evidence)[0].epoch))
+        return None if record is None else record.validators
+
     def known_evidence(self) -> list[Json]:
-        """Kind, guilty validators and bytes of each."""
-        validators = self._genesis.validator_set
-        return [
-            {
-                "kind": type(one).__name__,
-                "guilty": list(guilty(one, validators)),
-                "hex": encode(one).hex(),
-            }
-            for one in self._store.evidence()
-        ]
+        """Kind, epoch, bytes of each; the guilty by index and key while their epoch is kept."""
+        return [self._evidence_form(one) for one in self._store.evidence()]
 
-
-class ModuleMethods:
-    """Every query of the modules that anyone may ask: `query MODULE NAME [PARAMS]`, and by name."""
-
-    def __init__(self, reader: Reader, names: tuple[str, ...]) -> None:
-        self._reader, self._names = reader, names
-
-    def register(self, methods: Methods) -> None:
-        """Add `query`, and the built-in modules' queries under their own names."""
-        methods.add("query", self.query, help="Ask a module.")
-        if "federation" in self._names:
-            methods.add("listmembers", self.members, help="The federation's members.")
-            methods.add("getpauses", self.pauses, help="Until when the pegs are paused.")
-
-    def query(self, module: str, name: str, params: list[Any] | None = None) -> Any:
-        """The module's answer."""
-        if module not in self._names:
-            raise RemoteError(BAD_PARAMETER, f"this sidechain has no module {module}")
-        return self._reader.query(module, name, params or [])
-
-    def members(self) -> Any:
-        """Names, weights, keys."""
-        return self._reader.query("federation", "listmembers", [])
-
-    def pauses(self) -> Any:
-        """Main-chain heights until which each thing is paused; 0 for not paused."""
-        return self._reader.query("federation", "getpauses", [])
+    def _evidence_form(self, one: AnyEvidence) -> Json:
+        validators = self._judges(one)
+        accused = () if validators is None else guilty(one, validators)
+        return {
+            "kind": type(one).__name__,
+            "epoch": parts(one)[0].epoch,
+            "guilty": list(accused),
+            "keys": [] if validators is None else [k.hex() for k in validators.keys_of(accused)],
+            "hex": encode(one).hex(),
+        }
 
 
 def _relay_and_pegs(state: SystemState) -> tuple[Any, list[str], list[int]]:

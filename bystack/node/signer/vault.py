@@ -39,9 +39,8 @@ from bystack.node.store.journal import Journal
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import U8, U32, U63, decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.consensus.light import EpochProof, FinalHeader
-from bystack.sidechain.consensus.scheme import BlsScheme
-from bystack.sidechain.consensus.verifier import InstantFinality
+from bystack.sidechain.consensus.light import EpochProof, FinalHeader, Verifier
+from bystack.sidechain.engines import ConsensusError, verifier_of
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.relay import locator
@@ -58,6 +57,10 @@ class ParameterInvalid(Invalid):
 
 class NoSidechain(Invalid):
     """The sidechain's genesis is not on this node yet."""
+
+
+class EngineMissing(Invalid):
+    """The sidechain's engine of consensus is not installed with this signer."""
 
 
 class GenesisForeign(Invalid):
@@ -154,7 +157,14 @@ class VaultKeeper:
             "attempt": self._ceremonies.attempt,
             "named": sorted(self._named),
             "governance": schnorr.public_key(self._governance),
+            **self._told(),
         }
+
+    def _told(self) -> dict[str, Any]:
+        """How far the sidechain's validators are followed; whether it contradicted itself."""
+        if self._following is None:
+            return {"epoch": -1, "frozen": False}
+        return {"epoch": self._following.epoch, "frozen": self._following.client.frozen}
 
     def _approve(self, kind: int, body: bytes) -> bytes:
         """The member's signature of its own action; raises `ActionUnknown` and codec errors."""
@@ -195,7 +205,7 @@ class VaultKeeper:
     def _followed(self) -> Following:
         if self._following is None:
             genesis, path = self._genesis(), light_path(self._folder, self._name)
-            self._following = Following(path, genesis, InstantFinality(BlsScheme()))
+            self._following = Following(path, genesis, _verifier_of(genesis))
         return self._following
 
     def _judge(self) -> Warrants:
@@ -266,6 +276,13 @@ class VaultKeeper:
             for name, secret in self._named.items()
             if schnorr.public_key(secret) in wanted
         }
+
+
+def _verifier_of(genesis: Genesis) -> Verifier:
+    try:
+        return verifier_of(genesis)
+    except ConsensusError as error:
+        raise EngineMissing(reason=str(error)) from None
 
 
 def _taken(kind: Any, value: object) -> Any:
