@@ -30,10 +30,11 @@ from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc_chain import ChainMethods
+from bystack.node.sidechain.rpc_modules import ModuleMethods
 from bystack.node.sidechain.rpc_peers import SidePeerMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_proofs import ProofMethods
-from bystack.node.sidechain.rpc_validators import ModuleMethods, ValidatorMethods
+from bystack.node.sidechain.rpc_validators import ValidatorMethods
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine, validator_socket
 from bystack.node.sidechain.snapshots.arriving import settle
@@ -112,7 +113,7 @@ def rpc_methods(
     ProofMethods(driver, reader.prover).register(methods)
     ValidatorMethods(driver, reader, node_id).register(methods)
     SidePeerMethods(driver, node_id).register(methods)
-    ModuleMethods(reader, tuple(m.name for m in driver.genesis.modules)).register(methods)
+    ModuleMethods(reader, driver.genesis, reader.modules).register(methods)
     return methods
 
 

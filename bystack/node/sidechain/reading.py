@@ -40,7 +40,7 @@ class Reader:
     """Reads beside the sidechain's task."""
 
     def __init__(self, driver: Driver, modules: Modules) -> None:
-        self._driver, self._modules = driver, modules
+        self._driver, self.modules = driver, modules
         self._store = driver.store
         self.prover = Prover(driver.store, verifier_of(driver.genesis))
 
@@ -90,7 +90,7 @@ class Reader:
 
     def query(self, name: str, query: str, params: list[Any]) -> Any:
         """A module's answer; raises -32601 when it has no such query."""
-        module = next((one for one in self._modules.modules if one.name == name), None)
+        module = next((one for one in self.modules.modules if one.name == name), None)
         if module is not None:
             with self.state() as state:
                 answer = module.query(read_only(state, name), query, params)
