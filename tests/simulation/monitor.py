@@ -104,7 +104,7 @@ def bounds(m: Machine) -> dict[str, tuple[int, int]]:
         "proposals": (len(m.at.proposals), 4),
         "tallies": (len(m.at.tallies), 12),
         "rejected": (len(m.at.rejected), 8),
-        "catch_up": (len(m.catch_up), 32),
+        "catch_up": (len(m.catch_up), 64),
         "checked": (len(m._checked), 256),
         "effects": (len(m.outbox), 0),
         "steps": (len(m.agenda), 0),

@@ -12,7 +12,15 @@ from typing import assert_never
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
-from bystack.sidechain.consensus import ballots, leading, pacing, proposals, pulls, watching
+from bystack.sidechain.consensus import (
+    ballots,
+    catching,
+    leading,
+    pacing,
+    proposals,
+    pulls,
+    watching,
+)
 from bystack.sidechain.consensus.engine import Birth, Engine, Verifier
 from bystack.sidechain.consensus.events import (
     Built,
@@ -224,7 +232,7 @@ class Bbft:
             case BlockData():
                 pulls.receive_block(m, sender, message)
             case Blocks():
-                pulls.receive_blocks(m, sender, message)
+                catching.receive_blocks(m, sender, message)
             case Status(certificate):
                 pulls.receive_status(m, sender, certificate)
             case EvidenceFound() | ProposalSeen():
@@ -331,7 +339,7 @@ class Bbft:
             case NextHeight():
                 self._next_height(step)
             case FinalBlockFound():
-                pulls.take_final(m, step)
+                catching.take_final(m, step)
             case _:
                 assert_never(step)
 
@@ -339,7 +347,7 @@ class Bbft:
         if step.header.height >= self.height:
             waited = pulls.next_height(self._m, step)
             self._m.plan(Enter(0), *waited)
-            pulls.continue_catching_up(self._m)
+            catching.go_on(self._m)
 
 
 class BbftType:

@@ -148,6 +148,7 @@ class Machine:
         self.later: dict[tuple[bytes, str, int, int], Received] = {}
         self.catch_up: dict[int, FinalBlockFound] = {}
         self.behind, self.ahead_node = -1, b""
+        self.more, self.asked_from = False, -1
         self._checked: dict[bytes, None] = {}
         self._answered: dict[tuple[bytes, str], int] = {}
         self.watch = Watch()

@@ -13,9 +13,7 @@ from bystack.sidechain.consensus.certificates import signers
 from bystack.sidechain.consensus.events import Received, Send, SetTimer, Sync, Timer, TimerKind
 from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Candidate, Machine, WrongEpoch
 from bystack.sidechain.consensus.messages import (
-    MAX_BLOCKS,
     BlockData,
-    Blocks,
     GetBlock,
     GetProposal,
     Propose,
@@ -28,8 +26,7 @@ from bystack.sidechain.consensus.statements import (
     TimeoutCertificate,
     Vote,
 )
-from bystack.sidechain.consensus.steps import BlockReady, Certified, FinalBlockFound, NextHeight
-from bystack.sidechain.consensus.verifier import check_names
+from bystack.sidechain.consensus.steps import BlockReady, Certified, NextHeight
 
 Placed = Propose | Vote | Certificate | Timeout | TimeoutCertificate
 
@@ -152,39 +149,6 @@ def receive_block(m: Machine, sender: bytes, data: BlockData) -> None:
     m.plan(BlockReady())
 
 
-def receive_blocks(m: Machine, sender: bytes, blocks: Blocks) -> None:
-    """Final blocks by sync: verify each certificate, take them one height after another.
-
-    Raises what `check_names` and `verify_certificate` raise.
-    """
-    for block in blocks.blocks:
-        height = block.header.height
-        if height < m.round.height:
-            check_names(block.header, block.certificate)
-            watching.late(m, sender, block.certificate)
-        if not m.round.height <= height < m.round.height + MAX_BLOCKS or height > m.era.last:
-            continue
-        if block.header.epoch != m.validators.epoch:
-            raise WrongEpoch(epoch=block.header.epoch, expected=m.validators.epoch)
-        check_names(block.header, block.certificate)
-        m.check(block.certificate)
-        m.catch_up[height] = FinalBlockFound(block, sender)
-        if height > m.behind:
-            m.behind, m.ahead_node = height, sender
-    m.plan(*(found for h, found in m.catch_up.items() if h == m.round.height))
-
-
-def take_final(m: Machine, found: FinalBlockFound) -> None:
-    """A certified block of the current height."""
-    header = found.block.header
-    if header.height != m.round.height:
-        return
-    if header.parent != m.parent.id:
-        return watching.estranged(m, found)
-    m.add_candidate(Candidate(header, found.block.body, (), found.source))
-    m.plan(Certified(found.block.certificate))
-
-
 def next_height(m: Machine, step: NextHeight) -> list[Received]:
     """Begin the height after `step.header`; returns what had waited for it."""
     seen = m.at.proposed_at
@@ -195,16 +159,7 @@ def next_height(m: Machine, step: NextHeight) -> list[Received]:
     watching.sealed(m, step.certificate)
     waited = [r for r in m.later.values() if place(r.message)[1] == m.round.height]  # type: ignore[arg-type]
     m.later.clear()
-    m.catch_up = {h: f for h, f in m.catch_up.items() if h >= m.round.height}
     return waited
-
-
-def continue_catching_up(m: Machine) -> None:
-    """After a height: the next block if it came already, else ask for more."""
-    if m.round.height in m.catch_up:
-        m.plan(m.catch_up[m.round.height])
-    elif m.behind >= m.round.height:
-        m.emit(Sync(m.round.height, m.ahead_node))
 
 
 def retry(m: Machine) -> None:
