@@ -32,12 +32,17 @@ class Chain(Protocol):
 
 
 def answer(chain: Chain, asked: GetBlocks) -> Blocks:
-    """The blocks a peer is given: from the height it names on, as many as one message should."""
+    """The blocks a peer is given: from the height it names on, as many as one message should.
+
+    They end with their epoch: one certificate speaks for them all, and only for one set.
+    """
     found: list[FinalBlock] = []
     size = 0
     for height in range(asked.from_height, asked.from_height + min(asked.count, MAX_BLOCKS)):
         block = chain.final(height)
         if block is None or size > MAX_ANSWER:
+            break
+        if found and block.header.epoch != found[0].header.epoch:
             break
         found.append(block)
         size += len(block.body)

@@ -299,6 +299,7 @@ class SideStore:
             **self._epoch_changes(header, certificate, executed),
             **coins,
             **{key: None for key, _ in self._store.iterate(KEPT)},
+            **_parent_changes(header.height, read),
             EVENTS + fixed(header.height): msgspec.msgpack.encode(_plain(executed)),
             TIP: encode(tip),
         }
@@ -332,6 +333,14 @@ class SideStore:
             peaks, nodes = append(peaks, leaf)
             changes |= {NODE + fixed(n.level, 1) + fixed(n.index): n.hash for n in nodes}
         return {**changes, LEAVES + fixed(height): fixed(peaks.count)}
+
+
+def _parent_changes(height: int, body: Body) -> Changes:
+    """Of the parent's certificates the one that the chain names stays.
+
+    So all nodes hold the same, and the last of a line of blocks binds those below it.
+    """
+    return {FINAL + fixed(height - 1): body.certificate} if body.certificate else {}
 
 
 def _plain(executed: Executed) -> Events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 import trio.testing
+from msgspec.structs import replace
 
 from bystack.node.sidechain.serving import MAX_ANSWER, WAITING, Serving, answer
 from bystack.p2p.queues import Class
@@ -95,3 +96,19 @@ def test_it_waits_for_a_slow_peer_and_stops_when_it_leaves() -> None:
         assert len(host.sent) == 1
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
+
+
+class Turning(Chain):
+    """Epochs of five heights."""
+
+    def final(self, height: int) -> FinalBlock | None:
+        block = super().final(height)
+        if block is None:
+            return None
+        header = replace(block.header, height=height, epoch=height // 5)
+        return FinalBlock(header, block.body, block.certificate)
+
+
+def test_an_answer_ends_with_its_epoch() -> None:
+    assert [b.header.height for b in answer(Turning(99), GetBlocks(7, 32)).blocks] == [7, 8, 9]
+    assert len(answer(Turning(99), GetBlocks(10, 32)).blocks) == 5
