@@ -44,20 +44,39 @@ def _product(elements: Iterable[bytes]) -> int:
     return product % PRIME
 
 
+class Running:
+    """A multiset that elements enter and leave bit by bit; `state` is that of all of them."""
+
+    def __init__(self, state: bytes) -> None:
+        """Raises `Misuse` for a state that is none."""
+        self._value = int.from_bytes(state, "big")
+        if len(state) != SIZE or not 0 < self._value < PRIME:
+            raise Misuse("a multiset state is 384 bytes of a number below the prime, not zero")
+        self._leaving = 1
+
+    def update(self, created: Iterable[bytes], spent: Iterable[bytes]) -> None:
+        """Let `created` enter and `spent` leave, in whatever order the calls come."""
+        self._value = self._value * _product(created) % PRIME
+        self._leaving = self._leaving * _product(spent) % PRIME
+
+    @property
+    def state(self) -> bytes:
+        """The 384-byte state by now; costs a modular inverse."""
+        value = self._value
+        if self._leaving != 1:
+            value = value * pow(self._leaving, -1, PRIME) % PRIME
+        return value.to_bytes(SIZE, "big")
+
+
 def multiset_update(state: bytes, created: Iterable[bytes], spent: Iterable[bytes]) -> bytes:
     """The 384-byte state after `created` enter and `spent` leave; one modular inverse a call.
 
     That what leaves had entered is the caller's knowledge. Raises `Misuse` for a state that is
     none.
     """
-    value = int.from_bytes(state, "big")
-    if len(state) != SIZE or not 0 < value < PRIME:
-        raise Misuse("a multiset state is 384 bytes of a number below the prime, not zero")
-    value = value * _product(created) % PRIME
-    leaving = _product(spent)
-    if leaving != 1:
-        value = value * pow(leaving, -1, PRIME) % PRIME
-    return value.to_bytes(SIZE, "big")
+    running = Running(state)
+    running.update(created, spent)
+    return running.state
 
 
 def multiset_digest(state: bytes) -> bytes:

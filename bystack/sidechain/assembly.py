@@ -42,40 +42,64 @@ class Proposal(NamedTuple):
     certificate_hash: bytes
 
 
+Holds = Callable[[Transaction, tuple[Check, ...]], bool]
+"""Whether a transaction's signatures hold (from the pool's memory or at once)."""
+
+
+class Assembly:
+    """A block being built: candidates are offered in order, then it is finished."""
+
+    def __init__(
+        self, genesis: Genesis, modules: Modules, base: Base, proposal: Proposal, verified: Holds
+    ) -> None:
+        time = max(proposal.time, base.parent.time + 1)
+        place = Place(base.parent.height + 1, time, proposal.proposer, proposal.certificate)
+        self._execution = Execution(genesis, modules, base, place)
+        self._proposal, self._verified = proposal, verified
+        self._taken: list[Transaction] = []
+        self._refused: list[tuple[Transaction, Invalid]] = []
+        self._room = self._execution.room
+
+    def offer(self, tx: Transaction) -> None:
+        """Take a candidate in if it applies and there is room."""
+        if tx.size > self._room:
+            return
+        try:
+            self._execution.add(tx, self._verified)
+        except TooManyBlsChecks:
+            return  # as one too large: it may go into the next block
+        except Invalid as error:
+            self._refused.append((tx, error))
+            return
+        self._taken.append(tx)
+        self._room -= tx.size
+
+    def fold(self) -> None:
+        """A part of `finish` that may be done before."""
+        self._execution.fold()
+
+    def finish(self) -> Built:
+        """The block."""
+        execution, proposal, transactions = self._execution, self._proposal, tuple(self._taken)
+        executed = execution.finish()
+        header = make_header(
+            execution.genesis, executed, execution.place, execution.base.parent,
+            proposal.certificate_hash, transactions, proposal.proposer,
+        )  # fmt: skip
+        body = Body(proposal.certificate, transactions)
+        return Built(header, body, executed, tuple(self._refused))
+
+
 def assemble(
     genesis: Genesis,
     modules: Modules,
     base: Base,
     proposal: Proposal,
     candidates: Iterable[Transaction],
-    verified: Callable[[Transaction, tuple[Check, ...]], bool],
+    verified: Holds,
 ) -> Built:
-    """A block of the candidates that apply, in their order.
-
-    `verified` says whether a transaction's signatures hold (from the pool's memory or at once).
-    """
-    time = max(proposal.time, base.parent.time + 1)
-    place = Place(base.parent.height + 1, time, proposal.proposer, proposal.certificate)
-    execution = Execution(genesis, modules, base, place)
-    taken: list[Transaction] = []
-    refused: list[tuple[Transaction, Invalid]] = []
-    room = execution.room
+    """A block of the candidates that apply, in their order."""
+    assembly = Assembly(genesis, modules, base, proposal, verified)
     for tx in candidates:
-        if tx.size > room:
-            continue
-        try:
-            execution.add(tx, verified)
-        except TooManyBlsChecks:
-            continue  # as one too large: it may go into the next block
-        except Invalid as error:
-            refused.append((tx, error))
-            continue
-        taken.append(tx)
-        room -= tx.size
-    executed = execution.finish()
-    transactions = tuple(taken)
-    header = make_header(
-        genesis, executed, place, base.parent, proposal.certificate_hash, transactions,
-        proposal.proposer,
-    )  # fmt: skip
-    return Built(header, Body(proposal.certificate, transactions), executed, tuple(refused))
+        assembly.offer(tx)
+    return assembly.finish()

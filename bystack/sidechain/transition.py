@@ -20,7 +20,7 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.merkle import merkle_root
 from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
-from bystack.primitives.multiset import multiset_digest, multiset_update
+from bystack.primitives.multiset import Running, multiset_digest
 from bystack.primitives.trie import Nodes, TrieUpdate, update
 from bystack.sidechain import batches, custody, epochs, parameters
 from bystack.sidechain.actions import needs_no_fee, sidechain_effects
@@ -128,7 +128,7 @@ class Execution:
     """A block being executed, transaction by transaction."""
 
     def __init__(self, genesis: Genesis, modules: Modules, base: Base, place: Place) -> None:
-        self._genesis, self._base = genesis, base
+        self.genesis, self.base, self.place = genesis, base, place
         state = SystemState(base.state)
         epochs.turn(state, base.parent)
         self.stage = Stage(genesis, modules, _context(genesis, base.parent, place, state), state)
@@ -138,6 +138,8 @@ class Execution:
         self._rules = Rules(genesis.id, genesis.main.maturity)
         self._least = {asset.asset: asset.fee for asset in genesis.assets if asset.fee}
         self._fees: dict[bytes, int] = {}
+        self._digest = Running(base.multiset)
+        self._moved: list[Delta] = []
         watch_lag(self.stage, self._tip_time())
 
     def _tip_time(self) -> int:
@@ -155,6 +157,7 @@ class Execution:
             raise SignatureWrong(transaction=tx.id)
         (spent,) = payment.delta.spent.items()
         self._coins.move(*spent, payment.delta.created)
+        self._moved.append(payment.delta)
         for asset, fee in payment.fees.items():
             self._fees[asset] = self._fees.get(asset, 0) + fee
         self._checks += payment.checks
@@ -173,6 +176,13 @@ class Execution:
             _check_paid(self._least, payment.fees)
         return payment
 
+    def fold(self) -> None:
+        """Bring the coin set's digest up to date: a part of `finish` that may be done before."""
+        moved, self._moved = self._moved, []
+        created = (one for delta in moved for one in coin_elements(delta.created))
+        spent = (one for delta in moved for one in coin_elements(delta.spent))
+        self._digest.update(created, spent)
+
     def _gather(self) -> None:
         """Payments' fees reach the state, before anything reads it."""
         fees, self._fees = self._fees, {}
@@ -183,8 +193,8 @@ class Execution:
         self._gather()
         stage, _, applied = self._trial(tx)
         pairings = self._pairings + sum(isinstance(c, BlsCheck) for c in applied.checks)
-        if pairings > self._genesis.main.max_bls_checks:
-            raise TooManyBlsChecks(most=self._genesis.main.max_bls_checks)
+        if pairings > self.genesis.main.max_bls_checks:
+            raise TooManyBlsChecks(most=self.genesis.main.max_bls_checks)
         if verified is not None and not verified(tx, applied.checks):
             raise SignatureWrong(transaction=tx.id)
         custody.collect(stage.state, applied.fees)
@@ -193,6 +203,7 @@ class Execution:
                 retire(stage.state, output.asset, output.amount)
         self.stage.merge(stage)
         self._coins.apply(applied.delta)
+        self._moved.append(applied.delta)
         self._pairings = pairings
         self._checks += applied.checks
         return applied.checks
@@ -226,14 +237,15 @@ class Execution:
         for name, end in stage.modules.endings(self._with_fees):
             paid += custody.settle(stage, name, end)
         height = stage.block.height
-        id = _payments_id(self._genesis.id, fixed(height))
+        id = _payments_id(self.genesis.id, fixed(height))
         if paid:
             stage.tell("payments", id=id, first=PAYMENTS_FIRST, count=len(paid))
-        coins = custody.coins_of(self._genesis, paid, height, id, PAYMENTS_FIRST)
+        coins = custody.coins_of(self.genesis, paid, height, id, PAYMENTS_FIRST)
         self._coins.apply(Delta({}, coins))
+        self._moved.append(Delta({}, coins))
 
     def _with_fees(self) -> BlockContext:
-        fees = custody.unshared(self.stage.state, self._genesis)
+        fees = custody.unshared(self.stage.state, self.genesis)
         return replace(self.stage.block, fees=fees)
 
     def finish(self) -> Executed:
@@ -242,16 +254,17 @@ class Execution:
         stage = self.stage
         batches.form(stage, self._tip_time())
         self._end_modules()
-        epochs.freeze(stage.state, self._genesis, stage.modules, stage.block)
+        epochs.freeze(stage.state, self.genesis, stage.modules, stage.block)
+        self.fold()
         record = epochs.current(stage.state)
         delta, changes = self._coins.delta(), stage.state.changes
-        trie = update(self._base.nodes, self._base.system_root, changes)
+        trie = update(self.base.nodes, self.base.system_root, changes)
         peaks = stage.state.read(Peaks, OUTBOX) or EMPTY_PEAKS
         return Executed(
             delta=delta,
             changes=changes,
             trie=trie,
-            multiset=_multiset(self._base.multiset, delta),
+            multiset=self._digest.state,
             outbox=tuple(stage.outbox),
             outbox_root=mountain_root(peaks),
             relay_tip=RelayView(stage.state).tip(),
@@ -300,10 +313,6 @@ def coin_elements(coins: Mapping[Outpoint, Coin]) -> Iterable[bytes]:
     return [coin_digest(outpoint, coin) + encode(coin) for outpoint, coin in coins.items()]
 
 
-def _multiset(state: bytes, delta: Delta) -> bytes:
-    return multiset_update(state, coin_elements(delta.created), coin_elements(delta.spent))
-
-
 def body_roots(transactions: tuple[Transaction, ...]) -> tuple[bytes, bytes]:
     """Transaction root and witness root of a body."""
     ids = merkle_root([tx.id for tx in transactions])
@@ -345,18 +354,32 @@ def apply_block(
     What is left to the caller: the signatures in `checks`, the clock, and the parent's certificate
     in the body, which the engine verifies.
     """
+    execution = open_block(genesis, modules, base, header, body)
+    for tx in body.transactions:
+        execution.add(tx)
+    return close_block(execution, header, body)
+
+
+def open_block(
+    genesis: Genesis, modules: Modules, base: Base, header: Header, body: Body
+) -> Execution:
+    """Begin to execute a proposed block: its transactions are to be added in order, then
+    `close_block`. Raises as `apply_block`, for what shows before the first of them."""
     place = Place(base.parent.height + 1, header.time, header.proposer, body.certificate)
     if header.time <= base.parent.time:
         raise HeaderWrong(field="time", given=header.time, above=base.parent.time)
     execution = Execution(genesis, modules, base, place)
-    if sum(tx.size for tx in body.transactions) > execution.room:
+    if sum([tx.size for tx in body.transactions]) > execution.room:
         raise BlockTooLarge(most=execution.room)
-    for tx in body.transactions:
-        execution.add(tx)
+    return execution
+
+
+def close_block(execution: Execution, header: Header, body: Body) -> Executed:
+    """End a block whose transactions were all added; raises `HeaderWrong`."""
     executed = execution.finish()
     expected = make_header(
-        genesis, executed, place, base.parent, header.parent_certificate,
-        body.transactions, header.proposer,
+        execution.genesis, executed, execution.place, execution.base.parent,
+        header.parent_certificate, body.transactions, header.proposer,
     )  # fmt: skip
     check_same(expected, header)
     return executed
