@@ -10,6 +10,7 @@ from bystack.node.wallet.rpc_assets import AssetMethods
 from bystack.node.wallet.rpc_backup import BackupMethods
 from bystack.node.wallet.rpc_history import HistoryMethods
 from bystack.node.wallet.rpc_locking import LockingMethods
+from bystack.node.wallet.rpc_modules import ModuleActions
 from bystack.node.wallet.rpc_money import MoneyMethods
 from bystack.node.wallet.rpc_pst import PstMethods
 from bystack.node.wallet.rpc_sending import SendingMethods
@@ -24,6 +25,7 @@ PARTS = (
     BackupMethods,
     HistoryMethods,
     LockingMethods,
+    ModuleActions,
     MoneyMethods,
     PstMethods,
     SendingMethods,
