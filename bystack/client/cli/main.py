@@ -10,11 +10,13 @@ from bystack.client.cli.assets import asset
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.drafts import pst, sign, swap
+from bystack.client.cli.exchange import exchange
 from bystack.client.cli.federation import federation, vault
 from bystack.client.cli.mine import mine
 from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status, send, transfer
 from bystack.client.cli.network import demo, devnet
 from bystack.client.cli.proofs import proof, verify_proof
+from bystack.client.cli.registry import registry
 from bystack.client.cli.wallet import wallet
 
 # Importing them adds their commands to `bystack wallet`.
@@ -35,8 +37,8 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
-    asset, proof, verify_proof, pst, swap, federation, vault, mine, devnet, demo, bench,
-    export_command, import_command,
+    asset, registry, exchange, proof, verify_proof, pst, swap, federation, vault, mine, devnet,
+    demo, bench, export_command, import_command,
 )  # fmt: skip
 
 for command in COMMANDS:
