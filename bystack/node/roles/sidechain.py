@@ -14,7 +14,7 @@ from bystack.node.announce import socket_of
 from bystack.node.config.tables import Sidechain
 from bystack.node.genesis_files import GenesisFileError, read_genesis
 from bystack.node.ipc import Reconnecting, connect, serve
-from bystack.node.mainchain.wire import GOSSIP, TOPIC
+from bystack.node.mainchain.wire import GOSSIP
 from bystack.node.networks import params_of
 from bystack.node.peering import keep_book, node_identity, stored_book
 from bystack.node.processes.role_main import RoleContext, run_role
@@ -26,21 +26,23 @@ from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.modules import modules_of
-from bystack.node.sidechain.pooling import Pooling
+from bystack.node.sidechain.pooling import TOPIC, Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc_chain import ChainMethods
+from bystack.node.sidechain.rpc_epochs import EpochMethods
 from bystack.node.sidechain.rpc_modules import ModuleMethods
 from bystack.node.sidechain.rpc_peers import SidePeerMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_proofs import ProofMethods
+from bystack.node.sidechain.rpc_staking import StakeMethods
 from bystack.node.sidechain.rpc_validators import ValidatorMethods
 from bystack.node.sidechain.service import Service
 from bystack.node.sidechain.signing import SignerLine, validator_socket
 from bystack.node.sidechain.snapshots.arriving import settle
 from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
-from bystack.node.verifying.verifier import Verifier
+from bystack.node.verifying.inline import InlineVerifier
 from bystack.p2p.gossip import payload_cap
 from bystack.p2p.host import Host, HostConfig
 from bystack.p2p.identity import Identity
@@ -111,7 +113,9 @@ def rpc_methods(
     PegMethods(driver, reader, relaying, driver.main, fresh).register(methods)
     ChainMethods(driver, reader).register(methods)
     ProofMethods(driver, reader.prover).register(methods)
-    ValidatorMethods(driver, reader, node_id).register(methods)
+    ValidatorMethods(driver, reader).register(methods)
+    EpochMethods(driver, reader, node_id).register(methods)
+    StakeMethods(reader, driver.genesis).register(methods)
     SidePeerMethods(driver, node_id).register(methods)
     ModuleMethods(reader, driver.genesis, reader.modules).register(methods)
     return methods
@@ -141,7 +145,7 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         node_identity(f"{context.data}/node.key", f"keys/{table.name}.node.key"),
         stored_book(f"{context.data}/peers"),
     )
-    host, verifier = host_of(table, store.genesis, identity, book), Verifier()
+    host, verifier = host_of(table, store.genesis, identity, book), InlineVerifier()
     main_line = MainLine(Reconnecting(socket_of("mainchain")), store.genesis)
     pooling = Pooling(store, SideRules(store, modules, wall_ms), host, verifier)
     signer = None

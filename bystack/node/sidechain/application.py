@@ -1,33 +1,38 @@
 """The application beside the engine: executes blocks, builds them, makes final ones durable.
 
-Executing runs in a thread on a snapshot of the store, so votes go on meanwhile. What a block does
-is remembered until its height is final; nothing is written before a commit certificate is here.
+A block is executed on the last final one, or on another that was executed and is not final yet:
+what that one does lies over the store. Executing goes in slices of a few milliseconds, between
+which votes go on. What a block does is remembered until its height is final; nothing is written
+before a commit certificate is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
 
 import trio
 
-from bystack.ledger.transactions import Transaction
+from bystack.ledger.coins import Coin
+from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.sidechain.columns import MAX_CERTIFICATE
+from bystack.node.sidechain.layers import LayeredCoins, LayeredEntries, Prefetched
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.assembly import Built, Proposal, assemble
+from bystack.sidechain.assembly import Assembly, Built, Proposal
 from bystack.sidechain.blocks import Body, Header, decode_body
 from bystack.sidechain.consensus.events import BuildBlock, Decide
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.modules.base import Modules
-from bystack.sidechain.transition import Base, Executed, apply_block
+from bystack.sidechain.transition import Base, Executed, close_block, open_block
 
-REMEMBERED = 32
-
-T = TypeVar("T")
+REMEMBERED: Final = 32
+BODIES: Final = 4
+SLICE: Final = 100
+"""Transactions executed at a time: two or three milliseconds of work."""
 
 
 class BodyCertificate(Invalid):
@@ -35,7 +40,15 @@ class BodyCertificate(Invalid):
 
 
 class StaleParent(Invalid):
-    """The block does not follow the last final block."""
+    """The block follows neither the last final block nor one executed on top of it."""
+
+
+class Done(NamedTuple):
+    """A block that was executed and is not final."""
+
+    header: Header
+    body: Body
+    executed: Executed
 
 
 class Application:
@@ -44,45 +57,63 @@ class Application:
     def __init__(self, store: SideStore, modules: Modules, verifier: Verifier) -> None:
         self.store, self.modules = store, modules
         self._verifier = verifier
-        self._executed: dict[bytes, Executed] = {}
+        self._done: dict[bytes, Done] = {}
+        self._bodies: dict[bytes, Body] = {}
+
+    def know(self, data: bytes, body: Body) -> None:
+        """These bytes are this body, whose objects the pool has judged: not decoded again."""
+        while len(self._bodies) >= BODIES:
+            del self._bodies[next(iter(self._bodies))]
+        self._bodies[data] = body
 
     async def execute(self, header: Header, body: bytes) -> Executed:
-        """What a block on the tip does, signatures verified; raises the rule it breaks."""
-        known = self._executed.get(header.id)
+        """What a block does, signatures verified; raises the rule it breaks."""
+        known = self._done.get(header.id)
         if known is not None:
-            return known
-        executed = await self._on_snapshot(partial(self._apply, header, body))
+            return known.executed
+        read = self._bodies.get(body) or decode_body(body)
+        _check_certificate(header, read)
+        places = [place for tx in read.transactions for place in tx.body.inputs]
+        async with self._base(header.parent, places) as base:
+            executed = await self._apply(header, read, base)
         await self._verifier.require(executed.checks)
-        self._remember(header.id, executed)
+        self._remember(Done(header, read, executed))
         return executed
 
-    def _apply(self, header: Header, body: bytes, base: Base) -> Executed:
-        read = decode_body(body)
-        named = decode(Certificate, read.certificate, MAX_CERTIFICATE)
-        if named.hash != header.parent_certificate:
-            raise BodyCertificate(named=named.hash, header=header.parent_certificate)
-        if header.parent != base.parent.id:
-            raise StaleParent(parent=header.parent, tip=base.parent.id)
-        return apply_block(self.store.genesis, self.modules, base, header, read)
+    async def _apply(self, header: Header, body: Body, base: Base) -> Executed:
+        execution = open_block(self.store.genesis, self.modules, base, header, body)
+        for at in range(0, len(body.transactions), SLICE):
+            for tx in body.transactions[at : at + SLICE]:
+                execution.add(tx)
+            await trio.lowlevel.checkpoint()
+            execution.fold()
+            await trio.lowlevel.checkpoint()
+        return close_block(execution, header, body)
 
     async def build(self, wish: BuildBlock, candidates: Sequence[Transaction]) -> Built:
         """A block of the candidates that apply, as the engine wishes it."""
         certificate = wish.certificate
         proposal = Proposal(wish.proposer, wish.time, encode(certificate), certificate.hash)
-        built = await self._on_snapshot(partial(self._assemble, proposal, candidates))
-        self._remember(built.header.id, built.executed)
+        places = [place for tx in candidates for place in tx.body.inputs]
+        async with self._base(wish.parent.id, places) as base:
+            built = await self._assemble(proposal, candidates, base)
+        self._remember(Done(built.header, built.body, built.executed))
         return built
 
-    def _assemble(self, proposal: Proposal, candidates: Sequence[Transaction], base: Base) -> Built:
-        verified = self._verifier.holds
-        return assemble(
-            self.store.genesis,
-            self.modules,
-            base,
-            proposal,
-            candidates,
-            lambda _, checks: verified(checks),
+    async def _assemble(
+        self, proposal: Proposal, candidates: Sequence[Transaction], base: Base
+    ) -> Built:
+        holds = self._verifier.holds
+        assembly = Assembly(
+            self.store.genesis, self.modules, base, proposal, lambda _, checks: holds(checks)
         )
+        for at in range(0, len(candidates), SLICE):
+            for tx in candidates[at : at + SLICE]:
+                assembly.offer(tx)
+            await trio.lowlevel.checkpoint()
+            assembly.fold()
+            await trio.lowlevel.checkpoint()
+        return assembly.finish()
 
     async def finish(self, decided: Decide) -> Body | None:
         """Make a decided block durable; its body, None when it was durable already."""
@@ -90,15 +121,80 @@ class Application:
         if header.height <= self.store.height:
             return None
         executed = await self.execute(header, body)
-        read = await self.store.commit(header, body, certificate, executed)
-        self._executed.clear()
+        done = self._done[header.id]
+        read = await self.store.commit(header, body, certificate, executed, done.body)
+        self._forget()
         return read
 
-    async def _on_snapshot(self, work: Callable[[Base], T]) -> T:
-        with self.store.snapshot() as snapshot:
-            return await trio.to_thread.run_sync(lambda: work(self.store.base(snapshot)))
+    # On what a block is executed
 
-    def _remember(self, block: bytes, executed: Executed) -> None:
-        while len(self._executed) >= REMEMBERED:
-            del self._executed[next(iter(self._executed))]
-        self._executed[block] = executed
+    @asynccontextmanager
+    async def _base(self, parent: bytes, places: Iterable[Outpoint]) -> AsyncIterator[Base]:
+        """What executing a block after `parent` reads, coins at these places at hand.
+
+        Raises `StaleParent`.
+        """
+        coins = await self._fetch(places)
+        with self.store.snapshot() as snapshot:
+            base = self.store.base(snapshot)
+            base = base._replace(coins=Prefetched(coins, base.coins))
+            for done in self._line(parent):
+                base = over(base, done)
+            yield base
+
+    async def _fetch(self, places: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
+        """The coins of the tip; a block that becomes final meanwhile may have spent some."""
+        wanted = list(places)
+        while True:
+            height = self.store.height
+            coins = await self.store.coins.fetch(wanted)
+            if height == self.store.height:
+                return coins
+
+    def _line(self, parent: bytes) -> list[Done]:
+        """The executed blocks from above the tip up to `parent`, lowest first."""
+        line, tip = list[Done](), self.store.header.id
+        at = parent
+        while at != tip:
+            done = self._done.get(at)
+            if done is None:
+                raise StaleParent(parent=parent, tip=tip)
+            line.append(done)
+            at = done.header.parent
+        return line[::-1]
+
+    # What is remembered
+
+    def _remember(self, done: Done) -> None:
+        while len(self._done) >= REMEMBERED:
+            del self._done[next(iter(self._done))]
+        self._done[done.header.id] = done
+
+    def _forget(self) -> None:
+        """Keep what was executed on the new tip, and on that."""
+        kept, roots = dict[bytes, Done](), {self.store.header.id}
+        for id, done in sorted(self._done.items(), key=lambda item: item[1].header.height):
+            if done.header.parent in roots:
+                kept[id] = done
+                roots.add(id)
+        self._done = kept
+
+
+def over(base: Base, done: Done) -> Base:
+    """What executing a block after `done` reads, which was executed on `base` and not committed."""
+    executed = done.executed
+    return Base(
+        parent=done.header,
+        coins=LayeredCoins(base.coins, executed.delta),
+        state=LayeredEntries(base.state, executed.changes),
+        nodes=LayeredEntries(base.nodes, executed.trie.added),
+        system_root=executed.trie.root,
+        multiset=executed.multiset,
+    )
+
+
+def _check_certificate(header: Header, body: Body) -> None:
+    """Raises `BodyCertificate`."""
+    named = decode(Certificate, body.certificate, MAX_CERTIFICATE)
+    if named.hash != header.parent_certificate:
+        raise BodyCertificate(named=named.hash, header=header.parent_certificate)

@@ -113,7 +113,7 @@ class Driver:
         self._signer, self._meeting, self.state_sync = signer, meeting, state_sync
         self._sets = b""
         self._timers = Timers(steady_ms)
-        self._skew = 0
+        self._skew = self._final_at = 0
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._turn = 0
 
@@ -133,6 +133,11 @@ class Driver:
         return engine_of(genesis).make(birth)
 
     # For others
+
+    @property
+    def since_final(self) -> int:
+        """Milliseconds since the last block became final here: a halt shows in it."""
+        return steady_ms() - self._final_at
 
     @property
     def index(self) -> int | None:
@@ -157,6 +162,7 @@ class Driver:
             if self._signer is not None:
                 nursery.start_soon(self._signer.run, self._inbox.send, self._inbox.send)
             task_status.started()
+            self._final_at = steady_ms()
             for evidence in list(self.store.evidence()):  # of before a restart
                 nursery.start_soon(self._accuse, evidence)
             self._meet()
@@ -340,10 +346,11 @@ class Driver:
         with self.store.snapshot() as snapshot:
             relay = await self.main.relay(self.store.base(snapshot).state, latest)
         first = [] if relay is None else [system_transaction(relay)]
-        built = await self.application.build(wish, [*first, *self.pooling.candidates()])
-        for tx, reason in built.refused:
-            log.info("left out", transaction=tx.id.hex(), rule=reason.rule)
+        waiting = await self.pooling.candidates(wish.height)
+        built = await self.application.build(wish, [*first, *waiting])
         if built.refused:
+            tx, reason = built.refused[0]
+            log.info("left out", count=len(built.refused), first=tx.id.hex(), rule=reason.rule)
             await self.pooling.tell(Useless(tuple(tx.id for tx, _ in built.refused)))
         await self._inbox.send(engine.Built(built.header, encode(built.body)))
 
@@ -352,6 +359,7 @@ class Driver:
         header = decided.header
         body = await self.application.finish(decided)
         self._timers.passed(header.height)
+        self._final_at = steady_ms()
         if header.height >= self.era.last:
             self.era = era_after(self.store.state, header)
         outputs = self._said(engine.Finalized(header.height, self.era))

@@ -7,6 +7,7 @@ says (peers come and go, blocks are final) is always heard, in order.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
@@ -32,6 +33,7 @@ from bystack.sidechain.parameters import MAX_BLOCK_BYTES
 INBOX: Final = 1024
 ROOM: Final = 256
 TICK_SECONDS: Final = 1.0
+PATIENCE: Final = 1.0
 NOTHING: CoinView = dict[Outpoint, Coin]()
 
 TOPIC: Final = replace(MAIN_TOPIC, wanted=16_384, per_peer=8_192, requests=2_048, memory=32_768)
@@ -79,7 +81,7 @@ class Useless:
 
 @dataclass(frozen=True)
 class Tick:
-    """Time has passed."""
+    """Time has passed, or a block waits to be followed."""
 
 
 @dataclass(eq=False)
@@ -91,7 +93,7 @@ class Request:
     refused: dict[bytes, Invalid] = field(default_factory=dict)
 
 
-PoolEvent = Joined | Left | Heard | BlockFinal | Useless | Tick | Request
+PoolEvent = Joined | Left | Heard | Tick | Request
 
 
 class Pooling:
@@ -104,6 +106,8 @@ class Pooling:
         self._rules = rules
         self._relay = Relay(self.pool, host, TOPIC)
         self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
+        self._urgent: deque[BlockFinal | Useless] = deque()
+        self._followed = Signal()
 
     # For others
 
@@ -120,8 +124,11 @@ class Pooling:
         await request.done.wait()
         return request.refused
 
-    async def tell(self, event: Joined | Left | BlockFinal | Useless) -> None:
-        """What must be heard."""
+    async def tell(self, event: Joined | Left | BlockFinal | Useless | Tick) -> None:
+        """What must be heard; of blocks before all that waits."""
+        if isinstance(event, BlockFinal | Useless):
+            self._urgent.append(event)
+            event = Tick()
         await self._inbox.send(event)
 
     def hear(self, peer: bytes, payload: bytes) -> None:
@@ -129,8 +136,15 @@ class Pooling:
         if self._inbox.statistics().current_buffer_used < INBOX - ROOM:
             self._inbox.send_nowait(Heard(peer, payload))
 
-    def candidates(self) -> tuple[Transaction, ...]:
-        """What the next block should hold, in a valid order."""
+    async def candidates(self, height: int) -> tuple[Transaction, ...]:
+        """What the block at `height` should hold, in a valid order.
+
+        The pool has followed the last block by then, or a moment has passed: what does not apply
+        is left out anyway.
+        """
+        with trio.move_on_after(PATIENCE):
+            while self.pool.machine.height < height:
+                await self._followed.wait()
         return tuple(one.tx for one in select(self.pool.machine, MAX_BLOCK_BYTES))
 
     def proving(self) -> frozenset[Outpoint]:
@@ -150,11 +164,23 @@ class Pooling:
             task_status.started()
             async for event in self._events:
                 before = len(self)
+                await self._follow()
                 await self._take(event)
+                await self._follow()
                 if not self._events.statistics().current_buffer_used:
                     await self._relay.settle(trio.current_time())
                 if len(self) > before:
                     self.waiting.notify()
+
+    async def _follow(self) -> None:
+        """Blocks go before all else: the next one is built of what they leave."""
+        while self._urgent:
+            match self._urgent.popleft():
+                case BlockFinal(transactions, height):
+                    await self._settle(transactions, height)
+                    self._followed.notify()
+                case Useless(ids):
+                    self._drop(ids)
 
     async def _tick(self) -> None:
         while True:
@@ -173,10 +199,6 @@ class Pooling:
             case Tick():
                 await self._relay.tick(now)
                 self.pool.tick(int(time.time()), now)
-            case BlockFinal(transactions, height):
-                await self._settle(transactions, height)
-            case Useless(ids):
-                self._drop(ids)
             case Request():
                 await self._answer(event)
             case _:

@@ -282,16 +282,21 @@ class SideStore:
         return True
 
     async def commit(
-        self, header: Header, body: bytes, certificate: Certificate, executed: Executed
+        self,
+        header: Header,
+        body: bytes,
+        certificate: Certificate,
+        executed: Executed,
+        read: Body | None = None,
     ) -> Body | None:
         """Make the block after the tip durable with all it changes, in one batch.
 
-        Its body; None if it was durable already.
+        Its body, which is not decoded if it is given as `read`; None if it was durable already.
         """
         if header.height <= self.height:
             return None
-        coins = self.coins.changes(executed.delta)
-        tip, read = Tip(header.height, executed.trie.root, executed.multiset), decode_body(body)
+        coins, read = self.coins.changes(executed.delta), read or decode_body(body)
+        tip = Tip(header.height, executed.trie.root, executed.multiset)
         changes = {
             **block_changes(header, body, certificate, read.transactions),
             **state_changes(executed),

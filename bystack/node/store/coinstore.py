@@ -127,7 +127,9 @@ class CoinStore:
 
     def changes(self, delta: Delta) -> dict[bytes, bytes | None]:
         """What to commit so that the store follows the delta."""
-        return coin_changes(coin_rows(delta.spent), coin_rows(delta.created))
+        changes: dict[bytes, bytes | None] = {coin_key(place): None for place in delta.spent}
+        changes.update([(coin_key(place), encode(coin)) for place, coin in delta.created.items()])
+        return changes
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
         """The changes of coins are committed: let the cache follow."""

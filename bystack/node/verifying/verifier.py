@@ -200,6 +200,14 @@ class Verifier:
             if mine:
                 self._lane_free.release()
 
+    def unknown(self, checks: Sequence[Check]) -> tuple[Check, ...]:
+        """Those checks that nobody verified yet, in their order."""
+        return self._verified.unknown(checks)
+
+    def remember_all(self, checks: Sequence[Check]) -> None:
+        """Note checks that held."""
+        self._verified.remember(checks)
+
     def remember(self, names: Sequence[bytes]) -> None:
         """Note what held (`Verification.names`); for the thread that everything runs in."""
         self._verified.remember_names(names)

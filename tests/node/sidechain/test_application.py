@@ -149,4 +149,4 @@ def test_what_it_remembers_is_bounded(stage: Stage) -> None:
     world: World = stage.world
     for fee in range(1, 60):
         stage.build(world.transact(CAROL, fee=fee))
-    assert len(stage.application._executed) == 32
+    assert len(stage.application._done) == 32

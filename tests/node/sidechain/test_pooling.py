@@ -85,7 +85,9 @@ def test_a_claim_waits_once_and_goes_first(tmp_path: Path) -> None:
                 await stage.pooling.submit(other)
             await stage.pooling.submit(world.claim_tx(second))
             assert stage.pooling.proving() == {Outpoint(first.id, 0), Outpoint(second.id, 0)}
-            assert stage.pooling.candidates()[-1] == payment
+            assert (await stage.pooling.candidates(stage.pooling.pool.machine.height))[
+                -1
+            ] == payment
             assert len(stage.pooling) == 3
 
     trio.run(main)
