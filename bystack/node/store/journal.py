@@ -2,11 +2,13 @@
 
 Each record is length | crc32 | payload, the checksum over length and payload. A torn last record is
 dropped and reported (its signature never left); damage before the end is named and refused. The
-first record says what the journal is. Source: `bbft.md` section 8.
+first record says what the journal is. A full disk refuses an append and harms nothing: when there
+is room again, the next one cuts off what the refused one left. Source: `bbft.md` section 8.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import zlib
@@ -23,6 +25,7 @@ from bystack.primitives.errors import Misuse
 MAX_PAYLOAD = 1024 * 1024
 PREFIX = 8
 FORMAT = 1
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class JournalError(Exception):
@@ -51,6 +54,10 @@ class JournalKind(JournalError):
 
 class JournalBroken(JournalError):
     """An append failed half-way; the journal must be opened again before the next."""
+
+
+class JournalFull(JournalError):
+    """There is no room for a record; nothing was kept of it, and the next may be tried."""
 
 
 class Title(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -116,6 +123,7 @@ class Journal:
         self._spans: list[tuple[int, int]] = []
         self._end = 0
         self._usable = True
+        self._littered = False
         self.torn = 0
         """Bytes of a torn last record that opening dropped."""
 
@@ -198,24 +206,41 @@ class Journal:
     def append(self, payload: bytes) -> None:
         """Add `payload` and return once it is on the disk. Only then may its signature leave.
 
-        Raises `JournalBroken` when the disk refuses; nothing can be appended after that.
+        Raises `JournalFull` when there is no room, and `JournalBroken` when the disk refuses
+        otherwise: nothing can be appended after that.
         """
         data = record(payload)
         if not self._usable:
             raise JournalBroken(self._path, "an earlier append failed", "start the process again")
         self._usable = False
         try:
-            failpoint("journal.before_write")
-            files.write_all(self._handle, data)
-            failpoint("journal.before_sync")
-            os.fsync(self._handle)
-            failpoint("journal.after_sync")
+            self._write(data)
         except OSError as error:
-            fault = f"cannot append ({error})"
-            raise JournalBroken(self._path, fault, "make room and start again") from None
+            raise self._refused(error) from None
         self._spans.append((self._end + PREFIX, self._end + len(data)))
         self._end += len(data)
         self._usable = True
+
+    def _write(self, data: bytes) -> None:
+        if self._littered:
+            os.ftruncate(self._handle, self._end)
+            os.fsync(self._handle)
+            self._littered = False
+        failpoint("journal.before_write")
+        files.write_all(self._handle, data[:PREFIX])
+        failpoint("journal.inside_write")
+        files.write_all(self._handle, data[PREFIX:])
+        failpoint("journal.before_sync")
+        os.fsync(self._handle)
+        failpoint("journal.after_sync")
+
+    def _refused(self, error: OSError) -> JournalError:
+        """A full disk passes; after any other fault it is not known what the disk holds."""
+        fault = f"cannot append ({error})"
+        if error.errno not in NO_ROOM:
+            return JournalBroken(self._path, fault, "see to the disk and start again")
+        self._usable = self._littered = True
+        return JournalFull(self._path, fault, "make room; until then nothing is signed")
 
     def close(self) -> None:
         """Release the lock."""

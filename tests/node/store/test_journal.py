@@ -65,21 +65,69 @@ def test_payload_sizes_are_bounded(tmp_path: Path, size: int) -> None:
         log.append(b"still usable")
 
 
-def test_failed_append_closes_the_journal_to_further_ones(
+def test_a_failing_disk_closes_the_journal_to_further_appends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
+    def failing(handle: int) -> None:
+        raise OSError(5, "Input/output error")
 
     with opened(tmp_path / "v") as log:
         log.append(b"one")
         with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", full)
-            with pytest.raises(j.JournalBroken, match="No space"):
+            patch.setattr(os, "fsync", failing)
+            with pytest.raises(j.JournalBroken, match="Input/output"):
                 log.append(b"two")
         with pytest.raises(j.JournalBroken):
             log.append(b"three")
         assert list(log.records()) == [b"one"]
+
+
+ROOM = """
+import resource, signal, sys
+from bystack.node.store.journal import Journal, JournalFull
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+with Journal.open(sys.argv[1], kind="votes", magic=b"test") as log:
+    log.append(b"one")
+    size = len(open(sys.argv[1], "rb").read())
+    for room in range(int(sys.argv[2])):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, hard))
+        try:
+            log.append(b"refused")
+        except JournalFull as error:
+            print("refused", room, list(log.records()) == [b"one"], "make room" in str(error))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    log.append(b"two")
+    print("then", list(log.records()))
+"""
+
+
+def test_a_full_disk_refuses_and_room_heals(tmp_path: Path) -> None:
+    """Whatever part of the record found room, nothing is kept of it."""
+    whole = len(j.record(b"refused"))
+    done = subprocess.run(
+        [sys.executable, "-c", ROOM, str(tmp_path / "v"), str(whole)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    *refused, then = done.stdout.splitlines()
+    assert refused == [f"refused {room} True True" for room in range(whole)]
+    assert then == "then [b'one', b'two']"
+    with opened(tmp_path / "v", must_exist=True) as log:
+        assert (list(log.records()), log.torn) == ([b"one", b"two"], 0)
+
+
+def test_a_full_disk_and_a_crash_leave_the_records_before(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    with opened(path) as log:
+        log.append(b"one")
+    for cut in range(1, len(j.record(b"two"))):
+        with path.open("ab") as file:
+            file.write(j.record(b"two")[:cut])
+        with opened(path) as log:
+            assert (list(log.records()), log.torn) == ([b"one"], cut)
 
 
 @settings(max_examples=60, deadline=None)
@@ -192,7 +240,12 @@ with Journal.open(sys.argv[1], kind="votes", magic=b"test") as log:
 
 @pytest.mark.parametrize(
     ("point", "kept"),
-    [("journal.before_write:3", 2), ("journal.before_sync:3", 3), ("journal.after_sync:3", 3)],
+    [
+        ("journal.before_write:3", 2),
+        ("journal.inside_write:3", 2),
+        ("journal.before_sync:3", 3),
+        ("journal.after_sync:3", 3),
+    ],
 )
 def test_kill_inside_append_loses_nothing_that_left(tmp_path: Path, point: str, kept: int) -> None:
     mark = tmp_path / "mark"
