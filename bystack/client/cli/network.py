@@ -28,12 +28,20 @@ def devnet() -> None:
 @click.option("--sidechains", type=click.IntRange(1, 8), help="How many; 2 in a new network.")
 @click.option("--validators", type=click.IntRange(1, 16), help="Of each; 4 in a new network.")
 @click.option("--members", type=click.IntRange(3, 16), help="Of each; 5 in a new network.")
+@click.option(
+    "--module",
+    "modules",
+    multiple=True,
+    type=click.Choice(["registry", "exchange"]),
+    help="A module of a new network's sidechains; several times for several.",
+)
 @json_option
 def up(
     folder: str,
     sidechains: int | None,
     validators: int | None,
     members: int | None,
+    modules: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a network, or start what is missing of an existing one."""
@@ -42,7 +50,8 @@ def up(
 
     steps = Steps(quiet=as_json)
     try:
-        net = network.up(Path(folder).resolve(), (sidechains, validators, members), steps)
+        shape, place = (sidechains, validators, members), Path(folder).resolve()
+        net = network.up(place, shape, steps, modules=modules)
     # The boundary of the command: the step that failed and its reason, whatever it was.
     except Exception as error:
         steps.failed(error)

@@ -25,12 +25,14 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """A devnet: nodes, sidechains by name, how many validators and members each has."""
+    """A devnet: nodes, sidechains by name, how many validators and members each has, and the modules
+    of its sidechains beside the federation's."""
 
     nodes: list[Node]
     sidechains: list[str]
     validators: int
     members: int
+    modules: list[str] = []
 
     @property
     def validating(self) -> Sequence[Node]:
@@ -60,7 +62,9 @@ def sidechain_names(count: int) -> list[str]:
     return [NAMES[i] if i < len(NAMES) else f"side-{i + 1}" for i in range(count)]
 
 
-def new_layout(folder: Path, sidechains: int, validators: int, members: int) -> Layout:
+def new_layout(
+    folder: Path, sidechains: int, validators: int, members: int, modules: Sequence[str] = ()
+) -> Layout:
     """A fresh layout under `folder`, written down."""
     names = sidechain_names(sidechains)
     count = max(validators, members)
@@ -76,7 +80,7 @@ def new_layout(folder: Path, sidechains: int, validators: int, members: int) -> 
         )
         for number in range(count)
     ]
-    layout = Layout(nodes, names, validators, members)
+    layout = Layout(nodes, names, validators, members, list(modules))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(layout)))

@@ -38,15 +38,19 @@ def up(
     wanted: Sequence[int | None],
     report: Reporter,
     empty_interval: int = EMPTY_INTERVAL,
+    modules: Sequence[str] = (),
 ) -> Devnet:
     """Make the network, or start what is missing of an existing one.
 
-    `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds) goes
-    into a sidechain's genesis. Raises `LayoutFixed`.
+    `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds) and
+    `modules` (names of `modules.TABLES`) go into a sidechain's genesis. Raises `LayoutFixed`.
     """
     layout = read_layout(folder)
     if layout is None:
-        layout = new_layout(folder, *(given or n for given, n in zip(wanted, USUAL, strict=True)))
+        shape = Shape(*(given or n for given, n in zip(wanted, USUAL, strict=True)))
+        layout = new_layout(folder, *shape, modules)
+    if modules and list(modules) != layout.modules:
+        raise LayoutFixed(f"the sidechains of {folder} have the modules {layout.modules}")
     fixed = Shape(len(layout.sidechains), layout.validators, layout.members)
     if any(given not in (None, n) for given, n in zip(wanted, fixed, strict=True)):
         raise LayoutFixed(f"{folder} holds {fixed}; ask for the same, or choose another directory")

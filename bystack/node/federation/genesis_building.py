@@ -13,12 +13,15 @@ from bystack.mainchain.chain import Entry
 from bystack.node import federation_files
 from bystack.node.federation.founding import Founding
 from bystack.node.federation.membership import Membership
+from bystack.node.federation.module_building import ModuleSpec, configured
 from bystack.node.ipc import RemoteError
+from bystack.node.sidechain.modules import modules_of
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.consensus.validators import Validator
 from bystack.sidechain.params import Asset, Consensus, Genesis, ModuleConfig, check_genesis
+from bystack.sidechain.state import SystemState
 
 VERSION = 1
 MAX_ENTRY = 10_000
@@ -84,12 +87,16 @@ class GenesisSpec(Struct, forbid_unknown_fields=True):
     epoch: int = 1_200
     freeze: int = 40
     finality: int = 12
+    modules: list[ModuleSpec] = []
 
 
 async def build_genesis(member: Founded, spec: GenesisSpec) -> dict[str, Any]:
-    """The genesis as plain data, and its id; raises `NotBuried`, `GenesisInvalid`."""
+    """The genesis as plain data, and its id; raises `NotBuried`, `GenesisInvalid`,
+    and what a module refuses to begin with.
+    """
     genesis = await _genesis(member, spec)
     check_genesis(genesis)
+    _try_modules(genesis)
     return {"id": genesis.id.hex(), "genesis": to_plain(genesis)}
 
 
@@ -113,8 +120,17 @@ async def _genesis(member: Founded, spec: GenesisSpec) -> Genesis:
         time=spec.time,
         consensus=_consensus(spec),
         validators=tuple(_validator(validator) for validator in spec.validators),
-        modules=(ModuleConfig(FederationModule.name, encode(config)),),
+        modules=(
+            ModuleConfig(FederationModule.name, encode(config)),
+            *configured(spec.modules, assets),
+        ),
     )
+
+
+def _try_modules(genesis: Genesis) -> None:
+    """Start every module once: a genesis that some module refuses would be no chain."""
+    modules = modules_of(genesis)
+    modules.start(SystemState({}), [one.config for one in genesis.modules])
 
 
 async def _checkpoint(member: Founded, spec: GenesisSpec, depth: int) -> Entry:
