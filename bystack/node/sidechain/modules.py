@@ -15,6 +15,8 @@ from bystack.sidechain.modules.exchange.module import ExchangeModule
 from bystack.sidechain.modules.exchange.orders import ExchangeConfig, check_assets
 from bystack.sidechain.modules.registry.certificates import RegistryConfig, check_fees
 from bystack.sidechain.modules.registry.module import RegistryModule
+from bystack.sidechain.modules.stake.module import StakeModule
+from bystack.sidechain.modules.stake.records import StakeConfig, check_asset
 from bystack.sidechain.params import Genesis
 
 GROUP = "bystack.modules"
@@ -31,6 +33,7 @@ BUILT_IN: dict[str, Callable[[], Module]] = {
     ExchangeModule.name: ExchangeModule,
     FederationModule.name: FederationModule,
     RegistryModule.name: RegistryModule,
+    StakeModule.name: StakeModule,
     TransferModule.name: TransferModule,
 }
 
@@ -60,6 +63,8 @@ def check_configs(genesis: Genesis) -> None:
                 check_assets(decode(ExchangeConfig, one.config, MAX_CONFIG), units)
             case RegistryModule.name:
                 check_fees(decode(RegistryConfig, one.config, MAX_CONFIG), units)
+            case StakeModule.name:
+                check_asset(decode(StakeConfig, one.config, MAX_CONFIG), units)
 
 
 def module_named(name: str) -> Module:

@@ -13,10 +13,9 @@ from msgspec import Meta
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.forms import Json
+from bystack.node.sidechain.owners import Owner, root_named
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
 from bystack.node.trading_text import Pair, pair_named, pairs
-from bystack.primitives.addresses import POLICY, decode_address
-from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.modules.exchange.module import ExchangeModule
 from bystack.sidechain.modules.registry.module import RegistryModule
@@ -24,7 +23,6 @@ from bystack.sidechain.params import Genesis
 
 Name = Annotated[str, Meta(max_length=64)]
 MarketName = Annotated[str, Meta(max_length=64, description="a market: GOLD/BTM, or its number")]
-Owner = Annotated[str, Meta(max_length=300, description="an address, or a policy root in hex")]
 Few = Annotated[int, Meta(ge=1, le=200)]
 Trades = Annotated[int, Meta(ge=1, le=100)]
 Owners = Annotated[list[Owner], Meta(max_length=1_000)]
@@ -95,7 +93,7 @@ class ModuleMethods:
 
     def certificates(self, owner: Owner, count: Few = 100, after: str = "") -> Any:
         """In the order in which they came to the owner, from behind the digest `after`."""
-        params = [self._root(owner), count, after.lower()]
+        params = [root_named(owner, self._genesis.hrp), count, after.lower()]
         return self._reader.query(RegistryModule.name, "listcertificates", params)["certificates"]
 
     def registry(self) -> Any:
@@ -121,7 +119,7 @@ class ModuleMethods:
 
     def orders(self, owners: Owners) -> list[Json]:
         """At most 500, the oldest first of each owner."""
-        roots = [self._root(owner) for owner in owners]
+        roots = [root_named(owner, self._genesis.hrp) for owner in owners]
         return [self._order(row) for row in self._exchange("listorders", roots)["orders"]]
 
     def trades(self, market: MarketName, count: Trades = 20) -> list[Json]:
@@ -135,21 +133,6 @@ class ModuleMethods:
 
     def _order(self, row: Json) -> Json:
         return pairs(self._genesis)[row["market"]].order(row)
-
-    def _root(self, owner: str) -> str:
-        """The policy root that is meant, in hex; raises -5."""
-        try:
-            if len(bytes.fromhex(owner)) == 32:
-                return owner.lower()
-        except ValueError:
-            pass
-        try:
-            given = decode_address(owner, self._genesis.hrp)
-        except Invalid as error:
-            raise RemoteError(-5, f"Invalid address: {error}", {"rule": error.rule}) from None
-        if given.version != POLICY:
-            raise RemoteError(-5, "Invalid address: an owner is a policy, this is a deposit")
-        return given.payload.hex()
 
 
 def _level(pair: Pair, row: Json) -> Json:

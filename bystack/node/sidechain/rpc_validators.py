@@ -1,4 +1,4 @@
-"""RPC about a sidechain itself: its validators, certificates, evidence, peers."""
+"""RPC about a sidechain itself: where it stands, its certificates, evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bystack.sidechain.batches import open_seqs
 from bystack.sidechain.consensus.evidence import AnyEvidence, guilty, parts, verify_evidence
 from bystack.sidechain.consensus.messages import MAX_MESSAGE
 from bystack.sidechain.consensus.scheme import BlsScheme
-from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of, quorum
+from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of
 from bystack.sidechain.epochs import record_of
 from bystack.sidechain.misconduct import EvidenceOutdated
 from bystack.sidechain.relay import RelayView
@@ -28,17 +28,15 @@ from bystack.sidechain.stops import stops_of
 class ValidatorMethods:
     """Answers from the genesis, the engine and the store."""
 
-    def __init__(self, driver: Driver, reader: Reader, node_id: bytes) -> None:
-        self._driver, self._reader, self._node_id = driver, reader, node_id
+    def __init__(self, driver: Driver, reader: Reader) -> None:
+        self._driver, self._reader = driver, reader
         self._genesis, self._store = driver.genesis, driver.store
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
         add("getsidechaininfo", self.info, help="What the sidechain is and where it stands.")
-        add("getvalidators", self.validators, help="Who votes, with what weight.")
         add("getcommit", self.commit, help="The certificate that made a block final.")
-        add("getepoch", self.epoch, help="The epoch: validators, quorum, who leads.")
         add("submitevidence", self.evidence, help="Proof that validators broke the rules.")
         add("listevidence", self.known_evidence, help="Misbehaviour proved to this node.")
 
@@ -57,6 +55,7 @@ class ValidatorMethods:
             "time": header.time // 1000,
             "epoch": header.epoch,
             "view": driver.machine.view,
+            "since_final": driver.since_final,
             "validator": -1 if driver.index is None else driver.index,
             "relay": {"height": relayed.header.height, "tip": relayed.id.hex()},
             "stops": stops,
@@ -68,21 +67,6 @@ class ValidatorMethods:
             "pegout_bp": genesis.pegout_bp,
             "size_on_disk": self._store.size,
         }
-
-    def validators(self) -> list[Json]:
-        """One object per validator, in order of index."""
-        connected = {peer.node_id for peer in self._driver.host.peers()} | {self._node_id}
-        return [
-            {
-                "index": index,
-                "key": one.key.hex(),
-                "node": one.node.hex(),
-                "weight": one.weight,
-                "connected": one.node in connected,
-                "self": index == self._driver.index,
-            }
-            for index, one in enumerate(self._genesis.validators)
-        ]
 
     def commit(self, height: Height) -> Json:
         """The commit certificate of the block at a height."""
@@ -100,21 +84,6 @@ class ValidatorMethods:
             "hash": certificate.hash.hex(),
             "hex": encode(certificate).hex(),
             "header": encode(header).hex(),
-        }
-
-    def epoch(self) -> Json:
-        """The current epoch; these validators are fixed by the genesis."""
-        validators, machine = self._genesis.validator_set, self._driver.machine
-        return {
-            "epoch": validators.epoch,
-            "validators": len(validators),
-            "weight": validators.total,
-            "quorum": quorum(validators.total),
-            "validators_hash": validators.hash.hex(),
-            "election": "fixed",
-            "height": machine.height,
-            "view": machine.view,
-            "leader": machine.leader_index,
         }
 
     async def evidence(self, hexstring: Hex) -> Json:

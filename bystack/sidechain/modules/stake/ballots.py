@@ -32,6 +32,10 @@ class BallotSmall(Invalid):
     """The ballot, or what would be left of it, is smaller than a ballot may be."""
 
 
+class StakeUnit(Invalid):
+    """The amount is not in whole units of the staked asset: it could never be paid back."""
+
+
 class BallotUnknown(Invalid):
     """The owner has no ballot for this candidate."""
 
@@ -60,6 +64,7 @@ def add_ballot(
         raise OwnerUnset()
     if amount < book.config.vote:
         raise BallotSmall(given=amount, least=book.config.vote)
+    _check_unit(book, block, amount)
     ballots = {one.owner: one for one in book.ballots(candidate.key)}
     if owner not in ballots and len(ballots) >= MAX_BALLOTS:
         candidate = _turn_out(book, block, candidate, owner, amount)
@@ -68,6 +73,17 @@ def add_ballot(
     fresh = before.fresh if before.epoch >= _unsettled(book, block) else 0
     ballots[owner] = Ballot(owner, before.amount + amount, fresh + amount, block.epoch)
     book.keep_ballots(candidate, tuple(ballots.values()))
+
+
+def _check_unit(book: Book, block: BlockContext, amount: int) -> None:
+    unit = unit_of(book, block)
+    if amount % unit:
+        raise StakeUnit(given=amount, unit=unit)
+
+
+def unit_of(book: Book, block: BlockContext) -> int:
+    """What every amount of the staked asset is a multiple of."""
+    return block.units.get(book.config.asset, 1)
 
 
 def _unsettled(book: Book, block: BlockContext) -> int:
@@ -104,6 +120,7 @@ def take_back(
         raise BallotShort(held=ballot.amount, given=amount)
     if rest and rest < book.config.vote:
         raise BallotSmall(left=rest, least=book.config.vote)
+    _check_unit(book, block, amount)
     del ballots[owner]
     if rest:
         fresh = max(0, ballot.fresh - amount)
@@ -141,7 +158,7 @@ def withdraw(book: Book, block: BlockContext, owner: bytes) -> int:
     ripe = [one for one in returns if due(book.config, one) <= block.epoch]
     if not ripe:
         raise NothingDue(epoch=block.epoch)
-    unit = block.units.get(book.config.asset, 1)
+    unit = unit_of(book, block)
     lost = sum(cut(book.config, one.amount, unit) for one in ripe if _answers(book, one))
     book.forfeit += lost
     book.keep_returns(owner, tuple(one for one in returns if one not in ripe))

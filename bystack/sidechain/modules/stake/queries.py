@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from bystack.sidechain.modules.asking import HexId, asked
 from bystack.sidechain.modules.stake.ballots import due
@@ -11,7 +13,11 @@ from bystack.sidechain.modules.stake.book import Book
 from bystack.sidechain.modules.stake.electing import electable, ranking
 from bystack.sidechain.modules.stake.records import Candidate
 
+MANY = 1_000
+"""Owners asked for at a time."""
+
 Answer = Mapping[str, Any]
+Owners = Annotated[list[HexId], Meta(max_length=MANY)]
 
 
 def staking(book: Book, params: Sequence[Any]) -> Answer:
@@ -63,34 +69,42 @@ def standing_of(book: Book, one: Candidate) -> dict[str, Any]:
 
 
 def stake(book: Book, params: Sequence[Any]) -> Answer:
-    """What an owner has locked, and for whom."""
-    owner = _owner(params)
+    """What owners have locked, and for whom."""
+    owners = _owners(params)
     rows = [
-        {"key": one.key.hex(), "amount": ballot.amount, "fresh": ballot.fresh}
+        {
+            "owner": ballot.owner.hex(),
+            "key": one.key.hex(),
+            "amount": ballot.amount,
+            "fresh": ballot.fresh,
+        }
         for one in book.everyone()
         for ballot in book.ballots(one.key)
-        if ballot.owner == owner
+        if ballot.owner in owners
     ]
-    return {"owner": owner.hex(), "staked": sum(row["amount"] for row in rows), "ballots": rows}
+    return {"staked": sum(row["amount"] for row in rows), "ballots": rows}
 
 
 def unbonding(book: Book, params: Sequence[Any]) -> Answer:
-    """What an owner took back, and from which epoch each part is paid."""
-    owner = _owner(params)
+    """What owners took back, and from which epoch each part is paid."""
     rows = [
         {
+            "owner": owner.hex(),
             "key": one.key.hex(),
             "amount": one.amount,
             "epoch": one.epoch,
             "due": due(book.config, one),
         }
+        for owner in _owners(params)
         for one in book.returns(owner)
     ]
-    return {"owner": owner.hex(), "amount": sum(row["amount"] for row in rows), "returns": rows}
+    return {"amount": sum(row["amount"] for row in rows), "returns": rows}
 
 
-def _owner(params: Sequence[Any]) -> bytes:
-    return bytes.fromhex(asked(tuple[HexId], params)[0])
+def _owners(params: Sequence[Any]) -> tuple[bytes, ...]:
+    """The policy roots of the one parameter: some in hex, each once."""
+    (given,) = asked(tuple[Owners], params)
+    return tuple(dict.fromkeys(bytes.fromhex(one) for one in given))
 
 
 QUERIES: Mapping[str, Callable[[Book, Sequence[Any]], Answer]] = {

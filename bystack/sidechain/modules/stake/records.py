@@ -6,6 +6,7 @@ Every entry is bounded, and no rule but the election reads more than a few of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
@@ -150,6 +151,18 @@ def check_config(config: StakeConfig) -> None:
         raise StakeInvalid(unbonding=config.unbonding, least=LEAST_UNBONDING)
     if max(config.proposer, config.slash, config.presence) > WHOLE or not config.slash:
         raise StakeInvalid(reason="basis points above 10,000, or nothing to lose")
+
+
+def check_asset(config: StakeConfig, units: Mapping[bytes, int]) -> None:
+    """The staked asset is of the chain, and least stakes are whole units; raises `StakeInvalid`.
+
+    `units`: what every amount of an asset of the chain is a multiple of.
+    """
+    unit = units.get(config.asset)
+    if unit is None:
+        raise StakeInvalid(asset=config.asset, reason="the chain does not take it")
+    if config.own % unit or config.vote % unit:
+        raise StakeInvalid(unit=unit, own=config.own, vote=config.vote)
 
 
 def encode_config(config: StakeConfig) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bystack.sidechain.modules.base import BlockContext
-from bystack.sidechain.modules.stake.ballots import cut
+from bystack.sidechain.modules.stake.ballots import cut, unit_of
 from bystack.sidechain.modules.stake.book import Book
 
 
@@ -25,7 +25,7 @@ def convict(book: Book, block: BlockContext, key: bytes) -> int:
         book.bury(candidate.operator, block.epoch)
     if not candidate.gone:
         candidate = book.leave(candidate)
-    config, unit = book.config, block.units.get(book.config.asset, 1)
+    config, unit = book.config, unit_of(book, block)
     before = book.ballots(key)
     rest = [replace(one, amount=one.amount - cut(config, one.amount, unit)) for one in before]
     left = [replace(one, fresh=min(one.fresh, one.amount)) for one in rest if one.amount]

@@ -15,6 +15,7 @@ from bystack.sidechain.modules.stake.ballots import (
     NothingDue,
     OwnerUnset,
     ReturnsFull,
+    StakeUnit,
 )
 from bystack.sidechain.modules.stake.candidacy import CandidateUnknown, Tombstoned
 from tests.sidechain.modules.desk import root_of
@@ -136,3 +137,13 @@ def test_the_operators_own_ballot_is_not_turned_out(
     table.vote(BEN, A, 600)
     assert table.candidate(A).own == 100
     assert table.book.returns(root_of(ANN)) and not table.book.returns(A.root)
+
+
+def test_whole_units_only(table: Table) -> None:
+    table.unit = 10
+    with pytest.raises(StakeUnit):
+        table.vote(ANN, A, 15)
+    table.vote(ANN, A, 30)
+    with pytest.raises(StakeUnit):
+        table.unvote(ANN, A, 15)
+    table.unvote(ANN, A, 20)

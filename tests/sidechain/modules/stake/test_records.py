@@ -11,6 +11,7 @@ from bystack.sidechain.modules.stake import actions, records
 from bystack.sidechain.modules.stake.records import (
     LEAST_UNBONDING,
     StakeInvalid,
+    check_asset,
     check_config,
     encode_config,
 )
@@ -65,3 +66,10 @@ def test_a_genesis_that_contradicts_itself(fields: dict[str, int]) -> None:
     with pytest.raises(StakeInvalid):
         encode_config(replace(CONFIG, **fields))
     assert encode_config(CONFIG) == encode(CONFIG)
+
+
+def test_the_staked_asset_is_of_the_chain() -> None:
+    check_asset(CONFIG, {BTM: 10})
+    for units in ({ONE: 1}, {BTM: 7}):
+        with pytest.raises(StakeInvalid):
+            check_asset(CONFIG, units)
