@@ -50,7 +50,7 @@ def counting(era: Era = ERA) -> tuple[Bbft, Counting]:
     return made, scheme
 
 
-def syncs(outputs: Sequence[Output]) -> list[Output]:
+def syncs(outputs: Sequence[Output]) -> list[Sync]:
     return [one for one in outputs if isinstance(one, Sync)]
 
 
@@ -108,7 +108,7 @@ def test_a_false_body_costs_its_giver_and_another_gives_the_right_one() -> None:
     refused = node.handle(Executed(run.header.id, False, "Malformed"), 500)
     assert Penalise(LIAR, "BlockInvalid: Malformed") in refused
     asked = node.handle(TimerFired(Timer(TimerKind.RETRY, 1, 0)), 900)
-    assert any(one.from_height == 1 for one in syncs(asked))  # type: ignore[attr-defined]
+    assert any(one.from_height == 1 for one in syncs(asked))
     outputs = node.handle(Received(HONEST, Blocks(tuple(blocks))), 900)
     assert len(follow(node, outputs, 900)) == 2
 
