@@ -1,7 +1,8 @@
-"""The federation's module on its sidechain: members, pauses, and refunds by quorum.
+"""The federation's module on its sidechain: members, pauses; refunds and parameters by quorum.
 
-It may refuse claims, burns and batches for a while, and it may ask for a waiting peg-out to be
-refunded; it never mints (federation.md, section 5). Blocks are main-chain blocks as relayed.
+It may refuse claims, burns and batches for a while, ask for a waiting peg-out to be refunded, and
+say the sidechain's parameters from the next epoch on; it never mints (federation.md, section 5).
+Blocks are main-chain blocks as relayed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from bystack.sidechain.modules.base import (
     PrefixedState,
     Quiet,
 )
+from bystack.sidechain.parameters import Parameters
 
-PAUSE, RESUME, REFUND = 1, 2, 3
+PAUSE, RESUME, REFUND, GOVERN = 1, 2, 3, 4
 CLAIMS, BURNS, BATCHES = 1, 2, 4
 PAUSE_BLOCKS = 720
 PAUSE_REST = 8064
@@ -108,6 +110,13 @@ class RefundRequests(Wire):
     ids: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=100)]
 
 
+class Govern(Wire):
+    """The sidechain's parameters from the next epoch on; by a quorum."""
+
+    nonce: U63
+    parameters: Parameters
+
+
 class MemberApproval(Wire):
     """One member's signature over an action."""
 
@@ -124,11 +133,11 @@ def action_digest(chain: bytes, kind: int, body: bytes) -> bytes:
 
 
 class FederationModule(Quiet):
-    """Members, pauses and refunds; the module named `federation`."""
+    """Members, pauses, refunds, parameters; the module named `federation`."""
 
     name = "federation"
     # Members' actions are rare and approved, and a federation in trouble may have no coins.
-    free = frozenset((PAUSE, RESUME, REFUND))
+    free = frozenset((PAUSE, RESUME, REFUND, GOVERN))
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """Keep the configuration as the module's state; raises `FederationInvalid`."""
@@ -136,7 +145,7 @@ class FederationModule(Quiet):
         state.put(config, b"config")
 
     def act(self, state: PrefixedState, context: ActionContext, kind: int) -> Outcome:
-        """Pause, resume or refund, if the members who must have approved."""
+        """Pause, resume, refund or govern, if the members who must have approved."""
         config = config_of(state)
         members, checks = _approvals(config, context, kind)
         action = decode_action(kind, context.action.body)
@@ -152,6 +161,9 @@ class FederationModule(Quiet):
             case RefundRequests(_, ids):
                 _check_quorum(config, members)
                 return Outcome(Effects(checks=checks), refunds=ids)
+            case Govern(_, parameters):
+                _check_quorum(config, members)
+                return Outcome(Effects(checks=checks), parameters=(parameters,))
 
     def may_claim(self, state: PrefixedState, block: BlockContext, asset: bytes) -> None:
         """Refused while claims are paused."""
@@ -224,12 +236,16 @@ def _approvals(
     return tuple(members), tuple(checks)
 
 
-def decode_action(kind: int, body: bytes) -> Pause | Resume | RefundRequests:
+MemberAction = Pause | Resume | RefundRequests | Govern
+
+
+def decode_action(kind: int, body: bytes) -> MemberAction:
     """The member action of a kind; raises `ActionUnknown` and the codec's errors."""
-    types: dict[int, type[Pause | Resume | RefundRequests]] = {
+    types: dict[int, type[MemberAction]] = {
         PAUSE: Pause,
         RESUME: Resume,
         REFUND: RefundRequests,
+        GOVERN: Govern,
     }
     if kind not in types:
         raise ActionUnknown(module=FederationModule.name, kind=kind)

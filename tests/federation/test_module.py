@@ -7,6 +7,7 @@ from bystack.federation.module import (
     BATCHES,
     BURNS,
     CLAIMS,
+    GOVERN,
     PAUSE,
     PAUSE_BLOCKS,
     PAUSE_REST,
@@ -14,6 +15,7 @@ from bystack.federation.module import (
     RESUME,
     ApprovalMissing,
     FederationPaused,
+    Govern,
     MemberApproval,
     MemberTwice,
     MemberUnknown,
@@ -31,7 +33,9 @@ from bystack.ledger.transactions import Action, Approval, NoWitness, Transaction
 from bystack.primitives.codec import Malformed, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import read_only
+from bystack.sidechain.parameters import Parameters, ParametersLeap, changed, decided, in_force
 from bystack.sidechain.records import PegoutState
+from bystack.sidechain.state import SystemState
 from bystack.sidechain.transition import SignatureWrong
 from tests.attacks.test_W18 import federated_funds
 from tests.sidechain.federations import CONFIG, MEMBERS, approved, nonce_of
@@ -39,6 +43,7 @@ from tests.sidechain.world import K, World
 from tests.wire import check_wire
 
 ALL = CLAIMS | BURNS | BATCHES
+CHOSEN = Parameters(2, 400, 4_000, 1_200, 2, 3, 900, 30, 3_000_000)
 
 
 def pause(world: World, what: int, member: int = 0) -> Transaction:
@@ -53,6 +58,7 @@ def pause(world: World, what: int, member: int = 0) -> Transaction:
         ("pause", Pause(3, 7, "why")),
         ("resume", Resume(4)),
         ("refund_requests", RefundRequests(5, (b"\x01" * 32,))),
+        ("govern", Govern(6, CHOSEN)),
         ("member_approval", MemberApproval(1, b"\x02" * 64)),
     ],
 )
@@ -108,6 +114,30 @@ def test_only_a_quorum_resumes_and_refunds() -> None:
             world.block(approved(world, kind, make, (2,)))
     world.block(approved(world, RESUME, Resume, (0, 2)))
     assert world.stands(world.burn(300)) == PegoutState.BATCHED
+
+
+def govern(world: World, members: tuple[int, ...], **changes: int) -> Transaction:
+    present = in_force(SystemState(world.side.state))
+    chosen = changed(present, changes)
+    return approved(world, GOVERN, lambda nonce: Govern(nonce, chosen), members)
+
+
+def test_a_quorum_governs_and_the_epochs_turn_applies_it() -> None:
+    world = federated_funds()
+    state = SystemState(world.side.state)
+    with pytest.raises(QuorumMissing):
+        world.block(govern(world, (2,), interval=400))
+    with pytest.raises(ParametersLeap):
+        world.block(govern(world, (0, 2), interval=10_000, empty_interval=10_000))
+    world.block(govern(world, (0, 2), interval=400))
+    state = SystemState(world.side.state)
+    waiting = decided(state)
+    assert waiting is not None
+    assert (waiting.interval, in_force(state).interval) == (400, 500)
+    world.block(govern(world, (0, 1), timeout=2_000))
+    waiting = decided(SystemState(world.side.state))
+    assert waiting is not None
+    assert (waiting.interval, waiting.timeout) == (500, 2_000), "the later decision stands alone"
 
 
 @pytest.mark.parametrize("what", [0, 8, 255])

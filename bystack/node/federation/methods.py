@@ -11,10 +11,12 @@ from bystack.federation.module import (
     BATCHES,
     BURNS,
     CLAIMS,
+    GOVERN,
     PAUSE,
     REFUND,
     RESUME,
     FederationModule,
+    Govern,
     MemberApproval,
     Pause,
     RefundRequests,
@@ -25,15 +27,26 @@ from bystack.node.federation.events import Ask, Event
 from bystack.node.federation.genesis_building import GenesisSpec
 from bystack.node.federation.links import Links
 from bystack.node.rpc import Hash, Hex, Methods
-from bystack.primitives.codec import Wire, encode
+from bystack.primitives.codec import Wire, decode, encode
+from bystack.sidechain.parameters import (
+    DECIDED,
+    IN_FORCE,
+    MAX_PARAMETERS,
+    Parameters,
+    changed,
+    check_change,
+)
 from bystack.sidechain.params import Genesis
 
 PAUSES = {"claims": CLAIMS, "burns": BURNS, "batches": BATCHES, "all": CLAIMS | BURNS | BATCHES}
-_KINDS = {Pause: PAUSE, Resume: RESUME, RefundRequests: REFUND}
+_KINDS = {Pause: PAUSE, Resume: RESUME, RefundRequests: REFUND, Govern: GOVERN}
 
 What = Annotated[str, Meta(pattern="^(claims|burns|batches|all)$", description="what to pause")]
 Kind = Annotated[str, Meta(pattern="^(create|touch)$", description="create or touch")]
-Proposal = Annotated[str, Meta(pattern="^(resume|refund)$", description="resume or refund")]
+Proposal = Annotated[
+    str, Meta(pattern="^(resume|refund|govern)$", description="resume, refund or govern")
+]
+Changes = dict[str, int]
 
 
 class Requests:
@@ -63,33 +76,56 @@ class Actions:
         action = Pause(await self._nonce(), PAUSES[what], reason)
         return await self._send(action, [await self._approve(action)])
 
-    async def propose(self, kind: Proposal, ids: list[Hash] | None = None) -> dict[str, Any]:
+    async def propose(
+        self, kind: Proposal, ids: list[Hash] | None = None, changes: Changes | None = None
+    ) -> dict[str, Any]:
         """Draft a quorum's action; each member signs it with `vote`, any one sends it with
-        `submitaction`."""
-        action = await self._drafted(kind, ids or [])
+        `submitaction`. `changes`: of `govern`, the parameters to be others from the next epoch on.
+        """
+        action = await self._drafted(kind, ids or [], changes or {})
         return {
             "kind": kind,
             "ids": ids or [],
+            "changes": changes or {},
             "approval": self._shown(await self._approve(action)),
         }
 
-    async def vote(self, kind: Proposal, ids: list[Hash] | None = None) -> list[Any]:
+    async def vote(
+        self, kind: Proposal, ids: list[Hash] | None = None, changes: Changes | None = None
+    ) -> list[Any]:
         """This member's approval of a proposed action, as [seat, signature]."""
-        return self._shown(await self._approve(await self._drafted(kind, ids or [])))
+        drafted = await self._drafted(kind, ids or [], changes or {})
+        return self._shown(await self._approve(drafted))
 
     async def submitaction(
-        self, kind: Proposal, ids: list[Hash], approvals: list[tuple[int, Hex]]
+        self,
+        kind: Proposal,
+        ids: list[Hash],
+        approvals: list[tuple[int, Hex]],
+        changes: Changes | None = None,
     ) -> str:
         """Send a quorum's action with its approvals; the sidechain transaction's id."""
-        action = await self._drafted(kind, ids)
+        action = await self._drafted(kind, ids, changes or {})
         given = [MemberApproval(seat, bytes.fromhex(text)) for seat, text in approvals]
         return await self._send(action, given)
 
-    async def _drafted(self, kind: str, ids: list[str]) -> Wire:
+    async def _drafted(self, kind: str, ids: list[str], changes: Changes) -> Wire:
         nonce = await self._nonce()
         if kind == "resume":
             return Resume(nonce)
+        if kind == "govern":
+            return Govern(nonce, await self._changed(changes))
         return RefundRequests(nonce, tuple(bytes.fromhex(id) for id in ids))
+
+    async def _changed(self, changes: Changes) -> Parameters:
+        """What was decided last, with these changes; raises what the chain would refuse."""
+        data = await self._links.side.call("state", IN_FORCE)
+        present = decode(Parameters, data, MAX_PARAMETERS)
+        waiting = await self._links.side.call("state", DECIDED)
+        last = present if waiting is None else decode(Parameters, waiting, MAX_PARAMETERS)
+        chosen = changed(last, changes)
+        check_change(present, chosen)
+        return chosen
 
     async def _nonce(self) -> int:
         members = await self._links.side.call("module", FederationModule.name, "listmembers", [])
