@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import permutations
 
+from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.events import (
     BuildBlock,
@@ -21,7 +23,7 @@ from bystack.sidechain.consensus.events import (
     TimerFired,
     TimerKind,
 )
-from bystack.sidechain.consensus.evidence import AnyEvidence, Statement, detect, verify_evidence
+from bystack.sidechain.consensus.evidence import AnyEvidence, Statement
 from bystack.sidechain.consensus.messages import Message, Propose
 from bystack.sidechain.consensus.statements import (
     COMMIT,
@@ -61,6 +63,12 @@ class Attack:
 
 class ForkMonitor(Monitor):
     """Looks at nothing but agreement: a mutation must be caught by its fork."""
+
+    forked = False
+
+    def decide(self, now: int, node: int, header: Header) -> None:
+        self.transcript.note(now, f"node {node} has final", header)
+        self.forked |= self.decided.setdefault(header.height, header.id) != header.id
 
     def said(self, node: int, statement: Statement) -> None:
         pass
@@ -193,18 +201,21 @@ class Arena:
         signature = self.keyring.sign(traitor, unsigned.digest(CHAIN))
         return Timeout(0, HEIGHT, view, reported, best, traitor, signature)
 
-    def close(self, view: int) -> TimeoutCertificate | None:
-        """A timeout certificate of a random quorum, traitors reporting nothing or something."""
+    def close(self, view: int, forgetful: bool = False) -> TimeoutCertificate | None:
+        """A timeout certificate of a random quorum, traitors reporting nothing or something.
+
+        Forgetful: of those who know least, the traitors knowing nothing.
+        """
         known = dict(self.timeouts[view])
         prepared = [c for s, c in self.certificates.items() if s[0] == PREPARE]
         for traitor in self.traitors:
-            high = self.rng.choice([None, None, *prepared])
+            high = None if forgetful else self.rng.choice([None, None, *prepared])
             known[traitor] = self.lie(traitor, view, high)
         if len(known) < self.attack.needed:
             return None
         others = [i for i in known if i not in self.traitors]
         self.rng.shuffle(others)
-        if self.rng.random() < 0.6:
+        if forgetful or self.rng.random() < 0.6:
             others.sort(key=lambda i: known[i].high)
         chosen = (self.traitors + others)[: self.attack.needed]
         taken = [known[i] for i in chosen]
@@ -328,10 +339,16 @@ class Arena:
                 node.begin()
             self.work()
             for _ in range(self.attack.scenes):
-                self.scene()
+                self.act()
+                if isinstance(self.monitor, ForkMonitor) and self.monitor.forked:
+                    raise Violation(f"fork at height {HEIGHT}")
         except Violation as broken:
             tail = self.monitor.transcript.tail()
             raise Violation(f"{tail}\n{broken}\n{self.attack} traitors {self.traitors}") from None
+
+    def act(self) -> None:
+        """One move."""
+        self.scene()
 
     def mask(self) -> frozenset[int]:
         draw = self.rng.random()
@@ -439,8 +456,8 @@ class Arena:
             node.handle(TimerFired(timer))
             self.work()
 
-    def crash(self) -> None:
-        node = self.rng.choice(list(self.nodes.values()))
+    def crash(self, node: Node | None = None) -> None:
+        node = node or self.rng.choice(list(self.nodes.values()))
         self.note(f"node {node.index} restarts")
         node.crash()
         if self.attack.amnesia:
@@ -448,14 +465,17 @@ class Arena:
         node.restart()
         self.work()
 
-    def accused(self) -> set[int]:
-        """Whom the statements the adversary has seen prove guilty."""
-        statements: list[Statement] = [*self.certificates.values(), *self.closings]
-        statements += [p.signed_by(self.leader(p.view)) for p in self.proposals]
-        guilty: set[int] = set()
-        for i, one in enumerate(statements):
-            for other in statements[i + 1 :]:
-                if found := detect(one, other):
-                    ring = self.keyring
-                    guilty |= {*verify_evidence(found, ring.validators, CHAIN, ring.scheme)}
-        return guilty
+    def reunite(self) -> frozenset[int]:
+        """The honest talk to one another again, the traitors have fallen silent; whom they blame.
+
+        What they say is what they say in the normal course: who connects tells its last final
+        block, timers fire, everything arrives.
+        """
+        self.secretive = self.isolated = self.helpful = False
+        self.pool.clear()
+        for _ in range(8):
+            for source, target in permutations(self.nodes, 2):
+                self.deliver(source, target, self.nodes[source].machine.status)
+            while self.pool:
+                self.deliver(*self.pool.pop(0))
+        return self.monitor.guilty
