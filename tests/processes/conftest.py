@@ -2,7 +2,7 @@
 
 import pytest
 
-ORDER = ("test_devnet", "test_ports", "test_S02", "test_light", "test_failpoints", "test_kills")
+ORDER = ("test_devnet", "test_validators", "test_ports", "test_S02", "test_light", "test_failpoints", "test_kills")
 
 
 def place(item: pytest.Item) -> int:

@@ -19,6 +19,8 @@ from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 
 SECONDS = 240
 CHILDREN = 60.0
+CLOCK = Path(__file__).parent / "clock"
+"""What lets a test set the clock of one node."""
 
 
 class Process(NamedTuple):
@@ -33,7 +35,7 @@ class Process(NamedTuple):
 def bystack(*arguments: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
     """Run the client's command line to its end."""
     command = [sys.executable, "-m", "bystack.client.cli.main", *arguments]
-    environment = {**os.environ, "BYSTACK_TESTING": "1"}
+    environment = {**os.environ, "BYSTACK_TESTING": "1", "PYTHONPATH": str(CLOCK)}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=seconds, env=environment, check=False
     )

@@ -1,0 +1,222 @@
+"""Validators of a sidechain that stop, die, are cut off or have a wrong clock: real daemons.
+
+Where more than two thirds of the weight is well the chain is final throughout; where it is not it
+halts, and goes on without loss when they are back. Every block is read back from each node's own
+store.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bystack.client.devnet.layout import Node
+from bystack.client.devnet.network import Devnet
+from bystack.client.rpc import NodeDown, RpcFailed, wait_for
+from tests.processes.network import back, best, find, grow, reach, side_height
+
+pytestmark = pytest.mark.processes
+
+CHAIN = "trade"
+HOUR = 3_600
+HALT_MS = 8_000
+"""Many times what an idle devnet takes for a block: longer without one is a halt."""
+
+
+@pytest.fixture
+def well(network: Devnet) -> Iterator[Devnet]:
+    """The network; in the end all its nodes have one chain, and it grows."""
+    yield network
+    for node in network.layout.nodes:
+        wait_for(f"{node.name} runs", lambda node=node: find(node, "sidechain", CHAIN))
+        reach(network, node, {CHAIN: best(network)[CHAIN] + 1})
+    agree(network)
+
+
+def agree(net: Devnet) -> None:
+    """Every node's own store holds the same blocks."""
+    height = min(side_height(net, node, CHAIN) for node in net.layout.nodes)
+    for at in {1, height // 2, height - 1, height}:
+        ids = {side(net, node, "getblockhash", at) for node in net.layout.nodes}
+        assert len(ids) == 1, f"a fork at height {at}: {ids}"
+
+
+def side(net: Devnet, node: Node, method: str, *params: Any) -> Any:
+    return net.rpcs[node.name].side(CHAIN, method, *params)
+
+
+def voters(net: Devnet, *numbers: int) -> list[Node]:
+    return [net.layout.validating[number] for number in numbers]
+
+
+@contextmanager
+def stopped(net: Devnet, *numbers: int) -> Iterator[None]:
+    """The sidechain processes of these nodes stand still."""
+    pids = []
+    for node in voters(net, *numbers):
+        process = find(node, "sidechain", CHAIN)
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        pids.append(process.pid)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def cut(net: Devnet, one: list[Node], other: list[Node]) -> Iterator[None]:
+    """No node of one side has a link to one of the other."""
+    pairs = [(a, b) for a in one for b in other] + [(b, a) for a in one for b in other]
+    names = {node.name: side(net, node, "getnetworkinfo")["nodeid"] for node in [*one, *other]}
+    for here, there in pairs:
+        side(net, here, "setban", names[there.name], "add", 600)
+    try:
+        for here in [*one, *other]:
+            far = {names[there.name] for where, there in pairs if where is here}
+            wait_for("the links are cut", lambda here=here, far=far: not peers(net, here) & far)
+        yield
+    finally:
+        for here, there in pairs:
+            side(net, here, "setban", names[there.name], "remove")
+
+
+def peers(net: Devnet, node: Node) -> set[str]:
+    return {one["nodeid"] for one in side(net, node, "getpeerinfo")}
+
+
+def halted(net: Devnet, nodes: list[Node]) -> int:
+    """Wait until none of these nodes has had a final block for a while; the greatest height."""
+    facts: list[dict[str, Any]] = []
+
+    def in_vain() -> bool:
+        facts[:] = [side(net, node, "getsidechaininfo") for node in nodes]
+        return all(one["since_final"] > HALT_MS for one in facts)
+
+    wait_for("the chain halts", in_vain, 120)
+    return max(one["blocks"] for one in facts)
+
+
+def paid(net: Devnet, node: Node, address: str) -> str:
+    """A payment from a node's wallet on the sidechain; its id."""
+    return str(net.rpcs[node.name].side(CHAIN, "sendtoaddress", address, "0.1", "BTM"))
+
+
+def confirmed(net: Devnet, node: Node, txid: str) -> bool:
+    """Whether a node's own store holds a transaction in a final block."""
+    try:
+        return int(side(net, node, "getrawtransaction", txid, True)["confirmations"]) > 0
+    except (RpcFailed, NodeDown, KeyError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def rich(network: Devnet) -> Devnet:
+    """The first node's wallet holds something on the sidechain."""
+    rpc = network[0]
+    if float(rpc.getbalance(CHAIN, "BTM")) < 5:
+        rpc.pegin(CHAIN, "40", "BTM", rpc.getnewaddress(CHAIN))
+        network.mine(8)
+        wait_for("a claim", lambda: float(rpc.getbalance(CHAIN, "BTM")) >= 5)
+    return network
+
+
+def test_one_of_four_stops_and_the_chain_is_final_throughout(rich: Devnet, well: Devnet) -> None:
+    first, *_, late = voters(well, 0, 1, 2, 3)
+    address = well[1].getnewaddress(CHAIN)
+    with stopped(well, 3):
+        for _ in range(2):
+            grow(well, voters(well, 0, 1, 2), [CHAIN])
+        txid = paid(well, first, address)
+        wait_for("paid while one stands", lambda: confirmed(well, first, txid))
+    wait_for("read back from the one that stood", lambda: confirmed(well, late, txid), 90)
+
+
+def test_two_of_four_stop_and_the_chain_halts_and_resumes_without_loss(
+    rich: Devnet, well: Devnet
+) -> None:
+    first, second, third, _ = voters(well, 0, 1, 2, 3)
+    address = well[1].getnewaddress(CHAIN)
+    with stopped(well, 2, 3):
+        height = halted(well, [first, second])
+        txid = paid(well, first, address)
+        assert not confirmed(well, first, txid)
+        assert side_height(well, first, CHAIN) <= height + 1
+    for node in (first, third):
+        wait_for("paid after all", lambda node=node: confirmed(well, node, txid), 90)
+
+
+def test_two_of_four_are_killed_under_load_and_nothing_is_lost(rich: Devnet, well: Devnet) -> None:
+    first, address = well.layout.nodes[0], well[1].getnewaddress(CHAIN)
+    sent = []
+    for number in (1, 2):
+        sent.append(paid(well, first, address))
+        node = voters(well, number)[0]
+        process = wait_for("it runs", lambda node=node: find(node, "sidechain", CHAIN))
+        os.kill(process.pid, signal.SIGKILL)
+        sent.append(paid(well, first, address))
+        back(node, "sidechain", CHAIN, process.pid)
+    for txid in sent:
+        for node in well.layout.nodes:
+            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 90)
+
+
+def test_one_cut_off_stands_still_the_others_go_on(well: Devnet) -> None:
+    lonely, others = voters(well, 3), [*voters(well, 0, 1, 2), *well.layout.nodes[4:]]
+    with cut(well, lonely, others):
+        height = halted(well, lonely)
+        for _ in range(2):
+            grow(well, others, [CHAIN])
+        assert side_height(well, lonely[0], CHAIN) == height
+    reach(well, lonely[0], {CHAIN: best(well)[CHAIN]})
+
+
+def test_two_halves_both_halt_and_become_one_again(well: Devnet) -> None:
+    left, right = voters(well, 0, 1), [*voters(well, 2, 3), *well.layout.nodes[4:]]
+    with cut(well, left, right):
+        heights = {halted(well, left), halted(well, right[:2])}
+        # One half may have heard of the last block's votes before the cut, none makes another.
+        assert max(heights) - min(heights) <= 1
+    grow(well, [*left, *right], [CHAIN])
+
+
+@pytest.mark.parametrize("offset", [HOUR, -HOUR])
+def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> None:
+    """The others refuse its blocks and go on; right again, it takes its turn as before."""
+    wrong, first = voters(well, 2)[0], voters(well, 0)[0]
+    address = well[1].getnewaddress(CHAIN)
+    clock = Path(wrong.home) / "run" / "clock-offset"
+    clock.write_text(str(offset))
+    try:
+        start = best(well)[CHAIN]
+        for node in voters(well, 0, 1, 3, 2):
+            reach(well, node, {CHAIN: start + 8})
+        txid = paid(well, first, address)
+        wait_for("read back from the wrong one", lambda: confirmed(well, wrong, txid), 90)
+    finally:
+        clock.unlink()
+    index = side(well, wrong, "getsidechaininfo")["validator"]
+    start = best(well)[CHAIN]
+
+    def leads_again() -> bool:
+        height = side_height(well, first, CHAIN)
+        blocks = (
+            side(well, first, "getblock", id_at(well, first, at))
+            for at in range(max(1, height - 3), height + 1)
+            if at > start
+        )
+        return any(block["proposer"] == index for block in blocks)
+
+    wait_for("its blocks are taken again", leads_again, 90)
+
+
+def id_at(net: Devnet, node: Node, height: int) -> str:
+    return str(side(net, node, "getblockhash", height))
