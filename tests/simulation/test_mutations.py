@@ -12,7 +12,8 @@ from bystack.sidechain.consensus import (
     certificates,
     proposals,
     rounds,
-    votes,
+    tally,
+    timeouts,
 )
 from bystack.sidechain.consensus.positions import SignNew, SignRequest
 from tests.simulation import harness
@@ -94,7 +95,8 @@ def quorum_of_2f_plus_1(patch: pytest.MonkeyPatch) -> None:
         return 2 * ((total - 1) // 3) + 1
 
     patch.setattr(certificates, "quorum", quorum)
-    patch.setattr(votes, "quorum", quorum)
+    patch.setattr(tally, "quorum", quorum)
+    patch.setattr(timeouts, "quorum", quorum)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from bystack.sidechain.consensus import rounds, watching
-from bystack.sidechain.consensus.certificates import CertificateJustify
+from bystack.sidechain.consensus import failover, gathering, rounds, watching
 from bystack.sidechain.consensus.events import Decide, Era, Signed
-from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
+from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.rounds import CastCommit, CastPrepare
 from bystack.sidechain.consensus.statements import (
@@ -21,8 +20,7 @@ from bystack.sidechain.consensus.statements import (
     Vote,
     vote_payload,
 )
-from bystack.sidechain.consensus.steps import Certified, NextHeight
-from bystack.sidechain.consensus.validators import topology
+from bystack.sidechain.consensus.steps import NextHeight
 
 
 def cast(m: Machine, wish: CastPrepare | CastCommit) -> None:
@@ -48,46 +46,19 @@ def take_signed(m: Machine, answer: Signed) -> tuple[Propose | Vote | Timeout, .
 
 
 def vote_signed(m: Machine, vote: Vote) -> None:
-    """Our vote travels towards the leader of its view."""
+    """Our vote travels up: into our group's sum, or to whoever sums it up."""
     m.at.last_vote = (vote,)
-    if m.leads(vote.view):
-        return count(m, vote)
-    send_vote(m, vote)
-
-
-def send_vote(m: Machine, vote: Vote) -> None:
-    """To our gateway; in a star that is the leader."""
-    paths = topology(m.validators, m.leader(vote.view), vote.view, m.config.gateways)
-    m.send(paths.gateway_of(vote.index), vote)
-
-
-def receive_vote(m: Machine, sender: bytes, vote: Vote) -> None:
-    """A vote of the current height. Raises `UnknownValidator`, `CertificateJustify` and those
-    of tallies.
-    """
-    m.speaks_for(sender, vote.index)
-    if vote.kind == COMMIT and vote.justify != NO_HASH:
-        raise CertificateJustify(justify=vote.justify)
-    near = -1 <= vote.view - m.round.view <= VIEWS_AHEAD
-    if not near or not m.leads(vote.view):
-        return
-    made = m.tally(vote.kind, vote.view)
-    if made.certificates and vote in made.vote_of(vote.index):
-        return m.send(vote.index, made.certificates[0])
-    count(m, vote)
-
-
-def count(m: Machine, vote: Vote) -> None:
-    """Add a vote to its tally; a quorum becomes a certificate for all."""
-    tally = m.tally(vote.kind, vote.view)
-    watching.heard(m, m.validators.validators[vote.index].node, vote)
-    m.report(*tally.add(vote))
-    known = tally.certificates
-    m.blame(tally.settle(vote), "VoteSignature")
-    for certificate in tally.certificates[len(known) :]:
-        m.trust(certificate)
-        m.broadcast(certificate)
-        m.plan(Certified(certificate))
+    m.at.voted[vote.kind, vote.view] = m.now
+    failover.wait(m)
+    paths, leader = m.paths(vote.view), m.leader(vote.view)
+    if m.me == leader or paths.collects(vote.index):
+        gathering.gather(m, vote)
+    starved = vote.kind == COMMIT and m.round.height <= m.starved
+    above = paths.above.get(vote.index)
+    heads = () if above is None or vote.index in paths.below else (above,)
+    for index in dict.fromkeys((*heads, *((leader,) if starved else ()))):
+        if index != m.me:
+            m.send(index, vote)
 
 
 def certified(m: Machine, certificate: Certificate) -> None:
@@ -95,13 +66,24 @@ def certified(m: Machine, certificate: Certificate) -> None:
     if certificate.height != m.round.height:
         return
     key = (certificate.kind, certificate.view)
+    first = key not in m.at.certificates
     m.at.certificates.setdefault(key, certificate)
+    if first:
+        _first(m, certificate)
     watching.certified(m, certificate)
     if rounds.decides(certificate):
         m.at.deciding = m.at.deciding or (certificate,)
         return try_decide(m)
     m.at.round, casts = rounds.on_prepare_certificate(m.round, certificate)
     m.plan(*casts)
+
+
+def _first(m: Machine, certificate: Certificate) -> None:
+    """The first certificate of its kind and view: learn the pace from it, and pass it on."""
+    voted = m.at.voted.get((certificate.kind, certificate.view))
+    if voted is not None:
+        m.pace.took(m.now - voted)
+    gathering.publish(m, certificate)
 
 
 def try_decide(m: Machine) -> None:

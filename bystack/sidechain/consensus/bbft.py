@@ -15,6 +15,9 @@ from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import (
     ballots,
     catching,
+    failover,
+    gathering,
+    late,
     leading,
     pacing,
     proposals,
@@ -40,7 +43,8 @@ from bystack.sidechain.consensus.events import (
     TimerKind,
     WorkAvailable,
 )
-from bystack.sidechain.consensus.machine import Candidate, Machine, Memory
+from bystack.sidechain.consensus.height import Candidate
+from bystack.sidechain.consensus.machine import Machine, Memory
 from bystack.sidechain.consensus.messages import (
     Aggregate,
     BlockData,
@@ -77,9 +81,8 @@ from bystack.sidechain.consensus.steps import (
     Planned,
     Proposed,
 )
-from bystack.sidechain.consensus.validators import ValidatorSet, topology
+from bystack.sidechain.consensus.validators import ValidatorSet
 from bystack.sidechain.consensus.verifier import InstantFinality
-from bystack.sidechain.consensus.votes import check_subtree
 
 
 class EngineForeign(Invalid):
@@ -220,11 +223,11 @@ class Bbft:
     def _received(self, sender: bytes, message: Message) -> None:
         m = self._m
         match message:
-            case Propose() | Vote() | Certificate() | Timeout() | TimeoutCertificate():
+            case (
+                Propose() | Vote() | Aggregate() | Certificate() | Timeout() | TimeoutCertificate()
+            ):
                 if pulls.timely(m, sender, message):
                     self._placed(sender, message)
-            case Aggregate():
-                self._aggregate(sender, message)
             case GetProposal():
                 pulls.give_proposal(m, sender, message)
             case GetBlock():
@@ -250,9 +253,11 @@ class Bbft:
             case Propose():
                 proposals.receive_proposal(m, sender, message)
             case Vote():
-                ballots.receive_vote(m, sender, message)
+                gathering.receive_vote(m, sender, message)
+            case Aggregate():
+                gathering.receive_aggregate(m, sender, message)
             case Certificate():
-                pulls.receive_certificate(m, message)
+                pulls.receive_certificate(m, sender, message)
             case Timeout():
                 pacing.receive_timeout(m, sender, message)
             case TimeoutCertificate() if message.view >= m.round.view:
@@ -263,18 +268,10 @@ class Bbft:
             case _:
                 assert_never(message)
 
-    def _aggregate(self, sender: bytes, message: Aggregate) -> None:
-        """In a star every validator speaks for itself alone, by VOTE."""
-        m = self._m
-        index = m.validators.by_node.get(sender, -1)
-        m.speaks_for(sender, index)
-        paths = topology(m.validators, m.leader(message.view), message.view, m.config.gateways)
-        check_subtree(message, index, paths, m.validators)
-
     def _timer(self, timer: Timer) -> None:
         m = self._m
         if (timer.height, timer.view) != (m.round.height, m.round.view):
-            return
+            return late.flush(m, timer)
         match timer.kind:
             case TimerKind.VIEW:
                 pacing.view_over(m)
@@ -282,13 +279,16 @@ class Bbft:
                 pacing.say_timeout(m)
             case TimerKind.PROPOSE:
                 leading.propose_due(m)
+            case TimerKind.FLUSH:
+                gathering.flush(m)
             case TimerKind.RETRY:
-                pulls.retry(m)
+                failover.retry(m)
             case _:
                 assert_never(timer.kind)
 
     def _signed(self, event: Signed) -> None:
         m = self._m
+        late.signed(m, event)
         for message in ballots.take_signed(m, event):
             match message:
                 case Propose():
@@ -335,7 +335,7 @@ class Bbft:
                 leading.try_lead(m)
                 ballots.try_decide(m)
             case BlockMissing(block):
-                pulls.missing(m, block)
+                failover.missing(m, block)
             case NextHeight():
                 self._next_height(step)
             case FinalBlockFound():

@@ -14,7 +14,8 @@ from itertools import pairwise
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus import watching
 from bystack.sidechain.consensus.events import Sync
-from bystack.sidechain.consensus.machine import Candidate, Machine, WrongEpoch
+from bystack.sidechain.consensus.height import Candidate
+from bystack.sidechain.consensus.machine import Machine, WrongEpoch
 from bystack.sidechain.consensus.messages import MAX_BLOCKS, Blocks, FinalBlock
 from bystack.sidechain.consensus.steps import Certified, FinalBlockFound
 from bystack.sidechain.consensus.verifier import check_names

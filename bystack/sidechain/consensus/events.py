@@ -55,6 +55,7 @@ class TimerKind(IntEnum):
     REPEAT = 1  # say TIMEOUT again
     PROPOSE = 2  # my turn to propose
     RETRY = 3  # pull what is missing, send votes again
+    FLUSH = 4  # share the votes gathered
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ class Execute:
 class BuildBlock:
     """Make a block on `parent`; its header takes exactly these values; answer `Built`.
 
-    The header's `epoch` is the set's, `parent_certificate` is `certificate.hash`.
+    The header's `epoch` is the set's, `parent_certificate` is `certificate.hash`; it demotes
+    `demote`, -1 for nobody, where it may (`demotions.choose`).
     """
 
     height: int
@@ -214,6 +216,7 @@ class BuildBlock:
     parent: Header
     certificate: Certificate
     proposer: int
+    demote: int = -1
 
 
 @dataclass(frozen=True)

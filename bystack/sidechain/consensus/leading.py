@@ -6,9 +6,11 @@ block the timeout certificate forces, byte for byte; only if it forces none, a n
 
 from __future__ import annotations
 
-from bystack.sidechain.consensus import rounds
+from bystack.sidechain.consensus import failover, gathering, rounds
+from bystack.sidechain.consensus.carriers import to_demote
 from bystack.sidechain.consensus.events import BuildBlock, Built, SetTimer, Timer, TimerKind
-from bystack.sidechain.consensus.machine import Candidate, Machine
+from bystack.sidechain.consensus.height import Candidate
+from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import NO_SIGNATURE, Step, proposal_payload
 from bystack.sidechain.consensus.steps import BlockMissing, BlockReady
@@ -40,7 +42,8 @@ def build(m: Machine) -> None:
     m.at.building = view
     time = max(m.wall, m.parent.time + 1)
     height, me = m.round.height, m.leader(view)
-    m.emit(BuildBlock(height, view, time, m.parent, m.parent_certificate, me))
+    wish = to_demote(m)
+    m.emit(BuildBlock(height, view, time, m.parent, m.parent_certificate, me, wish))
 
 
 def _may_propose(m: Machine) -> bool:
@@ -95,5 +98,6 @@ def proposal_signed(m: Machine, proposal: Propose) -> None:
     m.at.signed[proposal.view] = proposal.signed_by(m.leader(proposal.view))
     if m.at.proposed_at < 0:
         m.at.proposed_at = m.now
-    m.broadcast(proposal)
+    failover.wait(m)
+    gathering.pass_down(m, proposal)
     m.plan(BlockReady())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from msgspec import Meta
@@ -20,6 +19,7 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed, tagged
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import verify_certificate, verify_timeouts
+from bystack.sidechain.consensus.demotions import demoted_of
 from bystack.sidechain.consensus.events import (
     Broadcast,
     Era,
@@ -39,14 +39,15 @@ from bystack.sidechain.consensus.evidence import (
     parts,
     verify_evidence,
 )
+from bystack.sidechain.consensus.height import Candidate, Height, Late
 from bystack.sidechain.consensus.messages import BlockData, Message, Propose
+from bystack.sidechain.consensus.pace import Pace
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.rounds import Round
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.seen import Watch
 from bystack.sidechain.consensus.statements import (
     Certificate,
-    SignedProposal,
     Step,
     Timeout,
     TimeoutCertificate,
@@ -54,8 +55,10 @@ from bystack.sidechain.consensus.statements import (
     signing_digest,
 )
 from bystack.sidechain.consensus.steps import FinalBlockFound, Planned
+from bystack.sidechain.consensus.tally import Tally
+from bystack.sidechain.consensus.timeouts import Timeouts
+from bystack.sidechain.consensus.topology import Topology, topology
 from bystack.sidechain.consensus.validators import ValidatorSet, leader
-from bystack.sidechain.consensus.votes import Tally, Timeouts
 
 VIEWS_AHEAD = 3
 MAX_CANDIDATES = 16
@@ -84,48 +87,6 @@ class Memory(Wire):
     entry: Annotated[tuple[TimeoutCertificate, ...], Meta(max_length=1)]
 
 
-@dataclass
-class Candidate:
-    """A block of the current height. `parent_certificate` is empty if it came by sync."""
-
-    header: Header
-    body: bytes
-    parent_certificate: tuple[Certificate, ...]
-    source: bytes
-    executing: bool = False
-    valid: bool = False
-    kept: bool = False
-
-
-@dataclass
-class Height:
-    """All that belongs to the height being decided."""
-
-    round: Round
-    timeouts: Timeouts
-    parent_proposed_at: int
-    proposed_at: int = -1
-    deadline: int = 0
-    retries: int = 0
-    work: bool = False
-    building: int = -1
-    proposing: int = -1
-    entry: tuple[TimeoutCertificate, ...] = ()
-    proposals: dict[int, Propose] = field(default_factory=dict)
-    signed: dict[int, SignedProposal] = field(default_factory=dict)
-    asked: int = -1
-    wanted: bytes = b""
-    candidates: dict[bytes, Candidate] = field(default_factory=dict)
-    rejected: set[bytes] = field(default_factory=set)
-    tallies: dict[tuple[int, int], Tally] = field(default_factory=dict)
-    certificates: dict[tuple[int, int], Certificate] = field(default_factory=dict)
-    deciding: tuple[Certificate, ...] = ()
-    decided: bool = False
-    last_vote: tuple[Vote, ...] = ()
-    my_timeout: tuple[Timeout, ...] = ()
-    pending: dict[Position, tuple[Sign, Propose | Vote | Timeout]] = field(default_factory=dict)
-
-
 class Machine:
     """The state of one validator (or follower) and its outbox."""
 
@@ -138,6 +99,12 @@ class Machine:
         final: tuple[Header, Certificate],
     ) -> None:
         self.my_key = my_key
+        self.suspects: set[int] = set()
+        self.shunned: dict[int, int] = {}
+        self.missed, self.starved = 0, -1
+        self.pace = Pace()
+        self.late: tuple[Late, ...] = ()
+        self.era = era
         self.adopt(era)
         self.chain_id, self.scheme = chain_id, scheme
         self.parent, self.parent_certificate = final
@@ -161,6 +128,8 @@ class Machine:
 
     def adopt(self, era: Era) -> None:
         """An epoch with its validators and numbers; we vote if we are among them."""
+        if era.validators.epoch != self.era.validators.epoch:
+            self.suspects, self.shunned = set(), {}
         self.era, self.config, self.validators = era, era.config, era.validators
         self.me = era.validators.by_key.get(self.my_key)
 
@@ -211,6 +180,18 @@ class Machine:
     def leads(self, view: int) -> bool:
         """Whether we lead a view."""
         return self.me is not None and self.leader(view) == self.me
+
+    def paths(self, view: int) -> Topology:
+        """Through whom messages of a view travel."""
+        size, config = len(self.validators), self.config
+        return topology(size, self.leader(view), view, config.seed, config.gateways, self.demoted)
+
+    @property
+    def demoted(self) -> frozenset[int]:
+        """The gateways that carry nothing now: our parent's header shows them."""
+        if self.parent.epoch != self.validators.epoch:
+            return frozenset()
+        return demoted_of(self.parent.demotions, len(self.validators))
 
     def speaks_for(self, sender: bytes, index: int) -> None:
         """A validator's words come from its own node; raises `UnknownValidator`."""
@@ -313,7 +294,8 @@ class Machine:
         """The votes of a kind and view."""
         key = (kind, view)
         if key not in self.at.tallies:
-            self.at.tallies[key] = Tally(self.validators, self.chain_id, self.scheme)
+            parts = (self.validators, self.chain_id, self.scheme, self.suspects)
+            self.at.tallies[key] = Tally(*parts)
         return self.at.tallies[key]
 
     def add_candidate(self, candidate: Candidate) -> None:

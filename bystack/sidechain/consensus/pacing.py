@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.consensus import rounds, watching
+from bystack.sidechain.consensus import failover, rounds, watching
 from bystack.sidechain.consensus.events import SetTimer, Timer, TimerKind
 from bystack.sidechain.consensus.leading import due
 from bystack.sidechain.consensus.machine import Machine
@@ -44,7 +44,7 @@ def arm(m: Machine) -> None:
     start = due(m) if view == 0 else m.now
     m.at.deadline = start + rounds.view_timeout(config.tau0, view)
     m.emit(SetTimer(Timer(TimerKind.VIEW, height, view), m.at.deadline))
-    m.emit(SetTimer(Timer(TimerKind.RETRY, height, view), start + config.fallback))
+    failover.arm(m, start + m.pace.fallback(config))
 
 
 def work_arrived(m: Machine) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
-from bystack.sidechain.consensus import rounds, watching
+from bystack.sidechain.consensus import carriers, gathering, late, rounds, watching
 from bystack.sidechain.consensus.certificates import CertificateKind
+from bystack.sidechain.consensus.demotions import demoted_of
 from bystack.sidechain.consensus.events import Executed, Penalise
 from bystack.sidechain.consensus.evidence import justifies
-from bystack.sidechain.consensus.machine import Candidate, Machine
+from bystack.sidechain.consensus.height import Candidate
+from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
 from bystack.sidechain.consensus.steps import BlockReady, Closed, Proposed
@@ -55,9 +57,10 @@ def receive_proposal(m: Machine, sender: bytes, proposal: Propose) -> None:
     view, leader = proposal.view, m.leader(proposal.view)
     if view < m.round.view:
         return watching.late(m, sender, proposal)
+    carriers.carried(m, sender, carriers.PROPOSAL)
     if m.at.proposals.get(view) == proposal:
         return
-    if sender != m.validators.validators[leader].node and m.at.asked != view:
+    if sender not in _sources(m, view, leader) and m.at.asked != view:
         raise ProposalRelayed(sender=sender, view=view)
     check_header(m, proposal)
     check_justify(m, proposal, leader)
@@ -71,6 +74,12 @@ def receive_proposal(m: Machine, sender: bytes, proposal: Propose) -> None:
         m, proposal
     ):
         m.plan(*(Closed(t) for t in proposal.timeouts), Proposed(proposal, sender))
+
+
+def _sources(m: Machine, view: int, leader: int) -> list[bytes]:
+    """Who sends us proposals unasked: the leader, and whoever is above us."""
+    indexes = [leader] if m.me is None else [leader, m.paths(view).above.get(m.me, leader)]
+    return [m.validators.validators[i].node for i in indexes]
 
 
 def _rejected(m: Machine, proposal: Propose) -> bool:
@@ -90,6 +99,7 @@ def check_header(m: Machine, proposal: Propose) -> None:
         raise ProposalTime(time=header.time, parent=m.parent.time, now=m.wall)
     if proposal.parent_certificate.hash != header.parent_certificate:
         raise ParentCertificate(named=header.parent_certificate)
+    demoted_of(header.demotions, len(m.validators))
     check_parent_certificate(m, proposal.parent_certificate)
 
 
@@ -129,6 +139,8 @@ def accept(m: Machine, step: Proposed) -> None:
     m.at.proposals[proposal.view] = proposal
     if m.at.proposed_at < 0:
         m.at.proposed_at = m.now
+    late.left_out(m, proposal)
+    gathering.pass_down(m, proposal)
     certificate = (proposal.parent_certificate,)
     m.add_candidate(Candidate(proposal.header, proposal.body, certificate, step.source))
     m.plan(BlockReady())

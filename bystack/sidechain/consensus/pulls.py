@@ -7,11 +7,11 @@ to the same node are spaced by tau0 (bbft.md, sections 3, 6 and 9).
 
 from __future__ import annotations
 
-from bystack.sidechain.consensus import rounds, watching
-from bystack.sidechain.consensus.ballots import send_vote
-from bystack.sidechain.consensus.certificates import signers
-from bystack.sidechain.consensus.events import Received, Send, SetTimer, Sync, Timer, TimerKind
-from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Candidate, Machine, WrongEpoch
+from bystack.sidechain.consensus import carriers, late, watching
+from bystack.sidechain.consensus.events import Received, Send
+from bystack.sidechain.consensus.failover import sync
+from bystack.sidechain.consensus.height import Candidate
+from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine, WrongEpoch
 from bystack.sidechain.consensus.messages import (
     BlockData,
     GetBlock,
@@ -20,15 +20,16 @@ from bystack.sidechain.consensus.messages import (
 )
 from bystack.sidechain.consensus.statements import (
     COMMIT,
-    PREPARE,
+    Aggregate,
     Certificate,
     Timeout,
     TimeoutCertificate,
     Vote,
 )
 from bystack.sidechain.consensus.steps import BlockReady, Certified, NextHeight
+from bystack.sidechain.consensus.tally import subject_of
 
-Placed = Propose | Vote | Certificate | Timeout | TimeoutCertificate
+Placed = Propose | Vote | Aggregate | Certificate | Timeout | TimeoutCertificate
 
 
 def place(message: Placed) -> tuple[int, int, int, int]:
@@ -36,7 +37,7 @@ def place(message: Placed) -> tuple[int, int, int, int]:
     match message:
         case Propose(header=header, view=view):
             return header.epoch, header.height, 0, view
-        case Vote() | Certificate():
+        case Vote() | Aggregate() | Certificate():
             return message.epoch, message.height, message.kind, message.view
         case _:
             return message.epoch, message.height, 0, message.view
@@ -54,6 +55,8 @@ def timely(m: Machine, sender: bytes, message: Placed) -> bool:
         return True
     if height < m.round.height:
         watching.late(m, sender, message)
+        if late.receive(m, sender, message):
+            return False
         if isinstance(message, Timeout) or height + 1 < m.round.height:
             answer_late(m, sender)
         return False
@@ -96,15 +99,13 @@ def _behind(m: Machine, sender: bytes, certificate: Certificate) -> None:
     sync(m, sender)
 
 
-def sync(m: Machine, node: bytes) -> None:
-    """Have a node that is ahead asked for blocks, now and then."""
-    if m.allowed(node, "sync"):
-        m.emit(Sync(m.round.height, node))
-
-
-def receive_certificate(m: Machine, certificate: Certificate) -> None:
-    """A certificate of the current height; raises as `verify_certificate`."""
-    if m.at.certificates.get((certificate.kind, certificate.view)) != certificate:
+def receive_certificate(m: Machine, sender: bytes, certificate: Certificate) -> None:
+    """A certificate of the current height; raises as `verify_certificate`. A second one for the
+    same thing tells nothing new, whoever signed it.
+    """
+    carriers.carried(m, sender, certificate.kind)
+    known = m.at.certificates.get((certificate.kind, certificate.view))
+    if known is None or subject_of(known) != subject_of(certificate):
         m.check(certificate)
         m.plan(Certified(certificate))
 
@@ -152,94 +153,15 @@ def receive_block(m: Machine, sender: bytes, data: BlockData) -> None:
 def next_height(m: Machine, step: NextHeight) -> list[Received]:
     """Begin the height after `step.header`; returns what had waited for it."""
     seen = m.at.proposed_at
+    for past in m.late:
+        carriers.judge(m, past)
+    m.late = late.remember(m)
     m.last_block = tuple(c for c in m.at.candidates.values() if c.header.id == step.header.id)
     m.parent, m.parent_certificate = step.header, step.certificate
     m.adopt(step.era)
     m.at = m.new_height(seen if seen >= 0 else m.now)
     watching.sealed(m, step.certificate)
+    late.begin(m)
     waited = [r for r in m.later.values() if place(r.message)[1] == m.round.height]  # type: ignore[arg-type]
     m.later.clear()
     return waited
-
-
-def retry(m: Machine) -> None:
-    """The retry timer of the current view: ask and say again what may have been lost."""
-    m.at.retries += 1
-    wait = min(m.config.fallback << min(m.at.retries, 4), m.config.tau0)
-    timer = Timer(TimerKind.RETRY, m.round.height, m.round.view)
-    m.emit(SetTimer(timer, m.now + wait))
-    _ask_those_ahead(m)
-    if m.at.retries > 1:
-        _ask_signer_again(m)
-    if m.at.wanted:
-        fetch(m)
-    elif not m.at.deciding:
-        _nudge(m)
-
-
-def _ask_those_ahead(m: Machine) -> None:
-    """Who showed us we are behind may have vanished: a quorum has the block, so ask them all."""
-    if m.behind >= m.round.height:
-        voters = [v.node for i, v in enumerate(m.validators.validators) if i != m.me]
-        nodes = [m.ahead_node, *voters]
-    else:
-        nodes = sorted({key[0] for key in m.later})
-    if nodes:
-        sync(m, nodes[m.at.retries % len(nodes)])
-
-
-def _ask_signer_again(m: Machine) -> None:
-    for position in sorted(m.at.pending):
-        if position.view == m.round.view:
-            m.emit(m.at.pending[position][0])
-
-
-def missing(m: Machine, block: bytes) -> None:
-    """Fetch a block we need at once, unless we are at it."""
-    if m.at.wanted != block:
-        m.at.wanted = block
-        fetch(m)
-
-
-def fetch(m: Machine) -> None:
-    """Ask one of the signers of its certificate after another for the wanted block."""
-    known = [*m.at.deciding, *m.round.high_qc]
-    for certificate in [c for c in known if c.block == m.at.wanted][:1]:
-        holders = [i for i in signers(certificate, m.validators) if i != m.me]
-        if holders:
-            index = holders[m.at.retries % len(holders)]
-            m.send(index, GetBlock(m.round.height, m.at.wanted))
-            if m.at.deciding and m.at.retries > 1:
-                sync(m, m.validators.validators[index].node)
-
-
-def _nudge(m: Machine) -> None:
-    view = m.round.view
-    if m.leads(view):
-        _nudge_voters(m, view)
-    elif view not in m.at.proposals:
-        m.at.asked = view
-        if m.me is not None:
-            size = len(m.validators)
-            index = (m.leader(view) + m.at.retries - 1) % size
-            m.send(index if index != m.me else m.leader(view), GetProposal(m.round.height, view))
-    else:
-        for vote in m.at.last_vote:
-            if vote.view == view:
-                send_vote(m, vote)
-
-
-def _nudge_voters(m: Machine, view: int) -> None:
-    """To those who have not voted, the proposal once more, or the certificate to commit to."""
-    proposal = m.at.proposals.get(view)
-    if proposal is None or not rounds.active(m.round, view):
-        return
-    others = [i for i in range(len(m.validators)) if i != m.me]
-    prepared = m.tally(PREPARE, view)
-    if prepared.certificates:
-        silent = set(others) - m.tally(COMMIT, view).voters
-        for index in sorted(silent):
-            m.send(index, prepared.certificates[0])
-    elif m.at.retries == 1:
-        for index in sorted(set(others) - prepared.voters):
-            m.send(index, proposal)

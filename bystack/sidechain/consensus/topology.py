@@ -52,6 +52,12 @@ class Topology:
             index = self.above[index]
         return index
 
+    def usual(self, me: int) -> frozenset[int]:
+        """Whose votes come to `me` in the usual course: its group's, and those of gateways alone
+        in theirs. Others' come because something failed.
+        """
+        return frozenset(self.below.get(me, ())).union(self.gateways, (me,))
+
     def next_gateway(self, index: int, turn: int) -> int:
         """The gateway `turn` places after the one of `index`'s group."""
         place = self.gateways.index(self.top(index)) + turn

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bystack.primitives.codec import Wire
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import evidence, messages, positions
+from bystack.sidechain.consensus.demotions import Demotion, Demotions
 from bystack.sidechain.consensus.machine import Memory
 from bystack.sidechain.consensus.statements import (
     COMMIT,
@@ -80,5 +81,6 @@ SAMPLES: dict[str, Wire] = {
     "validator_set": ValidatorSet(0, (Validator(b"\x11" * 48, SIGNATURE, 1, BLOCK),)),
     "journal_record": positions.JournalRecord(POSITION, BLOCK, SIGNATURE, b"memory"),
     "sign_request": positions.SignRequest(POSITION, 0, BLOCK, b"memory"),
+    "demotions": Demotions(2, (Demotion(3, 700), Demotion(9, 811))),
     "memory": Memory((PREPARED,), (CLOSED,)),
 }

@@ -16,7 +16,6 @@ from bystack.sidechain.consensus.validators import (
     indexes_of,
     leader,
     quorum,
-    topology,
     weak,
 )
 from tests.simulation.schemes import HashScheme, bls_keyring, hash_keyring
@@ -62,22 +61,6 @@ def test_every_validator_leads_in_turn() -> None:
     assert leader(RING.validators, bytes(32), 3, 0, 2) == leader(
         RING.validators, bytes(32), 2, 0, 2
     )
-
-
-@given(st.integers(0, 6), st.integers(0, 3), st.integers(1, 9))
-def test_topology_partitions_the_set(root: int, view: int, gateways: int) -> None:
-    paths = topology(RING.validators, root, view, gateways)
-    everyone = [i for group in paths.groups for i in group]
-    assert sorted(everyone) == list(range(7))
-    assert paths.gateway_of(root) == root == paths.groups[0][0]
-    assert len(paths.groups) == (min(gateways, 7) if view == 0 else 1)
-    assert all(paths.gateway_of(i) == group[0] for group in paths.groups for i in group)
-
-
-def test_in_a_star_members_speak_for_themselves() -> None:
-    paths = topology(RING.validators, 2, 0)
-    assert paths.subtree(3) == (3,)
-    assert sorted(paths.subtree(2)) == list(range(7))
 
 
 def with_member(**changes: object) -> ValidatorSet:
