@@ -172,7 +172,7 @@ def timeout_signers(
 
 
 def certificate_from(
-    vote: Vote, indexes: Sequence[int], signature: bytes, size: int
+    vote: Vote | Aggregate | Certificate, indexes: Sequence[int], signature: bytes, size: int
 ) -> Certificate:
     """The certificate of `indexes`, who all signed what `vote` says."""
     return Certificate(
