@@ -26,10 +26,13 @@ from bystack.sidechain.assembly import Assembly, Built, Proposal
 from bystack.sidechain.blocks import Body, Header, decode_body
 from bystack.sidechain.consensus.events import BuildBlock, Decide
 from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.engines import verifier_of
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.transition import Base, Executed, close_block, open_block
 
 REMEMBERED: Final = 32
+DEEP: Final = 1_024
+"""Where finality is a matter of depth, a whole branch of blocks is executed and not final."""
 BODIES: Final = 4
 SLICE: Final = 100
 """Transactions executed at a time: two or three milliseconds of work."""
@@ -57,6 +60,7 @@ class Application:
     def __init__(self, store: SideStore, modules: Modules, verifier: Verifier) -> None:
         self.store, self.modules = store, modules
         self._verifier = verifier
+        self._most = DEEP if verifier_of(store.genesis).depth else REMEMBERED
         self._done: dict[bytes, Done] = {}
         self._bodies: dict[bytes, Body] = {}
 
@@ -166,7 +170,7 @@ class Application:
     # What is remembered
 
     def _remember(self, done: Done) -> None:
-        while len(self._done) >= REMEMBERED:
+        while len(self._done) >= self._most:
             del self._done[next(iter(self._done))]
         self._done[done.header.id] = done
 

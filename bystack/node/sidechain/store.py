@@ -76,6 +76,7 @@ class SideStore:
         self.base_height = int.from_bytes(store.get(BASE) or b"", "big")
         self._store = store
         self._path = path
+        self._kept: dict[bytes, int] = {}
 
     @classmethod
     def open(cls, path: str, genesis: Genesis, modules: Modules, cache_mb: int = 64) -> SideStore:
@@ -86,6 +87,7 @@ class SideStore:
             if store.get(TIP) is None:
                 store.commit_now(first_changes(genesis, modules))
             made.tip, made.header, made.certificate = made._read_tip()
+            made._kept = {one.header.id: one.header.height for one in made.kept()}
         except BaseException:
             store.close()
             raise
@@ -252,6 +254,13 @@ class SideStore:
         digest, found = multiset_digest(tip.multiset), () if value is None else (value,)
         return StateProof(final, tip.system_root, digest, key, found, proof)
 
+    def _kept_up_to(self, height: int) -> list[bytes]:
+        """Blocks kept that are of no use once a height is final; they are noted no more."""
+        old = [block for block, at in self._kept.items() if at <= height]
+        for block in old:
+            del self._kept[block]
+        return old
+
     def kept(self) -> tuple[BlockData, ...]:
         """Blocks kept before voting for them."""
         return tuple(decode(BlockData, data, MAX_MESSAGE) for _, data in self._store.iterate(KEPT))
@@ -270,6 +279,7 @@ class SideStore:
 
     async def keep(self, block: BlockData) -> None:
         """Make a block durable before voting for it."""
+        self._kept[block.header.id] = block.header.height
         await self._store.commit({KEPT + block.header.id: encode(block)})
 
     async def keep_evidence(self, evidence: AnyEvidence) -> bool:
@@ -303,7 +313,7 @@ class SideStore:
             **self._outbox_changes(header.height, executed),
             **self._epoch_changes(header, certificate, executed),
             **coins,
-            **{key: None for key, _ in self._store.iterate(KEPT)},
+            **{KEPT + block: None for block in self._kept_up_to(header.height)},
             **_parent_changes(header.height, read),
             EVENTS + fixed(header.height): msgspec.msgpack.encode(_plain(executed)),
             TIP: encode(tip),
