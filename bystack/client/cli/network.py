@@ -32,8 +32,7 @@ def devnet() -> None:
     "--module",
     "modules",
     multiple=True,
-    type=click.Choice(["registry", "exchange"]),
-    help="A module of a new network's sidechains; several times for several.",
+    help="Of a new network's sidechains: registry, exchange, or NAME=HEX of a package. Repeatable.",
 )
 @json_option
 def up(

@@ -25,8 +25,10 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """A devnet: nodes, sidechains by name, how many validators and members each has, and the modules
-    of its sidechains beside the federation's."""
+    """A devnet: nodes, sidechains by name, how many validators and members each has.
+
+    `modules`: of every sidechain, beside the federation's; as `modules.table` reads them.
+    """
 
     nodes: list[Node]
     sidechains: list[str]

@@ -18,3 +18,18 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
     "registry": {"config": {"asset": "BTM", "fee": 10_000, "byte_fee": 10}},
     "exchange": {"config": {"markets": [GOLD_MARKET], "lifetime": 100_000}},
 }
+
+
+def table(chosen: str) -> dict[str, Any]:
+    """What the genesis says of a module: `NAME` of `TABLES`, or a package's `NAME=HEX`.
+
+    Raises `ValueError` with what is expected.
+    """
+    name, _, configuration = chosen.partition("=")
+    if name in TABLES and not configuration:
+        return {"name": name, **TABLES[name]}
+    try:
+        return {"name": name, "hex": bytes.fromhex(configuration).hex()}
+    except ValueError:
+        known = ", ".join(TABLES)
+        raise ValueError(f"{chosen} is none of {known}, nor NAME=HEX of a package") from None

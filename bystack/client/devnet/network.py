@@ -43,7 +43,7 @@ def up(
     """Make the network, or start what is missing of an existing one.
 
     `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds) and
-    `modules` (names of `modules.TABLES`) go into a sidechain's genesis. Raises `LayoutFixed`.
+    `modules` (see `modules.table`) go into a sidechain's genesis. Raises `LayoutFixed`.
     """
     layout = read_layout(folder)
     if layout is None:
