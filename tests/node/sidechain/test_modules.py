@@ -48,11 +48,11 @@ def test_the_examples_own_tests_pass_where_it_is_installed(site: Path) -> None:
         cwd=site,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert done.stdout.startswith("..."), done.stdout
 
 
 def named_world(main: VaultChain) -> World:
-    from bystack_names.module import NamesConfig
+    from bystack_names.module import NamesConfig  # type: ignore[import-not-found]
 
     config = ModuleConfig("names", encode(NamesConfig(BTM, 100, 5)))
     genesis = genesis_for(main, modules=(config,))
