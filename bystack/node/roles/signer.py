@@ -22,12 +22,15 @@ from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.signer import keys
 from bystack.node.signer.ceremonies import Ceremonies
-from bystack.node.signer.journals import Mark, open_votes, open_warrants
+from bystack.node.signer.holding import KeyHeld, hold_key
+from bystack.node.signer.journals import open_votes, open_warrants
+from bystack.node.signer.marks import Mark
 from bystack.node.signer.vault import VaultKeeper
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal, JournalError
 from bystack.primitives import bls
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.engines import ConsensusError, verifier_of
 
 log = structlog.get_logger("signer")
 
@@ -52,7 +55,16 @@ class KeyTwice(Exception):
     """Two tables of the configuration would vote with one key on one chain, from two journals."""
 
 
-FAULTS = (KeyFileError, JournalError, GenesisFileError, FederationFileError, KeyTwice, Invalid)
+FAULTS = (
+    KeyFileError,
+    JournalError,
+    GenesisFileError,
+    FederationFileError,
+    KeyTwice,
+    KeyHeld,
+    ConsensusError,
+    Invalid,
+)
 """Why one key cannot be served; each text is a sentence and a next step."""
 
 
@@ -65,6 +77,7 @@ class Keepers:
         self._cheap = self._params.name == "regtest"
         self._served: set[str] = set()
         self._voting: set[tuple[bytes, bytes]] = set()
+        self._voters: list[Voter] = []
         self._faults: dict[str, str] = {}
 
     async def serve_all(self, config: Config) -> None:
@@ -98,12 +111,21 @@ class Keepers:
         if voting in self._voting:
             raise KeyTwice(f"{table.name}: this key votes already on this chain; drop one table")
         with ExitStack() as stack:
-            journal = stack.enter_context(
-                open_votes(self._context.data, table.name, Mark(*voting), self._params.magic)
-            )
-            await self._nursery.start(serve, path, Voter(secret, genesis, journal).handle)
+            stack.enter_context(hold_key(*voting))
+            order = verifier_of(genesis).order
+            magic = self._params.magic
+            votes = open_votes(self._context.data, table.name, Mark(*voting), magic, order)
+            stack.callback(votes.journal.close)
+            voter = Voter(secret, genesis, votes)
+            await self._nursery.start(serve, path, voter.handle)
             stack.pop_all()
         self._voting.add(voting)
+        self._voters.append(voter)
+
+    def mark(self) -> None:
+        """At an orderly end every key's mark follows its journal: no old copy passes then."""
+        for voter in self._voters:
+            voter.mark()
 
     async def _serve_federation(self, table: Federation, path: str) -> None:
         with ExitStack() as stack:
@@ -131,12 +153,19 @@ async def main(context: RoleContext) -> None:
         keepers = Keepers(context, nursery)
         await keepers.serve_all(context.config)
         context.announce()
-        while True:
-            await trio.sleep(RELOAD_SECONDS)
-            try:
-                await keepers.serve_all(load_config("."))
-            except ConfigErrors as error:
-                log.warning("configuration not taken over", error=str(error))
+        try:
+            await _follow_configuration(keepers)
+        finally:
+            keepers.mark()
+
+
+async def _follow_configuration(keepers: Keepers) -> None:
+    while True:
+        await trio.sleep(RELOAD_SECONDS)
+        try:
+            await keepers.serve_all(load_config("."))
+        except ConfigErrors as error:
+            log.warning("configuration not taken over", error=str(error))
 
 
 if __name__ == "__main__":

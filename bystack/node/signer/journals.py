@@ -1,21 +1,23 @@
 """Where a signer's journals lie, and when one may be begun: never where there was one before.
 
-A mark beside the validator key (`keys/NAME.votes`) outlives `data/`: it is written after the vote
-journal and before the first signature, so a key with a mark and no journal has forgotten what it
-signed. Federation shares are such a mark themselves. Source: `bbft.md` section 8.
+A mark beside the validator key (`marks`) outlives `data/`: it is written after the vote journal and
+before the first signature, so a key with a mark and no journal has forgotten what it signed, and
+one whose journal is behind its mark too. Federation shares are such a mark themselves. Source:
+`bbft.md` section 8.
 """
 
 from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bystack.node.store import files
+from bystack.node.signer.marks import Mark, MarkFile, Vote, mark_in, mark_path, read_mark, vote_of
 from bystack.node.store.journal import Journal, JournalCorrupt, JournalError, JournalMissing
 from bystack.primitives.codec import decode, encode
-from bystack.sidechain.consensus.positions import JournalRecord, Position
+from bystack.sidechain.consensus.positions import JournalRecord, Position, by_place
 from bystack.sidechain.consensus.statements import MAX_VIEW, Step
 
 VOTES, WARRANTS = "votes", "warrants"
@@ -23,6 +25,16 @@ MAX_RECORD = 100_000
 NEVER_OLDER = "restore it as it was when this signer last stopped, never older; if that is lost"
 UNSIGNED = bytes(96)
 """In place of a signature: no BLS signature is all zeros, its first byte carries a flag."""
+
+
+Order = Callable[[Position], tuple[int, ...]]
+
+
+class Votes(NamedTuple):
+    """A voting key's memory: its journal, open and locked, and the mark beside the key."""
+
+    journal: Journal
+    mark: MarkFile
 
 
 class JournalElsewhere(JournalError):
@@ -33,74 +45,89 @@ class FloorLow(JournalError):
     """The journal holds votes above the height after which its owner would vote again."""
 
 
-class Mark(NamedTuple):
-    """What a mark says: the voting public key, and the id of the chain it votes on."""
-
-    key: bytes
-    chain: bytes
-
-    @property
-    def line(self) -> str:
-        """The first line of the mark's file."""
-        return f"{self.key.hex()} {self.chain.hex()}"
-
-
 def votes_path(folder: str, name: str) -> str:
     """The vote journal of a sidechain's validator key."""
     return f"{folder}/votes-{name}.journal"
 
 
-def mark_path(name: str) -> str:
-    """The mark that a vote journal was begun."""
-    return f"keys/{name}.votes"
+class JournalRestored(JournalError):
+    """The journal is older than its mark: an old copy of it was restored."""
 
 
-def open_votes(folder: str, name: str, mark: Mark, magic: bytes) -> Journal:
-    """The vote journal; begun only if this key never had one for this chain.
+class KeyStopped(JournalError):
+    """This key signed a vote that its journal lacks, and is served no more."""
 
-    Raises `JournalMissing`, `JournalElsewhere` and what `Journal.open` raises.
+
+def open_votes(folder: str, name: str, mark: Mark, magic: bytes, order: Order = by_place) -> Votes:
+    """The vote journal and its mark; begun only if this key never had one for this chain.
+
+    `order`: what grows from vote to vote (the engine's verifier). Raises `JournalMissing`,
+    `JournalElsewhere`, `JournalRestored`, `KeyStopped`, `MarkDamaged`, what `Journal.open` raises.
     """
     path, marked = votes_path(folder, name), os.path.lexists(mark_path(name))
     if marked:
         _check_mark(path, name, mark)
     elif not os.path.exists(path):
         _refuse_second(path, mark)
+    accept = f"bystackd key accept-lost-journal {name} --after-height HEIGHT"
     try:
         journal = Journal.open(path, kind=VOTES, magic=magic, must_exist=marked)
     except (JournalMissing, JournalCorrupt) as error:
-        accept = f"bystackd key accept-lost-journal {name} --after-height HEIGHT"
         raise type(error)(path, error.fault, f"{NEVER_OLDER}: {accept}") from None
     try:
-        if not marked:
-            files.replace(mark_path(name), _text(mark, path).encode())
+        file = MarkFile(name, mark, path)
+        _check_reach(name, journal, file, order, f"{NEVER_OLDER}: {accept}")
+        last = last_vote(journal)
+        if not marked or file.missed:
+            file.begin()
+        if last is not None:
+            file.reach(vote_of(last))
     except BaseException:
         journal.close()
         raise
-    return journal
+    return Votes(journal, file)
 
 
-def _text(mark: Mark, path: str) -> str:
-    return (
-        f"{mark.line}\nThis key votes, and what it signed stands in {path}: keep both together, "
-        "never delete this file to silence an error (see docs/operations.md).\n"
-    )
+def _check_reach(name: str, journal: Journal, file: MarkFile, order: Order, step: str) -> None:
+    """The journal holds the vote its mark knows of, and the one that was missed."""
+    path = journal.path
+    for vote in file.holds:
+        if not _reaches(journal, vote, order):
+            lacks = f"it lacks the vote at height {vote.position.height}"
+            raise JournalRestored(path, f"it is older than {mark_path(name)}: {lacks}", step)
+    for rule, vote in file.missed:
+        if vote.position.height > floor_of(journal) and vote not in votes_in(journal):
+            where = f"height {vote.position.height}, view {vote.position.view}"
+            fault = f"this key signed at {where} what the journal lacks ({rule})"
+            raise KeyStopped(path, fault, f"no other signer may hold this key; {step}")
+
+
+def _reaches(journal: Journal, vote: Vote, order: Order) -> bool:
+    last = last_vote(journal)
+    if vote.position.height <= floor_of(journal):
+        return True
+    if last is None or order(last.position) < order(vote.position):
+        return False
+    return order(last.position) > order(vote.position) or last.digest == vote.digest
+
+
+def votes_in(journal: Journal) -> dict[Vote, None]:
+    """Every vote a journal holds, oldest first."""
+    records = (decode(JournalRecord, one, MAX_RECORD) for one in journal.records())
+    return {vote_of(one): None for one in records if one.signature != UNSIGNED}
 
 
 def _check_mark(path: str, name: str, mark: Mark) -> None:
     """A table's name must not carry another key's or another chain's votes on."""
-    if _marked(Path(mark_path(name))) != mark.line:
+    if read_mark(mark_path(name)).line != mark.line:
         fault = f"{mark_path(name)} is of another key or another chain"
         raise JournalElsewhere(path, fault, "move that mark and this journal away together")
-
-
-def _marked(path: Path) -> str:
-    return path.read_text(errors="replace").partition("\n")[0]
 
 
 def _refuse_second(path: str, mark: Mark) -> None:
     """Another table's name must not be the way to a fresh journal."""
     for other in sorted(Path("keys").glob("*.votes")):
-        if _marked(other) == mark.line:
+        if read_mark(str(other)).line == mark.line:
             fault = f"this key votes on this chain as {other.stem}"
             raise JournalElsewhere(path, fault, "name the table so again, or move that journal")
 
@@ -140,20 +167,37 @@ def begin_abstaining(folder: str, name: str, floor: int, magic: bytes) -> str | 
     `JournalLocked` while a signer runs on it, `JournalKind`, and `FloorLow`.
     """
     path = votes_path(folder, name)
-    if not os.path.exists(path):
+    _check_floor(path, known_height(name), floor)
+    old = None
+    if os.path.exists(path):
+        old = _replace_old(path, floor, magic)
+    else:
         _write_abstention(path, floor, magic)
-        return None
+    if os.path.lexists(mark_path(name)):
+        MarkFile(name, mark_in(mark_path(name)), path).forget()
+    return old
+
+
+def known_height(name: str) -> int:
+    """The highest height at which the mark knows of a vote of its key."""
+    if not os.path.lexists(mark_path(name)):
+        return 0
+    known = read_mark(mark_path(name))
+    votes = [*known.holds, *(vote for _, vote in known.missed)]
+    return max((vote.position.height for vote in votes), default=0)
+
+
+def _replace_old(path: str, floor: int, magic: bytes) -> str:
     try:
         with Journal.open(path, kind=VOTES, magic=magic) as old:
-            _check_floor(path, old, floor)
+            last = last_vote(old)
+            _check_floor(path, max(floor_of(old), last.position.height if last else 0), floor)
             return _replace(path, floor, magic)
     except JournalCorrupt:
         return _replace(path, floor, magic)
 
 
-def _check_floor(path: str, old: Journal, floor: int) -> None:
-    last = last_vote(old)
-    known = max(floor_of(old), last.position.height if last else 0)
+def _check_floor(path: str, known: int, floor: int) -> None:
     if floor < known:
         raise FloorLow(path, f"it reaches height {known}", f"give --after-height {known} or more")
 

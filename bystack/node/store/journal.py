@@ -189,6 +189,11 @@ class Journal:
     def __len__(self) -> int:
         return len(self._spans)
 
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return self._path
+
     def records(self) -> Iterator[bytes]:
         """Every payload, oldest first."""
         for index in range(len(self._spans)):
