@@ -155,6 +155,14 @@ class Application:
             if height == self.store.height:
                 return coins
 
+    def taken(self, parent: bytes) -> frozenset[bytes]:
+        """The transactions of blocks up to `parent` that are not final; none if it is unknown."""
+        try:
+            line = self._line(parent)
+        except StaleParent:
+            return frozenset()
+        return frozenset(tx.id for done in line for tx in done.body.transactions)
+
     def _line(self, parent: bytes) -> list[Done]:
         """The executed blocks from above the tip up to `parent`, lowest first."""
         line, tip = list[Done](), self.store.header.id

@@ -22,13 +22,13 @@ from bystack.node.mainchain.wire import GOSSIP
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
-from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling, Useless
+from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling
 from bystack.node.sidechain.serving import Serving
 from bystack.node.sidechain.signing import Admitted, SignerLine
 from bystack.node.sidechain.snapshots.state_sync import AID_KINDS, StateSync
 from bystack.node.sidechain.timers import Timers
+from bystack.node.sidechain.workshop import Workshop
 from bystack.p2p.host import Class, Connected, Host, Lost, Message
-from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.blocks import Header
@@ -52,7 +52,6 @@ from bystack.sidechain.epochs import upcoming
 from bystack.sidechain.eras import era_after
 from bystack.sidechain.messages import read_message, write_message
 from bystack.sidechain.misconduct import Accuse, EvidenceKnown
-from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 
 INBOX: Final = 256
@@ -103,6 +102,7 @@ class Driver:
         signer: SignerLine | None = None,
     ) -> None:
         self.application, self.pooling, self.host, self.main = application, pooling, host, main
+        self._workshop = Workshop(application, pooling, main)
         self.store = application.store
         self.genesis = self.store.genesis
         self.changed = Signal()
@@ -161,8 +161,8 @@ class Driver:
             nursery.start_soon(self._timers.run, self._fire)
             if self._signer is not None:
                 nursery.start_soon(self._signer.run, self._inbox.send, self._inbox.send)
-            task_status.started()
             self._final_at = steady_ms()
+            task_status.started()
             for evidence in list(self.store.evidence()):  # of before a restart
                 nursery.start_soon(self._accuse, evidence)
             self._meet()
@@ -333,26 +333,12 @@ class Driver:
         self._send(node, GetBlocks(height, MAX_BLOCKS))
 
     async def _execute(self, header: Header, body: bytes) -> None:
-        try:
-            await self.application.execute(header, body)
-        except Invalid as error:
-            log.warning("block refused", height=header.height, rule=error.rule, reason=str(error))
-            await self._inbox.send(engine.Executed(header.id, False, error.rule))
-        else:
-            await self._inbox.send(engine.Executed(header.id, True))
+        await self._inbox.send(await self._workshop.execute(header, body))
 
     async def _build(self, wish: engine.BuildBlock) -> None:
-        latest = wish.time // 1000 + self.genesis.main.tolerance
-        with self.store.snapshot() as snapshot:
-            relay = await self.main.relay(self.store.base(snapshot).state, latest)
-        first = [] if relay is None else [system_transaction(relay)]
-        waiting = await self.pooling.candidates(wish.height)
-        built = await self.application.build(wish, [*first, *waiting])
-        if built.refused:
-            tx, reason = built.refused[0]
-            log.info("left out", count=len(built.refused), first=tx.id.hex(), rule=reason.rule)
-            await self.pooling.tell(Useless(tuple(tx.id for tx, _ in built.refused)))
-        await self._inbox.send(engine.Built(built.header, encode(built.body)))
+        built = await self._workshop.build(wish)
+        if built is not None:
+            await self._inbox.send(built)
 
     async def _decide(self, decided: engine.Decide) -> Sequence[engine.Output]:
         """Make a block durable, let the pool and the subscribers follow, go on."""
@@ -383,15 +369,9 @@ class Driver:
             self._meeting.turn(nodes)
 
     def _more_work(self) -> list[engine.Output]:
-        if not len(self.pooling) and not self._behind_main():
+        if not len(self.pooling) and not self._workshop.behind_main():
             return []
         return self._said(engine.WorkAvailable())
-
-    def _behind_main(self) -> bool:
-        """Whether our main chain has more work than the relay."""
-        with self.store.snapshot() as snapshot:
-            state = SystemState(self.store.base(snapshot).state)
-            return self.main.work > RelayView(state).best().work
 
     async def _say_work(self) -> None:
         await self._perform_all(self._more_work())

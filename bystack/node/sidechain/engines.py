@@ -1,4 +1,4 @@
-"""The engines of consensus a sidechain's process may run: those `bystack.sidechain.engines` finds."""
+"""The engines of consensus that a sidechain may run, as `bystack.sidechain.engines` finds them."""
 
 from __future__ import annotations
 
