@@ -8,9 +8,11 @@ from bystack.sidechain.consensus.courtesy import Courtesy
 from bystack.sidechain.consensus.engine import Birth
 from bystack.sidechain.consensus.events import Era, Execute, Output
 from bystack.sidechain.consensus.messages import Sealed
-from bystack.sidechain.consensus.validators import ValidatorSet
+from bystack.sidechain.consensus.validators import ValidatorSet, quorum
 
 MAX_ORPHANS = 256
+PRESENT = 3
+"""For how many timeouts an authority that is silent still counts as there."""
 
 
 class Council:
@@ -28,6 +30,7 @@ class Council:
         self.orphans: dict[bytes, tuple[Sealed, bytes]] = {}
         self.refused: dict[bytes, None] = {}
         self.behind, self.ahead_node, self.retries = 0, b"", 0
+        self.heard: dict[int, int] = {}
 
     def adopt(self, era: Era) -> None:
         """The numbers of an epoch; its validators are those of the genesis."""
@@ -56,6 +59,21 @@ class Council:
     def round_time(self) -> int:
         """Milliseconds of a round."""
         return self.turns.length * self._slot
+
+    def hear(self, node: bytes) -> None:
+        """A node said something: if it is an authority's, that one is there."""
+        index = self.era.validators.by_node.get(node)
+        if index is not None:
+            self.heard[index] = self.now
+
+    @property
+    def complete(self) -> bool:
+        """Whether we and those heard lately could make anything final."""
+        since = self.now - PRESENT * self.era.config.tau0 - self.round_time
+        present = {index for index, at in self.heard.items() if at >= since}
+        validators = self.era.validators
+        everyone = present | ({self.me} if self.me is not None else set[int]())
+        return validators.weight_of(everyone) >= quorum(validators.total)
 
     def emit(self, output: Output) -> None:
         """Append an effect; order is the order of effects."""

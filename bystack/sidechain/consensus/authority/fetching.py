@@ -49,6 +49,7 @@ class TurnOfAnother(Invalid):
 
 def receive(a: Council, sender: bytes, message: Message) -> None:
     """Act on a peer's message; raises what it breaks."""
+    a.hear(sender)
     match message:
         case Sealed():
             take(a, message, sender)
@@ -203,11 +204,10 @@ def _evidence(a: Council, sender: bytes, evidence: AnyEvidence) -> None:
 
 
 def retry(a: Council) -> None:
-    """Now and then: say again what may have been lost, ask again for what we lack."""
+    """Now and then: say that we are there and where, ask again for what we lack."""
     a.retries += 1
     best, root = a.tree.best, a.tree.root
-    if best is not root:
-        a.emit(Broadcast(best.seal))
+    a.emit(Broadcast(best.seal))
     if a.behind > best.height and a.ahead_node:
         a.emit(Sync((best if a.retries % 2 else root).height + 1, a.ahead_node))
     for sealed, sender in list(a.orphans.values())[:1]:

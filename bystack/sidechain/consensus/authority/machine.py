@@ -51,7 +51,7 @@ from bystack.sidechain.consensus.validators import ValidatorSet
 
 MAX_AUTHORITIES = 100
 LONG_TAIL = 8
-SLOWEST = 4
+SLOWEST = 10
 TURN = Timer(TimerKind.PROPOSE, FOREVER, 0)
 AGAIN = Timer(TimerKind.RETRY, FOREVER, 0)
 
@@ -177,10 +177,13 @@ class Authority(Council):
         self.emit(BuildBlock(*place, parent.header, parent.seal, self.me))
 
     def _wanted(self, slot: int) -> bool:
-        """Whether there is work, or something to make final; less often while nothing gets final.
+        """Whether there is work, or something to make final, and enough are there to do so.
 
         An idle chain seals until a block of lately is final, then rests for the empty interval.
+        Where nothing gets final all the same, seals come less and less often.
         """
+        if not self.complete:
+            return False
         tail = self.tree.path(self.tree.best)
         round, length = slot // self.turns.length, self.turns.length
         pauses = min(SLOWEST, len(tail) // (LONG_TAIL * length))
