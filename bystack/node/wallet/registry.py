@@ -15,6 +15,7 @@ from bystack.node.wallet.rpc_money import MoneyMethods
 from bystack.node.wallet.rpc_pst import PstMethods
 from bystack.node.wallet.rpc_sending import SendingMethods
 from bystack.node.wallet.rpc_sharing import SharingMethods
+from bystack.node.wallet.rpc_staking import StakeActions
 from bystack.node.wallet.rpc_swaps import SwapMethods
 from bystack.node.wallet.rpc_upkeep import UpkeepMethods
 
@@ -30,6 +31,7 @@ PARTS = (
     PstMethods,
     SendingMethods,
     SharingMethods,
+    StakeActions,
     SwapMethods,
     UpkeepMethods,
 )

@@ -22,8 +22,9 @@ Owners = Annotated[list[HexId], Meta(max_length=MANY)]
 
 def staking(book: Book, params: Sequence[Any]) -> Answer:
     """The module's numbers, and how much is staked."""
-    config = book.config
+    config, tally = book.config, book.tally
     return {
+        "epoch": 0 if tally is None else tally.epoch,
         "asset": config.asset.hex(),
         "seats": config.seats,
         "least_set": config.least_set,
