@@ -1,4 +1,4 @@
-"""How a node's main chain comes along, as one line with a bar."""
+"""How a node's chains come along, each as one line."""
 
 from __future__ import annotations
 
@@ -34,6 +34,29 @@ def progress_line(progress: dict[str, Any]) -> str:
         _time_left(progress["seconds_left"]),
     ]
     return "  ".join(part for part in parts if part)
+
+
+def joining_of(rpc: Rpc, name: str) -> dict[str, Any]:
+    """How a sidechain catches up; empty for one that is in sync."""
+    try:
+        info = rpc.call("getsidechaininfo", path=f"/sidechain/{name}")
+    except (RpcFailed, NodeDown):
+        return {}
+    found: dict[str, Any] = info.get("sync", {})
+    return found if found.get("mode", "none") != "none" else {}
+
+
+def joining_line(name: str, sync: dict[str, Any]) -> str:
+    """For example `trade: 1,240 of 8,260 blocks`, or how far a snapshot is taken in."""
+    match sync["mode"]:
+        case "epochs":
+            return f"{name}: looking for a snapshot, validators known up to epoch {sync['epoch']}"
+        case "snapshot":
+            share = f"{sync['chunks']:,} of {sync['of']:,} chunks"
+            at = f"snapshot of block {sync['snapshot']:,}"
+            return f"{name}: {at}, {share} from {sync['givers']} peers"
+        case _:
+            return f"{name}: {sync['height']:,} of {sync['target']:,} blocks"
 
 
 def _time_left(seconds: int | None) -> str:

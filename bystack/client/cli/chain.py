@@ -10,7 +10,7 @@ import msgspec
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.mine import sentence
-from bystack.client.progress import progress_line, progress_of
+from bystack.client.progress import joining_line, joining_of, progress_line, progress_of
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
 
@@ -27,8 +27,9 @@ def status(home: str, as_json: bool) -> None:
     for row in facts["processes"]:
         if row["role"] == "sidechain":
             chains[row["name"]] = _tip(rpc, f"/sidechain/{row['name']}")
+    joining = {name: one for name in chains if name != "main" and (one := joining_of(rpc, name))}
     if as_json:
-        more = {"sync": syncing, "mining": mining}
+        more = {"sync": syncing, "mining": mining, "joining": joining}
         found = {name: one for name, one in more.items() if one}
         show({**facts, "chains": chains, **found}, as_json=True)
         return
@@ -40,6 +41,8 @@ def status(home: str, as_json: bool) -> None:
     show([{"chain": name, **tip} for name, tip in chains.items()], as_json=False)
     if syncing:
         click.echo(progress_line(syncing))
+    for name, one in joining.items():
+        click.echo(joining_line(name, one))
     if mining.get("generate"):
         click.echo(sentence(mining))
 

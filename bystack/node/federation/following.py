@@ -63,7 +63,8 @@ async def follow_side(links: Links, inbox: Inbox) -> None:
         await links.side.wait_connected()
         try:
             status = await links.side.call("status")
-            async for item in links.side.stream("blocks", max(1, status["height"] - 16)):
+            start = max(1, status.get("first", 1), status["height"] - 16)
+            async for item in links.side.stream("blocks", start):
                 _, height, header, certificate, *_ = item
                 await inbox.send(SideFinal(height, header, certificate))
         except (Unavailable, RemoteError) as error:

@@ -27,6 +27,7 @@ from bystack.node.sidechain.serving import Serving
 from bystack.node.sidechain.signing import Admitted, SignerLine
 from bystack.node.sidechain.snapshots.state_sync import AID_KINDS, StateSync
 from bystack.node.sidechain.timers import Timers
+from bystack.node.sidechain.upgrading import Upgrade
 from bystack.node.sidechain.workshop import Workshop
 from bystack.p2p.host import Class, Connected, Host, Lost, Message
 from bystack.primitives.errors import Invalid
@@ -41,7 +42,6 @@ from bystack.sidechain.consensus.messages import (
     Blocks,
     EvidenceFound,
     GetBlocks,
-    Status,
 )
 from bystack.sidechain.consensus.messages import Message as Said
 from bystack.sidechain.consensus.positions import JournalRecord
@@ -105,6 +105,7 @@ class Driver:
         self._workshop = Workshop(application, pooling, main)
         self.store = application.store
         self.genesis = self.store.genesis
+        self.upgrade = Upgrade(self.store)
         self.changed = Signal()
         self.key = b""
         self.now = now
@@ -219,8 +220,7 @@ class Driver:
             return self.host.penalise(peer, MALFORMED_POINTS, error.rule)
         if isinstance(message, GetBlocks):
             return self._serving.ask(peer, message)
-        if isinstance(message, Status):
-            self.state_sync.status(peer, message.certificate.height)
+        self.state_sync.overhear(peer, message)
         await self._handle(engine.Received(peer, message))
 
     async def _become(self, admitted: Admitted) -> None:
@@ -255,10 +255,18 @@ class Driver:
 
     def _begin(self) -> list[engine.Output]:
         self._skew = 0
+        self.upgrade.look()
+        if self.upgrade.outdated:
+            return []
         return [*self._tell_time(), *self.machine.begin(steady_ms())]
 
     def _said(self, event: engine.Input) -> list[engine.Output]:
-        """Its answer to an event; that the wall clock was set is told first."""
+        """Its answer to an event; that the wall clock was set is told first.
+
+        It is told nothing once this program does not know the chain's rules.
+        """
+        if self.upgrade.outdated:
+            return []
         return [*self._tell_time(), *self.machine.handle(event, steady_ms())]
 
     def _tell_time(self) -> list[engine.Output]:
@@ -346,6 +354,7 @@ class Driver:
         body = await self.application.finish(decided)
         self._timers.passed(header.height)
         self._final_at = steady_ms()
+        self.upgrade.look()
         if header.height >= self.era.last:
             self.era = era_after(self.store.state, header)
         outputs = self._said(engine.Finalized(header.height, self.era))

@@ -6,14 +6,30 @@ Each subscriber is a height that moves towards the tip, so nothing is queued for
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
+from bystack.node.ipc import RemoteError
 from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.store import SideStore
+
+NOT_HELD: Final = -1
+
+
+def check_held(store: SideStore, height: int) -> None:
+    """Raise `RemoteError` (-1, rule `BlockNotHeld`) for a block below the snapshot, if any."""
+    if height < store.first:
+        text = f"block {height} is not held: this node joined by the snapshot of block"
+        cure = 'ask a node that joined block by block (join = "blocks")'
+        raise RemoteError(NOT_HELD, f"{text} {store.first - 1}; {cure}", {"rule": "BlockNotHeld"})
 
 
 async def follow(driver: Driver, height: int) -> AsyncIterator[list[Any]]:
-    """`["block", height, header, certificate, body, events]` from `height` on, without end."""
+    """`["block", height, header, certificate, body, events]` from `height` on, without end.
+
+    Raises `RemoteError` (-1) for blocks below the snapshot that the chain began from here.
+    """
     store, at = driver.store, max(0, height)
+    check_held(store, at)
     while True:
         while at <= store.height:
             parts = store.parts(at)

@@ -14,6 +14,7 @@ from bystack.ledger.transactions import Transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.engines import verifier_of
+from bystack.node.sidechain.following import check_held
 from bystack.node.sidechain.proving import Prover
 from bystack.primitives.codec import encode
 from bystack.primitives.multiset import multiset_digest
@@ -68,6 +69,8 @@ class Reader:
             "relay_tip": relayed.id,
             "validator": -1 if driver.index is None else driver.index,
             "peers": len(driver.host.peers()),
+            "warnings": driver.upgrade.warnings,
+            "first": self._store.first,
         }
 
     def prove_state(self, key: bytes) -> dict[str, Any]:
@@ -107,15 +110,18 @@ class Reader:
         return header
 
     def header_at(self, height: int) -> Header:
-        """The header at a height; raises -8."""
+        """The header at a height; raises -8, or -1 where it is not held."""
         header = self._store.header_at(height)
         if header is None:
+            check_held(self._store, height)
             raise RemoteError(BAD_PARAMETER, "Block height out of range")
         return header
 
     def final(self, block: bytes) -> tuple[FinalBlock, Body]:
-        """A final block; raises -5."""
-        found = self._store.final(self.header(block).height)
+        """A final block; raises -5, or -1 for the one of the snapshot itself."""
+        header = self.header(block)
+        check_held(self._store, header.height)
+        found = self._store.final(header.height)
         assert found is not None
         return found, decode_body(found.body)
 

@@ -63,9 +63,12 @@ class ValidatorMethods:
             "assets": [to_plain(asset) for asset in genesis.assets],
             "modules": [module.name for module in genesis.modules],
             "depth": genesis.depth,
+            "engine": genesis.consensus.type,
+            "warnings": driver.upgrade.warnings,
             "pegin_bp": genesis.pegin_bp,
             "pegout_bp": genesis.pegout_bp,
             "size_on_disk": self._store.size,
+            "sync": driver.state_sync.report(),
         }
 
     def commit(self, height: Height) -> Json:

@@ -26,6 +26,9 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain import parameters
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.engine import Verifier
+from bystack.sidechain.consensus.messages import Message as Said
+from bystack.sidechain.consensus.messages import Status
+from bystack.sidechain.consensus.statements import COMMIT, Certificate
 from bystack.sidechain.snapshots.messages import KINDS, Answer, read_aid
 from bystack.sidechain.state import SystemState
 
@@ -34,6 +37,9 @@ FOLDER: Final = "snapshots"
 GATHERING: Final = 1.0
 """Seconds in which other peers may connect, once one says that we are far behind."""
 AID_KINDS: Final = frozenset(KINDS.values())
+
+NEAR: Final = 2
+"""So many blocks behind what peers say is no catching up."""
 
 log = structlog.get_logger("snapshot")
 
@@ -107,9 +113,16 @@ class StateSync:
             return self._asking.hear(peer, message)
         return self._giving.ask(peer, message)
 
-    def status(self, peer: bytes, height: int) -> None:
-        """A peer says how far it is; nobody has checked it."""
-        self._heights[peer] = height
+    def overhear(self, peer: bytes, message: Said) -> None:
+        """What a peer says of how far it is; nobody has checked it."""
+        match message:
+            case Status(certificate):
+                self._claim(peer, certificate.height)
+            case Certificate(kind=kind, height=height) if kind == COMMIT:
+                self._claim(peer, height)
+
+    def _claim(self, peer: bytes, height: int) -> None:
+        self._heights[peer] = max(height, self._heights.get(peer, 0))
         if not self._tried and height - self._store.height > self._epoch_length():
             self._tried = True
             self._joining = Joining(
@@ -127,7 +140,7 @@ class StateSync:
         """How far behind we are, and what is done about it."""
         height, joining = self._store.height, self._joining
         target = max(self._heights.values(), default=height)
-        mode = "none" if target <= height else "blocks"
+        mode = "blocks" if target > height + NEAR else "none"
         found = {"mode": mode, "height": height, "target": max(target, height)}
         first = {**found, "first": self._store.first, "snapshots": self._kept_heights()}
         if joining is None:
