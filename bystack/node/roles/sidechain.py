@@ -33,6 +33,7 @@ from bystack.node.sidechain.rpc_chain import ChainMethods
 from bystack.node.sidechain.rpc_epochs import EpochMethods
 from bystack.node.sidechain.rpc_modules import ModuleMethods
 from bystack.node.sidechain.rpc_peers import SidePeerMethods
+from bystack.node.sidechain.rpc_parameters import ParameterMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_proofs import ProofMethods
 from bystack.node.sidechain.rpc_staking import StakeMethods
@@ -113,6 +114,7 @@ def rpc_methods(
     PegMethods(driver, reader, relaying, driver.main, fresh).register(methods)
     ChainMethods(driver, reader).register(methods)
     ProofMethods(driver, reader.prover).register(methods)
+    ParameterMethods(driver, reader).register(methods)
     ValidatorMethods(driver, reader).register(methods)
     EpochMethods(driver, reader, node_id).register(methods)
     StakeMethods(reader, driver.genesis).register(methods)

@@ -221,6 +221,8 @@ class Driver:
         if isinstance(message, GetBlocks):
             return self._serving.ask(peer, message)
         self.state_sync.overhear(peer, message)
+        if self._signer is not None:
+            self._signer.hear(peer, message)
         await self._handle(engine.Received(peer, message))
 
     async def _become(self, admitted: Admitted) -> None:

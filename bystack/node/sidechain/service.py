@@ -98,6 +98,7 @@ class Service:
         return {
             "height": driver.store.height,
             "view": driver.machine.view,
+            "outdated": int(driver.upgrade.outdated),
             "peers": len(driver.host.peers()),
             "mempool_transactions": len(driver.pooling),
             "mempool_weight": driver.pooling.pool.machine.weight,
@@ -119,9 +120,9 @@ class Service:
             yield item
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
-        """The `pool` stream: what waits, then every change."""
-        async for event in self._driver.pooling.pool.listen():
-            yield as_items(event)
+        """The `pool` stream: what waits, then every change; an item is a list of events."""
+        async for events in self._driver.pooling.pool.listen_together():
+            yield [as_items(event) for event in events]
 
 
 def _bytes(value: Any) -> bytes | None:
