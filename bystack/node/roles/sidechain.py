@@ -32,8 +32,8 @@ from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc_chain import ChainMethods
 from bystack.node.sidechain.rpc_epochs import EpochMethods
 from bystack.node.sidechain.rpc_modules import ModuleMethods
-from bystack.node.sidechain.rpc_peers import SidePeerMethods
 from bystack.node.sidechain.rpc_parameters import ParameterMethods
+from bystack.node.sidechain.rpc_peers import SidePeerMethods
 from bystack.node.sidechain.rpc_pegs import PegMethods
 from bystack.node.sidechain.rpc_proofs import ProofMethods
 from bystack.node.sidechain.rpc_staking import StakeMethods
