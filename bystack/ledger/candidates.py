@@ -8,9 +8,9 @@ a consolidation, and between equals the higher own rate wins, whatever hangs on 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+
+import msgspec
 
 from bystack.ledger.coins import Delta
 from bystack.ledger.effects import Applied, BlsCheck, Effects
@@ -41,8 +41,7 @@ class AnchorSpend(IntEnum):
     GUARD = 2  # freeze, veto, cancel; replace and recover
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A valid transaction whose checks hold.
 
     `fee` counts in the pool's asset; `weight` includes what the chain adds. `vault_inputs` are the
@@ -60,15 +59,15 @@ class Candidate:
     extra: tuple[Hashable, ...] = ()
     until: int = 0
 
-    @cached_property
+    @property
     def rate(self) -> int:
         """Fee units per million of weight."""
         return self.fee * RATE // self.weight
 
-    @cached_property
-    def claims(self) -> frozenset[Hashable]:
-        """Everything that only one transaction can take."""
-        return frozenset(self.tx.body.inputs).union(self.extra)
+    @property
+    def claims(self) -> Sequence[Hashable]:
+        """Everything that only one transaction can take, each once."""
+        return self.tx.body.inputs + self.extra if self.extra else self.tx.body.inputs
 
     def check_outbids(self, rivals: Sequence[Candidate], fees: int, increment: int = 0) -> None:
         """Raise unless we pay more than `fees`, at a higher rate than each rival (`FeeNotHigher`),

@@ -13,7 +13,7 @@ import msgspec
 
 from bystack.ledger.candidates import Candidate
 from bystack.ledger.coins import Coin, CoinView
-from bystack.ledger.contention import check_relatives, check_sponsors, displaced_by
+from bystack.ledger.contention import NOBODY, check_relatives, check_sponsors, displaced_by
 from bystack.ledger.crowding import crowded_out
 from bystack.ledger.floors import Floor
 from bystack.ledger.lowest import Lowest
@@ -213,6 +213,8 @@ class Mempool:
             raise AlreadyPooled(transaction=candidate.tx.id)
         if candidate.rate < self.floor:
             raise FeeTooLow(rate=candidate.rate, floor=self.floor)
+        if self._waiting.unconnected(candidate):
+            return NOBODY
         check_sponsors(self._waiting, candidate)
         displaced = displaced_by(self._waiting, candidate, self.increment)
         check_relatives(self._waiting, candidate, displaced)

@@ -26,6 +26,8 @@ from bystack.primitives.merkle import merkle_leaf
 
 SIGNATURE = 64
 _NO_STATE = b""
+_KNOWN = "ordinary"
+"""Where a transaction remembers what a signature of it says, and of which coin."""
 
 
 def judge_ordinary(
@@ -37,7 +39,10 @@ def judge_ordinary(
         return None
     place, witness = body.inputs[0], tx.witnesses[0]
     coin = coins.get(place)
-    if coin is None or type(witness) is not Spend or not _revealed(witness, coin):
+    if coin is None or type(witness) is not Spend:
+        return None
+    check = _check(tx, witness, place, coin, chain_id)
+    if check is None:
         return None
     if coin.unit != 1 or (coin.coinbase and height - coin.height < maturity):
         return None
@@ -45,9 +50,28 @@ def judge_ordinary(
     fee = _make(tx, coin, height, created)
     if fee < 0:
         return None
+    return Applied(Delta({place: coin}, created), (check,), {coin.asset: fee} if fee else {})
+
+
+def _check(
+    tx: Transaction, witness: Spend, place: Outpoint, coin: Coin, chain_id: bytes
+) -> SchnorrCheck | None:
+    """The signature of the coin's owner, None if the witness does not reveal the coin's lock.
+
+    What the pool found out is not found out again when the block comes: it depends on nothing but
+    the transaction and what a signature says of the coin.
+    """
+    known = tx.__dict__.get(_KNOWN)
+    seen = (chain_id, coin.asset, coin.amount, coin.lock)
+    if known is not None and known[0] == seen:
+        found: SchnorrCheck = known[1]
+        return found
+    if not _revealed(witness, coin):
+        return None
     digest = digest_of_one(chain_id, tx.id, place, coin)
     check = SchnorrCheck(witness.policy.key, digest, witness.items[0])  # type: ignore[union-attr]
-    return Applied(Delta({place: coin}, created), (check,), {coin.asset: fee} if fee else {})
+    tx.__dict__[_KNOWN] = seen, check
+    return check
 
 
 def _plain(body: TransactionBody, height: int) -> bool:

@@ -15,7 +15,7 @@ from bystack.primitives.errors import Invalid
 MAX_IDS: Final = 256
 """Ids in one message."""
 ITEM_OVERHEAD: Final = 64
-PACK: Final = 128 * 1024
+PACK: Final = 32 * 1024
 """Bytes of bodies that share one message; a body beyond that has one of its own."""
 ID_SIZE: Final = 34
 """An encoded id: 2 bytes of header, 32 of hash."""

@@ -72,8 +72,10 @@ class Delivered(NamedTuple):
 class Relay:
     """Owned by the chain's task, as the pool is; it calls `settle` when nothing else waits."""
 
-    def __init__(self, pool: Pool, host: Host, topic: gossip.Topic = TOPIC) -> None:
-        self._pool, self._host = pool, host
+    def __init__(
+        self, pool: Pool, host: Host, topic: gossip.Topic = TOPIC, together: int = TOGETHER
+    ) -> None:
+        self._pool, self._host, self._together = pool, host, together
         self._gossip = gossip.Gossip([topic])
         self._peers: set[bytes] = set()
         self._delivered: list[Delivered] = []
@@ -95,7 +97,7 @@ class Relay:
     async def hear(self, peer: bytes, payload: bytes, now: float) -> None:
         """A peer sent a gossip payload."""
         await self._handle(gossip.Heard(peer, payload), now)
-        if len(self._delivered) >= TOGETHER or self._held >= MAX_HELD:
+        if len(self._delivered) >= self._together or self._held >= MAX_HELD:
             await self.settle(now)
 
     async def settle(self, now: float) -> None:

@@ -134,6 +134,6 @@ class Service:
                 raise RemoteError(METHOD_UNKNOWN, "blocks takes a locator")
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
-        """The `pool` stream: what waits, then every change."""
-        async for event in self._driver.pool.listen():
-            yield as_items(event)
+        """The `pool` stream: what waits, then every change; an item is a list of events."""
+        async for events in self._driver.pool.listen_together():
+            yield [as_items(event) for event in events]

@@ -13,7 +13,8 @@ import trio
 from bystack.ledger.transactions import Transaction
 from bystack.primitives.codec import encode
 
-MAX_BEHIND = 10_000
+MAX_BEHIND = 20_000
+TOGETHER = 500
 
 
 class Arrived(NamedTuple):
@@ -60,6 +61,21 @@ class Listeners:
         finally:
             self._channels.discard(send)
 
+    async def listen_together(
+        self, waiting: Callable[[], Iterable[Transaction]]
+    ) -> AsyncIterator[list[PoolEvent]]:
+        """As `listen`, what came since the last time together, at most `TOGETHER` events."""
+        send, receive = trio.open_memory_channel[PoolEvent](MAX_BEHIND)
+        self._channels.add(send)
+        try:
+            held = [Arrived(tx) for tx in waiting()]
+            for at in range(0, len(held), TOGETHER):
+                yield list(held[at : at + TOGETHER])
+            async for event in receive:
+                yield [event, *_more(receive)]
+        finally:
+            self._channels.discard(send)
+
     def _tell(self, event: PoolEvent) -> None:
         for channel in list(self._channels):
             try:
@@ -67,6 +83,11 @@ class Listeners:
             except (trio.WouldBlock, trio.BrokenResourceError):
                 self._channels.discard(channel)
                 channel.close()
+
+
+def _more(receive: trio.MemoryReceiveChannel[PoolEvent]) -> list[PoolEvent]:
+    waiting = receive.statistics().current_buffer_used
+    return [receive.receive_nowait() for _ in range(min(waiting, TOGETHER - 1))]
 
 
 def as_items(event: PoolEvent) -> list[object]:

@@ -212,6 +212,10 @@ class Pool:
         """What waits now, then every arrival and departure; ends for one who falls far behind."""
         return self._listeners.listen(self.transactions)
 
+    def listen_together(self) -> AsyncIterator[list[PoolEvent]]:
+        """As `listen`, several events at a time when they come fast."""
+        return self._listeners.listen_together(self.transactions)
+
     # Several at one time
 
     async def _take_in(

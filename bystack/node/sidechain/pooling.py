@@ -34,6 +34,8 @@ INBOX: Final = 1024
 ROOM: Final = 256
 TICK_SECONDS: Final = 1.0
 PATIENCE: Final = 1.0
+TOGETHER: Final = 100
+"""Transactions judged at a time: the engine's messages are heard between two lots."""
 NOTHING: CoinView = dict[Outpoint, Coin]()
 
 TOPIC: Final = replace(MAIN_TOPIC, wanted=16_384, per_peer=8_192, requests=2_048, memory=32_768)
@@ -104,7 +106,7 @@ class Pooling:
         self.pool = Pool(mempool, rules, store.coins.fetch, verifier)
         self.waiting = Signal()
         self._rules = rules
-        self._relay = Relay(self.pool, host, TOPIC)
+        self._relay = Relay(self.pool, host, TOPIC, TOGETHER)
         self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
         self._urgent: deque[BlockFinal | Useless] = deque()
         self._followed = Signal()
