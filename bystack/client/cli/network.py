@@ -34,6 +34,14 @@ def devnet() -> None:
     multiple=True,
     help="Of a new network's sidechains: registry, exchange, or NAME=HEX of a package. Repeatable.",
 )
+@click.option(
+    "--set",
+    "choices",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="In a new network's sidechain geneses: consensus=bbft|authority|solo, election=fixed|stake,"
+    " gateways, epoch, freeze, interval, timeout, finality, blocks_per_leader. Repeatable.",
+)
 @json_option
 def up(
     folder: str,
@@ -41,6 +49,7 @@ def up(
     validators: int | None,
     members: int | None,
     modules: tuple[str, ...],
+    choices: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a network, or start what is missing of an existing one."""
@@ -50,7 +59,7 @@ def up(
     steps = Steps(quiet=as_json)
     try:
         shape, place = (sidechains, validators, members), Path(folder).resolve()
-        net = network.up(place, shape, steps, modules=modules)
+        net = network.up(place, shape, steps, modules=modules, choices=choices)
     # The boundary of the command: the step that failed and its reason, whatever it was.
     except Exception as error:
         steps.failed(error)

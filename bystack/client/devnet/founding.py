@@ -15,7 +15,7 @@ import tomli_w
 
 from bystack.client.devnet import files, processes
 from bystack.client.devnet.layout import Layout, Node
-from bystack.client.devnet.modules import table
+from bystack.client.devnet.modules import choice, table
 from bystack.client.devnet.processes import bystackd
 from bystack.client.rpc import Rpc, RpcFailed, wait_for
 
@@ -316,6 +316,7 @@ def genesis_spec(net: Devnet, name: str, creation: str) -> dict[str, Any]:
         "empty_interval": net.empty_interval,
         "finality": 1,
         "modules": [table(one) for one in net.layout.modules],
+        **dict(choice(one) for one in net.layout.choices),
     }
 
 

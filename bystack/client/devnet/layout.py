@@ -28,6 +28,7 @@ class Layout(msgspec.Struct, frozen=True):
     """A devnet: nodes, sidechains by name, how many validators and members each has.
 
     `modules`: of every sidechain, beside the federation's; as `modules.table` reads them.
+    `choices`: what its genesis says otherwise than usual, as `modules.choice` reads it.
     """
 
     nodes: list[Node]
@@ -35,6 +36,7 @@ class Layout(msgspec.Struct, frozen=True):
     validators: int
     members: int
     modules: list[str] = []
+    choices: list[str] = []
 
     @property
     def validating(self) -> Sequence[Node]:
@@ -65,7 +67,12 @@ def sidechain_names(count: int) -> list[str]:
 
 
 def new_layout(
-    folder: Path, sidechains: int, validators: int, members: int, modules: Sequence[str] = ()
+    folder: Path,
+    sidechains: int,
+    validators: int,
+    members: int,
+    modules: Sequence[str] = (),
+    choices: Sequence[str] = (),
 ) -> Layout:
     """A fresh layout under `folder`, written down."""
     names = sidechain_names(sidechains)
@@ -82,7 +89,7 @@ def new_layout(
         )
         for number in range(count)
     ]
-    layout = Layout(nodes, names, validators, members, list(modules))
+    layout = Layout(nodes, names, validators, members, list(modules), list(choices))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(layout)))

@@ -16,8 +16,32 @@ GOLD_MARKET: Final = {
 
 TABLES: Final[dict[str, dict[str, Any]]] = {
     "registry": {"config": {"asset": "BTM", "fee": 10_000, "byte_fee": 10}},
+    "stake": {"config": {"asset": "BTM", "own": 10**9, "vote": 10**8, "unbonding": 5}},
     "exchange": {"config": {"markets": [GOLD_MARKET], "lifetime": 100_000}},
 }
+
+
+NUMBERS: Final = (
+    "interval",
+    "timeout",
+    "blocks_per_leader",
+    "gateways",
+    "epoch",
+    "freeze",
+    "finality",
+)
+WORDS: Final = ("consensus", "election")
+
+
+def choice(given: str) -> tuple[str, int | str]:
+    """A value of the genesis chosen as KEY=VALUE; raises `ValueError` with what is expected."""
+    key, _, value = given.partition("=")
+    if key in WORDS and value:
+        return key, value
+    if key in NUMBERS and value.isascii() and value.isdigit():
+        return key, int(value)
+    known = ", ".join((*WORDS, *NUMBERS))
+    raise ValueError(f"{given} is no KEY=VALUE with a key of {known}; numbers are whole")
 
 
 def table(chosen: str) -> dict[str, Any]:
@@ -33,3 +57,7 @@ def table(chosen: str) -> dict[str, Any]:
     except ValueError:
         known = ", ".join(TABLES)
         raise ValueError(f"{chosen} is none of {known}, nor NAME=HEX of a package") from None
+
+
+ELECTION: Final[dict[str, Any]] = {"election": "stake", "epoch": 60, "freeze": 10}
+"""What the genesis says where validators are elected: epochs short enough to watch."""

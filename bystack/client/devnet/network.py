@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from bystack.client.devnet import processes
 from bystack.client.devnet.founding import EMPTY_INTERVAL, Devnet, Reporter, found
 from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
+from bystack.client.devnet.modules import choice
 from bystack.client.rpc import NodeDown, RpcFailed
 
 
@@ -39,18 +40,24 @@ def up(
     report: Reporter,
     empty_interval: int = EMPTY_INTERVAL,
     modules: Sequence[str] = (),
+    choices: Sequence[str] = (),
 ) -> Devnet:
     """Make the network, or start what is missing of an existing one.
 
-    `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds) and
-    `modules` (see `modules.table`) go into a sidechain's genesis. Raises `LayoutFixed`.
+    `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds),
+    `modules` (see `modules.table`) and `choices` (see `modules.choice`) go into a sidechain's
+    genesis. Raises `LayoutFixed`, and `ValueError` for what cannot be chosen.
     """
     layout = read_layout(folder)
     if layout is None:
         shape = Shape(*(given or n for given, n in zip(wanted, USUAL, strict=True)))
-        layout = new_layout(folder, *shape, modules)
+        for one in choices:
+            choice(one)
+        layout = new_layout(folder, *shape, modules, choices)
     if modules and list(modules) != layout.modules:
         raise LayoutFixed(f"the sidechains of {folder} have the modules {layout.modules}")
+    if choices and list(choices) != layout.choices:
+        raise LayoutFixed(f"the sidechains of {folder} were made with {layout.choices}")
     fixed = Shape(len(layout.sidechains), layout.validators, layout.members)
     if any(given not in (None, n) for given, n in zip(wanted, fixed, strict=True)):
         raise LayoutFixed(f"{folder} holds {fixed}; ask for the same, or choose another directory")
