@@ -39,7 +39,7 @@ def devnet() -> None:
     "choices",
     multiple=True,
     metavar="KEY=VALUE",
-    help="In a new network's sidechain geneses: consensus=bbft|authority|solo, election=fixed|stake,"
+    help="In a new network's sidechain geneses: consensus=bbft|authority|solo, election=NAME,"
     " gateways, epoch, freeze, interval, timeout, finality, blocks_per_leader. Repeatable.",
 )
 @json_option
