@@ -12,8 +12,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import permutations
 
-from bystack.sidechain.blocks import Header
-from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.events import (
     BuildBlock,
     Config,
@@ -23,7 +21,6 @@ from bystack.sidechain.consensus.events import (
     TimerFired,
     TimerKind,
 )
-from bystack.sidechain.consensus.evidence import AnyEvidence, Statement
 from bystack.sidechain.consensus.messages import Message, Propose
 from bystack.sidechain.consensus.statements import (
     COMMIT,
@@ -41,7 +38,7 @@ from bystack.sidechain.consensus.validators import bitmap_of
 from tests.simulation.disk import Journal
 from tests.simulation.eras import CHAIN, Schedule
 from tests.simulation.harness import Node, genesis, make_block
-from tests.simulation.monitor import Monitor, Violation
+from tests.simulation.monitor import ForkMonitor, Monitor, Violation
 from tests.simulation.schemes import Keyring
 
 HEIGHT = 1
@@ -59,25 +56,6 @@ class Attack:
     needed: int = 3
     scenes: int = 12
     forks_only: bool = False
-
-
-class ForkMonitor(Monitor):
-    """Looks at nothing but agreement: a mutation must be caught by its fork."""
-
-    forked = False
-
-    def decide(self, now: int, node: int, header: Header) -> None:
-        self.transcript.note(now, f"node {node} has final", header)
-        self.forked |= self.decided.setdefault(header.height, header.id) != header.id
-
-    def said(self, node: int, statement: Statement) -> None:
-        pass
-
-    def inspect(self, node: int, machine: Bbft) -> None:
-        pass
-
-    def accuse(self, finder: int, evidence: AnyEvidence) -> None:
-        self.evidence.append((evidence, self.accused(evidence)))
 
 
 class Arena:

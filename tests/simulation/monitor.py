@@ -94,6 +94,27 @@ class Monitor:
             raise Violation(f"node {node} outgrows its bounds: {broken}")
 
 
+class ForkMonitor(Monitor):
+    """Looks at nothing but agreement, and lets a run go on after a fork."""
+
+    forked = False
+
+    def decide(self, now: int, node: int, header: Header) -> None:
+        """Note whether two blocks of one height are final."""
+        self.transcript.note(now, f"node {node} has final", header)
+        self.forked |= self.decided.setdefault(header.height, header.id) != header.id
+
+    def said(self, node: int, statement: Statement) -> None:
+        """Where rules are broken on purpose everybody is guilty."""
+
+    def inspect(self, node: int, machine: Bbft) -> None:
+        """Nothing else counts here."""
+
+    def accuse(self, finder: int, evidence: AnyEvidence) -> None:
+        """Remember whom it names, honest or not."""
+        self.evidence.append((evidence, self.accused(evidence)))
+
+
 def bounds(m: Machine) -> dict[str, tuple[int, int]]:
     """What a machine holds, and the most it may."""
     size = max(len(group) for group in (m.validators, *m.era.previous))

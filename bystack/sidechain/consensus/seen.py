@@ -111,6 +111,10 @@ class Seen:
             if len(old) > 4 * VIEWS:
                 del old[min(old, key=lambda p: p[1])]
 
+    def forget_words(self) -> None:
+        """Keep certificates and sums alone."""
+        self._words.clear()
+
     def drop(self, statement: Statement) -> None:
         """Forget what proved unsigned: it only kept a place from what is signed."""
         where, index = place(statement), speaker(statement)

@@ -1,8 +1,8 @@
 """Who broke the rules: every node compares what it hears with what it heard before.
 
-The height being decided and the last `HEIGHTS` are remembered, so memory is bounded. Comparing
-costs no pairing; only a contradiction is verified, and who passes on what proves nothing is not
-listened to for a while. Two things are said here that no vote needs (bbft.md, section 7): the
+The height being decided and the last `HEIGHTS` are remembered, of the older ones certificates
+only, so memory is bounded. Comparing costs no pairing; only a contradiction is verified, and who
+passes on what proves nothing is not listened to for a while. Two things are said here that no vote needs (bbft.md, section 7): the
 leader's signature under its proposal, when its view failed or another block was certified (each
 validator may have been shown another one: E1); and all that is known of a height of which two
 final blocks turned up (E5 to E7 need the certificates of both sides).
@@ -11,7 +11,7 @@ final blocks turned up (E5 to E7 need the certificates of both sides).
 from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.consensus.events import Penalise, Sync
+from bystack.sidechain.consensus.events import Penalise, Send
 from bystack.sidechain.consensus.evidence import (
     AnyEvidence,
     Statement,
@@ -31,7 +31,8 @@ from bystack.sidechain.consensus.statements import (
 )
 from bystack.sidechain.consensus.steps import FinalBlockFound
 
-HEIGHTS = 8
+HEIGHTS = 1_024
+WORDS = 8
 MAX_SHOWN = 16
 
 Late = Propose | Vote | Aggregate | Certificate | Timeout | TimeoutCertificate
@@ -183,11 +184,14 @@ def sealed(m: Machine, certificate: Certificate) -> None:
     if known is not None and certificate.bitmap and not known.final:
         known.final = (certificate,)
         known.keep(certificate)
-    for height in [h for h in m.watch.heights if h < m.round.height - HEIGHTS]:
-        del m.watch.heights[height]
+    heights = m.watch.heights
+    while heights and min(heights) < m.round.height - HEIGHTS:
+        del heights[min(heights)]
+    if old := heights.get(m.round.height - WORDS - 1):
+        old.forget_words()
 
 
 def estranged(m: Machine, found: FinalBlockFound) -> None:
-    """A final block that does not stand on ours: the chain split below; find out where."""
-    if m.allowed(found.source, "estranged"):
-        m.emit(Sync(max(1, m.round.height - HEIGHTS), found.source))
+    """A final block that does not stand on ours: the chain split. Tell its sender our last one."""
+    if m.parent_certificate.bitmap and m.allowed(found.source, "estranged"):
+        m.emit(Send(found.source, m.parent_certificate))
