@@ -91,7 +91,7 @@ def new(keys_wanted: tuple[str, ...], home: str, password_file: str | None, chea
     KIND is `validator` or `member` (NAME is the sidechain's), or `named` (NAME as in the charter).
     Example: bystackd key new validator:trade member:trade named:super-1 --home ~/.bystack
     """
-    _log_apart()
+    log_apart()
     wanted = [_split(one) for one in keys_wanted]
     os.umask(0o077)
     os.makedirs(os.path.join(home, "keys"), mode=0o700, exist_ok=True)
@@ -124,10 +124,10 @@ def sign(file: str, digest: str, password_file: str | None, cheap: bool) -> None
 
     Offline: compare the digest with what other members show before you sign.
     """
-    _log_apart()
+    log_apart()
     try:
         message = bytes.fromhex(digest)
-        secret = read_key(file, keys.NAMED, _asked(file, password_file), cheap=cheap)
+        secret = read_key(file, keys.NAMED, asked_password(file, password_file), cheap=cheap)
     except (ValueError, KeyFileError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
@@ -165,7 +165,7 @@ def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
     A fresh journal takes its place, whose owner votes only above --after-height. What is left of
     an old journal keeps its bytes under another name. A running signer takes it up by itself.
     """
-    _log_apart()
+    log_apart()
     os.umask(0o077)
     os.chdir(home)
     try:
@@ -184,7 +184,7 @@ def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
     click.echo(f"{name} abstains up to height {height}" + (f"; was: {old}" if old else ""))
 
 
-def _log_apart() -> None:
+def log_apart() -> None:
     """Standard output carries the result alone."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
@@ -196,7 +196,8 @@ def _password(path: str | None) -> str | None:
         return file.read().strip()
 
 
-def _asked(file: str, password_file: str | None) -> Any:
+def asked_password(file: str, password_file: str | None) -> Any:
+    """The password of a key file: from the file given, else from the terminal if it is sealed."""
     if password_file is None and is_sealed(file):
         return click.prompt("Password", hide_input=True, err=True)
     return _password(password_file)

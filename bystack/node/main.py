@@ -160,10 +160,10 @@ class _Keys(click.Group):
     """The key commands, imported when they are used: they need the cryptography libraries."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["accept-lost-journal", "new", "sign"]
+        return ["accept-lost-journal", "consent", "new", "sign"]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        from bystack.node.keytool import key
+        from bystack.node.consenting import key
 
         return key.get_command(ctx, name)
 

@@ -71,14 +71,14 @@ class StakeSpec(Struct, forbid_unknown_fields=True):
     """What the stake module is told (see `StakeConfig`)."""
 
     asset: str
-    seats: int
-    least_set: int
     own: int
     vote: int
-    unbonding: int
-    proposer: int
-    slash: int
-    presence: int
+    seats: int = 10
+    least_set: int = 4
+    unbonding: int = 7
+    proposer: int = 2_000
+    slash: int = 500
+    presence: int = 500
 
 
 def configured(specs: Sequence[ModuleSpec], assets: Sequence[Asset]) -> tuple[ModuleConfig, ...]:
