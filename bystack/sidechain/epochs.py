@@ -20,11 +20,9 @@ from bystack.sidechain.consensus.validators import (
 )
 from bystack.sidechain.convictions import unconvicted
 from bystack.sidechain.modules.base import BlockContext, Modules
+from bystack.sidechain.parameters import EVIDENCE_EPOCHS as EVIDENCE_EPOCHS
 from bystack.sidechain.params import CONSTANT, FIXED, Genesis
 from bystack.sidechain.state import SystemState, state_key
-
-EVIDENCE_EPOCHS = 3
-"""How many epochs back evidence counts; their records are kept."""
 
 MAX_CERTIFICATE = 65_536
 

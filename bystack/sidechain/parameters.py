@@ -21,6 +21,9 @@ MAX_BLOCK_BYTES = 6_000_000
 
 MAX_PARAMETERS = 200
 
+EVIDENCE_EPOCHS = 3
+"""How many epochs back evidence counts; their records are kept."""
+
 IN_FORCE = state_key("parameters")
 DECIDED = state_key("parameters/next")
 

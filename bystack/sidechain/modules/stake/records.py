@@ -24,7 +24,7 @@ from bystack.primitives.codec import (
 )
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.validators import MAX_VALIDATORS
-from bystack.sidechain.epochs import EVIDENCE_EPOCHS
+from bystack.sidechain.parameters import EVIDENCE_EPOCHS
 
 MAX_CONFIG = 1_000
 MAX_CANDIDATES = 1_000
