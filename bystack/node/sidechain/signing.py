@@ -14,8 +14,9 @@ import structlog
 import trio
 
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.node.sidechain.hearing import Hearing, Overheard
 from bystack.node.sidechain.store import SideStore
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import Wire, decode, encode
 from bystack.sidechain.consensus.events import Sign, Signed, SignRefused
 from bystack.sidechain.consensus.positions import JournalRecord, SignRequest
 from bystack.sidechain.consensus.statements import Certificate
@@ -28,6 +29,10 @@ WAITING: Final = 64
 PAUSE: Final = 0.5
 STRANGER: Final = "NotIntroduced"
 BEHIND: Final = "ChainBehind"
+ENDS: Final = ("JournalOld", "KeyElsewhere")
+SHOWN: Final = 16
+PATIENCE: Final = 100
+"""So many looks, and the log says what is waited for."""
 
 log = structlog.get_logger("consensus")
 
@@ -54,7 +59,9 @@ class SignerLine:
     def __init__(self, client: Reconnecting, store: SideStore) -> None:
         self._client, self._store = client, store
         self._without = 0
+        self._hearing = Hearing(store)
         self._asked, self._requests = trio.open_memory_channel[Sign](WAITING)
+        self._told, self._overheard = trio.open_memory_channel[Overheard](SHOWN)
 
     def ask(self, request: Sign) -> None:
         """Have this signed; dropped while too much waits, for the engine asks again."""
@@ -63,12 +70,24 @@ class SignerLine:
         except trio.WouldBlock:
             log.warning("the signer is slow", height=request.position.height)
 
+    def hear(self, peer: bytes, message: Wire) -> None:
+        """Listen for votes of our key that the signer here did not release.
+
+        What comes too fast is dropped; a vote that counts comes again in some certificate.
+        """
+        for one in self._hearing.hear(peer, message):
+            try:
+                self._told.send_nowait(one)
+            except trio.WouldBlock:
+                return
+
     async def run(self, admitted: Callable[[Admitted], Awaitable[None]], answer: Answer) -> None:
         """Find out who we are, then pass requests on until cancelled."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self._client.run)
             found = await self._admission()
             if found is not None:
+                nursery.start_soon(self._show_overheard)
                 await admitted(found)
             async for request in self._requests:
                 await self._sign(request, answer)
@@ -92,9 +111,35 @@ class SignerLine:
 
     async def _introduce(self) -> Admitted | None:
         key: bytes = await self._client.call("key")
+        self._hearing.listen_for(key)
+        await self._gather()
         await self._show(key)
         last = await self._client.call("last")
         return Admitted(key, None if last is None else decode(JournalRecord, last, MAX_RECORD))
+
+    async def _gather(self) -> None:
+        """Wait until others have said where the chain is, and we are there."""
+        waited = 0
+        while not self._hearing.ready():
+            waited += 1
+            if waited == PATIENCE:
+                log.info("not voting yet: too few validators have said how far the chain is")
+            await trio.sleep(PAUSE / 10)
+
+    async def _show_overheard(self) -> None:
+        """Show the signer what others tell of its key; a liar costs a pause, nothing else."""
+        async for one in self._overheard:
+            try:
+                await self._client.call("shown", encode(one.statement), encode(one.validators))
+            except Unavailable:
+                continue
+            except RemoteError as error:
+                if error.rule in ENDS:
+                    log.error("this key votes no more", rule=error.rule, reason=str(error))
+                await trio.sleep(PAUSE)
+            else:
+                for digest in self._hearing.digests_of(one):
+                    self._hearing.released(digest)
 
     async def _show(self, key: bytes) -> None:
         """Say what the chain knows of our votes; raises what the signer refuses."""
@@ -149,4 +194,5 @@ class SignerLine:
             log.warning("not signed", rule=error.rule, reason=str(error))
             await answer(SignRefused(asked.position, error.rule))
         else:
+            self._hearing.released(digest)
             await answer(Signed(asked.position, signature, digest))

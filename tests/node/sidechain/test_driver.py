@@ -66,7 +66,8 @@ def test_a_follower_and_a_late_validator_catch_up(tmp_path: Path) -> None:
             late = await net.start(3)
             goal = net.nodes[0].store.height
             await net.reach(goal)
-            assert follower.driver.index is None and late.driver.index == 3
+            await until(lambda: late.driver.index == 3)
+            assert follower.driver.index is None
             assert agreed(net, goal)
             # The late one votes: its name stands in a certificate.
             await until(lambda: _voted(net, 3))
