@@ -20,6 +20,7 @@ Show = Callable[[str], None]
 
 BENCHES: Mapping[str, str] = {
     "sidechain": "four validators on this machine: transfers a second, latency, processor time",
+    "isolation": "main-chain validation alone, and beside a sidechain of this machine at full load",
     "headers": "main-chain headers decoded, judged, put in the tree and stored",
     "pool": "transactions admitted with their signatures: alone, in chains, into a full pool",
     "sync": "a node joining a long chain of small blocks from another, beside validation alone",

@@ -30,13 +30,13 @@ def measure(show: Show, *, size: Size = Size(), rounds: int = 3) -> Measured:  #
         one, two, known = list[Timing](), list[Timing](), list[Timing]()
         for number in range(rounds):
             show(f"connecting {size.blocks} blocks three times, round {number + 1} of {rounds}")
-            one.append(_run(folder, 1))
-            two.append(_run(folder, 2))
-            known.append(_run(folder, 2, "known"))
+            one.append(connected(folder, 1))
+            two.append(connected(folder, 2))
+            known.append(connected(folder, 2, "known"))
     return _measured(one, two, known)
 
 
-def _run(folder: Path, cores: int, *how: str) -> Timing:
+def connected(folder: Path, cores: int, *how: str) -> Timing:
     """Connect a copy of the world in a fresh process."""
     copy = folder.parent / "copy"
     shutil.copytree(folder, copy)

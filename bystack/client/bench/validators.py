@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,11 +73,18 @@ class Steps:
 
 
 @contextmanager
-def running(show: Show, *, empty_interval: int) -> Iterator[Net]:
-    """Four validators up with one sidechain; all gone in the end."""
+def running(
+    show: Show,
+    *,
+    empty_interval: int,
+    shape: tuple[int, int, int] = (1, VALIDATORS, MEMBERS),
+    choices: Sequence[str] = (),
+) -> Iterator[Net]:
+    """A network up, four validators with one sidechain unless told; all gone in the end."""
     folder = Path(tempfile.mkdtemp(prefix="bystack-bench-"))
     try:
-        net = up(folder, (1, VALIDATORS, MEMBERS), Steps(show), empty_interval=empty_interval)
+        steps = Steps(show)
+        net = up(folder, shape, steps, empty_interval=empty_interval, choices=choices)
         name = net.layout.sidechains[0]
         home = Path(net.layout.nodes[0].home)
         yield Net(net, name, read_genesis(home / genesis_path(name)))
@@ -94,7 +101,7 @@ def peg_in(net: Net) -> Held:
     net.devnet[0].pegin(net.name, str(PEGGED), "BTM", address)
     net.devnet.mine(CONFIRMATIONS + 1)
     place = wait_for("the claim", lambda: trio.run(_claimed, net))
-    for node in net.devnet.layout.nodes[VALIDATORS:]:
+    for node in net.devnet.layout.nodes[net.devnet.layout.validators :]:
         processes.stop(node)
     return Held(place, PEGGED * UNITS, 0)
 
