@@ -193,7 +193,7 @@ class Node:
         self.signer: PlayedSigner | None = None
         self.closed = False
         line = None
-        if number < len(genesis.validators):
+        if number < len(SECRETS):
             journal = Journal.open(str(folder / "votes"), kind="votes", magic=genesis.main.magic)
             self.signer = PlayedSigner(Voter(SECRETS[number], genesis, journal))
             line = SignerLine(cast(Reconnecting, self.signer), self.store)
