@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import cast
 
+import pytest
 import trio
 
+from bystack.node.ipc import Reconnecting
+from bystack.node.sidechain.hearing import Hearing
+from bystack.node.sidechain.signing import SignerLine
 from bystack.node.signer.journals import abstention
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.validators import indexes_of
-from tests.node.sidechain.network import SECRETS, Network, running, until
+from tests.node.sidechain.network import SECRETS, Network, PlayedSigner, running, until
 
 FLOOR = 8
 
@@ -55,5 +61,54 @@ def test_who_lost_a_journal_votes_again_above_the_accepted_height(tmp_path: Path
                 (c := net.nodes[0].store.certificate_at(height)) and 3 in indexes_of(c.bitmap, 4)
                 for height in range(1, FLOOR + 1)
             )
+
+    trio.run(main)
+
+
+def test_a_second_signer_with_one_key_ends_when_it_sees_votes_that_are_not_its_own(
+    tmp_path: Path,
+) -> None:
+    """Two hosts cannot lock each other out; what the other signs stands in certificates."""
+
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            await net.reach(3)
+            twin = await net.start(4)
+            journal = Journal.open(tmp_path / "twin", kind="votes", magic=net.genesis.main.magic)
+            voter = Voter(SECRETS[1], net.genesis, journal)
+            line = SignerLine(cast(Reconnecting, PlayedSigner(voter)), twin.store)
+            twin.driver._signer = line
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(line.run, twin.driver._inbox.send, twin.driver._inbox.send)
+                await until(lambda: voter._refusal is not None)
+                nursery.cancel_scope.cancel()
+            assert voter._refusal.rule in ("JournalOld", "KeyElsewhere")
+            first = net.nodes[1].signer
+            assert first is not None and first._voter._refusal is None
+            journal.close()
+
+    trio.run(main)
+
+
+def test_without_word_of_a_quorum_nothing_is_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restored home does not know how old it is; who waits for the others loses nothing."""
+    looks: Counter[Hearing] = Counter()
+    ready = Hearing.ready
+
+    def counted(hearing: Hearing) -> bool:
+        looks[hearing] += bool(hearing._heights)
+        return ready(hearing)
+
+    monkeypatch.setattr(Hearing, "ready", counted)
+
+    async def main() -> None:
+        async with running(tmp_path, 2) as net:
+            await until(lambda: len(looks) == 2 and min(looks.values()) > 3)
+            for node in net.nodes.values():
+                assert not node.driver.key and not len(node.journal)
+            await net.start(2)
+            await net.reach(2)
 
     trio.run(main)
