@@ -34,12 +34,16 @@ class Built(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """Who proposes, when (milliseconds), on which certificate (encoded, and its hash)."""
+    """Who proposes, when (milliseconds), on which certificate (encoded, and its hash).
+
+    `demote`: the gateway it had to go round, -1 for none.
+    """
 
     proposer: int
     time: int
     certificate: bytes
     certificate_hash: bytes
+    demote: int = -1
 
 
 Holds = Callable[[Transaction, tuple[Check, ...]], bool]
@@ -53,7 +57,8 @@ class Assembly:
         self, genesis: Genesis, modules: Modules, base: Base, proposal: Proposal, verified: Holds
     ) -> None:
         time = max(proposal.time, base.parent.time + 1)
-        place = Place(base.parent.height + 1, time, proposal.proposer, proposal.certificate)
+        asked = (time, proposal.proposer, proposal.certificate, None, proposal.demote)
+        place = Place(base.parent.height + 1, *asked)
         self._execution = Execution(genesis, modules, base, place)
         self._proposal, self._verified = proposal, verified
         self._taken: list[Transaction] = []

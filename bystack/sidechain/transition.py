@@ -22,7 +22,7 @@ from bystack.primitives.merkle import merkle_root
 from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
 from bystack.primitives.multiset import Running, multiset_digest
 from bystack.primitives.trie import Nodes, TrieUpdate, update
-from bystack.sidechain import batches, custody, epochs, parameters
+from bystack.sidechain import batches, custody, detours, epochs, parameters
 from bystack.sidechain.actions import needs_no_fee, sidechain_effects
 from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.modules.base import BlockContext, Modules, Payment
@@ -107,13 +107,16 @@ class Executed(NamedTuple):
 class Place(NamedTuple):
     """Where a block stands: height, time in milliseconds; who proposes it, by index.
 
-    `certificate`: the parent's, encoded as the body carries it.
+    `certificate`: the parent's, encoded as the body carries it. `demotions`: what its header shows;
+    None in one that is being built, whose proposer wishes to `demote` a gateway (-1: none).
     """
 
     height: int
     time: int
     proposer: int = 0
     certificate: bytes = b""
+    demotions: bytes | None = None
+    demote: int = -1
 
 
 class Trial(NamedTuple):
@@ -128,9 +131,11 @@ class Execution:
     """A block being executed, transaction by transaction."""
 
     def __init__(self, genesis: Genesis, modules: Modules, base: Base, place: Place) -> None:
-        self.genesis, self.base, self.place = genesis, base, place
+        self.genesis, self.base = genesis, base
         state = SystemState(base.state)
         epochs.turn(state, base.parent)
+        shown = detours.settle(state, place.height, place.demotions, place.demote)
+        self.place = place._replace(demotions=shown)
         self.stage = Stage(genesis, modules, _context(genesis, base.parent, place, state), state)
         self._coins = Overlay(base.coins)
         self._checks: list[Check] = []
@@ -301,6 +306,10 @@ def _check_locks(tx: Transaction) -> None:
 
 
 def _check_paid(least: Mapping[bytes, int], fees: Mapping[bytes, int]) -> None:
+    if len(fees) == 1:  # nearly always
+        [(asset, fee)] = fees.items()
+        if asset in least and fee >= least[asset]:
+            return
     for asset in fees:
         if asset not in least:
             raise FeeAsset(asset=asset)
@@ -341,7 +350,7 @@ def make_header(
         relay_tip=executed.relay_tip,
         validators_hash=executed.validators_hash,
         next_validators_hash=executed.next_validators_hash,
-        demotions=b"",
+        demotions=place.demotions or b"",
         proposer=proposer,
     )
 
@@ -365,7 +374,8 @@ def open_block(
 ) -> Execution:
     """Begin to execute a proposed block: its transactions are to be added in order, then
     `close_block`. Raises as `apply_block`, for what shows before the first of them."""
-    place = Place(base.parent.height + 1, header.time, header.proposer, body.certificate)
+    asked = (header.time, header.proposer, body.certificate, header.demotions)
+    place = Place(base.parent.height + 1, *asked)
     if header.time <= base.parent.time:
         raise HeaderWrong(field="time", given=header.time, above=base.parent.time)
     execution = Execution(genesis, modules, base, place)

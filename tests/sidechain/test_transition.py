@@ -30,6 +30,7 @@ from bystack.primitives.merkle import merkle_root
 from bystack.primitives.multiset import EMPTY, multiset_digest, multiset_update
 from bystack.primitives.trie import EMPTY_ROOT, update
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
+from bystack.sidechain.consensus.demotions import DemotionLast
 from bystack.sidechain.state import state_root
 from bystack.sidechain.transition import (
     BlockTooLarge,
@@ -107,6 +108,10 @@ def test_each_field_of_the_header_is_checked_or_left_to_the_engine(field: str) -
     if field in ("proposer", "parent_certificate", "time"):
         # Who may propose, on which certificate, at what time: the engine's and the clock's.
         world.side.validate(wrong)
+        return
+    if field == "demotions":
+        with pytest.raises(DemotionLast):
+            world.side.validate(wrong)
         return
     with pytest.raises(HeaderWrong) as caught:
         world.side.validate(wrong)

@@ -49,6 +49,16 @@ BEHAVIOURS = (
     "aggregate",
 )
 
+GATEWAY_BEHAVIOURS = (
+    "gateway_withholds",
+    "gateway_late",
+    "gateway_starves",
+    "foreign_sum",
+    "overlapping_sum",
+    "bad_sum",
+)
+"""What only one who carries others' messages can do."""
+
 
 class Byzantine(Node):
     """Runs the machine, then `behaviour` decides what others see of it."""
@@ -224,3 +234,41 @@ class Byzantine(Node):
             named = (message.block, message.justify, message.bitmap, message.signature)
             return [message, Aggregate(*fields, *named)]
         return [message]
+
+    def carried(self, message: Message) -> bool:
+        """What a gateway passes on for others."""
+        others = isinstance(message, Propose) and message.header.proposer != self.seat
+        return others or isinstance(message, Certificate | Aggregate)
+
+    def do_gateway_withholds(self, index: int, message: Message) -> list[Message]:
+        return [] if self.carried(message) else [message]
+
+    def do_gateway_late(self, index: int, message: Message) -> list[Message]:
+        return self.do_late(index, message) if self.carried(message) else [message]
+
+    def do_gateway_starves(self, index: int, message: Message) -> list[Message]:
+        """Its sums leave out everybody but itself."""
+        if not isinstance(message, Aggregate):
+            return [message]
+        size = len(self.machine._m.validators)
+        mine = self.keyring.sign(self.index, message.digest(CHAIN))
+        return [replace(message, bitmap=bitmap_of([self.seat], size), signature=mine)]
+
+    def do_foreign_sum(self, index: int, message: Message) -> list[Message]:
+        if not isinstance(message, Aggregate):
+            return [message]
+        size = len(self.machine._m.validators)
+        return [replace(message, bitmap=bitmap_of(range(size), size)), message]
+
+    def do_overlapping_sum(self, index: int, message: Message) -> list[Message]:
+        if not isinstance(message, Aggregate):
+            return [message]
+        size = len(self.machine._m.validators)
+        mine = self.keyring.sign(self.index, message.digest(CHAIN))
+        alone = replace(message, bitmap=bitmap_of([self.seat], size), signature=mine)
+        return [message, alone, message]
+
+    def do_bad_sum(self, index: int, message: Message) -> list[Message]:
+        if not isinstance(message, Aggregate):
+            return [message]
+        return [replace(message, signature=self.keyring.sign(self.index, b"x" * 32))]

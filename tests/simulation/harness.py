@@ -12,6 +12,7 @@ import random
 from typing import Protocol
 
 import msgpack
+from msgspec.structs import replace
 
 from bystack.primitives.codec import decode_union, encode
 from bystack.primitives.errors import Invalid
@@ -59,6 +60,7 @@ from bystack.sidechain.consensus.statements import (
     genesis_certificate,
 )
 from bystack.sidechain.consensus.validators import ValidatorSet
+from tests.simulation import detours
 from tests.simulation.disk import Journal
 from tests.simulation.eras import CHAIN as CHAIN
 from tests.simulation.eras import Schedule
@@ -235,6 +237,7 @@ class Node:
         match output:
             case Execute(header, body):
                 good = is_valid(header, body, self.final) and self.takes(body)
+                good = good and detours.lawful(self.schedule, self.blocks, header)
                 self.world.answer(self, Executed(header.id, good, "" if good else "root"), "work")
             case BuildBlock():
                 self.world.answer(self, Built(*self.build(output)), "work")
@@ -265,7 +268,9 @@ class Node:
         known = {**self.convicted}
         chosen = tuple(one for one in self.evidence if self.convict(one, known, wish.height))
         group = self.schedule.era(wish.height).validators
-        return make_block(self.keyring, wish, self.rng.randbytes(8), group, chosen)
+        header, body = make_block(self.keyring, wish, self.rng.randbytes(8), group, chosen)
+        demotions = detours.shown(self.schedule, self.blocks, wish.demote)
+        return replace(header, demotions=demotions), body
 
     def keys_of(self, evidence: AnyEvidence) -> list[bytes]:
         group = self.schedule.group(parts(evidence)[0].epoch)

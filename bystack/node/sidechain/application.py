@@ -97,7 +97,8 @@ class Application:
     async def build(self, wish: BuildBlock, candidates: Sequence[Transaction]) -> Built:
         """A block of the candidates that apply, as the engine wishes it."""
         certificate = wish.certificate
-        proposal = Proposal(wish.proposer, wish.time, encode(certificate), certificate.hash)
+        named = (encode(certificate), certificate.hash)
+        proposal = Proposal(wish.proposer, wish.time, *named, wish.demote)
         places = [place for tx in candidates for place in tx.body.inputs]
         async with self._base(wish.parent.id, places) as base:
             built = await self._assemble(proposal, candidates, base)

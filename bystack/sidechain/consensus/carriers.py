@@ -12,8 +12,10 @@ from bystack.sidechain.consensus.demotions import DEMOTED_BLOCKS
 from bystack.sidechain.consensus.height import Late
 from bystack.sidechain.consensus.machine import Machine
 
-PROPOSAL, SUMS = 0, 3
-"""What a gateway carries, beside the certificates of each kind: proposals down, sums across."""
+PROPOSAL, SUMS, SOUND = 0, 3, 4
+"""What a gateway carries, beside the certificates of each kind: proposals down, sums across; that
+its sums are sound shows only when they are not.
+"""
 
 
 def note(m: Machine, gateway: int | None, what: int) -> None:

@@ -9,7 +9,7 @@ the same: the leader's certificate shall name everyone (bbft.md, section 6).
 from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.consensus import watching
+from bystack.sidechain.consensus import carriers, watching
 from bystack.sidechain.consensus.certificates import CertificateJustify, signers
 from bystack.sidechain.consensus.events import SetTimer, Timer, TimerKind
 from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
@@ -82,6 +82,7 @@ def receive_aggregate(m: Machine, sender: bytes, said: Aggregate) -> None:
     paths = m.paths(said.view)
     check_subtree(m, said, index, paths)
     if hears(m.me, m.leader(said.view), index, paths):
+        carriers.carried(m, sender, carriers.SUMS)
         watching.heard(m, sender, said)
         tally = m.tally(said.kind, said.view)
         tally.add_sum(said, index)
@@ -106,13 +107,20 @@ def hears(me: int | None, leader: int, sender: int, paths: Topology) -> bool:
 def advance(m: Machine, tally: Tally, said: Said) -> None:
     """After a vote: certify at a quorum, else see whether our group has all voted."""
     if (said.kind, said.view) not in m.at.certificates:
-        m.blame(tally.settle(said), "VoteSignature")
+        _blame(m, tally.settle(said))
         for certificate in tally.certificates:
             m.trust(certificate)
             return m.plan(Certified(certificate))
     elif said.kind == PREPARE:
         return
     consider(m, tally, said)
+
+
+def _blame(m: Machine, indexes: list[int]) -> None:
+    """A gateway whose sums are bad is none."""
+    m.blame(indexes, "VoteSignature")
+    for index in indexes:
+        carriers.note(m, index, carriers.SOUND)
 
 
 def consider(m: Machine, tally: Tally, said: Said) -> None:
@@ -145,7 +153,7 @@ def share(m: Machine, tally: Tally, said: Said) -> None:
     if m.me is None or paths.star or not paths.collects(m.me):
         return
     messages, bad = tally.share(said, paths.subtree(m.me), m.me)
-    m.blame(bad, "VoteSignature")
+    _blame(m, bad)
     known = (said.kind, said.view) in m.at.certificates
     for message in messages:
         for target in upward(m.me, m.leader(said.view), paths, known):

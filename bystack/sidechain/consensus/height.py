@@ -64,6 +64,7 @@ class Height:
     gone_round: set[tuple[int, int]] = field(default_factory=set)
     carried: set[tuple[int, int]] = field(default_factory=set)
     deciding: tuple[Certificate, ...] = ()
+    fuller: tuple[Certificate, ...] = ()
     decided: bool = False
     last_vote: tuple[Vote, ...] = ()
     my_timeout: tuple[Timeout, ...] = ()

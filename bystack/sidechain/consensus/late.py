@@ -9,8 +9,11 @@ starve it. Votes that go round a gateway after the fact are answered with the ce
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msgspec.structs import replace
 
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.carriers import SUMS
 from bystack.sidechain.consensus.events import Send, SetTimer, Signed, Timer, TimerKind
 from bystack.sidechain.consensus.gathering import check_said, hears, upward
@@ -51,9 +54,14 @@ def remember(m: Machine) -> tuple[Late, ...]:
     return (late,)
 
 
-def begin(m: Machine) -> None:
-    """A height began: wait for the last one's late COMMITs, if we collected them."""
+def begin(m: Machine, fuller: tuple[Certificate, ...]) -> None:
+    """A height began: wait for the last one's late COMMITs, if we collected them. `fuller` came
+    from the last one's leader before we were through with it; a bad one is of no use.
+    """
     for late in m.late:
+        with suppress(Invalid):
+            for certificate in fuller if m.leads(0) else ():
+                take(m, late.validators, certificate)
         if late.me == late.leader:
             left = m.at.parent_proposed_at + m.config.interval - m.now
             _wait(m, late, min(m.pace.fallback(m.config), max(left, 0) // 2))

@@ -88,7 +88,7 @@ def _ahead(m: Machine, sender: bytes, message: Placed) -> None:
             m.plan(Received(sender, message.parent_certificate))
     if isinstance(message, Timeout):
         m.later[sender, "Timeout", 0, 0] = Received(sender, message)
-    elif view <= VIEWS_AHEAD:
+    elif view <= VIEWS_AHEAD and not (view and isinstance(message, Aggregate)):
         m.later[sender, type(message).__name__, kind, view] = Received(sender, message)
 
 
@@ -101,13 +101,15 @@ def _behind(m: Machine, sender: bytes, certificate: Certificate) -> None:
 
 def receive_certificate(m: Machine, sender: bytes, certificate: Certificate) -> None:
     """A certificate of the current height; raises as `verify_certificate`. A second one for the
-    same thing tells nothing new, whoever signed it.
+    same thing tells nothing new but, perhaps, more names.
     """
     carriers.carried(m, sender, certificate.kind)
     known = m.at.certificates.get((certificate.kind, certificate.view))
     if known is None or subject_of(known) != subject_of(certificate):
         m.check(certificate)
         m.plan(Certified(certificate))
+    elif certificate.kind == COMMIT and m.is_validator(sender):
+        m.at.fuller = (certificate,)
 
 
 def receive_status(m: Machine, sender: bytes, certificate: Certificate) -> None:
@@ -155,13 +157,13 @@ def next_height(m: Machine, step: NextHeight) -> list[Received]:
     seen = m.at.proposed_at
     for past in m.late:
         carriers.judge(m, past)
-    m.late = late.remember(m)
+    m.late, fuller = late.remember(m), m.at.fuller
     m.last_block = tuple(c for c in m.at.candidates.values() if c.header.id == step.header.id)
     m.parent, m.parent_certificate = step.header, step.certificate
     m.adopt(step.era)
     m.at = m.new_height(seen if seen >= 0 else m.now)
     watching.sealed(m, step.certificate)
-    late.begin(m)
+    late.begin(m, fuller)
     waited = [r for r in m.later.values() if place(r.message)[1] == m.round.height]  # type: ignore[arg-type]
     m.later.clear()
     return waited

@@ -107,7 +107,7 @@ def test_a_false_body_costs_its_giver_and_another_gives_the_right_one() -> None:
     assert run.body == b"rubbish"
     refused = node.handle(Executed(run.header.id, False, "Malformed"), 500)
     assert Penalise(LIAR, "BlockInvalid: Malformed") in refused
-    asked = node.handle(TimerFired(Timer(TimerKind.RETRY, 1, 0)), 900)
+    asked = node.handle(TimerFired(Timer(TimerKind.RETRY, 1, 0)), 1_100)
     assert any(one.from_height == 1 for one in syncs(asked))
     outputs = node.handle(Received(HONEST, Blocks(tuple(blocks))), 900)
     assert len(follow(node, outputs, 900)) == 2

@@ -36,7 +36,6 @@ def test_all_agree_over_epochs_and_followers_follow(case: Case) -> None:
     assert not world.accused
     for below, above in pairwise(follower.disk.blocks):
         assert above.header.parent == below.header.id
-        assert above.header.parent_certificate == below.certificate.hash
 
 
 @each
