@@ -47,6 +47,7 @@ from bystack.sidechain.consensus.messages import BlockData, Message, Sealed, Sta
 from bystack.sidechain.consensus.positions import JournalRecord, Position
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.seals import seal_of, seal_request
+from bystack.sidechain.consensus.statements import MAX_VIEW
 from bystack.sidechain.consensus.validators import ValidatorSet
 
 MAX_AUTHORITIES = 100
@@ -167,7 +168,8 @@ class Authority(Council):
     def _turn(self) -> None:
         """Build on the best branch, if the slot is ours, unused, and a block is wanted."""
         slot, parent = self.slot_at(self.wall), self.tree.best
-        if self.turns.sealer(slot) != self.me or slot <= max(self._sealed, parent.slot):
+        used = slot <= max(self._sealed, parent.slot) or slot > MAX_VIEW
+        if used or self.turns.sealer(slot) != self.me:
             return
         count = self.turns.add(parent.count, slot, parent.height + 1)
         if count.source < self._source or not self._wanted(slot):
