@@ -24,11 +24,15 @@ MISSES = 1_000
 
 
 def select(
-    pool: Mempool, max_weight: int, max_bls_checks: int = MAX_BLS_CHECKS, max_fee: int = MAX_INT
+    pool: Mempool,
+    max_weight: int,
+    max_bls_checks: int = MAX_BLS_CHECKS,
+    max_fee: int = MAX_INT,
+    most: int = MAX_INT,
 ) -> tuple[Candidate, ...]:
     """Candidates for a block of at most `max_weight` that pay at most `max_fee` together (a block's
-    reward is one amount), in an order that a block can have."""
-    return _Selection(pool, _Room(max_weight, max_bls_checks, max_fee)).run()
+    reward is one amount), in an order that a block can have. The search ends at `most` of them."""
+    return _Selection(pool, _Room(max_weight, max_bls_checks, max_fee), most).run()
 
 
 class _Room(NamedTuple):
@@ -48,8 +52,8 @@ class _Room(NamedTuple):
 
 
 class _Selection:
-    def __init__(self, pool: Mempool, room: _Room) -> None:
-        self._pool, self._room = pool, room
+    def __init__(self, pool: Mempool, room: _Room, most: int) -> None:
+        self._pool, self._room, self._most = pool, room, most
         self._chosen: dict[bytes, Candidate] = {}
         self._misses, self._crumbs = 0, room.weight // 100
         self._heap = [_ranked(entry) for entry in pool.entries()]
@@ -69,6 +73,8 @@ class _Selection:
 
     def _full(self) -> bool:
         weight = self._room.weight
+        if len(self._chosen) >= self._most:
+            return True
         return weight < LEAST_WEIGHT or (weight < self._crumbs and self._misses >= MISSES)
 
     def _package(self, identity: bytes) -> list[Candidate]:

@@ -15,6 +15,9 @@ from bystack.primitives.codec import encode
 
 MAX_BEHIND = 20_000
 TOGETHER = 500
+FEW = 20
+PAUSE = 1.0
+"""Seconds between two lots when more than a few events come at a time."""
 
 
 class Arrived(NamedTuple):
@@ -64,7 +67,10 @@ class Listeners:
     async def listen_together(
         self, waiting: Callable[[], Iterable[Transaction]]
     ) -> AsyncIterator[list[PoolEvent]]:
-        """As `listen`, what came since the last time together, at most `TOGETHER` events."""
+        """As `listen`, several events at a time when they come fast.
+
+        Then there is a pause after each lot, and what came and left in it is not told of at all.
+        """
         send, receive = trio.open_memory_channel[PoolEvent](MAX_BEHIND)
         self._channels.add(send)
         try:
@@ -72,7 +78,11 @@ class Listeners:
             for at in range(0, len(held), TOGETHER):
                 yield list(held[at : at + TOGETHER])
             async for event in receive:
-                yield [event, *_more(receive)]
+                events = [event, *_more(receive)]
+                if lot := _lasting(events):
+                    yield lot
+                if len(events) > FEW:
+                    await trio.sleep(PAUSE)
         finally:
             self._channels.discard(send)
 
@@ -86,8 +96,20 @@ class Listeners:
 
 
 def _more(receive: trio.MemoryReceiveChannel[PoolEvent]) -> list[PoolEvent]:
-    waiting = receive.statistics().current_buffer_used
-    return [receive.receive_nowait() for _ in range(min(waiting, TOGETHER - 1))]
+    return [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
+
+
+def _lasting(events: Iterable[PoolEvent]) -> list[PoolEvent]:
+    """Events without those that came and left."""
+    kept = dict[bytes, PoolEvent]()
+    for event in events:
+        id = event.tx.id if isinstance(event, Arrived) else event.id
+        if isinstance(event, Gone) and isinstance(kept.get(id), Arrived):
+            del kept[id]
+        else:
+            kept.pop(id, None)
+            kept[id] = event
+    return list(kept.values())
 
 
 def as_items(event: PoolEvent) -> list[object]:

@@ -18,6 +18,7 @@ from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.sidechain.columns import MAX_CERTIFICATE
 from bystack.node.sidechain.layers import LayeredCoins, LayeredEntries, Prefetched
+from bystack.node.sidechain.pace import Pace
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode
@@ -63,6 +64,7 @@ class Application:
         self._most = DEEP if verifier_of(store.genesis).depth else REMEMBERED
         self._done: dict[bytes, Done] = {}
         self._bodies: dict[bytes, Body] = {}
+        self.pace = Pace()
 
     def know(self, data: bytes, body: Body) -> None:
         """These bytes are this body, whose objects the pool has judged: not decoded again."""
@@ -78,8 +80,10 @@ class Application:
         read = self._bodies.get(body) or decode_body(body)
         _check_certificate(header, read)
         places = [place for tx in read.transactions for place in tx.body.inputs]
+        begun = trio.current_time()
         async with self._base(header.parent, places) as base:
             executed = await self._apply(header, read, base)
+        self.pace.took(len(read.transactions), trio.current_time() - begun)
         await self._verifier.require(executed.checks)
         self._remember(Done(header, read, executed))
         return executed

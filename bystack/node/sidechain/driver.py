@@ -304,8 +304,10 @@ class Driver:
             case engine.SetTimer(timer, at_ms):
                 self._timers.set(timer, at_ms)
             case engine.Execute(header, body):
+                self.pooling.give_way()
                 self._nursery.start_soon(self._execute, header, body)
             case engine.BuildBlock():
+                self.pooling.give_way()
                 self._nursery.start_soon(self._build, output)
             case engine.Sign() if self.state_sync.takes_in:
                 return  # a later header is known to be final
@@ -354,6 +356,7 @@ class Driver:
         """Make a block durable, let the pool and the subscribers follow, go on."""
         header = decided.header
         body = await self.application.finish(decided)
+        self.pooling.go_on()
         self._timers.passed(header.height)
         self._final_at = steady_ms()
         self.upgrade.look()

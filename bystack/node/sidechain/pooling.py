@@ -27,6 +27,7 @@ from bystack.node.sidechain.admission import SideRules, claims_of
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
+from bystack.primitives.codec import MAX_INT
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.parameters import MAX_BLOCK_BYTES
 
@@ -34,6 +35,8 @@ INBOX: Final = 1024
 ROOM: Final = 256
 TICK_SECONDS: Final = 1.0
 PATIENCE: Final = 1.0
+GIVEN: Final = 0.4
+"""Seconds that a block on its way keeps the pool waiting at most."""
 TOGETHER: Final = 100
 """Transactions judged at a time: the engine's messages are heard between two lots."""
 NOTHING: CoinView = dict[Outpoint, Coin]()
@@ -110,8 +113,18 @@ class Pooling:
         self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
         self._urgent: deque[BlockFinal | Useless] = deque()
         self._followed = Signal()
+        self._way, self._free = 0.0, Signal()
 
     # For others
+
+    def give_way(self) -> None:
+        """A block is on its way: what waits to be judged waits until it is final, or a while."""
+        self._way = trio.current_time() + GIVEN
+
+    def go_on(self) -> None:
+        """The block is final."""
+        self._way = 0.0
+        self._free.notify()
 
     async def submit(self, tx: Transaction) -> None:
         """Take a transaction in and relay it; raises the rule by which it is refused."""
@@ -130,6 +143,7 @@ class Pooling:
         """What must be heard; of blocks before all that waits."""
         if isinstance(event, BlockFinal | Useless):
             self._urgent.append(event)
+            self._free.notify()
             event = Tick()
         await self._inbox.send(event)
 
@@ -138,8 +152,8 @@ class Pooling:
         if self._inbox.statistics().current_buffer_used < INBOX - ROOM:
             self._inbox.send_nowait(Heard(peer, payload))
 
-    async def candidates(self, height: int) -> tuple[Transaction, ...]:
-        """What the block at `height` should hold, in a valid order.
+    async def candidates(self, height: int, most: int = MAX_INT) -> tuple[Transaction, ...]:
+        """What the block at `height` should hold, in a valid order, about `most` at most.
 
         The pool has followed the last block by then, or a moment has passed: what does not apply
         is left out anyway.
@@ -147,7 +161,7 @@ class Pooling:
         with trio.move_on_after(PATIENCE):
             while self.pool.machine.height < height:
                 await self._followed.wait()
-        return tuple(one.tx for one in select(self.pool.machine, MAX_BLOCK_BYTES))
+        return tuple(one.tx for one in select(self.pool.machine, MAX_BLOCK_BYTES, most=most))
 
     def proving(self) -> frozenset[Outpoint]:
         """The main-chain outputs that waiting transactions prove."""
@@ -166,6 +180,7 @@ class Pooling:
             task_status.started()
             async for event in self._events:
                 before = len(self)
+                await self._wait_for_way()
                 await self._follow()
                 await self._take(event)
                 await self._follow()
@@ -173,6 +188,12 @@ class Pooling:
                     await self._relay.settle(trio.current_time())
                 if len(self) > before:
                     self.waiting.notify()
+
+    async def _wait_for_way(self) -> None:
+        """Consensus goes before the pool: its steps are short, and each waits for the last."""
+        with trio.move_on_at(self._way):
+            while trio.current_time() < self._way and not self._urgent:
+                await self._free.wait()
 
     async def _follow(self) -> None:
         """Blocks go before all else: the next one is built of what they leave."""

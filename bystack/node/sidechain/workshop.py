@@ -29,6 +29,7 @@ class Workshop:
     def __init__(self, application: Application, pooling: Pooling, main: MainLine) -> None:
         self._application, self._pooling, self._main = application, pooling, main
         self._store = application.store
+        self._interval = self._store.genesis.consensus.interval / 1_000
 
     async def execute(self, header: Header, body: bytes) -> engine.Executed:
         """The verdict on a block."""
@@ -47,7 +48,9 @@ class Workshop:
         first = [] if relay is None else [system_transaction(relay)]
         height = min(wish.height, self._store.height + 1)
         taken = self._application.taken(wish.parent.id)
-        waiting = [tx for tx in await self._pooling.candidates(height) if tx.id not in taken]
+        most = len(taken) + self._application.pace.most(self._interval)
+        candidates = await self._pooling.candidates(height, most)
+        waiting = [tx for tx in candidates if tx.id not in taken]
         try:
             built = await self._application.build(wish, [*first, *waiting])
         except Invalid as error:
