@@ -107,7 +107,7 @@ def test_everything_caught_at_once_is_caught_at_a_border() -> None:
     }
 
 
-@pytest.mark.parametrize("script", ["check", "demo", "environment", "test"])
+@pytest.mark.parametrize("script", ["check", "demo", "environment", "soak", "test"])
 def test_scripts_are_sound_bash(script: str) -> None:
     subprocess.run(["bash", "-n", str(ROOT / "scripts" / script)], check=True)
 
@@ -244,7 +244,7 @@ def test_golden_files_are_lines_of_hex() -> None:
 
 def test_no_script_hands_its_own_arguments_to_the_environment() -> None:
     """Sourced without arguments, `environment` sees its caller's: `scripts/demo --json` broke."""
-    for name in ("demo", "test", "check"):
+    for name in ("demo", "test", "check", "soak"):
         lines = (ROOT / "scripts" / name).read_text().splitlines()
         (sourced,) = [line for line in lines if line.startswith(". ")]
         assert re.match(r'\. "\$\(dirname "\$0"\)/environment" (""|dev)', sourced), name

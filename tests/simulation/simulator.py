@@ -64,6 +64,7 @@ def plan_of(seed: int, heights: int = 3) -> Plan:
         behaviour=behaviour,
         traitors=rng.choice((1, 2)),
         epoch=rng.choice((0, 0, 3, 5)),
+        gateways=rng.choice((1, 1, 2, 3, 400)),
         settle=rng.choice((500, 1_500, 3_000)),
         heights=heights,
     )
@@ -230,6 +231,9 @@ class Simulation:
             again = f"\nto see all of it: {self.replay}" if self.replay else ""
             shown = self.monitor.transcript.tail()
             raise Violation(f"{shown}\n{broken}\n{self.plan}{again}") from None
+        except Exception as error:
+            error.add_note(f"{self.monitor.transcript.tail(30)}\n{self.plan}\n{self.replay}")
+            raise
 
     def _run(self) -> None:
         for node in self.nodes:

@@ -1,0 +1,39 @@
+"""The long run and the replay in small: progress, verdicts, exit codes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.simulation import replay, soak
+
+
+def test_a_soak_counts_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--seeds", "3", "--first", "40", "--twins", "2", "--first-twins", "70", "--jobs", "1"]
+    assert soak.main(asked) == 0
+    assert capsys.readouterr().out == "\rseeds: 43 done\n\rtwins: 72 done\n"
+
+
+def test_a_soak_that_finds_something_shows_it_and_ends_with_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.simulation.simulator.liveness_bound", lambda *_: 1)
+    assert soak.main(["--seeds", "3", "--twins", "0", "--jobs", "1"]) == 1
+    shown = capsys.readouterr().err
+    assert "not live" in shown and "python -m tests.simulation.replay 0" in shown
+
+
+def test_chunks_leave_nothing_out() -> None:
+    parts = [*soak.chunks(10, 10 + 2 * soak.CHUNK + 7)]
+    covered = [seed for first, count in parts for seed in range(first, first + count)]
+    assert covered == [*range(10, 10 + 2 * soak.CHUNK + 7)]
+
+
+@pytest.mark.parametrize("asked", [["11"], ["--twins", "77"], ["--bls", "1"]])
+def test_a_replay_shows_who_said_what(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert replay.main(asked) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"\d -> \d  PROPOSE 1A view 0\n", shown)
+    assert re.search(r"node \d has final 1\w\n", shown)
+    assert "every property holds" in shown
