@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ TOWERS = ("tower-1", "tower-2")
 RECOVERY = ("r1", "r2", "r3")
 SUPERS = ("super-1", "super-2")
 SUPER_WEIGHT = 2
-THRESHOLDS = {7: 5}
 
 CHARTER = """\
 # The charter of {name}: who may move what, how fast, and who can stop it.
@@ -101,9 +101,10 @@ def weights(members: int) -> list[int]:
     return [SUPER_WEIGHT if i < len(SUPERS) and members >= 4 else 1 for i in range(members)]
 
 
-def threshold(total: int) -> int:
-    """5 of 7 for the standard federation; otherwise more than two thirds."""
-    return THRESHOLDS.get(total, 2 * total // 3 + 1)
+def threshold(shares: Sequence[int]) -> int:
+    """More than two thirds, unless then one member alone could stop every quorum."""
+    total = sum(shares)
+    return min(2 * total // 3 + 1, total - max(shares))
 
 
 def roster(
@@ -121,7 +122,7 @@ def roster(
         for seat, node in enumerate(layout.federated)
     ]
     return {
-        "threshold": threshold(sum(shares)),
+        "threshold": threshold(shares),
         "member": members,
         "keys": public["keys"],
         "assets": assets,
