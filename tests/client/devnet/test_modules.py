@@ -22,4 +22,4 @@ def test_modules_of_this_program_and_of_packages() -> None:
     assert table("registry") == {"name": "registry", **TABLES["registry"]}
     assert table("own=c0ff") == {"name": "own", "hex": "c0ff"}
     with pytest.raises(ValueError, match="own"):
-        table("own")
+        table("own=xyz")
