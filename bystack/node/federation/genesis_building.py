@@ -20,10 +20,21 @@ from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.consensus.validators import Validator
-from bystack.sidechain.params import Asset, Consensus, Genesis, ModuleConfig, check_genesis
+from bystack.sidechain.engines import ConsensusError, engine_of
+from bystack.sidechain.params import (
+    CONSTANT,
+    FIXED,
+    Asset,
+    Consensus,
+    Genesis,
+    ModuleConfig,
+    check_genesis,
+)
 from bystack.sidechain.state import SystemState
 
 VERSION = 1
+STEADY = ("authority", "solo")
+"""Engines whose validators must be the same for good."""
 MAX_ENTRY = 10_000
 
 Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*\Z")]
@@ -65,7 +76,10 @@ class AssetSpec(Struct, forbid_unknown_fields=True):
 
 
 class GenesisSpec(Struct, forbid_unknown_fields=True):
-    """What people decide about a sidechain; times in milliseconds."""
+    """What people decide about a sidechain; times in milliseconds.
+
+    `election` is `fixed` if not given, and `constant` for engines that need that.
+    """
 
     name: str
     hrp: str
@@ -82,7 +96,7 @@ class GenesisSpec(Struct, forbid_unknown_fields=True):
     empty_interval: int = 5_000
     timeout: int = 1_500
     blocks_per_leader: int = 1
-    election: str = "fixed"
+    election: str = ""
     gateways: int = 0
     epoch: int = 1_200
     freeze: int = 40
@@ -96,6 +110,7 @@ async def build_genesis(member: Founded, spec: GenesisSpec) -> dict[str, Any]:
     """
     genesis = await _genesis(member, spec)
     check_genesis(genesis)
+    _try_engine(genesis)
     _try_modules(genesis)
     return {"id": genesis.id.hex(), "genesis": to_plain(genesis)}
 
@@ -125,6 +140,14 @@ async def _genesis(member: Founded, spec: GenesisSpec) -> Genesis:
             *configured(spec.modules, assets),
         ),
     )
+
+
+def _try_engine(genesis: Genesis) -> None:
+    """The engine must be installed and fit the validators; raises `EngineUnfit`."""
+    try:
+        engine_of(genesis)
+    except ConsensusError as error:
+        raise RemoteError(-8, str(error), {"rule": "ConsensusError"}) from None
 
 
 def _try_modules(genesis: Genesis) -> None:
@@ -168,7 +191,7 @@ def _validator(spec: ValidatorSpec) -> Validator:
 def _consensus(spec: GenesisSpec) -> Consensus:
     return Consensus(
         type=spec.consensus,
-        election=spec.election,
+        election=spec.election or (CONSTANT if spec.consensus in STEADY else FIXED),
         interval=spec.interval,
         empty_interval=spec.empty_interval,
         timeout=spec.timeout,

@@ -67,9 +67,27 @@ def _named_files(home: Path, config: Config) -> Iterator[Finding]:
         there = (home / file).is_file()
         text = f"{what} of {name}: {file}" + ("" if there else " is missing; fetch or make it")
         yield Finding(there, text)
+    for table in config.sidechain:
+        if (home / table.genesis).is_file():
+            yield from _engine(table.name, home / table.genesis)
     for what, name, file in private:
         if file:
             yield _private_file(home / file, f"{what} of {name}: {file}")
+
+
+def _engine(name: str, path: Path) -> Iterator[Finding]:
+    """A sidechain whose engine of consensus is not here would not start."""
+    from bystack.node.genesis_files import GenesisFileError, read_genesis
+    from bystack.primitives.errors import Invalid
+    from bystack.sidechain.engines import engine_of
+
+    try:
+        genesis = read_genesis(path)
+        engine_of(genesis)
+    except (GenesisFileError, OSError, Invalid) as error:
+        yield Finding(False, f"sidechain {name}: {error}")
+    else:
+        yield Finding(True, f"sidechain {name}: {genesis.consensus.type}")
 
 
 def _private_file(path: Path, text: str) -> Finding:

@@ -22,7 +22,7 @@ from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.application import Application
 from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.engines import verifier_of
+from bystack.node.sidechain.engines import ConsensusError, engine_of, verifier_of
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.modules import modules_of
@@ -49,6 +49,7 @@ from bystack.p2p.host import Host, HostConfig
 from bystack.p2p.identity import Identity
 from bystack.p2p.peers import PeerBook
 from bystack.p2p.whereabouts import MAX_MESSAGE
+from bystack.sidechain.consensus.engine import EngineUnfit
 from bystack.sidechain.messages import CAPS
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
@@ -73,7 +74,10 @@ def table_of(context: RoleContext) -> Sidechain:
 
 
 def genesis_of(context: RoleContext, table: Sidechain) -> Genesis:
-    """The sidechain's genesis; raises `SidechainUnknown` for one of another main chain."""
+    """The sidechain's genesis.
+
+    Raises `SidechainUnknown` for one of another main chain or of an engine that is not here.
+    """
     try:
         genesis = read_genesis(table.genesis)
     except GenesisFileError as error:
@@ -81,6 +85,10 @@ def genesis_of(context: RoleContext, table: Sidechain) -> Genesis:
     if chain_id(genesis.main) != chain_id(params_of(context.network)):
         text = f"{table.genesis}: a sidechain of {genesis.main.name}, not of {context.network}"
         raise SidechainUnknown(f"{text}; choose another network or another genesis")
+    try:
+        engine_of(genesis)
+    except (ConsensusError, EngineUnfit) as error:
+        raise SidechainUnknown(f"{table.genesis}: {error}") from None
     return genesis
 
 
