@@ -11,6 +11,7 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain import epochs
 from bystack.sidechain.blocks import Body
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
+from bystack.sidechain.convictions import convicted_key
 from bystack.sidechain.epochs import EVIDENCE_EPOCHS
 from bystack.sidechain.modules.base import BlockContext, Modules, PrefixedState, Quiet
 from bystack.sidechain.params import Consensus, ModuleConfig
@@ -225,6 +226,16 @@ def test_a_module_that_elects_an_unsafe_set_or_fails_elects_nobody() -> None:
     world = by_elector(elector)
     world.idle(6)
     assert epochs.current(world.view).validators.validators == (one, two)
+
+
+def test_whoever_elects_them_the_convicted_are_not_elected() -> None:
+    elector = Elector()
+    elector.chosen = tuple(Validator(r.key, r.proof, 1, r.node) for r in RUNNERS[:3])
+    world = by_elector(elector)
+    world.side.state[convicted_key(RUNNERS[1].key)] = bytes(32)
+    world.idle(6)
+    elected = epochs.current(world.view).validators.validators
+    assert [one.key for one in elected] == [RUNNERS[0].key, RUNNERS[2].key]
 
 
 @pytest.mark.parametrize("election", ["fixed", "constant"])
