@@ -12,6 +12,7 @@ from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.drafts import pst, sign, swap
 from bystack.client.cli.exchange import exchange
 from bystack.client.cli.federation import federation, vault
+from bystack.client.cli.governing import govern
 from bystack.client.cli.mine import mine
 from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status, send, transfer
 from bystack.client.cli.network import demo, devnet
@@ -45,6 +46,7 @@ COMMANDS = (
 for command in COMMANDS:
     main.add_command(command)
 wallet.add_command(sign)
+federation.add_command(govern)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""Deciding a sidechain's parameters: each member approves the same draft, any one sends it."""
+
+from __future__ import annotations
+
+import click
+
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.federation import name_argument
+
+
+def approval(text: str) -> tuple[int, str]:
+    """A member's approval, seat and signature, as `govern` prints it."""
+    seat, _, signature = text.partition(":")
+    if not (seat.isascii() and seat.isdigit() and len(signature) == 128):
+        raise click.BadParameter(f"{text} is no SEAT:HEX as `govern` prints it")
+    return int(seat), signature
+
+
+def change(text: str) -> tuple[str, int]:
+    """A parameter's name and its new value."""
+    name, _, number = text.partition("=")
+    if not (name and number.isascii() and number.isdigit() and len(number) < 12):
+        raise click.BadParameter(f"{text} is no NAME=NUMBER, for example interval=400")
+    return name, int(number)
+
+
+@click.command("govern")
+@name_argument
+@click.argument("changes", nargs=-1, required=True)
+@click.option(
+    "--with",
+    "approvals",
+    multiple=True,
+    help="Another member's approval, as their `govern` printed it. Send once it is a quorum.",
+)
+@home_option
+@json_option
+@guarded
+def govern(
+    name: str,
+    changes: tuple[str, ...],
+    approvals: tuple[str, ...],
+    home: str,
+    as_json: bool,
+) -> None:
+    """Change the sidechain's parameters from its next epoch on: NAME=NUMBER ...
+
+    Every approving member runs this with the same changes and passes on the approval it prints;
+    one of them runs it again --with the others' approvals, which sends the decision.
+    """
+    rpc, wanted = node(home), dict(change(one) for one in changes)
+    if approvals:
+        others = [approval(one) for one in approvals]
+        own = rpc.federation(name, "vote", "govern", [], wanted)
+        given = {seat: signature for seat, signature in (*others, tuple(own))}
+        everyone = sorted(given.items())
+        sent = rpc.federation(name, "submitaction", "govern", [], everyone, wanted)
+        return show({"transaction": sent}, as_json=as_json)
+    seat, signature = rpc.federation(name, "vote", "govern", [], wanted)
+    show({"approval": f"{seat}:{signature}"}, as_json=as_json)
