@@ -1,0 +1,128 @@
+"""Validators come and go by election among real daemons; one who votes twice loses its stake.
+
+A network of its own with short epochs: five nodes, four validators of the genesis. The fifth is
+elected and votes; one that stands no more leaves; the fifth, started once more as a traitor with
+its real keys, is convicted by what ordinary nodes saw of it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from bystack.client.devnet import processes
+from bystack.client.devnet.layout import Node
+from bystack.client.devnet.network import Devnet, opened
+from bystack.client.rpc import wait_for
+from tests.processes.network import bystack, end, reach, side_height
+
+pytestmark = pytest.mark.processes
+
+CHAIN = "trade"
+STAKE = "12"
+SIZES = ("--sidechains", "1", "--validators", "4", "--members", "5")
+ELECTED = ("--module", "stake", "--set", "election=stake", "--set", "epoch=16", "--set", "freeze=6")
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    """Five nodes; the first one's wallet holds what all stakes are paid of."""
+    folder = tmp_path_factory.mktemp("elections")
+    try:
+        done = bystack("devnet", "up", "--dir", str(folder), *SIZES, *ELECTED)
+        assert done.returncode == 0, done.stderr + done.stdout
+        net = opened(folder)
+        net[0].pegin(CHAIN, "100", "BTM", net[0].getnewaddress(CHAIN))
+        net.mine(8)
+        wait_for("a claim", lambda: float(net[0].getbalance(CHAIN, "BTM")) >= 90)
+        yield net
+    finally:
+        end(folder)
+
+
+def daemon(*arguments: str) -> str:
+    """What `bystackd` prints."""
+    command = [sys.executable, "-m", "bystack.node.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def told(net: Devnet, *arguments: str) -> Any:
+    """What a command of the first node's wallet answers."""
+    home = net.layout.nodes[0].home
+    done = bystack(*arguments, "--sidechain", CHAIN, "--home", home, "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    return json.loads(done.stdout)
+
+
+def stand(net: Devnet, node: Node, folder: Path) -> None:
+    """Register a node's key, paid by the first node's wallet."""
+    operator = net[0].getnewaddress(CHAIN)
+    file = folder / f"{node.name}.json"
+    file.write_text(
+        daemon("key", "consent", CHAIN, "--operator", operator, "--home", node.home, "--cheap")
+    )
+    told(net, "stake", "register", str(file), STAKE)
+
+
+def side(net: Devnet, node: Node, method: str, *params: Any) -> Any:
+    return net.rpcs[node.name].side(CHAIN, method, *params)
+
+
+def voters(net: Devnet, at: Node, which: str = "current") -> set[str]:
+    """Node ids of an epoch's validators, by one node's own state."""
+    return {one["node"] for one in side(net, at, "getvalidators", which)}
+
+
+def names(net: Devnet) -> dict[str, str]:
+    """Node ids by node name."""
+    return {n.name: side(net, n, "getnetworkinfo")["nodeid"] for n in net.layout.nodes}
+
+
+def signed_since(net: Devnet, at: Node, start: int, node: str) -> bool:
+    """Whether a validator's bit stands in a certificate above a height."""
+    seats = {one["node"]: one["index"] for one in side(net, at, "getvalidators")}
+    if node not in seats:
+        return False
+    top = side_height(net, at, CHAIN)
+    commits = (side(net, at, "getcommit", height) for height in range(max(start + 1, top - 4), top))
+    return any(seats[node] in commit["signers"] for commit in commits)
+
+
+def become_validator(net: Devnet, node: Node) -> None:
+    """Make a node's keys and have its daemon use them."""
+    daemon("key", "new", f"validator:{CHAIN}", "--home", node.home, "--cheap")
+    path = Path(node.home) / "sidechains" / f"{CHAIN}.toml"
+    path.write_text(
+        path.read_text() + tomli_w.dumps({"validator_key": f"keys/{CHAIN}.validator.key"})
+    )
+    processes.reload(node)
+
+
+def test_validators_come_and_go_by_election(net: Devnet, tmp_path: Path) -> None:
+    first, *_, fourth, fifth = net.layout.nodes
+    assert len(voters(net, first)) == 4
+    become_validator(net, fifth)
+    for node in net.layout.nodes:
+        stand(net, node, tmp_path)
+    ids = wait_for("every node answers", lambda: names(net))
+    wait_for("five are elected", lambda: voters(net, first) == set(ids.values()), 240)
+    start = side_height(net, first, CHAIN)
+    wait_for("the fifth votes", lambda: signed_since(net, first, start, ids[fifth.name]), 120)
+    assert voters(net, fifth) == voters(net, first), "read back from the fifth's own store"
+
+    gone = next(one for one in side(net, first, "getvalidators") if one["node"] == ids[fourth.name])
+    told(net, "stake", "unregister", gone["key"])
+    left = {ids[node.name] for node in net.layout.nodes if node is not fourth}
+    wait_for("the fourth has left", lambda: voters(net, first) == left, 240)
+    height = side_height(net, first, CHAIN) + 3
+    for node in net.layout.nodes:  # the one that left follows
+        reach(net, node, {CHAIN: height})
