@@ -98,8 +98,7 @@ def signed_since(net: Devnet, at: Node, start: int, node: str) -> bool:
 
 
 def become_validator(net: Devnet, node: Node) -> None:
-    """Make a node's keys and have its daemon use them."""
-    daemon("key", "new", f"validator:{CHAIN}", "--home", node.home, "--cheap")
+    """Have a node's daemon use the validator key that lies in its home."""
     path = Path(node.home) / "sidechains" / f"{CHAIN}.toml"
     path.write_text(
         path.read_text() + tomli_w.dumps({"validator_key": f"keys/{CHAIN}.validator.key"})
