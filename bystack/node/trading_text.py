@@ -6,21 +6,26 @@ whole number of those is refused with the step that would be.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from bystack.node import amounts_text
 from bystack.node.amounts_text import Given, Shown
 from bystack.node.ipc import RemoteError
+from bystack.node.rpc import WRONG_TYPE
 from bystack.primitives.codec import decode
 from bystack.sidechain.modules.exchange.module import ExchangeModule
 from bystack.sidechain.modules.exchange.orders import ExchangeConfig, Market, Side, Terms
+from bystack.sidechain.modules.exchange.prices import MAX_PRICE
 from bystack.sidechain.params import Asset, Genesis
 
 BAD_PARAMETER = -8
 MAX_CONFIG = 500_000
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_PRICE = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?")
 TERMS = {"rest": Terms.REST, "now": Terms.NOW, "all": Terms.ALL, "make": Terms.MAKE}
 
 
@@ -53,9 +58,12 @@ class Pair(NamedTuple):
 
     def ticks(self, price: Given) -> int:
         """A price; raises `RemoteError` (-3, -8)."""
-        exact = Fraction(amounts_text.read(price, 18), 10**18) / self._tick
+        exact = _read(price) / self._tick
         if not exact or exact.denominator != 1:
             text = f"prices of {self.name} are in steps of {_decimal(self._tick)}"
+            raise RemoteError(BAD_PARAMETER, text)
+        if exact > MAX_PRICE:
+            text = f"a price of {self.name} is at most {self.price(MAX_PRICE)}"
             raise RemoteError(BAD_PARAMETER, text)
         return int(exact)
 
@@ -118,6 +126,14 @@ def chosen(table: dict[str, Any], text: str, what: str) -> Any:
     if text not in table:
         raise RemoteError(BAD_PARAMETER, f"{what} is one of {', '.join(table)}, not {text}")
     return table[text]
+
+
+def _read(given: Given) -> Fraction:
+    """A price as it was written; raises `RemoteError` (-3) for what is no decimal number."""
+    text = given if isinstance(given, str) else format(Decimal(repr(given)), "f")
+    if not _PRICE.fullmatch(text):
+        raise RemoteError(WRONG_TYPE, f"{text[:40]!r} is no price", {"parameter": "price"})
+    return Fraction(text)
 
 
 def _decimal(value: Fraction) -> str:

@@ -2,7 +2,10 @@
 
 import pytest
 
-ORDER = ("test_devnet", "test_validators", "test_ports", "test_S02", "test_light", "test_failpoints", "test_kills")
+ORDER = (
+    "test_devnet", "test_modules", "test_validators", "test_ports", "test_S02", "test_light",
+    "test_failpoints", "test_kills",
+)  # fmt: skip
 
 
 def place(item: pytest.Item) -> int:

@@ -16,11 +16,16 @@ from bystack.client.devnet import processes
 from bystack.client.devnet.layout import Node, read_layout
 from bystack.client.devnet.network import Devnet, down, opened
 from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
+from bystack.primitives.codec import encode
+from tests.node.offered_module import install
 
 SECONDS = 240
 CHILDREN = 60.0
 CLOCK = Path(__file__).parent / "clock"
 """What lets a test set the clock of one node."""
+NAMES = encode((b"\xff" * 32, 1_000, 100_000)).hex()
+"""What the module `names` of `examples/modules` is told: BTM, its deposit, how long names last."""
+MODULES = ("registry", "exchange", f"names={NAMES}")
 
 
 class Process(NamedTuple):
@@ -35,7 +40,7 @@ class Process(NamedTuple):
 def bystack(*arguments: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
     """Run the client's command line to its end."""
     command = [sys.executable, "-m", "bystack.client.cli.main", *arguments]
-    environment = {**os.environ, "BYSTACK_TESTING": "1", "PYTHONPATH": str(CLOCK)}
+    environment = {**os.environ, "BYSTACK_TESTING": "1"}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=seconds, env=environment, check=False
     )
@@ -43,14 +48,23 @@ def bystack(*arguments: str, seconds: float = SECONDS) -> subprocess.CompletedPr
 
 @contextmanager
 def running(folder: Path) -> Iterator[Devnet]:
-    """A network of two sidechains, brought up by the command, gone at the end whatever happens."""
+    """A network of two sidechains, brought up by the command, gone at the end whatever happens.
+
+    Its nodes, whoever starts them, find the tests' clock and the example of a package's module.
+    """
     sizes = ("--sidechains", "2", "--validators", "4", "--members", "5")
+    modules = [part for name in MODULES for part in ("--module", name)]
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{CLOCK}{os.pathsep}{install(folder / 'package')}"
     try:
-        done = bystack("devnet", "up", "--dir", str(folder), *sizes)
+        done = bystack("devnet", "up", "--dir", str(folder / "net"), *sizes, *modules)
         assert done.returncode == 0, done.stderr + done.stdout
-        yield opened(folder)
+        yield opened(folder / "net")
     finally:
-        end(folder)
+        end(folder / "net")
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def end(folder: Path) -> None:

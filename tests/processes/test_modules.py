@@ -1,0 +1,117 @@
+"""Modules on the shared network, by command: certificates, orders, and a package's own module."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bystack.client.devnet.founding import CONFIRMATIONS
+from bystack.client.devnet.network import Devnet
+from bystack.client.rpc import wait_for
+from bystack.primitives.codec import encode
+from tests.processes.network import bystack
+
+pytestmark = pytest.mark.processes
+
+CHAIN = "trade"
+NAMES_CLAIM = 1
+
+
+@pytest.fixture(scope="module")
+def rich(network: Devnet) -> Devnet:
+    """The first node's wallet has GOLD on the sidechain, the second's BTM."""
+    for number, amount, asset in ((0, "40", "GOLD"), (0, "5", "BTM"), (1, "30", "BTM")):
+        home = network[number].getnewaddress(CHAIN)
+        network[0].pegin(CHAIN, amount, asset, home)
+    network.mine(CONFIRMATIONS + 1)
+    wait_for("GOLD", lambda: balance(network, 0, "GOLD") >= 39 and balance(network, 0, "BTM") >= 4)
+    wait_for("BTM", lambda: balance(network, 1, "BTM") >= 29)
+    return network
+
+
+def balance(net: Devnet, number: int, asset: str) -> float:
+    return float(net[number].getbalance(CHAIN, asset))
+
+
+def command(net: Devnet, number: int, *arguments: str) -> Any:
+    """What `bystack …` prints for a node, as JSON."""
+    home = ("--chain", CHAIN, "--home", net.layout.nodes[number].home, "--json")
+    done = bystack(*arguments, *home)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def shown(net: Devnet, number: int, digest: str, holds: Callable[[Any], bool]) -> Any:
+    """The certificate as a node has it, once it is as expected."""
+
+    def look() -> Any:
+        found = net[number].side(CHAIN, "getcertificate", digest)
+        return found if holds(found) else None
+
+    return wait_for(f"certificate {digest}", look)
+
+
+def test_a_document_is_registered_given_away_and_endorsed(rich: Devnet, tmp_path: Path) -> None:
+    deed = tmp_path / "deed.txt"
+    deed.write_text("the house by the lake")
+    digest = sha256(deed.read_bytes()).hexdigest()
+    made = command(rich, 0, "registry", "add", str(deed), "--memo", "a house")
+    assert made["digest"] == digest and made["paid_units"] == 10_000 + 7 * 10
+    first = shown(rich, 2, digest, lambda found: found["transaction"] == made["txid"])
+    assert first["owner"] == made["owner"] and first["memo"] == "a house"
+    home = rich[1].getnewaddress(CHAIN)
+    root = rich[1].getaddressinfo(home)["root"]
+    refused = bystack(
+        "registry", "revoke", digest, "--chain", CHAIN, "--home", rich.layout.nodes[1].home
+    )
+    assert refused.returncode == 1 and "NotOwner" in refused.stderr
+    command(rich, 0, "registry", "transfer", digest, home)
+    after = shown(rich, 2, digest, lambda found: found["transfers"] == 1)
+    assert after["owner"] == root and after["height"] == first["height"]
+    command(rich, 1, "registry", "endorse", digest, home)
+    stood = shown(rich, 3, digest, lambda found: bool(found["endorsements"]))
+    assert [one["owner"] for one in stood["endorsements"]] == [root]
+    (mine,) = rich[3].side(CHAIN, "listcertificates", home)
+    assert mine["digest"] == digest
+
+
+def test_orders_of_two_wallets_meet(rich: Devnet) -> None:
+    gold = balance(rich, 1, "GOLD")
+    made = command(rich, 0, "exchange", "order", "GOLD/BTM", "sell", "10", "0.5")
+    wait_for("the offer", lambda: rich[2].side(CHAIN, "getorder", made["order"]))
+    money = balance(rich, 0, "BTM")
+    book = command(rich, 1, "exchange", "book", "GOLD/BTM")
+    assert book["asks"] == [{"price": "0.5", "amount": 10, "orders": 1}] and book["bids"] == []
+    command(rich, 1, "exchange", "order", "GOLD/BTM", "buy", "4", "0.6")
+    wait_for("the buyer is paid", lambda: balance(rich, 1, "GOLD") > gold)
+    assert balance(rich, 1, "GOLD") == pytest.approx(gold + 4)  # a fee of 0.004 is rounded away
+    wait_for("the seller is paid", lambda: balance(rich, 0, "BTM") > money)
+    assert balance(rich, 0, "BTM") == pytest.approx(money + 2)
+    (trade,) = command(rich, 3, "exchange", "trades", "GOLD/BTM")
+    assert (trade["price"], trade["amount"], trade["side"]) == ("0.5", 4, "buy")
+    (left,) = command(rich, 0, "exchange", "orders")
+    assert (left["order"], left["amount"], left["of"]) == (made["order"], 6, 10)
+    held = balance(rich, 0, "GOLD")
+    command(rich, 0, "exchange", "cancel", made["order"])
+    wait_for("what is left comes back", lambda: balance(rich, 0, "GOLD") > held)
+    assert balance(rich, 0, "GOLD") == pytest.approx(held + 6)
+    assert command(rich, 0, "exchange", "orders") == []
+
+
+def test_a_packages_module_runs_on_every_node(rich: Devnet) -> None:
+    assert rich[4].side(CHAIN, "listqueries")["names"] == ["resolvename", "getnames"]
+    home = rich[1].getnewaddress(CHAIN)
+    root = bytes.fromhex(rich[1].getaddressinfo(home)["root"])
+    body = encode((b"lake-house", root)).hex()
+    rich[1].moduleaction("names", NAMES_CLAIM, body, {"BTM": "0.00001"}, CHAIN)
+
+    def resolved(number: int) -> Any:
+        return rich[number].side(CHAIN, "resolvename", ["lake-house"])
+
+    for number in range(5):
+        assert wait_for("the name", lambda number=number: resolved(number))["owner"] == root.hex()
