@@ -57,7 +57,3 @@ def table(chosen: str) -> dict[str, Any]:
     except ValueError:
         known = ", ".join(TABLES)
         raise ValueError(f"{chosen} is none of {known}, nor NAME=HEX of a package") from None
-
-
-ELECTION: Final[dict[str, Any]] = {"election": "stake", "epoch": 60, "freeze": 10}
-"""What the genesis says where validators are elected: epochs short enough to watch."""
