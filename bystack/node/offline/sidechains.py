@@ -18,6 +18,7 @@ from bystack.node.offline.checking import SCRATCH
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Unverified
+from bystack.node.offline.joined import check_joined
 from bystack.node.sidechain import columns as keys
 from bystack.node.sidechain.columns import MAX_CERTIFICATE, Tip
 from bystack.node.sidechain.store import SideStore
@@ -69,25 +70,37 @@ async def check_sidechain(
     """Check the store in `folder`; raises a `StoreError` where LevelDB cannot read it."""
     magic = genesis.id[:4]
     report = Report(folder, signatures=signatures)
-    with (
-        Store.open(folder, kind=keys.KIND, magic=magic, version=keys.FORMAT) as store,
-        _scratch(folder, genesis, modules) as scratch,
-    ):
-        data = store.get(keys.TIP)
-        if data is None:
+    with Store.open(folder, kind=keys.KIND, magic=magic, version=keys.FORMAT) as store:
+        if store.get(keys.TIP) is None:
             return report  # made and not begun
-        height = decode(Tip, data, 1_000).height
-        executing = _Executing(store, scratch, modules, signatures)
-        for at in range(1, height + 1):
-            damage = await executing.step(at, report)
-            if damage is not None:
-                report.damaged.append(damage)
-                break
-            progress("blocks", at, height)
-        _compare(store, scratch, report)
-        report.height, report.tip = scratch.height, scratch.header.id.hex()
+        if store.get(keys.BASE) is not None:
+            check_joined(store, _place(folder), genesis, report, progress)
+            _kinds(store, report)
+        else:
+            with _scratch(folder, genesis, modules) as scratch:
+                executing = _Executing(store, scratch, modules, signatures)
+                await _check_all(executing, store, scratch, report, progress)
     report.step = "" if report.sound else AFRESH
     return report
+
+
+async def _check_all(
+    executing: _Executing, store: Store, scratch: SideStore, report: Report, progress: Progress
+) -> None:
+    height = decode(Tip, store.get(keys.TIP) or b"", 1_000).height
+    for at in range(1, height + 1):
+        damage = await executing.step(at, report)
+        if damage is not None:
+            report.damaged.append(damage)
+            break
+        progress("blocks", at, height)
+    _compare(store, scratch, report)
+    report.height, report.tip = scratch.height, scratch.header.id.hex()
+
+
+def _place(folder: str) -> str:
+    """The folder beside the store to work in."""
+    return os.path.normpath(folder) + SCRATCH
 
 
 class _Executing:
@@ -131,12 +144,17 @@ class _Executing:
 _PARTS: Final = (keys.HEADER, keys.BODY, keys.FINAL)
 
 
-def _compare(store: Store, scratch: SideStore, report: Report) -> None:
-    """Every key of both, where all blocks could be executed; else only what is no key of ours."""
+def _kinds(store: Store, report: Report) -> None:
+    """Count the coins; what is no key of ours is surplus."""
     for key, _ in store.iterate():
         report.coins += key[:1] == COIN
         if key[:1] not in KINDS:
             report.differs(Finding(*named(key, KINDS), "surplus"))
+
+
+def _compare(store: Store, scratch: SideStore, report: Report) -> None:
+    """Every key of both, where all blocks could be executed; else only what is no key of ours."""
+    _kinds(store, report)
     if report.damaged:
         return
     with scratch.snapshot() as right:
@@ -147,7 +165,7 @@ def _compare(store: Store, scratch: SideStore, report: Report) -> None:
 
 @contextmanager
 def _scratch(folder: str, genesis: Genesis, modules: Modules) -> Iterator[SideStore]:
-    place = os.path.normpath(folder) + SCRATCH
+    place = _place(folder)
     shutil.rmtree(place, ignore_errors=True)
     try:
         store = SideStore.open(place, genesis, modules)

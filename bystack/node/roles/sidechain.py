@@ -137,7 +137,7 @@ async def main(context: RoleContext) -> None:
     genesis = genesis_of(context, table)
     modules = modules_of(genesis)
     while True:
-        if settle(folder, genesis):
+        if settle(folder, genesis.id):
             log.info("a snapshot takes the chain's place")
         store = SideStore.open(f"{folder}/chain", genesis, modules)
         try:

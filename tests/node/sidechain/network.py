@@ -188,7 +188,7 @@ class Node:
     ) -> None:
         self.number, self.host = number, Wire(number + 1)
         self.main, modules = main, modules_of(genesis)
-        settle(str(folder), genesis)
+        settle(str(folder), genesis.id)
         self.store = SideStore.open(str(folder / "chain"), genesis, modules)
         self.signer: PlayedSigner | None = None
         self.closed = False

@@ -25,7 +25,6 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
 from bystack.sidechain.consensus.light import EpochProof, FinalHeader
 from bystack.sidechain.consensus.validators import ValidatorSet
-from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.snapshots.manifests import MAX_MANIFEST, Manifest
 from bystack.sidechain.snapshots.restoring import (
@@ -62,14 +61,14 @@ class Arriving:
     progress: Progress
 
     @classmethod
-    def open(cls, folder: str, genesis: Genesis) -> Arriving:
+    def open(cls, folder: str, chain: bytes) -> Arriving:
         """The place beside the chain's store; one that cannot be read is made anew."""
         place = os.path.join(folder, JOINING)
         try:
-            return cls(_open(place, genesis))
+            return cls(_open(place, chain))
         except (StoreError, Invalid):
             shutil.rmtree(place, ignore_errors=True)
-            return cls(_open(place, genesis))
+            return cls(_open(place, chain))
 
     def begin(self, manifest: Manifest) -> None:
         """Go on with this snapshot where we were, or begin with it."""
@@ -99,6 +98,11 @@ class Arriving:
             chosen = decode(EpochProof, data, keys.MAX_EPOCH_PROOF).validators
             known = ValidatorSet(known.epoch + 1, chosen or known.validators)
         return known
+
+    @property
+    def view(self) -> Store:
+        """What is taken in so far, to be read."""
+        return self._store
 
     def close(self) -> None:
         """Release the directory."""
@@ -142,9 +146,9 @@ def batched(rows: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
         yield some
 
 
-def _open(place: str, genesis: Genesis) -> Store:
-    magic = genesis.id[:4]
-    return Store.open_unfinished(place, kind=keys.KIND, magic=magic, version=keys.FORMAT)
+def _open(place: str, chain: bytes) -> Store:
+    version = keys.FORMAT
+    return Store.open_unfinished(place, kind=keys.KIND, magic=chain[:4], version=version)
 
 
 def _changes(taken: Taken) -> Changes:
@@ -170,13 +174,13 @@ def _anchor(manifest: Manifest, final: FinalHeader, progress: Progress) -> Chang
     }
 
 
-def settle(folder: str, genesis: Genesis) -> bool:
+def settle(folder: str, chain_id: bytes) -> bool:
     """Put a snapshot that is whole into the chain's place; whether there was one.
 
     To be called before the chain's store is opened. Killed at any step it is done at the next call.
     """
     chain, joining, old = (os.path.join(folder, name) for name in (CHAIN, JOINING, REPLACED))
-    if not _whole(joining, genesis):
+    if not _whole(joining, chain_id):
         if os.path.isdir(chain):
             shutil.rmtree(old, ignore_errors=True)
         return False
@@ -191,7 +195,7 @@ def settle(folder: str, genesis: Genesis) -> bool:
     return True
 
 
-def _whole(joining: str, genesis: Genesis) -> bool:
+def _whole(joining: str, chain_id: bytes) -> bool:
     """Whether the last step of taking it in was made, or all but its very end.
 
     What cannot be read is thrown away: it is only a copy of what others have.
@@ -199,7 +203,7 @@ def _whole(joining: str, genesis: Genesis) -> bool:
     if not os.path.isdir(joining):
         return False
     try:
-        with _open(joining, genesis) as store:
+        with _open(joining, chain_id) as store:
             if store.get(keys.TIP) is None:
                 return False
             store.finish()

@@ -76,7 +76,7 @@ class Joining:
 
     async def run(self) -> bool:
         """Whether a whole snapshot lies beside the chain now; False: nobody gave one."""
-        arriving = Arriving.open(self._folder, self._store.genesis)
+        arriving = Arriving.open(self._folder, self._store.genesis.id)
         try:
             for _ in range(ROUNDS):
                 chosen = await self._choose(arriving)

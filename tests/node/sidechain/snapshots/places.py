@@ -66,7 +66,7 @@ def shelved(folder: Path, store: SideStore, kept: int = 2) -> tuple[Shelf, Manif
 def arrive(folder: Path, genesis: Genesis, shelf: Shelf, manifest: Manifest) -> SideStore:
     """Take a snapshot in, from wherever an earlier try ended; the store that goes on from it."""
     os.makedirs(folder, exist_ok=True)
-    arriving = Arriving.open(str(folder), genesis)
+    arriving = Arriving.open(str(folder), genesis.id)
     try:
         arriving.begin(manifest)
         while arriving.progress.chunks < len(manifest.chunks):
@@ -76,7 +76,7 @@ def arrive(folder: Path, genesis: Genesis, shelf: Shelf, manifest: Manifest) -> 
         arriving.finish(final_of(manifest), ())
     finally:
         arriving.close()
-    assert settle(str(folder), genesis)
+    assert settle(str(folder), genesis.id)
     return SideStore.open(str(folder / CHAIN), genesis, modules_of(genesis))
 
 

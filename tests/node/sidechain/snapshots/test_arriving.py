@@ -89,15 +89,15 @@ def test_nobody_opens_what_is_not_whole(
     tmp_path: Path, source: SideStore, offered: tuple[Shelf, Manifest]
 ) -> None:
     shelf, manifest = offered
-    arriving = Arriving.open(str(tmp_path), source.genesis)
+    arriving = Arriving.open(str(tmp_path), source.genesis.id)
     arriving.begin(manifest)
     arriving.take(shelf.chunk(manifest.id, 0) or b"")
     arriving.close()
     with pytest.raises(StoreUnfinished):
         modules = modules_of(source.genesis)
         SideStore.open(str(tmp_path / JOINING), source.genesis, modules)
-    assert not settle(str(tmp_path), source.genesis)
-    again = Arriving.open(str(tmp_path), source.genesis)
+    assert not settle(str(tmp_path), source.genesis.id)
+    again = Arriving.open(str(tmp_path), source.genesis.id)
     assert again.resumed == manifest
     again.begin(manifest)
     assert again.progress.chunks == 1, "it goes on where it was"
@@ -111,7 +111,7 @@ def test_a_refused_chunk_changes_nothing_and_another_snapshot_begins_anew(
 ) -> None:
     shelf, manifest = offered
     first = shelf.chunk(manifest.id, 0) or b""
-    arriving = Arriving.open(str(tmp_path), source.genesis)
+    arriving = Arriving.open(str(tmp_path), source.genesis.id)
     arriving.begin(manifest)
     arriving.take(first)
     before = arriving.progress
@@ -128,8 +128,8 @@ def test_what_cannot_be_read_is_made_anew(tmp_path: Path, source: SideStore) -> 
     place = tmp_path / JOINING
     place.mkdir()
     (place / "000005.ldb").write_bytes(b"damaged")
-    assert not settle(str(tmp_path), source.genesis)
-    Arriving.open(str(tmp_path), source.genesis).close()
+    assert not settle(str(tmp_path), source.genesis.id)
+    Arriving.open(str(tmp_path), source.genesis.id).close()
 
 
 POINTS = [
@@ -156,7 +156,7 @@ def test_killed_at_any_step_it_goes_on(
     argv = [sys.executable, "-m", module, str(tmp_path / "shelf"), str(node)]
     done = subprocess.run(argv, env=environment, check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL and mark.exists(), done.stderr
-    if not settle(str(node), source.genesis) and point != "snapshot.in_place":
+    if not settle(str(node), source.genesis.id) and point != "snapshot.in_place":
         old = SideStore.open(str(node / CHAIN), source.genesis, modules_of(source.genesis))
         assert old.height == 0
         old.close()
@@ -164,5 +164,5 @@ def test_killed_at_any_step_it_goes_on(
     joined = SideStore.open(str(node / CHAIN), source.genesis, modules_of(source.genesis))
     assert content(joined) == content(source) and joined.header == source.header
     joined.close()
-    settle(str(node), source.genesis)
+    settle(str(node), source.genesis.id)
     assert not (node / JOINING).exists() and not (node / REPLACED).exists()

@@ -127,7 +127,7 @@ class Stage:
     def check(self) -> None:
         """What arrived is what there is."""
         self.store.close()
-        assert settle(str(self.node), self.genesis)
+        assert settle(str(self.node), self.genesis.id)
         self.open()
         assert content(self.store) == content(self.source)
         assert self.store.certificate == self.certificate
@@ -283,7 +283,7 @@ def test_when_all_leave_on_the_way_it_gives_up_and_goes_on_from_there_next_time(
         return stage.honest(request)
 
     assert not stage.join(Street(good=leaves))
-    arriving = Arriving.open(str(stage.node), stage.genesis)
+    arriving = Arriving.open(str(stage.node), stage.genesis.id)
     assert arriving.resumed == stage.manifest
     arriving.close()
     street = Street(good=stage.honest)
@@ -300,7 +300,7 @@ def test_nobody_who_offers_any_is_no_joining(stage: Stage) -> None:
     assert not stage.join(Street(good=none))
     assert not stage.join(Street())
     assert not (stage.node / JOINING / "CURRENT").exists() or not settle(
-        str(stage.node), stage.genesis
+        str(stage.node), stage.genesis.id
     )
 
 
