@@ -93,7 +93,7 @@ def try_decide(m: Machine) -> None:
     certificate = m.at.deciding[0]
     candidate = m.at.candidates.get(certificate.block)
     if candidate is None:
-        m.at.wanted = certificate.block
+        failover.decided_unseen(m, certificate.block)
     elif not candidate.valid:
         m.execute(candidate)
     else:

@@ -74,6 +74,18 @@ def missing(m: Machine, block: bytes) -> None:
         fetch(m)
 
 
+def decided_unseen(m: Machine, block: bytes) -> None:
+    """A block was decided that we do not have: it may be on its way to a validator, so ask for it
+    in a while; nobody sends it to a follower by itself.
+    """
+    if m.at.wanted == block:
+        return
+    m.at.wanted = block
+    wait(m)
+    if m.me is None:
+        m.emit(Sync(m.round.height, m.ahead_node))
+
+
 def fetch(m: Machine) -> None:
     """Ask one of the signers of its certificate after another for the wanted block."""
     known = [*m.at.deciding, *m.round.high_qc]

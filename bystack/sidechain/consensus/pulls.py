@@ -107,6 +107,7 @@ def receive_certificate(m: Machine, sender: bytes, certificate: Certificate) -> 
     known = m.at.certificates.get((certificate.kind, certificate.view))
     if known is None or subject_of(known) != subject_of(certificate):
         m.check(certificate)
+        m.ahead_node = m.ahead_node if m.is_validator(sender) else sender
         m.plan(Certified(certificate))
     elif certificate.kind == COMMIT and m.is_validator(sender):
         m.at.fuller = (certificate,)

@@ -7,6 +7,8 @@ Blocks are named by letters; `A` at height 1 always means the same bytes.
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_config
+
 from msgspec.structs import replace
 
 from bystack.sidechain.blocks import Header
@@ -45,6 +47,7 @@ from bystack.sidechain.consensus.statements import (
     NO_HASH,
     NO_SIGNATURE,
     PREPARE,
+    Aggregate,
     Certificate,
     HighSigners,
     Step,
@@ -52,7 +55,7 @@ from bystack.sidechain.consensus.statements import (
     TimeoutCertificate,
     Vote,
 )
-from bystack.sidechain.consensus.validators import bitmap_of
+from bystack.sidechain.consensus.validators import bitmap_of, indexes_of
 from tests.simulation.harness import CHAIN, genesis, make_block
 from tests.simulation.schemes import hash_keyring, node_id
 
@@ -64,9 +67,10 @@ KINDS = {"PREPARE": PREPARE, "COMMIT": COMMIT}
 class Player:
     """One machine, the words of a scenario, and the names of things."""
 
-    def __init__(self, me: int) -> None:
-        self.me, self.now = me, 0
-        self.chain = [genesis(RING)]
+    def __init__(self, me: int, size: int = 4, gateways: int = 1) -> None:
+        self.me, self.now, self.size = me, 0, size
+        self.ring, self.config = hash_keyring(size), replace_config(CONFIG, gateways=gateways)
+        self.chain = [genesis(self.ring)]
         self.names: dict[bytes, str] = {}
         self.blocks: dict[str, tuple[Header, bytes]] = {}
         self.closings: dict[int, TimeoutCertificate] = {}
@@ -81,10 +85,10 @@ class Player:
         final = self.chain[-1]
         kept = tuple(self.kept)
         return Bbft(
-            Era(RING.validators, CONFIG),
-            RING.validators.validators[self.me].key,
+            Era(self.ring.validators, self.config),
+            self.ring.validators.validators[self.me].key,
             CHAIN,
-            RING.scheme,
+            self.ring.scheme,
             final,
             last,
             kept,
@@ -123,18 +127,18 @@ class Player:
         return outputs
 
     def signature(self, asked: Sign) -> Signed:
-        signature = RING.sign(self.me, asked.digest)
+        signature = self.ring.sign(self.me, asked.digest)
         self.records.append(JournalRecord(asked.position, asked.digest, signature, asked.high_qc))
         return Signed(asked.position, signature, asked.digest)
 
     def event(self, word: str, plain: list[str], given: dict[str, str]) -> Input:
         match word:
             case "timer":
-                kind = TimerKind[plain[0]]
-                return TimerFired(Timer(kind, self.machine.height, self.machine.view))
+                height = int(given.get("height", self.machine.height))
+                return TimerFired(Timer(TimerKind[plain[0]], height, self.machine.view))
             case "built":
                 wish = self.wish.pop()
-                header, body = make_block(RING, wish, plain[0].encode() * 8)
+                header, body = make_block(self.ring, wish, plain[0].encode() * 8)
                 self.name(plain[0], header, body)
                 return Built(header, body)
             case "executed":
@@ -142,7 +146,7 @@ class Player:
             case "refused":
                 return SignRefused(self.asked.pop().position, "SignedBefore")
             case "finalized":
-                return Finalized(self.machine.height, Era(RING.validators, CONFIG))
+                return Finalized(self.machine.height, Era(self.ring.validators, self.config))
             case "work":
                 return WorkAvailable()
             case _:
@@ -156,8 +160,8 @@ class Player:
         if letter not in self.blocks:
             parent, certificate = self.chain[-1]
             at = parent.height + 1
-            wish = BuildBlock(at, view, at * 100, parent, certificate, (at + view) % 4)
-            self.name(letter, *make_block(RING, wish, letter.encode() * 8))
+            wish = BuildBlock(at, view, at * 100, parent, certificate, (at + view) % self.size)
+            self.name(letter, *make_block(self.ring, wish, letter.encode() * 8))
         return self.blocks[letter]
 
     def message(self, word: str, plain: list[str], given: dict[str, str]) -> Message:
@@ -169,7 +173,10 @@ class Player:
                 header = self.block(plain[1])[0]
                 named = self.named(KINDS[plain[0]], header, view)
                 vote = Vote(*named, source, NO_SIGNATURE)
-                return replace(vote, signature=RING.sign(source, vote.digest(CHAIN)))
+                return replace(vote, signature=self.ring.sign(source, vote.digest(CHAIN)))
+            case "sum":
+                parts = self.certificate(KINDS[plain[0]], plain[1], view, given["signers"])
+                return Aggregate(*(getattr(parts, name) for name in Aggregate.__struct_fields__))
             case "certificate":
                 return self.certificate(KINDS[plain[0]], plain[1], view, given["signers"])
             case "timeout":
@@ -191,9 +198,9 @@ class Player:
     def certificate(self, kind: int, letter: str, view: int, signers: str) -> Certificate:
         who = [int(s) for s in signers]
         named = self.named(kind, self.block(letter)[0], view)
-        bare = Certificate(*named, bitmap_of(who, 4), NO_SIGNATURE)
-        parts = [RING.sign(i, bare.digest(CHAIN)) for i in who]
-        return replace(bare, signature=RING.scheme.aggregate(parts))
+        bare = Certificate(*named, bitmap_of(who, self.size), NO_SIGNATURE)
+        parts = [self.ring.sign(i, bare.digest(CHAIN)) for i in who]
+        return replace(bare, signature=self.ring.scheme.aggregate(parts))
 
     def best(self, given: dict[str, str]) -> tuple[Certificate, ...]:
         """`best=A0` is the prepare certificate of block A in view 0."""
@@ -206,36 +213,36 @@ class Player:
         best = self.best(given)
         high = best[0].view if best else -1
         bare = Timeout(0, self.machine.height, view, high, best, source, NO_SIGNATURE)
-        return replace(bare, signature=RING.sign(source, bare.digest(CHAIN)))
+        return replace(bare, signature=self.ring.sign(source, bare.digest(CHAIN)))
 
     def closing(self, view: int, given: dict[str, str]) -> TimeoutCertificate:
         """A timeout certificate all of whose `signers` report `best`."""
         who, best = [int(s) for s in given["signers"]], self.best(given)
         high = best[0].view if best else -1
-        groups = (HighSigners(high, bitmap_of(who, 4)),)
+        groups = (HighSigners(high, bitmap_of(who, self.size)),)
         bare = TimeoutCertificate(0, self.machine.height, view, groups, NO_SIGNATURE, best)
-        parts = [RING.sign(i, bare.digest(CHAIN, high)) for i in who]
-        self.closings[view] = replace(bare, signature=RING.scheme.aggregate(parts))
+        parts = [self.ring.sign(i, bare.digest(CHAIN, high)) for i in who]
+        self.closings[view] = replace(bare, signature=self.ring.scheme.aggregate(parts))
         return self.closings[view]
 
     def proposal(self, letter: str, view: int) -> Propose:
         header, body = self.block(letter, view=view)
-        leader = (header.height + view) % 4
+        leader = (header.height + view) % self.size
         timeouts = (self.closings[view - 1],) if view else ()
         parent = next(c for h, c in self.chain if h.id == header.parent)
         bare = Propose(header, body, view, parent, timeouts, NO_SIGNATURE)
-        signature = RING.sign(leader, bare.signed_by(leader).digest(CHAIN))
+        signature = self.ring.sign(leader, bare.signed_by(leader).digest(CHAIN))
         return replace(bare, signature=signature)
 
     # Showing
 
     def letter(self, block: bytes) -> str:
-        return self.names.get(block, "genesis" if block == genesis(RING)[0].id else "?")
+        return self.names.get(block, "genesis" if block == genesis(self.ring)[0].id else "?")
 
     def show(self, output: Output) -> str:
         match output:
             case Send(node, message):
-                return f"Send {RING.validators.by_node[node]} {self.text(message)}"
+                return f"Send {self.ring.validators.by_node[node]} {self.text(message)}"
             case Broadcast(message):
                 return f"Broadcast {self.text(message)}"
             case SetTimer(timer, at):
@@ -252,9 +259,9 @@ class Player:
             case Decide(header, _, certificate):
                 return f"Decide {self.letter(header.id)} by {self.text(certificate)}"
             case Sync(height, node):
-                return f"Sync from h{height} at {RING.validators.by_node[node]}"
+                return f"Sync from h{height} at {self.ring.validators.by_node[node]}"
             case Penalise(node, reason):
-                return f"Penalise {RING.validators.by_node[node]} {reason}"
+                return f"Penalise {self.ring.validators.by_node[node]} {reason}"
             case ReportEvidence(evidence):
                 return f"ReportEvidence {type(evidence).__name__}"
 
@@ -262,15 +269,21 @@ class Player:
     def place(position: Position) -> str:
         return f"h{position.height} v{position.view} {Step(position.step).name}"
 
+    def names_of(self, message: object) -> str:
+        """Whose votes a sum has, and a certificate where there are gateways."""
+        if isinstance(message, Vote) or self.config.gateways == 1:
+            return ""
+        return " of " + "".join(map(str, indexes_of(message.bitmap, self.size)))  # type: ignore[attr-defined]
+
     def text(self, message: object) -> str:
         name = type(message).__name__
         match message:
             case Propose(header=header, view=view):
                 return f"{name} {self.letter(header.id)} h{header.height} v{view}"
-            case Vote() | Certificate():
+            case Vote() | Certificate() | Aggregate():
                 kind = Step(message.kind).name
                 where = f"h{message.height} v{message.view}"
-                return f"{name} {kind} {self.letter(message.block)} {where}"
+                return f"{name} {kind} {self.letter(message.block)} {where}{self.names_of(message)}"
             case Timeout() | TimeoutCertificate():
                 best = "".join(f" best {self.letter(b.block)} v{b.view}" for b in message.best)
                 return f"{name} h{message.height} v{message.view}{best}"
@@ -279,10 +292,11 @@ class Player:
 
 
 def play(text: str) -> str:
-    """The transcript with its outputs written anew."""
+    """The transcript with its outputs written anew. `me 0`, or `me 0 of 7 gateways 3`."""
     lines = text.splitlines()
-    me = next(int(line.split()[1]) for line in lines if line.startswith("me "))
-    player, written = Player(me), []
+    words = next(line.split() for line in lines if line.startswith("me "))
+    size, gateways = (int(words[3]), int(words[5])) if len(words) > 2 else (4, 1)
+    player, written = Player(int(words[1]), size, gateways), []
     for line in lines:
         if line.startswith(("#", "me ")) or not line.strip():
             written.append(line)
