@@ -25,6 +25,7 @@ from bystack.primitives.trie import Nodes, TrieUpdate, update
 from bystack.sidechain import batches, custody, detours, epochs, parameters
 from bystack.sidechain.actions import needs_no_fee, sidechain_effects
 from bystack.sidechain.blocks import Body, Header
+from bystack.sidechain.fees import check_fees, least_fees
 from bystack.sidechain.modules.base import BlockContext, Modules, Payment
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import OUTBOX
@@ -39,14 +40,6 @@ PAYMENTS_FIRST = 2**16
 """Outputs of the block's own payments begin here, under the payment id of the block."""
 
 _payments_id = tagged("sidechain/payments")
-
-
-class FeeTooLow(Invalid):
-    """The transaction pays less than the least fee in any asset the sidechain takes fees in."""
-
-
-class FeeAsset(Invalid):
-    """The transaction leaves a surplus in an asset fees are not taken in."""
 
 
 class HeaderWrong(Invalid):
@@ -141,7 +134,7 @@ class Execution:
         self._checks: list[Check] = []
         self._pairings = 0
         self._rules = Rules(genesis.id, genesis.main.maturity)
-        self._least = {asset.asset: asset.fee for asset in genesis.assets if asset.fee}
+        self._least = least_fees(genesis)
         self._fees: dict[bytes, int] = {}
         self._digest = Running(base.multiset)
         self._moved: list[Delta] = []
@@ -178,7 +171,7 @@ class Execution:
             self._coins, tx, self.stage.block.height, rules.chain_id, rules.maturity
         )
         if payment is not None:
-            _check_paid(self._least, payment.fees)
+            check_fees(self._least, payment.fees)
         return payment
 
     def fold(self) -> None:
@@ -228,7 +221,7 @@ class Execution:
         effects = sidechain_effects(stage, tx)
         applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
         if not needs_no_fee(stage.modules, tx):
-            _check_paid(self._least, applied.fees)
+            check_fees(self._least, applied.fees)
         return Trial(stage, effects, applied)
 
     @property
@@ -303,18 +296,6 @@ def _check_locks(tx: Transaction) -> None:
     for index, output in enumerate(tx.body.outputs):
         if not isinstance(output.lock, PolicyLock | RetireLock):
             raise LockForbidden(index=index, lock=type(output.lock).__name__)
-
-
-def _check_paid(least: Mapping[bytes, int], fees: Mapping[bytes, int]) -> None:
-    if len(fees) == 1:  # nearly always
-        [(asset, fee)] = fees.items()
-        if asset in least and fee >= least[asset]:
-            return
-    for asset in fees:
-        if asset not in least:
-            raise FeeAsset(asset=asset)
-    if not any(fee >= least[asset] for asset, fee in fees.items()):
-        raise FeeTooLow(fees=dict(fees), least=least)
 
 
 def coin_elements(coins: Mapping[Outpoint, Coin]) -> Iterable[bytes]:

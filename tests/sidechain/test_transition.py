@@ -31,11 +31,10 @@ from bystack.primitives.multiset import EMPTY, multiset_digest, multiset_update
 from bystack.primitives.trie import EMPTY_ROOT, update
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.demotions import DemotionLast
+from bystack.sidechain.fees import FeeAsset, FeeTooLow
 from bystack.sidechain.state import state_root
 from bystack.sidechain.transition import (
     BlockTooLarge,
-    FeeAsset,
-    FeeTooLow,
     HeaderWrong,
     TooManyBlsChecks,
     apply_block,

@@ -22,9 +22,9 @@ from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import AlreadyClaimed
+from bystack.sidechain.fees import FeeTooLow
 from bystack.sidechain.inclusion import NotDeepEnough
 from bystack.sidechain.stops import PegsPaused
-from bystack.sidechain.transition import FeeTooLow
 from tests.ledger.people import CAROL
 from tests.node.sidechain.network import Wire, until
 from tests.node.sidechain.test_store import follow
