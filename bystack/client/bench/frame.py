@@ -19,6 +19,7 @@ Show = Callable[[str], None]
 """Tells whoever waits what is being done."""
 
 BENCHES: Mapping[str, str] = {
+    "processes": "thirty processes of a network: until all answer, memory, idle load",
     "sidechain": "four validators on this machine: transfers a second, latency, processor time",
     "isolation": "main-chain validation alone, and beside a sidechain of this machine at full load",
     "consensus": "BBFT among 4, 10, 31, 100 validators: messages, time to final, processor time",
