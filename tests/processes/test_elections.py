@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.processes.network import bystack, end, reach, side_height
 pytestmark = pytest.mark.processes
 
 CHAIN = "trade"
+ROOT = Path(__file__).parents[2]
 STAKE = "12"
 SIZES = ("--sidechains", "1", "--validators", "4", "--members", "5")
 ELECTED = ("--module", "stake", "--set", "election=stake", "--set", "epoch=16", "--set", "freeze=6")
@@ -125,3 +127,46 @@ def test_validators_come_and_go_by_election(net: Devnet, tmp_path: Path) -> None
     height = side_height(net, first, CHAIN) + 3
     for node in net.layout.nodes:  # the one that left follows
         reach(net, node, {CHAIN: height})
+
+
+@contextmanager
+def traitor(net: Devnet, node: Node, index: int) -> Iterator[None]:
+    """The node's daemon is stopped; a traitor speaks with its keys."""
+    processes.stop(node)
+    others = [f"127.0.0.1:{o.side[CHAIN]}" for o in net.layout.nodes if o is not node]
+    arguments = (str(Path(node.home).resolve()), CHAIN, str(index), *others)
+    command = [sys.executable, "-m", "tests.processes.traitor", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_one_that_votes_twice_is_convicted_slashed_and_out(net: Devnet) -> None:
+    """Attacks E02 and E03 among real daemons: the chain stays final, no honest one is named."""
+    first, second, *_, fifth = net.layout.nodes
+    ids = names(net)
+    rows = side(net, first, "getvalidators")
+    seat = next(one for one in rows if one["node"] == ids[fifth.name])
+    staked = stake_of(net, first, seat["key"])
+    with traitor(net, fifth, seat["index"]):
+        wait_for("it is convicted", lambda: convicted(net, first, seat["key"]), 120)
+        start = side_height(net, first, CHAIN)
+        for node in net.layout.nodes[:4]:
+            reach(net, node, {CHAIN: start + 2}, 120)
+        wait_for("it is out", lambda: ids[fifth.name] not in voters(net, first), 240)
+    for node in (first, second):  # read back from each one's own store
+        wait_for("all know", lambda node=node: convicted(net, node, seat["key"]), 120)
+        assert stake_of(net, node, seat["key"]) < staked
+        guilty = {row["key"] for row in side(net, node, "getcandidates") if row["tombstoned"]}
+        assert guilty == {seat["key"]}
+
+
+def convicted(net: Devnet, node: Node, key: str) -> bool:
+    return any(r["key"] == key and r["tombstoned"] for r in side(net, node, "getcandidates"))
+
+
+def stake_of(net: Devnet, node: Node, key: str) -> float:
+    return next(float(r["stake"]) for r in side(net, node, "getcandidates") if r["key"] == key)
