@@ -62,7 +62,7 @@ def test_votes_for_two_blocks_do_not_add_up() -> None:
     for index in range(7):
         box.add(vote(index, A if index % 2 else B))
         box.settle(vote(index, A if index % 2 else B))
-    assert box.certificates == ()
+    assert not box.certificates
 
 
 @pytest.mark.parametrize("ring", [hash_keyring(4), bls_keyring(4)], ids=["hash", "bls"])
@@ -72,7 +72,7 @@ def test_a_bad_share_is_blamed_and_does_not_stop_the_rest(ring: Keyring) -> None
         box.add(vote(index, ring=ring))
     box.add(vote(2, ring=ring, chain=B))
     assert box.settle(vote(0, ring=ring)) == [2]
-    assert box.certificates == () and box.voters == {0, 1}
+    assert not box.certificates and box.voters == {0, 1}
     with pytest.raises(Invalid, match="VoteSignature"):
         box.add(vote(2, ring=ring, chain=B))  # verified alone from now on
     box.add(vote(3, ring=ring))
@@ -116,7 +116,7 @@ def test_sums_and_votes_add_up_to_a_certificate_of_all() -> None:
     box = tally()
     box.add_sum(aggregate((0, 3)), 0)
     box.add_sum(aggregate((1, 2)), 1)
-    assert box.settle(vote(0)) == [] and box.certificates == ()
+    assert box.settle(vote(0)) == [] and not box.certificates
     box.add(vote(6))
     assert box.settle(vote(0)) == []
     verify_certificate(box.certificates[0], RING.validators, CHAIN, RING.scheme)
@@ -133,7 +133,7 @@ def test_a_voter_in_a_sum_and_alone_counts_once() -> None:
         box.add(vote(index))
     box.add_sum(aggregate((0, 1, 2, 3)), 3)
     box.settle(vote(0))
-    assert box.certificates == ()  # four of seven, not seven
+    assert not box.certificates  # four of seven, not seven
     box.add(vote(4))
     box.settle(vote(0))
     (made,) = box.certificates

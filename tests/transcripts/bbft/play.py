@@ -206,8 +206,8 @@ class Player:
         """`best=A0` is the prepare certificate of block A in view 0."""
         if "best" not in given:
             return ()
-        letter, view = given["best"]
-        return (self.certificate(PREPARE, letter, int(view), "123"),)
+        letter, view = given["best"][0], int(given["best"][1])
+        return (self.certificate(PREPARE, letter, view, "123"),)
 
     def timeout(self, source: int, view: int, given: dict[str, str]) -> Timeout:
         best = self.best(given)
