@@ -144,7 +144,9 @@ def test_any_modules_action_as_bytes(tmp_path: Path) -> None:
         body = encode(Register(bytes.fromhex(DEED), b"\x05" * 32, b"hello", 0)).hex()
         with pytest.raises(RemoteError, match="no module weather"):
             await here.rpc("moduleaction", "weather", REGISTER, body, wallet="ann")
-        await here.rpc("moduleaction", "registry", REGISTER, body, {"BTM": "0.00000015"}, wallet="ann")
+        await here.rpc(
+            "moduleaction", "registry", REGISTER, body, {"BTM": "0.00000015"}, wallet="ann"
+        )
         assert certificate(here).memo == b"hello"
         assert here.side.world.genesis.by_asset[BTM].name == "BTM"
 
