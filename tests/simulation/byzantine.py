@@ -18,6 +18,8 @@ from bystack.sidechain.consensus.messages import (
     Propose,
 )
 from bystack.sidechain.consensus.statements import (
+    COMMIT,
+    PREPARE,
     Aggregate,
     Certificate,
     HighSigners,
@@ -26,7 +28,7 @@ from bystack.sidechain.consensus.statements import (
     Vote,
 )
 from bystack.sidechain.consensus.validators import bitmap_of, quorum
-from tests.simulation.harness import CHAIN, Node, digest
+from tests.simulation.harness import Node, digest
 
 BEHAVIOURS = (
     "mute",
@@ -46,6 +48,10 @@ BEHAVIOURS = (
     "body_withheld",
     "evidence_spam",
     "double_vote",
+    "double_prepare",
+    "double_commit",
+    "two_timeouts",
+    "forgetful",
     "aggregate",
 )
 
@@ -76,8 +82,9 @@ class Byzantine(Node):
         signature = self.keyring.sign(self.index, asked.digest)
         self.world.answer(self, Signed(asked.position, signature, asked.digest), "work")
 
-    def signed(self, message: Message, chain: bytes = CHAIN) -> Message:
+    def signed(self, message: Message, chain: bytes = b"") -> Message:
         """The same message with a good signature over its (altered) content."""
+        chain = chain or self.schedule.chain
         if isinstance(message, Propose):
             digest_ = message.signed_by(self.seat).digest(chain)
         elif isinstance(message, Vote | Timeout):
@@ -228,6 +235,28 @@ class Byzantine(Node):
             return [message, self.signed(replace(message, block=b"d" * 32))]
         return [message]
 
+    def do_double_prepare(self, index: int, message: Message) -> list[Message]:
+        return self._twice(message, PREPARE)
+
+    def do_double_commit(self, index: int, message: Message) -> list[Message]:
+        return self._twice(message, COMMIT)
+
+    def _twice(self, message: Message, kind: int) -> list[Message]:
+        if isinstance(message, Vote) and message.kind == kind:
+            return [message, self.signed(replace(message, block=b"d" * 32))]
+        return [message]
+
+    def do_two_timeouts(self, index: int, message: Message) -> list[Message]:
+        if isinstance(message, Timeout):
+            return [message, self.signed(replace(message, high=-1, best=()))]
+        return [message]
+
+    def do_forgetful(self, index: int, message: Message) -> list[Message]:
+        """Commits, and knows of nothing when it gives the view up."""
+        if isinstance(message, Timeout):
+            return [self.signed(replace(message, high=-1, best=()))]
+        return [message]
+
     def do_aggregate(self, index: int, message: Message) -> list[Message]:
         if isinstance(message, Certificate):
             fields = (message.kind, message.epoch, message.height, message.view)
@@ -251,7 +280,7 @@ class Byzantine(Node):
         if not isinstance(message, Aggregate):
             return [message]
         size = len(self.machine._m.validators)
-        mine = self.keyring.sign(self.index, message.digest(CHAIN))
+        mine = self.keyring.sign(self.index, message.digest(self.schedule.chain))
         return [replace(message, bitmap=bitmap_of([self.seat], size), signature=mine)]
 
     def do_foreign_sum(self, index: int, message: Message) -> list[Message]:
@@ -264,7 +293,7 @@ class Byzantine(Node):
         if not isinstance(message, Aggregate):
             return [message]
         size = len(self.machine._m.validators)
-        mine = self.keyring.sign(self.index, message.digest(CHAIN))
+        mine = self.keyring.sign(self.index, message.digest(self.schedule.chain))
         alone = replace(message, bitmap=bitmap_of([self.seat], size), signature=mine)
         return [message, alone, message]
 

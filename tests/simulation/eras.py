@@ -30,7 +30,9 @@ class Schedule:
         length: int = 0,
         seed: int = 0,
         traitors: frozenset[int] = frozenset(),
+        chain: bytes = CHAIN,
     ) -> None:
+        self.chain = chain
         self.keyring, self.config, self.length = keyring, config, length
         self._seed, self._traitors = seed, traitors
         self.group = lru_cache(maxsize=64)(self._group)

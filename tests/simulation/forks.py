@@ -11,6 +11,7 @@ from itertools import combinations, permutations
 
 from bystack.sidechain.consensus.messages import Status
 from bystack.sidechain.consensus.validators import ValidatorSet, quorum
+from tests.simulation.eras import CHAIN
 from tests.simulation.monitor import ForkMonitor, Violation
 from tests.simulation.schemes import Keyring
 from tests.simulation.twins import Scenario, Twins
@@ -41,13 +42,13 @@ def placements(group: ValidatorSet) -> Iterator[tuple[int, ...]]:
                 yield traitors
 
 
-def fork(keyring: Keyring, traitors: tuple[int, ...]) -> Twins:
+def fork(keyring: Keyring, traitors: tuple[int, ...], chain: bytes = CHAIN) -> Twins:
     """A world in which the chain forked at the first height, the traitors gone since."""
     size = len(keyring.validators)
     far = frozenset(halves(keyring.validators, traitors) or ())
     side = far | frozenset(range(size, size + len(traitors)))
     nothing = Scenario((), ())
-    world = Twins(keyring, nothing, traitors, wall=side, watched_by=ForkMonitor)
+    world = Twins(keyring, nothing, traitors, chain=chain, wall=side, watched_by=ForkMonitor)
     for one in world.instances:
         one.begin()
     while any(one.final_height < 1 for one in world.honest):

@@ -75,10 +75,12 @@ def digest(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def genesis(keyring: Keyring, group: ValidatorSet | None = None) -> tuple[Header, Certificate]:
+def genesis(
+    keyring: Keyring, group: ValidatorSet | None = None, chain: bytes = CHAIN
+) -> tuple[Header, Certificate]:
     hash_, zero = (group or keyring.validators).hash, bytes(32)
     roots = (zero, zero, 0, zero, zero, zero)
-    header = Header(1, CHAIN, 0, 0, 0, zero, zero, *roots, hash_, hash_, b"", 0)
+    header = Header(1, chain, 0, 0, 0, zero, zero, *roots, hash_, hash_, b"", 0)
     return header, genesis_certificate(header)
 
 
@@ -96,7 +98,7 @@ def make_block(
     roots: tuple[bytes, bytes, int, bytes, bytes, bytes]
     roots = (digest(body), zero, 1, after, zero, zero)
     links = (parent.id, certificate.hash)
-    place = (1, CHAIN, wish.height, chosen.epoch, wish.time)
+    place = (1, wish.parent.chain, wish.height, chosen.epoch, wish.time)
     return Header(*place, *links, *roots, chosen.hash, chosen.hash, b"", wish.proposer), body
 
 
@@ -149,17 +151,21 @@ class Node:
         return self.abstains_in >= self.era.validators.epoch
 
     def _machine(self) -> Bbft:
-        start = genesis(self.keyring, self.schedule.group(0))
+        start, chain = self.genesis, self.schedule.chain
         self.kept = [b for b in self.kept if b.header.height > self.final_height]
         if self.blocks:
             start = (self.blocks[-1].header, self.blocks[-1].certificate)
         key = b"" if self.abstains else self.key
         recovered, kept = self.journal.last, tuple(self.kept)
-        return Bbft(self.era, key, CHAIN, self.keyring.scheme, start, recovered, kept)
+        return Bbft(self.era, key, chain, self.keyring.scheme, start, recovered, kept)
+
+    @property
+    def genesis(self) -> tuple[Header, Certificate]:
+        return genesis(self.keyring, self.schedule.group(0), self.schedule.chain)
 
     @property
     def final(self) -> Header:
-        return self.blocks[-1].header if self.blocks else genesis(self.keyring)[0]
+        return self.blocks[-1].header if self.blocks else self.genesis[0]
 
     @property
     def final_height(self) -> int:
@@ -315,7 +321,7 @@ class Node:
             return
         request = asked.request
         try:
-            verdict = judge(self.journal.last, request, CHAIN)
+            verdict = judge(self.journal.last, request, self.schedule.chain)
         except Invalid as refusal:
             return self.world.answer(self, SignRefused(asked.position, refusal.rule), "work")
         if isinstance(verdict, Reuse):
@@ -323,7 +329,7 @@ class Node:
         else:
             signature = self.keyring.sign(self.index, verdict.digest)
             self.journal.append(verdict.record(signature))
-        if request.digest(CHAIN) != asked.digest:
+        if request.digest(self.schedule.chain) != asked.digest:
             raise Violation("machine and signer disagree on a digest")
         self.unsaid[asked.position] = self.statement(asked, signature)
         self.world.answer(self, Signed(asked.position, signature, asked.digest), "disk")

@@ -19,7 +19,7 @@ from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.seen import SUMS, VIEWS
 from bystack.sidechain.consensus.statements import PREPARE
 from bystack.sidechain.consensus.watching import HEIGHTS
-from tests.simulation.eras import CHAIN, Schedule
+from tests.simulation.eras import Schedule
 from tests.simulation.transcript import Transcript
 
 
@@ -70,7 +70,7 @@ class Monitor:
         """Whom evidence, which must be sound, names."""
         schedule, epoch = self.schedule, parts(evidence)[0].epoch
         scheme = schedule.keyring.scheme
-        named = verify_evidence(evidence, schedule.group(epoch), CHAIN, scheme)
+        named = verify_evidence(evidence, schedule.group(epoch), schedule.chain, scheme)
         return frozenset(schedule.member(epoch, index) for index in named)
 
     @property

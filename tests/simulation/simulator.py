@@ -16,7 +16,7 @@ from bystack.sidechain.consensus.events import Config, Input, Received, Timer, T
 from bystack.sidechain.consensus.messages import Message
 from bystack.sidechain.consensus.rounds import view_timeout
 from tests.simulation.byzantine import BEHAVIOURS, Byzantine
-from tests.simulation.eras import Schedule
+from tests.simulation.eras import CHAIN, Schedule
 from tests.simulation.harness import Node
 from tests.simulation.monitor import Monitor, Violation
 from tests.simulation.schemes import Keyring
@@ -109,6 +109,7 @@ class Simulation:
     plan: Plan
     config: Config = CONFIG
     replay: str = ""
+    chain: bytes = CHAIN
     nodes_of: type[Node] = Node
     now: int = 0
     messages: int = 0
@@ -122,7 +123,9 @@ class Simulation:
         size, plan = len(self.keyring.validators), self.plan
         traitors = traitors_of(self.keyring, plan)
         self.config = replace(self.config, gateways=plan.gateways)
-        self.schedule = Schedule(self.keyring, self.config, plan.epoch, plan.seed, traitors)
+        self.schedule = Schedule(
+            self.keyring, self.config, plan.epoch, plan.seed, traitors, self.chain
+        )
         self.monitor = Monitor(self.schedule, frozenset(range(size)) - traitors)
         self.nodes = [self._node(index, index in traitors) for index in range(size)]
         self.honest = [n for n in self.nodes if n.honest]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from bystack.sidechain.consensus.events import Config, Input, Received, Timer, TimerFired
 from bystack.sidechain.consensus.messages import Message, ProposalSeen
 from bystack.sidechain.consensus.rounds import view_timeout
-from tests.simulation.eras import Schedule
+from tests.simulation.eras import CHAIN, Schedule
 from tests.simulation.harness import Node
 from tests.simulation.monitor import Monitor, Violation
 from tests.simulation.schemes import Keyring, hash_keyring
@@ -91,6 +91,7 @@ class Twins:
     scenario: Scenario
     doubled: tuple[int, ...] = (0,)
     heights: int = HEIGHTS
+    chain: bytes = CHAIN
     wall: frozenset[int] = frozenset()
     watched_by: type[Monitor] = Monitor
     now: int = 0
@@ -100,7 +101,7 @@ class Twins:
 
     def __post_init__(self) -> None:
         size = len(self.keyring.validators)
-        self.schedule = Schedule(self.keyring, CONFIG)
+        self.schedule = Schedule(self.keyring, CONFIG, chain=self.chain)
         self.monitor = self.watched_by(self.schedule, frozenset(range(size)) - {*self.doubled})
         indexes = [*range(size), *self.doubled]
         self.instances = [Instance(self, self.monitor, i, n) for n, i in enumerate(indexes)]

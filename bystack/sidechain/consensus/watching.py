@@ -187,8 +187,9 @@ def sealed(m: Machine, certificate: Certificate) -> None:
     heights = m.watch.heights
     while heights and min(heights) < m.round.height - HEIGHTS:
         del heights[min(heights)]
-    if old := heights.get(m.round.height - WORDS - 1):
-        old.forget_words()
+    for height, old in heights.items():
+        if height < m.round.height - WORDS:
+            old.forget_words()
 
 
 def estranged(m: Machine, found: FinalBlockFound) -> None:
