@@ -39,6 +39,7 @@ from bystack.node.sidechain.rpc_proofs import ProofMethods
 from bystack.node.sidechain.rpc_staking import StakeMethods
 from bystack.node.sidechain.rpc_validators import ValidatorMethods
 from bystack.node.sidechain.service import Service
+from bystack.node.sidechain.shorthand import SHORT_CAPS
 from bystack.node.sidechain.signing import SignerLine, validator_socket
 from bystack.node.sidechain.snapshots.arriving import settle
 from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
@@ -99,7 +100,13 @@ def wall_ms() -> int:
 
 def host_of(table: Sidechain, genesis: Genesis, identity: Identity, book: PeerBook) -> Host:
     """The peer network of this sidechain."""
-    caps = {**CAPS, **AID_CAPS, WHEREABOUTS: MAX_MESSAGE, GOSSIP: payload_cap([TOPIC])}
+    caps = {
+        **CAPS,
+        **AID_CAPS,
+        **SHORT_CAPS,
+        WHEREABOUTS: MAX_MESSAGE,
+        GOSSIP: payload_cap([TOPIC]),
+    }
     magic = genesis.main.magic
     config = HostConfig(
         genesis.id, magic, table.listen, table.peers, caps=caps, max_inbound=MAX_INBOUND

@@ -72,6 +72,10 @@ class Application:
             del self._bodies[next(iter(self._bodies))]
         self._bodies[data] = body
 
+    def body_of(self, data: bytes) -> Body | None:
+        """The body that these bytes are, if it is known."""
+        return self._bodies.get(data)
+
     async def execute(self, header: Header, body: bytes) -> Executed:
         """What a block does, signatures verified; raises the rule it breaks."""
         known = self._done.get(header.id)
@@ -107,6 +111,7 @@ class Application:
         async with self._base(wish.parent.id, places) as base:
             built = await self._assemble(proposal, candidates, base)
         self._remember(Done(built.header, built.body, built.executed))
+        self.know(encode(built.body), built.body)
         return built
 
     async def _assemble(

@@ -24,12 +24,14 @@ from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling
 from bystack.node.sidechain.serving import Serving
+from bystack.node.sidechain.shorthand import SHORT_CAPS, Shorthand
 from bystack.node.sidechain.signing import Admitted, SignerLine
 from bystack.node.sidechain.snapshots.state_sync import AID_KINDS, StateSync
+from bystack.node.sidechain.speech import Speech
 from bystack.node.sidechain.timers import Timers
 from bystack.node.sidechain.upgrading import Upgrade
 from bystack.node.sidechain.workshop import Workshop
-from bystack.p2p.host import Class, Connected, Host, Lost, Message
+from bystack.p2p.host import Connected, Host, Lost, Message
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.blocks import Header
@@ -37,20 +39,16 @@ from bystack.sidechain.consensus import events as engine
 from bystack.sidechain.consensus.engine import Birth, Engine
 from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.messages import (
-    MAX_BLOCKS,
-    BlockData,
-    Blocks,
     EvidenceFound,
     GetBlocks,
 )
-from bystack.sidechain.consensus.messages import Message as Said
 from bystack.sidechain.consensus.positions import JournalRecord
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.engines import engine_of
 from bystack.sidechain.epochs import upcoming
 from bystack.sidechain.eras import era_after
-from bystack.sidechain.messages import read_message, write_message
+from bystack.sidechain.messages import read_message
 from bystack.sidechain.misconduct import Accuse, EvidenceKnown
 from bystack.sidechain.state import SystemState
 
@@ -59,8 +57,6 @@ LEAST_SKEW: Final = 20
 """Milliseconds by which the wall clock may drift from the timers' before the engine is told."""
 MALFORMED_POINTS: Final = 50
 BREACH_POINTS: Final = 20
-SLOW: Final = (Blocks, GetBlocks)
-LARGE: Final = (BlockData,)
 
 log = structlog.get_logger("consensus")
 
@@ -80,13 +76,6 @@ def steady_ms() -> int:
     return int(trio.current_time() * 1000)
 
 
-def urgency(message: Said) -> Class:
-    """How urgent a message to a peer is."""
-    if isinstance(message, SLOW):
-        return Class.SYNC
-    return Class.BLOCK if isinstance(message, LARGE) else Class.CONSENSUS
-
-
 class Driver:
     """Owns the consensus of one process. Start `run` in a nursery."""
 
@@ -103,6 +92,8 @@ class Driver:
     ) -> None:
         self.application, self.pooling, self.host, self.main = application, pooling, host, main
         self._workshop = Workshop(application, pooling, main)
+        self._shorthand = Shorthand(host, application, pooling)
+        self._speech = Speech(host, self._shorthand)
         self.store = application.store
         self.genesis = self.store.genesis
         self.upgrade = Upgrade(self.store)
@@ -116,7 +107,6 @@ class Driver:
         self._timers = Timers(steady_ms)
         self._skew = self._final_at = 0
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
-        self._turn = 0
 
     def _machine(self, recovered: JournalRecord | None) -> Engine:
         genesis, store = self.genesis, self.store
@@ -189,12 +179,15 @@ class Driver:
                 await self._join(peer)
             case Lost(peer):
                 self._serving.leave(peer)
+                self._shorthand.leave(peer)
                 self.state_sync.leave(peer)
                 await self.pooling.tell(Left(peer))
             case Message(peer, kind, payload) if kind == WHEREABOUTS:
                 self._meeting.hear(peer, payload)
             case Message(peer, kind, payload) if kind == GOSSIP:
                 self.pooling.hear(peer, payload)
+            case Message(peer, kind, payload) if kind in SHORT_CAPS:
+                await self._in_short(peer, kind, payload)
             case Message(peer, kind, payload) if kind in AID_KINDS:
                 self.state_sync.hear(peer, kind, payload)
             case Message(peer, kind, payload):
@@ -211,7 +204,14 @@ class Driver:
         self.state_sync.join(peer)
         self._meeting.join(peer)
         await self.pooling.tell(Joined(peer))
-        self._send(peer, self.machine.status)
+        self._speech.send(peer, self.machine.status)
+
+    async def _in_short(self, peer: bytes, kind: int, payload: bytes) -> None:
+        """Validators propose in short; the engine hears of whole proposals only."""
+        if peer in self.era.validators.by_node:
+            proposal = self._shorthand.hear(peer, kind, payload, self.machine.height)
+            if proposal is not None:
+                await self._handle(engine.Received(peer, proposal))
 
     async def _receive(self, peer: bytes, kind: int, payload: bytes) -> None:
         try:
@@ -237,7 +237,7 @@ class Driver:
     async def _found(self, evidence: AnyEvidence) -> None:
         if await self.store.keep_evidence(evidence):
             log.error("misbehaviour proved", kind=type(evidence).__name__)
-            self._broadcast(EvidenceFound(evidence))
+            self._speech.broadcast(EvidenceFound(evidence))
         self._nursery.start_soon(self._accuse, evidence)
 
     async def _accuse(self, evidence: AnyEvidence) -> None:
@@ -298,9 +298,9 @@ class Driver:
     def _perform(self, output: engine.Output) -> None:
         match output:
             case engine.Send(node, message):
-                self._send(node, message)
+                self._speech.send(node, message)
             case engine.Broadcast(message):
-                self._broadcast(message)
+                self._speech.broadcast(message)
             case engine.SetTimer(timer, at_ms):
                 self._timers.set(timer, at_ms)
             case engine.Execute(header, body):
@@ -316,7 +316,7 @@ class Driver:
             case engine.Sign() if self._signer is not None:
                 self._signer.ask(output)
             case engine.Sync(from_height, node):
-                self._ask_blocks(node, from_height)
+                self._speech.ask_blocks(node, from_height)
             case engine.Penalise(node, reason):
                 self._penalise(node, reason)
             case engine.Sign() | engine.Keep() | engine.Decide() | engine.ReportEvidence():
@@ -324,25 +324,11 @@ class Driver:
             case _:
                 assert_never(output)
 
-    def _send(self, node: bytes, message: Said) -> None:
-        self.host.send(node, *write_message(message), urgency(message))
-
-    def _broadcast(self, message: Said) -> None:
-        self.host.broadcast(*write_message(message), urgency(message))
-
     def _penalise(self, node: bytes, reason: str) -> None:
         """A validator is never put out for its words: it may be honest and merely behind."""
         log.info("refused", node=node.hex(), reason=reason)
         if node not in self.era.validators.by_node:
             self.host.penalise(node, BREACH_POINTS, reason)
-
-    def _ask_blocks(self, node: bytes, height: int) -> None:
-        """Ask the node named, or in turn another one that is connected."""
-        peers = [peer.node_id for peer in self.host.peers()]
-        if node not in peers and peers:
-            self._turn += 1
-            node = peers[self._turn % len(peers)]
-        self._send(node, GetBlocks(height, MAX_BLOCKS))
 
     async def _execute(self, header: Header, body: bytes) -> None:
         await self._inbox.send(await self._workshop.execute(header, body))
@@ -394,4 +380,4 @@ class Driver:
         """Those who do not vote hear of final blocks from whomever they are connected to."""
         for peer in self.host.peers():
             if peer.node_id not in self.era.validators.by_node:
-                self._send(peer.node_id, certificate)
+                self._speech.send(peer.node_id, certificate)
