@@ -115,9 +115,14 @@ class Supervisor:
         return watched.client if watched else None
 
     def ready(self) -> bool:
-        """Every process has announced itself, runs and answers."""
+        """Every process has announced itself, runs and answers.
+
+        The signer answers on its keys' sockets alone, to those whom they are for.
+        """
         watched = self._watched.values()
-        return all(one.child.state == "running" and one.client.connected for one in watched)
+        silent = {one for one in watched if one.child.spec.role == "signer"}
+        answering = all(one.client.connected for one in watched if one not in silent)
+        return answering and all(one.child.state == "running" for one in watched)
 
     def paths(self) -> tuple[str, ...]:
         """The RPC paths of the configured processes; the root always."""
