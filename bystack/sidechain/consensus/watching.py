@@ -2,10 +2,12 @@
 
 The height being decided and the last `HEIGHTS` are remembered, of the older ones certificates
 only, so memory is bounded. Comparing costs no pairing; only a contradiction is verified, and who
-passes on what proves nothing is not listened to for a while. Two things are said here that no vote needs (bbft.md, section 7): the
-leader's signature under its proposal, when its view failed or another block was certified (each
-validator may have been shown another one: E1); and all that is known of a height of which two
-final blocks turned up (E5 to E7 need the certificates of both sides).
+passes on what proves nothing is not listened to for a while.
+
+Two things are said here that no vote needs (bbft.md, section 7): the leader's signature under its
+proposal, when its view failed or another block was certified (each validator may have been shown
+another one: E1); and all that is known of a height of which two final blocks turned up (E5 to E7
+need the certificates of both sides).
 """
 
 from __future__ import annotations
