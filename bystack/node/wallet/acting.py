@@ -22,6 +22,7 @@ from bystack.node.wallet.drafting import Drafting
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
 from bystack.node.wallet.rpc_money import fresh
+from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.primitives.codec import Wire, encode
 from bystack.sidechain.params import Genesis
 
@@ -71,6 +72,10 @@ class Counter:
         if not isinstance(given, PolicyLock):
             raise RemoteError(BAD_PARAMETER, "an owner is a policy; this is a deposit address")
         return given.root
+
+    def address(self, root: bytes) -> str:
+        """The address on this chain of a policy root."""
+        return encode_address(Address(self.purse.chain.hrp, POLICY, root))
 
     def check_ours(self, root: bytes, what: str) -> None:
         """Raise `RemoteError` (-8) where the wallet does not know who owns something."""

@@ -117,7 +117,7 @@ class StakeActions:
         units = await _units(at, amount)
         root = await at.root(owner) if owner else await self._usual(at, key)
         sent = await _act(at, VoteFor(root, bytes.fromhex(key), units), units)
-        return {**sent, "owner": root.hex()}
+        return {**sent, "owner": at.address(root)}
 
     async def _usual(self, at: Counter, key: str) -> bytes:
         mine = [one for one in await _ballots(at) if one["key"] == key.lower()]
@@ -138,7 +138,7 @@ class StakeActions:
         roots = [(await at.root(owner)).hex()] if owner else at.roots
         mine = [one for one in await _ballots(at, roots) if one["key"] == key.lower()]
         if len(mine) != 1:
-            owners = ", ".join(one["owner"] for one in mine) or "none"
+            owners = ", ".join(at.address(bytes.fromhex(one["owner"])) for one in mine) or "none"
             text = f"not one ballot of ours for this candidate, but: {owners}; name the owner"
             raise RemoteError(BAD_PARAMETER, text)
         return mine[0]
@@ -150,7 +150,10 @@ class StakeActions:
         epoch = (await at.ask(NAME, "getstaking"))["epoch"]
         waiting = await _rows(at, "getunbonding", "returns", roots)
         due = dict.fromkeys(one["owner"] for one in waiting if one["due"] <= epoch)
-        return [{**await _act(at, Withdraw(bytes.fromhex(root))), "owner": root} for root in due]
+        return [
+            {**await _act(at, Withdraw(root)), "owner": at.address(root)}
+            for root in map(bytes.fromhex, due)
+        ]
 
     async def mine(self, chain: Text = "") -> Json:
         """Ballots, returns with the epoch from which they are paid, candidates of ours."""
@@ -163,9 +166,9 @@ class StakeActions:
         decimals = await _decimals(at)
         return {
             "staked": amounts_text.show(sum(one["amount"] for one in ballots), decimals),
-            "ballots": [_shown(one, decimals) for one in ballots],
-            "returns": [_shown(one, decimals) for one in returns],
-            "candidates": [_shown(one, decimals) for one in listed if one["operator"] in known],
+            "ballots": [_shown(at, one, decimals) for one in ballots],
+            "returns": [_shown(at, one, decimals) for one in returns],
+            "candidates": [_shown(at, one, decimals) for one in listed if one["operator"] in known],
         }
 
 
@@ -218,10 +221,14 @@ async def _rows(at: Counter, query: str, field: str, roots: Sequence[str]) -> li
     return found
 
 
-def _shown(row: Json, decimals: int) -> Json:
+def _shown(at: Counter, row: Json, decimals: int) -> Json:
+    """Amounts decimal, policy roots as addresses."""
     amounts: dict[str, Any] = {
         name: amounts_text.show(row[name], decimals)
         for name in ("amount", "fresh", "stake", "own")
         if name in row
     }
-    return {**row, **amounts}
+    owners: dict[str, Any] = {
+        name: at.address(bytes.fromhex(row[name])) for name in ("owner", "operator") if name in row
+    }
+    return {**row, **amounts, **owners}

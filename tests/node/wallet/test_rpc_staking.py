@@ -78,7 +78,7 @@ def test_a_holder_votes_takes_back_and_is_paid(tmp_path: Path) -> None:
                 await here.rpc("votestake", one.key.hex(), 5)
             with pytest.raises(RemoteError, match="CandidateUnknown"):
                 await here.rpc("votestake", NEW.key.hex(), 50)
-            await here.rpc("unvotestake", one.key.hex(), 40)
+            await here.rpc("unvotestake", one.key.hex(), 40, first["owner"])
             await here.rpc("unvotestake", one.key.hex())
             mine = await here.rpc("listmystake")
             assert mine["staked"] == 0 and sum(one["amount"] for one in mine["returns"]) == 150
