@@ -46,6 +46,15 @@ def joining_of(rpc: Rpc, name: str) -> dict[str, Any]:
     return found if found.get("mode", "none") != "none" else {}
 
 
+def warning_of(rpc: Rpc, name: str) -> str:
+    """What a sidechain's operator should know now; empty when all is well."""
+    try:
+        info = rpc.call("getsidechaininfo", path=f"/sidechain/{name}")
+    except (RpcFailed, NodeDown):
+        return ""
+    return str(info.get("warnings", ""))
+
+
 def joining_line(name: str, sync: dict[str, Any]) -> str:
     """For example `trade: 1,240 of 8,260 blocks`, or how far a snapshot is taken in."""
     match sync["mode"]:

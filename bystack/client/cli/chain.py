@@ -10,7 +10,13 @@ import msgspec
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.mine import sentence
-from bystack.client.progress import joining_line, joining_of, progress_line, progress_of
+from bystack.client.progress import (
+    joining_line,
+    joining_of,
+    progress_line,
+    progress_of,
+    warning_of,
+)
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
 
@@ -28,8 +34,9 @@ def status(home: str, as_json: bool) -> None:
         if row["role"] == "sidechain":
             chains[row["name"]] = _tip(rpc, f"/sidechain/{row['name']}")
     joining = {name: one for name in chains if name != "main" and (one := joining_of(rpc, name))}
+    warnings = {name: one for name in chains if name != "main" and (one := warning_of(rpc, name))}
     if as_json:
-        more = {"sync": syncing, "mining": mining, "joining": joining}
+        more = {"sync": syncing, "mining": mining, "joining": joining, "warnings": warnings}
         found = {name: one for name, one in more.items() if one}
         show({**facts, "chains": chains, **found}, as_json=True)
         return
@@ -45,6 +52,8 @@ def status(home: str, as_json: bool) -> None:
         click.echo(joining_line(name, one))
     if mining.get("generate"):
         click.echo(sentence(mining))
+    for name, text in warnings.items():
+        click.echo(f"{name}: {text}")
 
 
 def _facts(rpc: Rpc) -> dict[str, Any]:
