@@ -34,7 +34,8 @@ def status(home: str, as_json: bool) -> None:
         if row["role"] == "sidechain":
             chains[row["name"]] = _tip(rpc, f"/sidechain/{row['name']}")
     joining = {name: one for name in chains if name != "main" and (one := joining_of(rpc, name))}
-    warnings = {name: one for name in chains if name != "main" and (one := warning_of(rpc, name))}
+    sides = [name for name in chains if name != "main"]
+    warnings = {name: text for name in sides if (text := warning_of(rpc, name))}
     if as_json:
         more = {"sync": syncing, "mining": mining, "joining": joining, "warnings": warnings}
         found = {name: one for name, one in more.items() if one}
