@@ -16,7 +16,8 @@ def family(roots: Iterable[int]) -> list[int]:
     for pid in (int(entry) for entry in os.listdir(PROC) if entry.isdigit()):
         if (fields := _stat(pid)) is not None:
             children.setdefault(int(fields[1]), []).append(pid)
-    found, ends = set(roots), list(roots)
+    ends = list(roots)
+    found = set(ends)
     while ends:
         fresh = children.get(ends.pop(), [])
         found.update(fresh)

@@ -168,7 +168,6 @@ class Relay:
             tx = decode_transaction(body)
             if tx.id != id:
                 raise WrongItem(announced=id, given=tx.id)
-            check_transaction(tx)
         except Invalid as error:
             self._host.penalise(peer, BREACH_POINTS, error.rule)
             return self._gossip.handle(gossip.Rejected(TRANSACTIONS, id), now)
@@ -179,6 +178,9 @@ class Relay:
     def _refuse(self, one: Delivered, error: Invalid, now: float) -> list[gossip.GossipEvent]:
         """What to tell the gossip machine of one that was not taken in."""
         peer, id = one.peer, one.tx.id
+        if fault := _fault_of(one.tx):
+            self._host.penalise(peer, BREACH_POINTS, fault.rule)
+            return [gossip.Rejected(TRANSACTIONS, id)]
         match error:
             case AlreadyPooled():
                 return [gossip.Accepted(TRANSACTIONS, id)]
@@ -203,3 +205,13 @@ class Relay:
         if not isinstance(parent, bytes) or parent in self._pool.orphans:
             return []
         return [gossip.Heard(peer, encode(Announce(TRANSACTIONS, (parent,))))]
+
+
+def _fault_of(tx: Transaction) -> Invalid | None:
+    """What is wrong with it by itself, which an honest peer would have seen; what is taken in was
+    judged by the same rule."""
+    try:
+        check_transaction(tx)
+    except Invalid as error:
+        return error
+    return None
