@@ -160,12 +160,13 @@ class _Keys(click.Group):
     """The key commands, imported when they are used: they need the cryptography libraries."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["accept-lost-journal", "consent", "new", "sign"]
+        return ["accept-lost-journal", "believe", "consent", "new", "sign"]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        from bystack.node.consenting import key
+        from bystack.node import believing, consenting
 
-        return key.get_command(ctx, name)
+        groups = (believing.key, consenting.key)  # importing them adds their commands to the group
+        return groups[0].get_command(ctx, name)
 
 
 main.add_command(check)
