@@ -163,10 +163,12 @@ class _Keys(click.Group):
         return ["accept-lost-journal", "believe", "consent", "new", "sign"]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        from bystack.node import believing, consenting
+        from bystack.node.believing import believe
+        from bystack.node.consenting import consent
+        from bystack.node.keytool import key
 
-        groups = (believing.key, consenting.key)  # importing them adds their commands to the group
-        return groups[0].get_command(ctx, name)
+        apart = {"believe": believe, "consent": consent}
+        return apart.get(name) or key.get_command(ctx, name)
 
 
 main.add_command(check)
