@@ -240,7 +240,10 @@ def _place(statement: Statement) -> tuple[int, int, int]:
 
 
 def guilty(evidence: AnyEvidence, validators: ValidatorSet) -> tuple[int, ...]:
-    """The indexes it accuses, ascending; raises `EvidenceUnfounded` when it accuses nobody."""
+    """The indexes it accuses, ascending.
+
+    Raises `EvidenceUnfounded` when it accuses nobody, `EvidenceIndex` when it accuses strangers.
+    """
     if not _unlawful(evidence):
         raise EvidenceUnfounded(kind=type(evidence).__name__)
     match evidence:
@@ -258,6 +261,8 @@ def guilty(evidence: AnyEvidence, validators: ValidatorSet) -> tuple[int, ...]:
             accused = {*certificate_signers(c, validators)} & _forgetful(t, c.view, validators)
     if not accused:
         raise EvidenceUnfounded(kind=type(evidence).__name__)
+    if max(accused) >= len(validators):
+        raise EvidenceIndex(index=max(accused))
     return tuple(sorted(accused))
 
 

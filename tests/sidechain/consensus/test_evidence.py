@@ -209,6 +209,8 @@ def test_framing_is_refused() -> None:
     with pytest.raises(Invalid, match="EvidenceIndex"):
         absent = TwoVotes(replace(mine, index=9), replace(other, index=9))
         verify_evidence(absent, RING.validators, CHAIN, RING.scheme)
+    with pytest.raises(Invalid, match="EvidenceIndex"):
+        guilty(absent, RING.validators)
 
 
 def test_what_a_commit_does_not_sign_frames_nobody() -> None:
