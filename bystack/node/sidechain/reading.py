@@ -20,6 +20,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.multiset import multiset_digest
 from bystack.sidechain.blocks import Body, Header, decode_body
 from bystack.sidechain.consensus.messages import FinalBlock
+from bystack.sidechain.modules.approvals import approved_kinds
 from bystack.sidechain.modules.base import Modules, read_only
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
@@ -71,6 +72,7 @@ class Reader:
             "peers": len(driver.host.peers()),
             "warnings": driver.upgrade.warnings,
             "first": self._store.first,
+            "approved": sorted(approved_kinds(self.modules.modules)),
         }
 
     def prove_state(self, key: bytes) -> dict[str, Any]:

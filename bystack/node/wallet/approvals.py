@@ -1,27 +1,26 @@
-"""Who approves what: issues on the main chain, on a sidechain what its modules name."""
+"""Who approves what: issues on the main chain, on a sidechain what its modules name.
+
+A package's module is not loaded here, beside the keys: which of its actions are approved, and
+nothing more, is the word of the sidechain's process. Who is to approve one stands in the action.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Collection
 
-from bystack.ledger.pst_auditing import NO_APPROVALS, Approvals
+from bystack.ledger.pst_auditing import Approvals
 from bystack.mainchain.issues import ISSUE_APPROVALS
-from bystack.node.sidechain.modules import module_named
+from bystack.node.sidechain.modules import BUILT_IN
 from bystack.node.wallet.chains import Chain
-from bystack.primitives.errors import Invalid
-from bystack.sidechain.modules.approvals import ModuleApprovals
+from bystack.sidechain.modules.approvals import ModuleApprovals, approved_kinds
+from bystack.sidechain.modules.base import Module, Quiet
 
 
-def approvals_on(chain: Chain) -> Approvals:
-    """What a chain's actions ask to be signed."""
+def approvals_on(chain: Chain, told: Collection[int] = ()) -> Approvals:
+    """What a chain's actions ask to be signed; `told`: kinds, as its process says."""
     if chain.genesis is None:
         return ISSUE_APPROVALS
-    return _of_modules(tuple(config.name for config in chain.genesis.modules))
-
-
-@lru_cache(maxsize=32)
-def _of_modules(names: tuple[str, ...]) -> Approvals:
-    try:
-        return ModuleApprovals([module_named(name) for name in names])
-    except Invalid:  # a package is not installed here: its node says so, the wallet goes on
-        return NO_APPROVALS
+    names = [config.name for config in chain.genesis.modules]
+    known: list[Module] = [BUILT_IN[name]() if name in BUILT_IN else Quiet() for name in names]
+    foreign = {at + 1 for at, name in enumerate(names) if name not in BUILT_IN}
+    return ModuleApprovals(approved_kinds(known) | {k for k in told if k // 256 in foreign})

@@ -72,7 +72,7 @@ class Drafting:
     def __init__(self, follower: Follower, ring: KeyRing, nonces: Nonces) -> None:
         self._follower, self._purse = follower, follower.purse
         self._ring, self._nonces = ring, nonces
-        self.approvals = approvals_on(follower.purse.chain)
+        self.approvals = approvals_on(follower.purse.chain, follower.approved)
 
     @property
     def height(self) -> int:

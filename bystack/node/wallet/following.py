@@ -73,6 +73,8 @@ class Follower:
         self.target, self.trouble, self._pause = 0, "", PAUSE
         self._scope = trio.CancelScope()
         self._told = -1  # how many addresses a light chain was told
+        self.approved: frozenset[int] = frozenset()
+        """The kinds of modules' actions that somebody must approve, as the chain says."""
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -168,6 +170,7 @@ class Follower:
     async def _follow(self) -> None:
         status: dict[str, Any] = await self.client.call("status")
         self.target = int(status["height"])
+        self.approved = frozenset(kind for kind in status.get("approved", ()) if type(kind) is int)
         if self.purse.fresh and self.purse.wallet.height == 0 and self.target:
             tip = status["tip"] if self.purse.chain.genesis is None else status["id"]
             self.purse.begin_at(self.target, bytes(tip))

@@ -7,7 +7,7 @@ several signers (`ledger.pst`) carry these actions as they carry spends, whateve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bystack.ledger.effects import Check
 from bystack.ledger.policies import Policy
@@ -83,15 +83,21 @@ def opened(witness: Witness) -> tuple[Branch, Items]:
     return Branch(revealed.policy, revealed.branch), witness.signatures[0]
 
 
-class ModuleApprovals:
-    """What modules' actions ask to be signed, for drafts (`ledger.pst_auditing.Approvals`)."""
+def approved_kinds(modules: Sequence[Module]) -> frozenset[int]:
+    """The wire kinds of a chain's actions that name who must approve them."""
+    return frozenset(
+        256 * (index + 1) + kind for index, module in enumerate(modules) for kind in module.approved
+    )
 
-    def __init__(self, modules: Sequence[Module]) -> None:
-        self._kinds = frozenset(
-            256 * (index + 1) + kind
-            for index, module in enumerate(modules)
-            for kind in module.approved
-        )
+
+class ModuleApprovals:
+    """What modules' actions ask to be signed, for drafts (`ledger.pst_auditing.Approvals`).
+
+    `kinds`: of the actions that name who must approve them, as `approved_kinds` gives them.
+    """
+
+    def __init__(self, kinds: Iterable[int]) -> None:
+        self._kinds = frozenset(kinds)
 
     def root(self, action: Action, /) -> bytes | None:
         """The policy root that must approve the action; None where none must."""

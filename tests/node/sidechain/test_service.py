@@ -53,7 +53,7 @@ def test_calls(tmp_path: Path) -> None:
 
 async def calls(net: Network, node: Node) -> None:
     status = await call(node, "status")
-    keys = "height id chain time relay_height relay_tip validator peers first"
+    keys = "height id chain time relay_height relay_tip validator peers first warnings approved"
     assert set(status) == set(keys.split())
     assert (status["chain"], status["validator"], status["peers"]) == (net.genesis.id, 0, 3)
     await final_blocks(net, node)

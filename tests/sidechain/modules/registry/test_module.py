@@ -20,6 +20,7 @@ from bystack.sidechain.modules.approvals import (
     OwnerUnnamed,
     approval,
     approval_digest,
+    approved_kinds,
 )
 from bystack.sidechain.modules.asking import QueryInvalid
 from bystack.sidechain.modules.base import ActionContext, ActionUnknown, Quiet
@@ -254,7 +255,7 @@ def test_unknown_things() -> None:
 
 
 def test_drafts_know_who_must_approve() -> None:
-    approvals = ModuleApprovals([Quiet(), RegistryModule()])
+    approvals = ModuleApprovals(approved_kinds([Quiet(), RegistryModule()]))
     named = Action(2 * KIND + TRANSFER, encode(Transfer(ALICES, DEED, BOBS)))
     assert approvals.root(named) == ALICES
     assert approvals.root(Action(KIND + TRANSFER, named.body)) is None

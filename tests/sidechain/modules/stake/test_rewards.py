@@ -158,7 +158,9 @@ def test_jailed_below_one_in_twenty(signed: int, jailed: bool) -> None:
     table.elect(A, B)
     table.blocks(A, count=99 - signed)
     table.blocks(A, B, count=signed)
-    table.next_epoch(A)
+    table.epoch, table.signers = table.epoch + 1, (A.key,)
+    told = table.turn().events
+    assert [one.facts["key"] for one in told] == ([B.key.hex()] if jailed else [])
     assert bool(table.candidate(B).jailed) == jailed
     assert not table.candidate(A).jailed
     assert table.candidate(B).stake == 100, "absence is not slashed"
