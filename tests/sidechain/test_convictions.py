@@ -48,7 +48,7 @@ def test_evidence_of_an_earlier_epoch_is_judged_by_its_own_set() -> None:
     past = now(world) - 1
     world.block(accusing(world, FOUNDERS[0], past))
     assert is_convicted(world.view, FOUNDERS[0].key)
-    name, facts = world.side.events[-1]
+    name, facts = next(one for one in world.side.events if one[0] == "misconduct")
     assert (name, facts["epoch"], facts["keys"]) == ("misconduct", past, [FOUNDERS[0].key.hex()])
     # The same index names another in the set of today.
     record = epochs.record_of(world.view, past)
@@ -101,6 +101,7 @@ def test_the_convicted_lose_stake_and_seat_and_name() -> None:
     assert custody.held(world.view, "stake", BTM) == held - 50
     assert custody.unshared(world.view, world.genesis)[BTM] == shared + 50
     assert world.sums().circulating == world.supply(BTM) + held - 50
+    assert ("slashed", {"key": one.key.hex(), "amount": 50}) in world.side.events
     with pytest.raises(Tombstoned):
         world.block(world.registering(one))
     world.turn()

@@ -18,6 +18,7 @@ from bystack.sidechain.modules.base import (
     ActionContext,
     BlockContext,
     Ending,
+    Event,
     Outcome,
     Payment,
     PrefixedState,
@@ -68,8 +69,10 @@ class StakeModule(Quiet):
         book = Book(state)
         lost = book.forfeit
         book.forfeit = 0
-        paid = rewards.count(book, block)
-        return Ending(rewards=paid, forfeits={book.config.asset: lost} if lost else {})
+        counted = rewards.count(book, block)
+        events = tuple(Event("jailed", {"key": key.hex()}) for key in counted.jailed)
+        forfeits = {book.config.asset: lost} if lost else {}
+        return Ending(rewards=counted.rewards, forfeits=forfeits, events=events)
 
     def elect(
         self, state: PrefixedState, block: BlockContext, current: ValidatorSet
@@ -81,7 +84,10 @@ class StakeModule(Quiet):
         """Cut the stake behind a validator, bury its key and its operator."""
         book = Book(state)
         lost = slashing.convict(book, block, key)
-        return Ending(forfeits={book.config.asset: lost}) if lost else NO_ENDING
+        if not lost:
+            return NO_ENDING
+        told = Event("slashed", {"key": key.hex(), "amount": lost})
+        return Ending(forfeits={book.config.asset: lost}, events=(told,))
 
     def query(
         self, state: PrefixedState, name: str, params: Sequence[Any]

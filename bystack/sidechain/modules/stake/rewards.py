@@ -8,6 +8,7 @@ no candidate, or was convicted, stays among the fees and is shared again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,18 +22,24 @@ JAIL_EPOCHS = 2
 """Jailed at an epoch's end: the next set is settled already, the one after goes without."""
 
 
-def count(book: Book, block: BlockContext) -> tuple[Payment, ...]:
-    """Count what a block shows of its parent's signers; the rewards of an epoch that is whole."""
+class Counted(NamedTuple):
+    """What follows from a block's certificate: rewards of an epoch that is whole, keys jailed."""
+
+    rewards: tuple[Payment, ...] = ()
+    jailed: tuple[bytes, ...] = ()
+
+
+def count(book: Book, block: BlockContext) -> Counted:
+    """Count what a block shows of its parent's signers."""
     tally = book.tally or Tally(block.epoch, 0, ())
     if block.signers:
         tally = _signed(tally, block.signers)
-    paid: tuple[Payment, ...] = ()
+    counted = Counted()
     if tally.epoch != block.epoch:
-        paid = share_out(book, block, tally)
-        jail_absent(book, tally)
+        counted = Counted(share_out(book, block, tally), jail_absent(book, tally))
         tally = Tally(block.epoch, 0, ())
     book.tally = _add(tally, (block.proposer,) if block.proposer else (), proposed=1)
-    return paid
+    return counted
 
 
 def _signed(tally: Tally, keys: Iterable[bytes]) -> Tally:
@@ -92,17 +99,20 @@ def _parts(
     return ((candidate.operator, commission), *zip(owners, rest, strict=True))
 
 
-def jail_absent(book: Book, tally: Tally) -> None:
+def jail_absent(book: Book, tally: Tally) -> tuple[bytes, ...]:
     """Who validated and signed too few of the epoch's certificates may not be elected for a while.
 
-    Only where this module elects: who sits in a fixed set nobody can replace.
+    The keys jailed now. Only where this module elects: who sits in a fixed set nobody can replace.
     """
     seats = book.seats
     if seats is None or seats.epoch != tally.epoch or not tally.blocks:
-        return
+        return ()
     signed = {one.key: one.signed for one in tally.works}
+    jailed: list[bytes] = []
     for key in seats.keys:
         candidate = book.candidate(key)
         if candidate and signed.get(key, 0) * WHOLE < book.config.presence * tally.blocks:
             until = tally.epoch + JAIL_EPOCHS
             book.keep(msgspec.structs.replace(candidate, jailed=until))
+            jailed.append(key)
+    return tuple(jailed)
