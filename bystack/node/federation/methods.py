@@ -178,7 +178,13 @@ def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
         """Until which main-chain height claims, burns and batches are paused."""
         return await links.side.call("module", FederationModule.name, "getpauses", [])
 
-    for function in (getfederationinfo, listpending, listmembers, getpauses):
+    async def submitconflict(first: Hex, second: Hex) -> dict[str, bool]:
+        """Two final headers of the sidechain (`getfinalheader`) that contradict each other: the
+        signer, which verifies both, signs no order after that."""
+        pair = (bytes.fromhex(first), bytes.fromhex(second))
+        return {"frozen": bool(await links.signer.call("compare", *pair))}
+
+    for function in (getfederationinfo, listpending, listmembers, getpauses, submitconflict):
         methods.add(function.__name__, function)
 
 

@@ -75,6 +75,7 @@ async def info(member: Serving) -> dict[str, Any]:
     genesis = setting.genesis()
     own = setting.roster.members[setting.seat]
     seen = await member.links.signer.call("seen") if genesis else None
+    told = await member.links.signer.call("info") if genesis else {}
     return {
         "name": setting.name,
         "charter": setting.charter.hash.hex(),
@@ -93,7 +94,20 @@ async def info(member: Serving) -> dict[str, Any]:
         },
         "sidechain": genesis.id.hex() if genesis else None,
         "vault": genesis.vault.hex() if genesis else None,
-        "signer": {"height": seen[0], "seq": seen[2]} if seen else None,
+        "signer": _signer(seen, told) if seen else None,
+    }
+
+
+def _signer(seen: list[Any], told: dict[str, Any]) -> dict[str, Any]:
+    """What it verified: the main chain's height, the vault's seq, the sidechain's newest epoch.
+
+    `frozen`: two final blocks of the sidechain contradict each other, so it signs no order.
+    """
+    return {
+        "height": seen[0],
+        "seq": seen[2],
+        "epoch": told["epoch"],
+        "frozen": told["frozen"],
     }
 
 
