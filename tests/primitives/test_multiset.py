@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bystack.primitives.errors import Misuse
 from bystack.primitives.hashes import tagged
-from bystack.primitives.multiset import EMPTY, PRIME, multiset_digest, multiset_update
+from bystack.primitives.multiset import EMPTY, PRIME, Running, multiset_digest, multiset_update
 
 elements = st.lists(st.binary(max_size=40), max_size=8)
 
@@ -53,3 +53,15 @@ def test_the_modulus_is_prime() -> None:
 def test_a_state_that_is_none_is_misuse(state: bytes) -> None:
     with pytest.raises(Misuse):
         multiset_update(state, [], [])
+
+
+@settings(max_examples=25)
+@given(elements, elements, st.randoms(use_true_random=False))
+def test_bit_by_bit_is_as_at_once(kept: list[bytes], gone: list[bytes], random: object) -> None:
+    """Also what enters and leaves between, in whatever order."""
+    running = Running(EMPTY)
+    steps = [("in", e) for e in kept + gone] + [("out", e) for e in gone]
+    random.shuffle(steps)  # type: ignore[attr-defined]
+    for way, element in steps:
+        running.update([element] if way == "in" else [], [element] if way == "out" else [])
+    assert running.state == multiset_update(EMPTY, kept, [])

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bystack.ledger import validation
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Bls
@@ -29,6 +30,7 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.merkle import merkle_root
 from bystack.primitives.multiset import EMPTY, multiset_digest, multiset_update
 from bystack.primitives.trie import EMPTY_ROOT, update
+from bystack.sidechain import transition
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.demotions import DemotionLast
 from bystack.sidechain.fees import FeeAsset, FeeTooLow
@@ -259,3 +261,25 @@ def test_duplicates_of_system_transactions_are_refused() -> None:
         with pytest.raises(Invalid):
             world.block(tx)
     assert world.balance(ALICE) == 0
+
+
+def test_payments_judged_in_one_pass_do_what_the_general_rule_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Among claims and burns, one spending another's change, in assets with fees of their own."""
+    world = funded()
+    before = world.copy()
+    for amount in (5, 7, 11):
+        paid = world.deposit(1_000 + amount)
+        world.relay(K)
+        pay = world.transact(CAROL, (Output(GOLD, amount, BOB.lock),), asset=GOLD)
+        world.block(pay, world.claim_tx(paid))
+        again = world.transact(BOB, (Output(GOLD, 1, ALICE.lock),), asset=GOLD)
+        world.block(again, world.burn_tx(300))
+    blocks = world.side.blocks[len(before.side.blocks) :]
+    assert sum(not tx.body.actions for built in blocks for tx in built.body.transactions) >= 6
+    for module in (transition, validation):
+        monkeypatch.setattr(module, "judge_ordinary", lambda *_: None)
+    for built in blocks:
+        assert before.side.validate(built) == built.executed
+        before.side.commit(built)

@@ -10,7 +10,7 @@ import trio
 from msgspec.structs import replace
 
 from bystack.ledger.checks import SignatureWrong
-from bystack.ledger.transactions import Items, Spend
+from bystack.ledger.transactions import Items, Spend, Transaction
 from bystack.node.sidechain.application import Application, BodyCertificate, StaleParent
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
@@ -37,7 +37,7 @@ class Stage:
         self.application = Application(self.store, self.modules, Verifier(1))
         trio.run(follow, self.store, self.world)
 
-    def build(self, *txs: object) -> Built:
+    def build(self, *txs: Transaction) -> Built:
         store, wish_time = self.store, self.world.now
         wish = BuildBlock(
             store.height + 1, 0, wish_time, store.header, store.certificate, proposer=2
@@ -150,3 +150,41 @@ def test_what_it_remembers_is_bounded(stage: Stage) -> None:
     for fee in range(1, 60):
         stage.build(world.transact(CAROL, fee=fee))
     assert len(stage.application._done) == 32
+
+
+def test_a_block_on_one_not_final_does_what_it_does_once_that_is(stage: Stage) -> None:
+    """State, coins, trie and digest of a parent that no store has lie over the store's."""
+    world = stage.world
+    first = stage.build(world.transact(CAROL, fee=3))
+    world.side.commit(first)
+    burn = world.burn_tx(200)
+    wish = BuildBlock(
+        first.header.height + 1, 0, first.header.time + 10, first.header, certificate(first), 1
+    )
+    second = trio.run(stage.application.build, wish, [burn])
+    assert second.body.transactions == (burn,)
+    over = trio.run(stage.application.execute, second.header, encode(second.body))
+    finish(stage.application, first)
+    after = trio.run(stage.fresh().execute, second.header, encode(second.body))
+    assert over == after
+    finish(stage.application, second)
+    assert stage.store.header == second.header
+    assert stage.store.tip.system_root == after.trie.root
+
+
+def test_what_stands_on_another_block_is_forgotten(stage: Stage) -> None:
+    world = stage.world
+    first, rival = stage.build(world.transact(CAROL, fee=3)), stage.build()
+    height, time = first.header.height + 1, first.header.time + 10
+    wishes = [
+        BuildBlock(height, 0, time, one.header, certificate(one), 1) for one in (first, rival)
+    ]
+    mine, other = (trio.run(stage.application.build, wish, []) for wish in wishes)
+    finish(stage.application, first)
+    assert set(stage.application._done) == {mine.header.id}
+    with pytest.raises(StaleParent):
+        trio.run(stage.application.execute, other.header, encode(other.body))
+
+
+def finish(application: Application, built: Built) -> None:
+    trio.run(application.finish, Decide(built.header, encode(built.body), certificate(built)))
