@@ -114,11 +114,15 @@ class StateSync:
         return self._giving.ask(peer, message)
 
     def overhear(self, peer: bytes, message: Said) -> None:
-        """What a peer says of how far it is; nobody has checked it."""
+        """What a peer says of how far it is; nobody has checked it.
+
+        Where finality is a matter of depth, a certificate alone tells of no final block.
+        """
+        instant = not self._verifier.depth
         match message:
             case Status(certificate):
                 self._claim(peer, certificate.height)
-            case Certificate(kind=kind, height=height) if kind == COMMIT:
+            case Certificate(kind=kind, height=height) if kind == COMMIT and instant:
                 self._claim(peer, height)
 
     def _claim(self, peer: bytes, height: int) -> None:
