@@ -1,9 +1,10 @@
 """What a BBFT machine remembers, and the few things all its parts do with it.
 
-The parts (`proposals`, `leading`, `ballots`, `pacing`, `pulls`) are functions on `Machine`. They
-never call one another: what follows from an event is planned as a step, and `bbft` takes steps
-in order until none is left, so cause and effect read top to bottom. Everything of one height
-lives in `Height` and goes with it: that bounds memory.
+The parts (`proposals`, `leading`, `ballots`, `pacing`, `pulls`, ...) are functions on `Machine`.
+What follows from an event is planned as a step, and `dispatch` takes steps in order until none is
+left, so cause and effect read top to bottom; parts call directly only those that carry their
+messages (`gathering`, `failover`, `late`). Everything of one height lives in `Height` and goes with
+it: that bounds memory.
 """
 
 from __future__ import annotations

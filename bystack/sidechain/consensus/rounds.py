@@ -83,8 +83,8 @@ def active(now: Round, view: int) -> bool:
 
 
 def on_valid_proposal(now: Round, view: int, block: bytes, justify: bytes) -> Step:
-    """A justified, executed proposal: PREPARE it, once a view."""
-    if not active(now, view) or now.prepared >= view:
+    """A justified, executed proposal: PREPARE it, once a view and never after its COMMIT."""
+    if not active(now, view) or max(now.prepared, now.committed) >= view:
         return now, ()
     return replace(now, prepared=view), (CastPrepare(view, block, justify),)
 

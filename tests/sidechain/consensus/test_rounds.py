@@ -51,6 +51,8 @@ def test_a_proposal_is_prepared_once_in_the_current_view_before_giving_up() -> N
         assert on_valid_proposal(NOW, other, A, J) == (NOW, ())
     late = replace(NOW, timed_out=2)
     assert on_valid_proposal(late, 2, A, J) == (late, ())
+    committed, _ = on_prepare_certificate(NOW, prepared(2))  # before it was executed here
+    assert on_valid_proposal(committed, 2, A, J) == (committed, ())
 
 
 def test_a_prepare_certificate_is_learnt_always_and_committed_to_in_its_view() -> None:
