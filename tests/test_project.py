@@ -145,6 +145,7 @@ IRREGULAR = {
     "bystack.p2p.items.Announce": "gossip_announce",
     "bystack.p2p.items.Get": "gossip_get",
     "bystack.p2p.items.Item": "gossip_item",
+    "bystack.p2p.items.Items": "gossip_items",
     "bystack.p2p.items.Missing": "gossip_missing",
     "bystack.p2p.peers.StoredBook": "p2p_peer_book",
     "bystack.sidechain.consensus.evidence.TwoVotes": "bbft_evidence_found",
