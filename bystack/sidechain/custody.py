@@ -80,7 +80,7 @@ def end(stage: Stage, module: str, ending: Ending) -> None:
         stage.state.write(unshared_key(asset), left)
         move(stage.state, asset, circulating=amount, pool=-amount)
     for event in ending.events:
-        stage.tell(event.name, **event.facts)
+        stage.tell(f"{module}.{event.name}", **event.facts)
 
 
 def settle(stage: Stage, module: str, ask: Callable[[SystemState], Ending]) -> tuple[Payment, ...]:

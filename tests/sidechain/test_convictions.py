@@ -101,7 +101,7 @@ def test_the_convicted_lose_stake_and_seat_and_name() -> None:
     assert custody.held(world.view, "stake", BTM) == held - 50
     assert custody.unshared(world.view, world.genesis)[BTM] == shared + 50
     assert world.sums().circulating == world.supply(BTM) + held - 50
-    assert ("slashed", {"key": one.key.hex(), "amount": 50}) in world.side.events
+    assert ("stake.slashed", {"key": one.key.hex(), "amount": 50}) in world.side.events
     with pytest.raises(Tombstoned):
         world.block(world.registering(one))
     world.turn()

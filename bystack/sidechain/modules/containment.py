@@ -179,7 +179,8 @@ def typed_ending(given: Ending) -> Ending:
     _require(type(given) is Ending, "ending")
     _require(len(given.payments) + len(given.rewards) <= MAX_PAYMENTS, "payments")
     _check_amounts(given.forfeits)
-    return Ending(_payments(given.payments), _payments(given.rewards), dict(given.forfeits))
+    payments, rewards = _payments(given.payments), _payments(given.rewards)
+    return Ending(payments, rewards, dict(given.forfeits), _events(given.events))
 
 
 def _payments(given: Sequence[Payment]) -> tuple[Payment, ...]:

@@ -153,15 +153,16 @@ def give_back(book: Book, id: bytes, order: OpenOrder, paid: Payments) -> None:
     paid.add(order.owner, *cost(market, order.side, order.price, order.left))
 
 
-def sweep(book: Book, height: int) -> tuple[Payment, ...]:
-    """Give back orders that end with this height or ended before, the oldest first."""
-    paid = Payments()
-    for _ in range(MAX_ENDED):
-        id = book.ended(height)
-        if id is None:
-            break
+def sweep(book: Book, height: int) -> tuple[tuple[Payment, ...], tuple[bytes, ...]]:
+    """Give back orders that end with this height or ended before, the oldest first.
+
+    What is paid for them, and which they were.
+    """
+    paid, ended = Payments(), list[bytes]()
+    while len(ended) < MAX_ENDED and (id := book.ended(height)) is not None:
         give_back(book, id, book.find(id), paid)
-    return paid.all()
+        ended.append(id)
+    return paid.all(), tuple(ended)
 
 
 def _open(order: PlaceOrder, left: int, height: int) -> OpenOrder:

@@ -69,7 +69,9 @@ class ExchangeModule(Quiet):
     def end(self, state: PrefixedState, block: BlockContext) -> Ending:
         """Orders whose time has passed are given back, fees go to the pool."""
         book = Book(state)
-        return Ending(sweep(book, block.height), (), book.earnings())
+        paid, ended = sweep(book, block.height)
+        told = tuple(Event("ended", {"order": id}) for id in ended)
+        return Ending(paid, (), book.earnings(), told)
 
     def query(
         self, state: PrefixedState, name: str, params: Sequence[Any]

@@ -51,13 +51,14 @@ def test_a_trade_pays_both_in_the_block_it_is_made_in() -> None:
 def test_an_order_that_ends_is_paid_back_at_the_blocks_end() -> None:
     on = trading()
     gold = on.balance(BOB, GOLD)
-    on.place(BOB, SELL, 5, 100, life=2)
+    id = on.place(BOB, SELL, 5, 100, life=2)
     on.idle()
     assert on.balance(BOB, GOLD) == gold - 100
     on.side.events.clear()
     on.idle()
     assert on.balance(BOB, GOLD) == gold and on.held(GOLD) == 0
-    ((name, facts),) = on.side.events
+    ended, (name, facts) = sorted(on.side.events)
+    assert ended == ("exchange.ended", {"order": id})
     place = Outpoint(facts["id"], facts["first"])  # type: ignore[arg-type]
     assert (name, facts["count"]) == ("payments", 1)
     assert on.side.coins[place].amount == 100
