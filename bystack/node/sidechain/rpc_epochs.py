@@ -13,6 +13,7 @@ from bystack.node.sidechain.forms import Json
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
 from bystack.node.sidechain.rpc_staking import StakeForms
 from bystack.sidechain import epochs
+from bystack.sidechain.consensus.topology import base_gateways
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet, quorum
 from bystack.sidechain.convictions import is_convicted
 from bystack.sidechain.state import SystemState
@@ -86,8 +87,10 @@ class EpochMethods:
         }
 
     def _standing(self, following: ValidatorSet | None) -> Json:
-        machine = self._driver.machine
+        machine, era = self._driver.machine, self._driver.era
+        size, config = len(era.validators), era.config
         return {
+            "gateways": list(base_gateways(size, config.seed, config.gateways)),
             "next_validators_hash": "" if following is None else following.hash.hex(),
             "height": machine.height,
             "view": machine.view,
