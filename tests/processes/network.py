@@ -52,7 +52,7 @@ def running(folder: Path) -> Iterator[Devnet]:
 
     Its nodes, whoever starts them, find the tests' clock and the example of a package's module.
     """
-    sizes = ("--sidechains", "2", "--validators", "4", "--members", "5")
+    sizes = ("--sidechains", "2", "--validators", "4", "--members", "5", "--set", "gateways=2")
     modules = [part for name in MODULES for part in ("--module", name)]
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{CLOCK}{os.pathsep}{install(folder / 'package')}"

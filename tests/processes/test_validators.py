@@ -220,3 +220,31 @@ def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> 
 
 def id_at(net: Devnet, node: Node, height: int) -> str:
     return str(side(net, node, "getblockhash", height))
+
+
+def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
+    rich: Devnet, well: Devnet
+) -> None:
+    """Votes find another way; its group's too."""
+    first = well.layout.nodes[0]
+    seats = {one["node"]: one["index"] for one in side(well, first, "getvalidators")}
+    carriers = set(side(well, first, "getepoch")["gateways"])
+    assert len(carriers) == 2, "the shared network has two gateways"
+    named = {side(well, n, "getnetworkinfo")["nodeid"]: n for n in well.layout.validating}
+    victims = [named[node] for node, seat in seats.items() if seat in carriers]
+    address, sent = well[4].getnewaddress(CHAIN), []
+    for victim in victims:
+        witness = next(n for n in well.layout.validating if n is not victim)
+        process = wait_for("it runs", lambda v=victim: find(v, "sidechain", CHAIN))
+        payer = well.rpcs[witness.name]
+        sent.append(paid(well, first, address) if first is not victim else "")
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            height = int(payer.side(CHAIN, "getblockcount"))
+            reach(well, witness, {CHAIN: height + 4})
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+        back(victim, "sidechain", CHAIN, process.pid)
+    for txid in filter(None, sent):
+        for node in well.layout.nodes:
+            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 90)
