@@ -138,7 +138,7 @@ class VaultKeeper:
                 pair = [decode(FinalHeader, one, MAX_REQUEST) for one in (first, second)]
                 return self._followed().compare(*pair)
             case "order", [bytes() as request]:
-                return self._order_of(decode(OrderRequest, request, MAX_REQUEST))
+                return self._order_of(request)
             case "touch", [seq, tier]:
                 warrant = self._judge().touch(_taken(U63, seq), _taken(U8, tier))
                 return self._spend(warrant, tier)
@@ -214,13 +214,14 @@ class VaultKeeper:
             self._warrants = Warrants(self._watching(), self._records, client)
         return self._warrants
 
-    def _order_of(self, request: OrderRequest) -> list[Any]:
-        """Sign a recorded order; what its headers show is durable first, whatever it shows."""
+    def _order_of(self, request: bytes) -> list[Any]:
+        """Sign a recorded order; what its headers show is durable first, whatever it is."""
+        judge, asked = self._judge(), decode(OrderRequest, request, MAX_REQUEST)
         try:
-            warrant = self._judge().order(request)
+            warrant = judge.order(asked)
         finally:
             self._followed().keep()
-        return self._spend(warrant, request.record.tier)
+        return self._spend(warrant, asked.record.tier)
 
     def _seen(self) -> list[Any]:
         """Height and id of the best verified header, seq of the vault as proved (-1: unproven)."""
