@@ -21,7 +21,7 @@ from bystack.sidechain.modules.base import (
 )
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState
-from bystack.sidechain.sums import sums_of
+from bystack.sidechain.sums import move, sums_of
 from tests.sidechain.elections import FOUNDERS, made
 from tests.sidechain.mainside import GOLD, vault_chain
 from tests.sidechain.test_convictions import accusing, now
@@ -37,7 +37,7 @@ def stage() -> Stage:
     genesis = genesis_for(vault_chain(), assets=UNITS)
     state = SystemState({})
     made = Stage(genesis, Modules(()), BlockContext(genesis.id, 1, 1, 1), state)
-    custody.move(state, BTM, circulating=125)
+    move(state, BTM, circulating=125)
     custody.collect(state, {BTM: 25})
     custody.take(state, "bank", {BTM: 60})
     return made
