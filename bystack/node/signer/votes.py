@@ -35,6 +35,10 @@ MAX_SHOWN = 400_000
 MAX_SET = 100_000
 REMEMBERED = 4096
 """Votes whose bytes are compared with what others show; older ones are past all evidence."""
+KEPT = 2 * REMEMBERED
+"""Votes that stay when the journal is shortened: more than are compared."""
+LONGEST = 64_000_000
+"""Bytes at which the journal is shortened."""
 MARK_EVERY = 16
 """After so many votes the mark beside the key follows the journal."""
 
@@ -97,7 +101,7 @@ class Voter:
         self._whole = len(held) <= REMEMBERED
         self._refusal: Invalid | None = None
         self._introduced = False
-        self._unmarked = 0
+        self._unmarked, self._longest = 0, LONGEST
         self._order = trio.Lock()
 
     async def handle(self, method: str, params: Sequence[Any]) -> Any:
@@ -216,9 +220,19 @@ class Voter:
     async def _append(self, record: bytes) -> None:
         try:
             await trio.to_thread.run_sync(self._journal.append, record)
+            if self._journal.size > self._longest:
+                await trio.to_thread.run_sync(self._shorten)
         except JournalError as error:
             log.error("nothing is signed", reason=str(error))
             raise JournalRefused(reason=str(error)) from None
+
+    def _shorten(self) -> None:
+        """Votes that no evidence reaches any more leave the journal, lest it grow for ever."""
+        try:
+            self._journal.shorten(KEPT)
+        except OSError as error:
+            log.warning("the journal is not shortened", reason=str(error))
+        self._longest = max(LONGEST, 2 * self._journal.size)
 
     def _remember(self, position: Position, digest: bytes) -> None:
         self._held[position] = digest

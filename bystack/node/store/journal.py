@@ -247,6 +247,31 @@ class Journal:
         self._usable = self._littered = True
         return JournalFull(self._path, fault, "make room; until then nothing is signed")
 
+    def shorten(self, keep: int) -> None:
+        """Put a journal of the first record and the newest `keep` in this one's place, whole.
+
+        Whoever owns it knows that what lies between is never asked for again. Raises
+        `JournalLocked` when another process was quicker to open the new file, and `OSError` when it
+        could not be written: then the old one stands and is still open.
+        """
+        if len(self._spans) <= keep + 1:
+            return
+        title = os.pread(self._handle, self._spans[0][0] - PREFIX, 0)
+        kept = (self._payload(at) for at in (0, *range(len(self._spans) - keep, len(self._spans))))
+        files.replace(self._path, title + b"".join(record(one) for one in kept))
+        failpoint("journal.after_shorten")
+        old, self._usable = self._handle, False
+        self._handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        os.close(old)
+        self._lock()
+        found = scan(_contents(self._handle))
+        self._spans, self._end, self._usable = found.spans[1:], found.end, True
+
+    @property
+    def size(self) -> int:
+        """Bytes of whole records."""
+        return self._end
+
     def close(self) -> None:
         """Release the lock."""
         self._usable = False

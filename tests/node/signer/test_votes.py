@@ -10,8 +10,10 @@ import trio
 from msgspec.structs import replace
 
 from bystack.mainchain.params import REGTEST
+from bystack.node.signer.journals import abstention
 from bystack.node.signer.overheard import NotOurs, Shown, VoteForged
 from bystack.node.signer.votes import (
+    Abstaining,
     ChainBehind,
     JournalOld,
     JournalRefused,
@@ -319,6 +321,44 @@ def test_a_chain_behind_the_journal_shows_nothing(desk: Desk) -> None:
             desk.sign(vote(8))
     assert desk.ask("ready_empty", 6) is True
     desk.sign(vote(8))
+
+
+def test_a_long_journal_is_shortened_and_forgets_nothing_that_counts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bystack.node.signer.votes.LONGEST", 3_000)
+    monkeypatch.setattr("bystack.node.signer.votes.REMEMBERED", 4)
+    monkeypatch.setattr("bystack.node.signer.votes.KEPT", 6)
+    desk.reopen()
+    for height in range(1, 41):
+        desk.sign(vote(height, block=header_of(desk.genesis, height).id))
+    assert len(desk.journal) < 40
+    for _ in range(2):
+        for height in (5, 38, 40):  # what was left out is not taken for another signer's
+            assert desk.ready(commit_with_ours(desk.genesis, SECRET, height)) is True
+        with pytest.raises(SignedBefore):
+            desk.sign(vote(40))
+        with pytest.raises(GoingBack):
+            desk.sign(vote(5))
+        desk.reopen()
+    with pytest.raises(KeyElsewhere):
+        desk.shown(lone(desk.genesis, 39, b"\x0c" * 32))
+
+
+def test_an_abstention_outlives_shortening(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, genesis: Genesis
+) -> None:
+    desk.journal.close()
+    Journal.write(desk.path, kind="votes", magic=REGTEST.magic, payload=encode(abstention(7)))
+    monkeypatch.setattr("bystack.node.signer.votes.LONGEST", 100)
+    monkeypatch.setattr("bystack.node.signer.votes.KEPT", 2)
+    desk.open()
+    desk.introduce()
+    for height in range(8, 20):
+        desk.sign(vote(height))
+    desk.reopen()
+    with pytest.raises(Abstaining):
+        desk.sign(vote(7, view=3))
 
 
 def test_two_signers_on_one_journal_are_refused(desk: Desk, genesis: Genesis) -> None:

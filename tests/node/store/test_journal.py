@@ -130,6 +130,42 @@ def test_a_full_disk_and_a_crash_leave_the_records_before(tmp_path: Path) -> Non
             assert (list(log.records()), log.torn) == ([b"one"], cut)
 
 
+def test_a_shortened_journal_holds_the_first_and_the_newest(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    with opened(path) as log:
+        for number in range(10):
+            log.append(b"vote %d" % number)
+        before = log.size
+        log.shorten(9)
+        assert (len(log), log.size) == (10, before)  # nothing to leave out
+        log.shorten(3)
+        kept = [b"vote 0", b"vote 7", b"vote 8", b"vote 9"]
+        assert list(log.records()) == kept and log.size < before
+        log.append(b"vote 10")
+        with pytest.raises(j.JournalLocked):
+            opened(path)
+    with opened(path, must_exist=True) as log:
+        assert list(log.records()) == [*kept, b"vote 10"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_there_is_no_room_the_old_journal_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with opened(tmp_path / "v") as log:
+        for number in range(10):
+            log.append(b"vote %d" % number)
+        with monkeypatch.context() as patch:
+            patch.setattr(j.files, "replace", full)
+            with pytest.raises(OSError, match="No space"):
+                log.shorten(3)
+        log.append(b"vote 10")
+        assert len(log) == 11
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_flipped_bit_before_the_last_record_is_named(data: st.DataObject) -> None:
