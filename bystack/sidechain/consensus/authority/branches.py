@@ -71,7 +71,7 @@ class Branches:
         return [self._blocks[block] for block in self._slots.get(slot, [])]
 
     def has_room(self, parent: Branch, slot: int) -> bool:
-        """Whether a block may be added: many on the best branch only, few of one slot."""
+        """Whether a block may be added unasked: many on the best branch only, few of one slot."""
         few = len(self._slots.get(slot, [])) < SEALS_A_SLOT
         return few and (len(self._blocks) < MAX_BRANCHES or parent is self.best)
 

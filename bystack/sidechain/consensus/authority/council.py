@@ -29,7 +29,8 @@ class Council:
         self.courtesy = Courtesy()
         self.orphans: dict[bytes, tuple[Sealed, bytes]] = {}
         self.refused: dict[bytes, None] = {}
-        self.behind, self.ahead_node, self.retries = 0, b"", 0
+        self.behind, self.ahead_node = 0, b""
+        self.cursor, self.stood = 0, -1
         self.heard: dict[int, int] = {}
 
     def adopt(self, era: Era) -> None:

@@ -56,6 +56,7 @@ def receive(a: Council, sender: bytes, message: Message) -> None:
         case Blocks(blocks):
             for one in blocks:
                 take(a, Sealed(one.header, one.body, one.certificate), sender)
+            _go_on(a, sender, max((one.header.height for one in blocks), default=0))
         case Certificate():
             _hint(a, sender, message)
         case Status(certificate):
@@ -90,9 +91,25 @@ def take(a: Council, sealed: Sealed, sender: bytes) -> None:
     _insert(a, sealed, sender, parent)
 
 
+def _go_on(a: Council, sender: bytes, height: int) -> None:
+    """After final blocks up to a height, ask for those above it.
+
+    Not for those above our best branch: it may have left the final one long below its tip.
+    """
+    if a.cursor < height < a.behind:
+        a.cursor = height
+        a.emit(Sync(height + 1, sender))
+
+
+def _catch_up(a: Council, node: bytes) -> None:
+    """Ask for the final chain from our last final block on."""
+    a.cursor = a.tree.root.height
+    a.emit(Sync(a.cursor + 1, node))
+
+
 def _misplaced(a: Council, sender: bytes, header: Header) -> None:
     if header.height > a.tree.root.height:
-        return _sync(a, sender, a.tree.root.height + 1)
+        return _sync(a, sender)
     if header.height == a.tree.root.height - a.turns.length:
         _tell(a, sender)
 
@@ -124,7 +141,7 @@ def _wait(a: Council, sealed: Sealed, sender: bytes) -> None:
         a.emit(Send(sender, GetBlock(header.height - 1, header.parent)))
         if header.height > a.tree.best.height + 2 * a.turns.length:
             a.behind, a.ahead_node = max(a.behind, header.height), sender
-            a.emit(Sync(a.tree.root.height + 1, sender))
+            _catch_up(a, sender)
 
 
 def _insert(a: Council, sealed: Sealed, sender: bytes, parent: Branch) -> None:
@@ -137,12 +154,14 @@ def _insert(a: Council, sealed: Sealed, sender: bytes, parent: Branch) -> None:
         a.turns.check(header, seal.view, below.slot)
         if header.height != below.height + 1 or header.parent_certificate != below.seal.hash:
             raise SealOfParent(height=header.height, named=header.parent_certificate)
-        if a.tree.get(header.id) is not None or not a.tree.has_room(below, seal.view):
+        waited = [pair for pair in a.orphans.values() if pair[0].header.parent == header.id]
+        # A maker of many blocks for one slot must not keep us from the one that others built on.
+        room = bool(waited) or a.tree.has_room(below, seal.view)
+        if a.tree.get(header.id) is not None or not room:
             continue
         made = a.tree.add(header, one.body, seal, source)
         made.kept = not source
         a.execute(made)
-        waited = [pair for pair in a.orphans.values() if pair[0].header.parent == made.id]
         todo += [(other, node, made) for other, node in waited]
 
 
@@ -156,7 +175,7 @@ def _hint(a: Council, sender: bytes, seal: Certificate) -> None:
     if a.courtesy.allows(sender, "hint", a.now, a.era.config.tau0):
         a.emit(Send(sender, GetBlock(seal.height, seal.block)))
     if seal.height > a.tree.best.height + 2 * a.turns.length:
-        _sync(a, sender, a.tree.best.height + 1)
+        _sync(a, sender)
 
 
 def _greet(a: Council, sender: bytes, seal: Certificate) -> None:
@@ -164,7 +183,7 @@ def _greet(a: Council, sender: bytes, seal: Certificate) -> None:
     if seal.height > a.behind:
         a.behind, a.ahead_node = seal.height, sender
     if seal.height > a.tree.best.height:
-        return _sync(a, sender, a.tree.best.height + 1)
+        return _sync(a, sender)
     _tell(a, sender)
 
 
@@ -175,9 +194,9 @@ def _tell(a: Council, sender: bytes) -> None:
         a.emit(Send(sender, best.seal))
 
 
-def _sync(a: Council, node: bytes, height: int) -> None:
+def _sync(a: Council, node: bytes) -> None:
     if a.courtesy.allows(node, "sync", a.now, a.era.config.tau0):
-        a.emit(Sync(height, node))
+        _catch_up(a, node)
 
 
 def _give(a: Council, sender: bytes, asked: GetBlock) -> None:
@@ -205,11 +224,11 @@ def _evidence(a: Council, sender: bytes, evidence: AnyEvidence) -> None:
 
 def retry(a: Council) -> None:
     """Now and then: say that we are there and where, ask again for what we lack."""
-    a.retries += 1
     best, root = a.tree.best, a.tree.root
     a.emit(Broadcast(best.seal))
-    if a.behind > best.height and a.ahead_node:
-        a.emit(Sync((best if a.retries % 2 else root).height + 1, a.ahead_node))
+    stuck, a.stood = a.stood == root.height, root.height
+    if a.ahead_node and (a.behind > best.height or (stuck and a.behind > root.height)):
+        _catch_up(a, a.ahead_node)
     for sealed, sender in list(a.orphans.values())[:1]:
         if sealed.header.height <= root.height:
             del a.orphans[sealed.header.id]

@@ -140,6 +140,19 @@ def test_two_seals_of_one_place_are_evidence_once() -> None:
     assert len(machine.tree) == 3  # the root and two of the slot, no more
 
 
+def test_a_third_block_of_a_slot_is_taken_once_somebody_built_on_it() -> None:
+    machine = begun(0)
+    header, seal = genesis(KEYS)
+    first, second, third = (sealed(header, seal, 5, body) for body in (b"one", b"two", b"three"))
+    for block in (first, second, third):
+        machine.handle(events.Received(MEMBERS[1].node, block), 8 * SLOT)
+    assert machine.tree.get(third.header.id) is None
+    above = sealed(third.header, third.certificate, 6)
+    machine.handle(events.Received(MEMBERS[2].node, above), 8 * SLOT)
+    machine.handle(events.Received(MEMBERS[2].node, third), 8 * SLOT)
+    assert machine.tree.get(above.header.id) is not None
+
+
 def test_an_orphan_is_asked_for_and_fits_when_its_parent_comes() -> None:
     machine = begun(0)
     header, seal = genesis(KEYS)
