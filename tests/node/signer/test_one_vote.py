@@ -239,4 +239,4 @@ class OneVote(RuleBasedStateMachine):
 
 
 TestOneVote = OneVote.TestCase
-TestOneVote.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+TestOneVote.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
