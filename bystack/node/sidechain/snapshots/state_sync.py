@@ -21,19 +21,21 @@ from bystack.node.sidechain.snapshots.joining import Joining
 from bystack.node.sidechain.snapshots.shelf import Shelf, SnapshotTooLarge
 from bystack.node.sidechain.store import SideStore
 from bystack.node.store.errors import StoreError
-from bystack.p2p.host import Host
+from bystack.p2p.host import Class, Host
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import parameters
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.engine import Verifier
+from bystack.sidechain.consensus.messages import MAX_BLOCKS, GetBlocks, Status
 from bystack.sidechain.consensus.messages import Message as Said
-from bystack.sidechain.consensus.messages import Status
 from bystack.sidechain.consensus.statements import COMMIT, Certificate
+from bystack.sidechain.messages import write_message
 from bystack.sidechain.snapshots.messages import KINDS, Answer, read_aid
 from bystack.sidechain.state import SystemState
 
 BREACH_POINTS: Final = 50
 FOLDER: Final = "snapshots"
+STALL: Final = 2.0
 GATHERING: Final = 1.0
 """Seconds in which other peers may connect, once one says that we are far behind."""
 AID_KINDS: Final = frozenset(KINDS.values())
@@ -80,6 +82,7 @@ class StateSync:
         self._nursery, self._blame = nursery, blame
         answers = Answers(self._store, self._shelf, Prover(self._store, self._verifier))
         self._giving = Giving(self._host, answers, nursery)
+        nursery.start_soon(self._watch)
 
     @property
     def looks(self) -> bool:
@@ -158,6 +161,23 @@ class StateSync:
 
     def _kept_heights(self) -> list[int]:
         return [one.header.height for one in self._shelf.manifests]
+
+    async def _watch(self) -> None:
+        """Where no block came for a while though peers say there are, ask one after another.
+
+        The engine asks as well, but a new one (we became a validator) has not heard who is ahead,
+        and certificates of later epochs it cannot judge yet.
+        """
+        turn = 0
+        while True:
+            before = self._store.height
+            await trio.sleep(STALL)
+            ahead = sorted(peer for peer, height in self._heights.items() if height > before)
+            if ahead and self._store.height == before and not self.looks:
+                peer, turn = ahead[turn % len(ahead)], turn + 1
+                log.info("no block came: asking a peer again", peer=peer.hex(), height=before)
+                wanted = write_message(GetBlocks(before + 1, MAX_BLOCKS))
+                self._host.send(peer, *wanted, Class.SYNC)
 
     # Making
 

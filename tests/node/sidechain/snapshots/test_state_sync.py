@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import trio
+import trio.testing
 from msgspec.structs import replace
 
-from bystack.node.sidechain.snapshots.state_sync import Policy
+from bystack.node.sidechain.engines import verifier_of
+from bystack.node.sidechain.snapshots.state_sync import STALL, Policy, StateSync
+from bystack.p2p.host import Host
+from bystack.p2p.queues import Class
+from bystack.sidechain.consensus.messages import MAX_BLOCKS, GetBlocks, Status
+from bystack.sidechain.messages import read_message
 from tests.node.sidechain.network import FAST, Network, running, until
+from tests.node.sidechain.snapshots.places import lived, store_at
+from tests.node.sidechain.test_store import certificate_for
 
 EPOCH = 8
 SHORT = replace(FAST, epoch=EPOCH, freeze=3)
@@ -24,16 +33,59 @@ async def joined(net: Network, number: int) -> None:
     await net.start(number, JOINS)
 
 
-def test_a_late_validator_joins_by_a_snapshot_and_votes(tmp_path: Path) -> None:
+def test_a_late_node_joins_by_a_snapshot_and_follows(tmp_path: Path) -> None:
     async def main() -> None:
-        async with running(tmp_path, nodes=3, consensus=SHORT) as net:
-            await net.reach(4 * EPOCH + 2)
-            await joined(net, 3)
-            node = net.nodes[3]
-            assert node.store.first > 2 * EPOCH and node.store.final(node.store.first - 1) is None
+        async with running(tmp_path, consensus=SHORT) as net:
+            await net.reach(3 * EPOCH + 2)
+            await joined(net, 4)
+            node = net.nodes[4]
+            assert node.store.first > EPOCH and node.store.final(node.store.first - 1) is None
             await net.reach(net.nodes[0].store.height)
             height = node.store.height
             assert node.store.header_at(height) == net.nodes[0].store.header_at(height)
-            await until(lambda: net.nodes[0].store.certificate.bitmap[0] >> 3 & 1)
+            told = (await node.rpc("getsidechaininfo"))["sync"]
+            assert told["first"] == node.store.first
 
     trio.run(main)
+
+
+class Quiet:
+    """A host that notes what is asked of whom."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, object]] = []
+
+    def send(self, peer: bytes, kind: int, payload: bytes, cls: Class) -> bool:
+        self.asked.append((peer, read_message(kind, payload)))
+        return True
+
+
+def test_where_no_block_comes_one_peer_after_another_is_asked(tmp_path: Path) -> None:
+    """A new engine, or one that cannot judge a later epoch's certificates, may not ask again."""
+    store, host = store_at(tmp_path / "chain", lived()), Quiet()
+    genesis, height = store.genesis, store.height
+    sync = StateSync(str(tmp_path), store, cast(Host, host), verifier_of(genesis), Policy(kept=0))
+    claim = Status(certificate_for(lived(), height))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            sync.start(nursery, lambda peer, rule: None)
+            for peer in (b"a" * 32, b"b" * 32):
+                sync.join(peer)
+                sync.overhear(peer, claim)
+            await trio.sleep(3 * STALL + 0.1)
+            assert not host.asked, "nobody is ahead"
+            for peer, ahead in ((b"a" * 32, 1), (b"b" * 32, 5)):
+                further = replace(claim.certificate, height=height + ahead)
+                sync.overhear(peer, Status(further))
+            await trio.sleep(2 * STALL)
+            wanted = GetBlocks(height + 1, MAX_BLOCKS)
+            assert host.asked == [(b"a" * 32, wanted), (b"b" * 32, wanted)]
+            sync.leave(b"a" * 32)
+            await trio.sleep(STALL)
+            assert host.asked[2:] == [(b"b" * 32, wanted)]
+            assert sync.report()["mode"] == "blocks" and sync.report()["target"] == height + 5
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
+    store.close()
