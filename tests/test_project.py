@@ -148,7 +148,7 @@ IRREGULAR = {
     "bystack.p2p.items.Items": "gossip_items",
     "bystack.p2p.items.Missing": "gossip_missing",
     "bystack.p2p.peers.StoredBook": "p2p_peer_book",
-    "bystack.sidechain.consensus.evidence.TwoVotes": "bbft_evidence_found",
+    "bystack.sidechain.consensus.offences.TwoVotes": "bbft_evidence_found",
     "bystack.sidechain.records.Mirror": "sidechain_mirror_state",
 }
 """Types whose golden file has a name of its own."""
