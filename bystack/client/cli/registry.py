@@ -115,5 +115,8 @@ def certificate(digest: str, chain: str, home: str, as_json: bool) -> None:
 def listed(owner: str, after: str, chain: str, home: str, as_json: bool) -> None:
     """The certificates of OWNER, an address on the sidechain."""
     rows = node(home).side(chain, "listcertificates", owner, 100, after)
-    brief = [{name: row[name] for name in ("digest", "height", "since", "memo")} for row in rows]
+    brief = [
+        {name: row[name] for name in ("digest", "status", "height", "since", "memo")}
+        for row in rows
+    ]
     show(rows if as_json else brief, as_json=as_json)

@@ -57,6 +57,11 @@ class Reader:
         with self.state() as state:
             return read(state)
 
+    @property
+    def height(self) -> int:
+        """The last final block's."""
+        return self._store.height
+
     def status(self) -> dict[str, Any]:
         """Where the chain stands."""
         driver, header = self._driver, self._store.header

@@ -18,6 +18,7 @@ from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
 from bystack.node.trading_text import Pair, pair_named, pairs
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.modules.exchange.module import ExchangeModule
+from bystack.sidechain.modules.registry.certificates import status_after
 from bystack.sidechain.modules.registry.module import RegistryModule
 from bystack.sidechain.params import Genesis
 
@@ -88,13 +89,21 @@ class ModuleMethods:
     # -- registry
 
     def certificate(self, digest: Hash) -> Any:
-        """Whose the digest is, since when, who stands for it; `key` is what a proof is of."""
-        return self._reader.query(RegistryModule.name, "getcertificate", [digest.lower()])
+        """Whose the digest is, since when, who stands for it; `key` is what a proof is of.
+
+        `status`: valid, expired or revoked as of the last block.
+        """
+        found = self._reader.query(RegistryModule.name, "getcertificate", [digest.lower()])
+        return {"status": self._status(found), **found}
 
     def certificates(self, owner: Owner, count: Few = 100, after: str = "") -> Any:
         """In the order in which they came to the owner, from behind the digest `after`."""
         params = [root_named(owner, self._genesis.hrp), count, after.lower()]
-        return self._reader.query(RegistryModule.name, "listcertificates", params)["certificates"]
+        rows = self._reader.query(RegistryModule.name, "listcertificates", params)["certificates"]
+        return [{"status": self._status(row), **row} for row in rows]
+
+    def _status(self, row: Json) -> str:
+        return status_after(row["revoked"], row["expires"], self._reader.height)
 
     def registry(self) -> Any:
         """The fees, in base units of their asset."""

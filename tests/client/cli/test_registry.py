@@ -75,7 +75,8 @@ def test_what_an_owner_does(run: Any, words: tuple[str, ...], asked: tuple[str, 
 
 
 def test_certificates_are_listed_briefly(run: Any) -> None:
-    row = {"digest": DIGEST, "height": 3, "since": 4, "memo": "a house", "owner": "cd" * 32}
+    row = {"digest": DIGEST, "status": "valid", "height": 3, "since": 4, "memo": "a house"}
+    row["owner"] = "cd" * 32
     node, result = run([row], "registry", "list", "tr1q")
     assert node.asked == [("trade", "listcertificates", "tr1q", 100, "")]
     assert DIGEST in result.output and "owner" not in result.output

@@ -39,6 +39,10 @@ class Reader:
         self.world = world
         self.modules = Modules([*world.side.modules.modules, Weather()])
 
+    @property
+    def height(self) -> int:
+        return self.world.side.header.height
+
     def query(self, name: str, query: str, params: list[Any]) -> Any:
         module = next(one for one in self.modules.modules if one.name == name)
         return module.query(read_only(self.world.side.state, name), query, params)
@@ -80,12 +84,14 @@ def test_the_exchange_in_whole_coins() -> None:
 
 def test_the_registry() -> None:
     on = trading()
-    action = Register(DEED, BOB.lock.root, b"a deed", 0)
+    action = Register(DEED, BOB.lock.root, b"a deed", on.side.header.height + 2)
     on.block(on.acting(BOB, REGISTRY + REGISTER, action, {BTM: 16}))
     assert ask(on, "getcertificate", DEED.hex().upper())["memo"] == "a deed"
     (mine,) = ask(on, "listcertificates", BOB.lock.root.hex())
-    assert mine["digest"] == DEED.hex()
+    assert (mine["digest"], mine["status"]) == (DEED.hex(), "valid")
     assert ask(on, "getregistryinfo")["certificates"] == 1
+    on.idle(2)
+    assert ask(on, "getcertificate", DEED.hex())["status"] == "expired"
 
 
 def test_a_packages_queries_have_their_names_but_take_nobody_elses() -> None:

@@ -122,8 +122,11 @@ def certificate_key(digest: bytes) -> bytes:
 
 def status_at(certificate: Certificate, height: int) -> str:
     """`valid`, `expired` or `revoked`, for a block at `height`."""
-    if certificate.revoked:
+    return status_after(certificate.revoked, certificate.expires, height)
+
+
+def status_after(revoked: int, expires: int, height: int) -> str:
+    """As `status_at`, of a certificate revoked at and valid up to these heights (0: neither)."""
+    if revoked:
         return "revoked"
-    if certificate.expires and height > certificate.expires:
-        return "expired"
-    return "valid"
+    return "expired" if expires and height > expires else "valid"
