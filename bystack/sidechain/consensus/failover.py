@@ -100,7 +100,10 @@ def fetch(m: Machine) -> None:
 
 def _go_round(m: Machine) -> None:
     view = m.round.view
-    if m.leads(view):
+    if m.me is None:  # nobody owes a follower anything: it asks one after another
+        voters = m.validators.validators
+        sync(m, voters[m.at.retries % len(voters)].node)
+    elif m.leads(view):
         _lead_again(m, view)
     elif view not in m.at.proposals:
         _pull(m, view)

@@ -1,9 +1,9 @@
 """Votes up, sums across, certificates down: what gateways, their heads and the leader do.
 
 Whoever collects sums up its group's votes, verified once: when all have voted, else `d_agg` after
-the first; more follow. A gateway shares its sum with the other gateways and the leader. One that
-has a quorum before sharing sends the others the certificate instead, and the leader its sum all
-the same: the leader's certificate shall name everyone (bbft.md, section 6).
+the first but its own; more follow. A gateway shares its sum with the other gateways and the
+leader. One that has a quorum before sharing sends the others the certificate instead, and the
+leader its sum all the same: the leader's certificate shall name everyone (bbft.md, section 6).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus import carriers, watching
 from bystack.sidechain.consensus.certificates import CertificateJustify, signers
-from bystack.sidechain.consensus.events import SetTimer, Timer, TimerKind
+from bystack.sidechain.consensus.events import FOREVER, SetTimer, Timer, TimerKind
 from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import (
@@ -124,15 +124,20 @@ def _blame(m: Machine, indexes: list[int]) -> None:
 
 
 def consider(m: Machine, tally: Tally, said: Said) -> None:
-    """Share our group's votes when all are here; else soon."""
+    """Share our group's votes when all are here; else soon. Our own vote, which comes two hops
+    before the others', does not begin the wait.
+    """
     paths = m.paths(said.view)
     if m.me is None or paths.star or not paths.collects(m.me):
         return
     group = paths.subtree(m.me)
     if group <= tally.for_(said):
-        share(m, tally, said)
-    elif said.kind not in m.at.flush_at and tally.unshared(said, group):
-        at = m.at.flush_at[said.kind] = m.now + m.pace.gathering(m.config)
+        return share(m, tally, said)
+    fresh = tally.unshared(said, group)
+    wait = m.pace.fallback if fresh == {m.me} else m.pace.gathering
+    at = m.now + wait(m.config)
+    if fresh and at < m.at.flush_at.get(said.kind, FOREVER):
+        m.at.flush_at[said.kind] = at
         m.emit(SetTimer(Timer(TimerKind.FLUSH, m.round.height, said.view), at))
 
 

@@ -78,7 +78,8 @@ def _ahead(m: Machine, sender: bytes, message: Placed) -> None:
         # The set of a later epoch is not known yet: its word is a hint where to ask, no more.
         return sync(m, sender) if foreign else _behind(m, sender, message)
     if not m.is_validator(sender):
-        return
+        # Perhaps it is one of a later epoch: a hint as well.
+        return sync(m, sender) if foreign else None
     if height > m.round.height + 1:
         return sync(m, sender)
     if isinstance(message, Propose):
