@@ -1,0 +1,29 @@
+import os
+import subprocess
+import sys
+
+from bystack.client.bench.usage import cpu_seconds, family, pss_bytes
+
+
+def test_a_family_is_all_that_descend() -> None:
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
+        try:
+            assert {child.pid, os.getpid()} <= set(family(iter([os.getpid()])))
+            assert os.getpid() not in family([child.pid])
+        finally:
+            assert child.stdin is not None
+            child.stdin.close()
+
+
+def test_what_a_process_takes() -> None:
+    before = cpu_seconds([os.getpid()])
+    sum(number * number for number in range(300_000))
+    assert cpu_seconds([os.getpid()]) >= before > 0
+    assert pss_bytes([os.getpid()]) > 1_000_000
+
+
+def test_one_that_is_gone_takes_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    assert cpu_seconds([child.pid]) == 0 and pss_bytes([child.pid]) == 0
