@@ -24,12 +24,15 @@ from bystack.ledger.vault_errors import TierUnknown
 from bystack.ledger.vault_operations import Create, Order, Touch, operation_digest, vault_id
 from bystack.mainchain.params import chain_id
 from bystack.primitives.merkle import ProofIndex, ProofMismatch
-from bystack.sidechain.consensus.light import FinalHeader
+from bystack.sidechain.consensus.certificates import CertificateSignature
+from bystack.sidechain.consensus.light import EpochProof, EpochUnknown, FinalHeader
+from bystack.sidechain.consensus.validators import ValidatorSet
 from bystack.sidechain.consensus.verifier import CertificateBlock
 from bystack.sidechain.records import Request
 from tests.ledger.people import CAROL, outpoint
 from tests.sidechain.consensus.samples import COMMITTED, HEADER
 from tests.sidechain.mainside import TERMS
+from tests.simulation.schemes import Keyring, bls_keyring
 from tests.wire import check_wire
 
 from .peg import USUAL, Peg, final, header_of, pays, request_id
@@ -180,3 +183,24 @@ def test_request_bytes(peg: Peg) -> None:
         "federation_order_request",
         OrderRequest(record, proof, FinalHeader(HEADER, COMMITTED, ()), later),
     )
+
+
+def test_pegs_go_on_after_an_election(peg: Peg) -> None:
+    """Three of the four leave two and one newcomer behind; the signer was shown the change."""
+    ring = bls_keyring(8)
+    chosen = ValidatorSet(1, ring.validators.validators[2:5])
+    newcomers = Keyring(chosen, ring.scheme, lambda index, digest: ring.sign(index + 2, digest))
+    at = peg.outbox.add(peg.record(0, *USUAL))
+    fields = {"epoch": 1, "validators_hash": chosen.hash}
+    header = header_of(peg.genesis, 40, peg.outbox.root, **fields)
+    above = header_of(peg.genesis, 41, parent=header.id, **fields)
+    pair = [final(one, epoch=1, ring=newcomers) for one in (header, above)]
+    request = OrderRequest(peg.record(0, *USUAL), peg.outbox.prove(at), *pair)
+    with pytest.raises(EpochUnknown):
+        peg.warrants.order(request)
+    named = final(header_of(peg.genesis, 30, next_validators_hash=chosen.hash))
+    peg.client.advance(EpochProof(named, chosen.validators))
+    assert peg.warrants.order(request).seq == 0
+    old = [final(one, epoch=1) for one in (header, above)]  # those who voted before
+    with pytest.raises(CertificateSignature):
+        peg.warrants.order(replace(request, final=old[0]))

@@ -154,7 +154,10 @@ class Orders:
         await self._member.signed(digest, partials, named)
 
     async def _request(self, batch: Batch, later: FinalHeader) -> OrderRequest:
-        """The proof of a batch, under a header of an epoch that every signer still knows."""
+        """The proof of a batch, under a header of an epoch that every signer still knows.
+
+        A signer that was shown the next epoch already knows one epoch less of those before.
+        """
         links, newest = self._member.links, later.header
         first = await links.final_header(batch.height)
         if first.header.epoch + KEPT_SETS <= newest.epoch + 1:
