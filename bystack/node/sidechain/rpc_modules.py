@@ -94,16 +94,17 @@ class ModuleMethods:
         `status`: valid, expired or revoked as of the last block.
         """
         found = self._reader.query(RegistryModule.name, "getcertificate", [digest.lower()])
-        return {"status": self._status(found), **found}
+        return self._certificate(found)
 
     def certificates(self, owner: Owner, count: Few = 100, after: str = "") -> Any:
         """In the order in which they came to the owner, from behind the digest `after`."""
         params = [root_named(owner, self._genesis.hrp), count, after.lower()]
         rows = self._reader.query(RegistryModule.name, "listcertificates", params)["certificates"]
-        return [{"status": self._status(row), **row} for row in rows]
+        return [self._certificate(row) for row in rows]
 
-    def _status(self, row: Json) -> str:
-        return status_after(row["revoked"], row["expires"], self._reader.height)
+    def _certificate(self, row: Json) -> Json:
+        status = status_after(row["revoked"], row["expires"], self._reader.height)
+        return {"status": status, "address": self._address(row["owner"]), **row}
 
     def registry(self) -> Any:
         """The fees, in base units of their asset."""
@@ -141,7 +142,11 @@ class ModuleMethods:
         return self._reader.query(ExchangeModule.name, name, list(params))
 
     def _order(self, row: Json) -> Json:
-        return pairs(self._genesis)[row["market"]].order(row)
+        shown = pairs(self._genesis)[row["market"]].order(row)
+        return {**shown, "address": self._address(row["owner"])}
+
+    def _address(self, root: str) -> str:
+        return encode_address(Address(self._genesis.hrp, POLICY, bytes.fromhex(root)))
 
 
 def _level(pair: Pair, row: Json) -> Json:

@@ -78,6 +78,7 @@ def test_the_exchange_in_whole_coins() -> None:
     order = ask(on, "getorder", id.hex())
     assert (order["amount"], order["of"], order["market"]) == (60, 100, "GOLD/BTM")
     address = encode_address(Address(on.genesis.hrp, POLICY, BOB.lock.root))
+    assert order["address"] == address
     for owner in (address, BOB.lock.root.hex()):
         assert ask(on, "listorders", [owner]) == [order]
 
