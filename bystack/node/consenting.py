@@ -1,6 +1,6 @@
 """`bystackd key consent`: what a validator key signs so that its operator may register it.
 
-Offline, from the home's files. The signature has a tag of its own and names chain and operator: it
+Offline, from the home's files. What is signed has a tag of its own and names chain and operator: it
 is neither a vote nor worth anything elsewhere.
 """
 
@@ -20,7 +20,7 @@ from bystack.p2p.identity import Identity
 from bystack.primitives import bls
 from bystack.primitives.addresses import POLICY, decode_address
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.modules.stake.actions import REGISTER_TAG, consent_message
+from bystack.sidechain.modules.stake.actions import consent_message
 from bystack.sidechain.params import Genesis
 
 
@@ -62,7 +62,7 @@ def registration(genesis: Genesis, secret: bytes, node: bytes, operator: str) ->
         "chain": genesis.id.hex(),
         "key": bls.sk_to_pk(secret).hex(),
         "proof": bls.pop_prove(secret).hex(),
-        "consent": bls.sign(secret, message, REGISTER_TAG).hex(),
+        "consent": bls.sign(secret, message).hex(),
         "node": Identity.from_seed(node).node_id.hex(),
         "operator": operator,
     }

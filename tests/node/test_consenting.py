@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bystack.ledger.checks import verify_checks
 from bystack.node.consenting import OperatorAddress, registration
 from bystack.node.genesis_files import write_genesis
 from bystack.node.main import main
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, encode_address
-from bystack.sidechain.modules.stake.actions import Register, check_key
+from bystack.sidechain.modules.stake.actions import Register, key_checks
 from tests.sidechain.elections import elected
 from tests.sidechain.modules.stake.table import runner
 
@@ -44,7 +45,8 @@ def test_what_it_prints_registers(home: Path) -> None:
     genesis = elected().genesis
     assert said["chain"] == genesis.id.hex() and said["operator"] == operator()
     parts = {name: bytes.fromhex(said[name]) for name in ("key", "proof", "consent", "node")}
-    check_key(genesis.id, Register(operator=ROOT, commission=0, amount=100, **parts))
+    action = Register(operator=ROOT, commission=0, amount=100, **parts)
+    assert verify_checks(key_checks(genesis.id, action))
     assert "secret" not in done.stdout
 
 

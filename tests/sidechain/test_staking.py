@@ -7,8 +7,11 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from bystack.ledger.amounts import BTM
+from bystack.ledger.effects import BlsCheck
+from bystack.ledger.transactions import Transaction
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import custody, epochs
 from bystack.sidechain.actions import system_transaction
@@ -21,9 +24,9 @@ from bystack.sidechain.modules.stake.actions import (
     VoteFor,
     Withdraw,
 )
-from bystack.sidechain.transition import Executed
+from bystack.sidechain.transition import Executed, Execution, Place, SignatureWrong, Trial
 from tests.ledger.people import CAROL, Person
-from tests.sidechain.elections import PEOPLE, RUNNERS, elected, paying
+from tests.sidechain.elections import PEOPLE, RUNNERS, Elected, elected, paying
 from tests.sidechain.law import Ledger, claimable, deposits, held, prove_all
 from tests.sidechain.modules.desk import root_of
 from tests.sidechain.modules.stake.table import Runner
@@ -165,6 +168,28 @@ class Life:
 
     def wait(self) -> None:
         self.world.idle(self.random.randrange(1, 15))
+
+
+def test_a_registration_without_the_keys_consent_is_in_no_block() -> None:
+    world, one = elected(), RUNNERS[4]
+    action = one.register(chain=world.genesis.id)
+    forged = replace(action, consent=one.consent(b"\x01" * 32))
+    with pytest.raises(SignatureWrong):
+        world.block(world.staking(one.operator, forged, signer=one.operator, locked=100))
+    world.block(world.staking(one.operator, action, signer=one.operator, locked=100))
+
+
+def test_registrations_count_among_a_blocks_pairings() -> None:
+    world, one = elected(), RUNNERS[4]
+    stage, effects, applied = world_trial(world, world.registering(one))
+    assert sum(isinstance(check, BlsCheck) for check in applied.checks) == 1
+    assert stage.state.changes and effects.destroyed == {BTM: 100}
+
+
+def world_trial(world: Elected, tx: Transaction) -> Trial:
+    side, (proposer, certificate) = world.side, world.parent()
+    place = Place(side.header.height + 1, world.now, proposer, certificate)
+    return Execution(side.genesis, side.modules, side.base, place).trial(tx)
 
 
 SEEDS = range(12)

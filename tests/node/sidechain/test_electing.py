@@ -15,7 +15,6 @@ from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.validators import Validator
 from bystack.sidechain.modules.stake.actions import (
-    REGISTER_TAG,
     Register,
     consent_message,
     encode_action,
@@ -40,7 +39,7 @@ def registering(net: Network, node: Node) -> Transaction:
     """All four stand, the fourth with the most stake; one operator runs them all."""
     actions = []
     for number, secret in enumerate(SECRETS):
-        consent = bls.sign(secret, consent_message(net.genesis.id, root_of(CAROL)), REGISTER_TAG)
+        consent = bls.sign(secret, consent_message(net.genesis.id, root_of(CAROL)))
         key, proof = bls.sk_to_pk(secret), bls.pop_prove(secret)
         made = Register(root_of(CAROL), key, proof, consent, node_id(number), 0, 100 + number)
         kind, body = encode_action(made)

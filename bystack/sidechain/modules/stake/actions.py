@@ -7,9 +7,7 @@ authorised by the coins it locks, a withdrawal pays nobody but the owner.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from bystack.primitives import bls
+from bystack.ledger.effects import BlsCheck, Check
 from bystack.primitives.codec import U16, U63, Bytes32, Bytes48, Bytes96, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
@@ -19,14 +17,7 @@ from bystack.sidechain.modules.base import ActionUnknown
 REGISTER, UPDATE, UNREGISTER, UNJAIL, VOTE, UNVOTE, WITHDRAW = range(1, 8)
 MAX_BODY = 1_000
 
-REGISTER_TAG = b"BYSTACK_REGISTER_BLS12381G2_XMD:SHA-256_SSWU_RO_"
-"""Under this tag a validator key signs nothing but who may register it."""
-
 _consent = tagged("stake/consent")
-
-
-class ConsentWrong(Invalid):
-    """The validator key does not say that this operator may register it on this chain."""
 
 
 class PossessionWrong(Invalid):
@@ -117,7 +108,7 @@ def encode_action(action: StakeAction) -> tuple[int, bytes]:
 
 
 def consent_message(chain: bytes, operator: bytes) -> bytes:
-    """What the validator key signs under `REGISTER_TAG`: who may register it, and where.
+    """What the validator key signs: who may register it, and where. No vote has this tag.
 
     The proof of possession is public and binds neither: without this anyone could register
     another's key, be paid for its work, and have it answer for their operator.
@@ -125,18 +116,12 @@ def consent_message(chain: bytes, operator: bytes) -> bytes:
     return _consent(chain, operator)
 
 
-def check_key(chain: bytes, action: Register) -> None:
-    """The key's holder proves that it has it and lets the operator register it.
+def key_checks(chain: bytes, action: Register) -> tuple[Check, ...]:
+    """The signature by which the key lets the operator register it; raises `PossessionWrong`.
 
-    Raises `PossessionWrong`, `ConsentWrong`. Two pairings each, so judged after all else.
+    The proof of possession is verified here, for it has a tag of its own; the check left bounds how
+    many a block can have.
     """
     if not BlsScheme().prove_check(action.key, action.proof):
         raise PossessionWrong(key=action.key)
-    if not _consented(action.key, consent_message(chain, action.operator), action.consent):
-        raise ConsentWrong(key=action.key, operator=action.operator)
-
-
-# A registration is judged by the pool, the proposer and the validator: remembered in between.
-@lru_cache(maxsize=256)
-def _consented(key: bytes, message: bytes, consent: bytes) -> bool:
-    return bls.verify(key, message, consent, REGISTER_TAG)
+    return (BlsCheck(action.key, consent_message(chain, action.operator), action.consent),)

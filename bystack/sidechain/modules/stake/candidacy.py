@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
+from bystack.ledger.effects import Check
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import BlockContext
-from bystack.sidechain.modules.stake.actions import Register, Unjail, Unregister, Update, check_key
+from bystack.sidechain.modules.stake.actions import Register, Unjail, Unregister, Update, key_checks
 from bystack.sidechain.modules.stake.ballots import add_ballot, take_back
 from bystack.sidechain.modules.stake.book import Book
 from bystack.sidechain.modules.stake.records import MAX_CANDIDATES, WHOLE, Candidate
@@ -63,8 +64,8 @@ class RosterFull(Invalid):
     """A thousand candidates with more stake stand for election."""
 
 
-def register(book: Book, block: BlockContext, action: Register) -> None:
-    """A candidate stands, with its operator's first ballot."""
+def register(book: Book, block: BlockContext, action: Register) -> tuple[Check, ...]:
+    """A candidate stands, with its operator's first ballot; the signatures that needs."""
     _check_alive(book, action.key, action.operator)
     before = book.candidate(action.key)
     if before is not None and not before.gone:
@@ -77,10 +78,11 @@ def register(book: Book, block: BlockContext, action: Register) -> None:
     if action.commission > WHOLE:
         raise CommissionInvalid(given=action.commission, most=WHOLE)
     _check_node(book, action.node)
-    check_key(block.chain, action)
+    checks = key_checks(block.chain, action)
     _make_room(book, action.amount)
     standing = book.enter(_candidate(action, before))
     add_ballot(book, block, standing, action.operator, action.amount)
+    return checks
 
 
 def _candidate(action: Register, before: Candidate | None) -> Candidate:

@@ -111,7 +111,7 @@ def _act(
 ) -> Outcome:
     match action:
         case Register():
-            candidacy.register(book, block, action)
+            checks += candidacy.register(book, block, action)
             return _locking(book, action.amount, checks)
         case VoteFor(owner, key, amount):
             candidate = candidacy.standing(book, key)

@@ -6,6 +6,7 @@ from collections import Counter
 from functools import lru_cache
 
 from bystack.ledger.amounts import BTM
+from bystack.ledger.checks import SignatureWrong, require
 from bystack.primitives import bls
 from bystack.primitives.codec import Wire
 from bystack.primitives.hashes import fixed
@@ -13,7 +14,6 @@ from bystack.sidechain.consensus.validators import Validator, ValidatorSet
 from bystack.sidechain.modules.base import BlockContext, Ending, Outcome, PrefixedState
 from bystack.sidechain.modules.stake.actions import (
     NUMBERS,
-    REGISTER_TAG,
     Register,
     Unregister,
     Unvote,
@@ -27,6 +27,7 @@ from bystack.sidechain.modules.stake.records import Candidate, StakeConfig
 from bystack.sidechain.state import SystemState
 from tests.ledger.people import Person
 from tests.sidechain.modules.desk import CHAIN, Desk, root_of
+from tests.sidechain.world import Store
 
 CONFIG = StakeConfig(BTM, 4, 4, 100, 10, 5, 2_000, 500, 500)
 
@@ -51,7 +52,7 @@ class Runner:
         return root_of(self.operator)
 
     def consent(self, chain: bytes = CHAIN, root: bytes = b"") -> bytes:
-        return bls.sign(self.secret, consent_message(chain, root or self.root), REGISTER_TAG)
+        return bls.sign(self.secret, consent_message(chain, root or self.root))
 
     def register(
         self, amount: int = 100, commission: int = 1_000, chain: bytes = CHAIN
@@ -93,7 +94,15 @@ class Table(Desk):
         return found
 
     def do(self, action: Wire, *signers: Person) -> Outcome:
-        return self.act(NUMBERS[type(action)], action, *signers)  # type: ignore[index]
+        """Carry out an action and verify the signatures it needs, or change nothing."""
+        store, held = Store(self.store), Counter(self.held)
+        outcome = self.act(NUMBERS[type(action)], action, *signers)  # type: ignore[index]
+        try:
+            require(outcome.effects.checks)
+        except SignatureWrong:
+            self.store, self.held = store, held
+            raise
+        return outcome
 
     def register(self, one: Runner, amount: int = 100, commission: int = 1_000) -> Outcome:
         return self.do(one.register(amount, commission), one.operator)

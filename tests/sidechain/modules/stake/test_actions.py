@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from bystack.ledger.checks import verify_checks
 from bystack.primitives import bls
 from bystack.primitives.codec import Malformed
+from bystack.sidechain.consensus.statements import COMMIT, Vote
 from bystack.sidechain.modules.base import ActionUnknown
 from bystack.sidechain.modules.stake.actions import (
     KINDS,
-    REGISTER_TAG,
     Withdraw,
-    check_key,
     consent_message,
     decode_action,
     encode_action,
+    key_checks,
 )
 from tests.sidechain.modules.desk import CHAIN
 from tests.sidechain.modules.stake.table import runner
@@ -34,9 +35,10 @@ def test_kinds() -> None:
 
 
 def test_a_consent_is_neither_a_vote_nor_a_proof() -> None:
-    """Each signature of the key has its own tag: none can be taken for another."""
+    """What a vote signs has another tag, what a proof of possession signs another domain."""
     message = consent_message(CHAIN, A.root)
-    assert bls.verify(A.key, message, A.consent(), REGISTER_TAG)
-    assert not bls.verify(A.key, message, A.consent())
+    bare = Vote(COMMIT, 0, 9, 1, CHAIN, A.root, 0, bytes(96))
+    assert message != bare.digest(CHAIN)
     assert not bls.pop_verify(A.key, A.consent())
-    check_key(CHAIN, A.register())
+    assert verify_checks(key_checks(CHAIN, A.register()))
+    assert not verify_checks(key_checks(bytes(32), A.register()))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from bystack.ledger.checks import SignatureWrong
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.approvals import ApprovalMissing
 from bystack.sidechain.modules.stake import candidacy
 from bystack.sidechain.modules.stake.actions import (
-    ConsentWrong,
     PossessionWrong,
     Unjail,
     Unregister,
@@ -54,9 +54,9 @@ REFUSED: list[tuple[type[Invalid], dict[str, object]]] = [
     (NodeTaken, {"node": B.node}),
     (CandidateKnown, {"key": B.key, "operator": A.root}),
     (PossessionWrong, {"proof": B.proof}),
-    (ConsentWrong, {"consent": A.consent(root=B.root)}),
-    (ConsentWrong, {"consent": A.consent(chain=bytes(32))}),
-    (ConsentWrong, {"consent": A.proof}),
+    (SignatureWrong, {"consent": A.consent(root=B.root)}),
+    (SignatureWrong, {"consent": A.consent(chain=bytes(32))}),
+    (SignatureWrong, {"consent": A.proof}),
 ]
 
 
@@ -89,7 +89,7 @@ def test_the_operator_itself_registers() -> None:
 def test_nobody_registers_anothers_key_with_its_public_proof() -> None:
     table = Table()
     stolen = replace(B.register(), key=A.key, proof=A.proof)
-    with pytest.raises(ConsentWrong):
+    with pytest.raises(SignatureWrong):
         table.do(stolen, B.operator)
 
 

@@ -63,7 +63,17 @@ def test_an_owners_stake_and_returns(table: Table) -> None:
 
 def test_hostile_parameters_are_refused(table: Table) -> None:
     many = ["00" * 32] * 1_001
-    for params in ((), ("00" * 32,), (5,), (None,), (["00" * 31],), ([], 1), (["zz"],), (many,)):
+    wrong: list[tuple[Any, ...]] = [
+        (),
+        ("00" * 32,),
+        (5,),
+        (None,),
+        (["00" * 31],),
+        ([], 1),
+        (["zz"],),
+        (many,),
+    ]
+    for params in wrong:
         for name in ("getstake", "getunbonding"):
             with pytest.raises(QueryInvalid):
                 asked(table, name, *params)
