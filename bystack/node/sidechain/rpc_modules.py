@@ -16,6 +16,7 @@ from bystack.node.sidechain.forms import Json
 from bystack.node.sidechain.owners import Owner, root_named
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
 from bystack.node.trading_text import Pair, pair_named, pairs
+from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.modules.exchange.module import ExchangeModule
 from bystack.sidechain.modules.registry.certificates import status_after
