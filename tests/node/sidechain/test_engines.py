@@ -13,7 +13,7 @@ from bystack.node.sidechain.proving import NotProvable
 from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.engine import EngineUnfit
 from bystack.sidechain.engines import ConsensusError, engine_of, verifier_of
-from bystack.sidechain.parameters import Parameters, changed, decided, in_force
+from bystack.sidechain.parameters import Parameters, changed, in_force
 from bystack.sidechain.params import Consensus
 from bystack.sidechain.state import SystemState
 from tests.mainchain.builders import LATE
@@ -22,7 +22,7 @@ from tests.sidechain.federations import CONFIG, MEMBERS
 from tests.sidechain.mainside import vault_chain
 from tests.sidechain.world import module_config
 
-AUTHORITY = Consensus("authority", "constant", 200, 200, 600, 1, 0, 1200, 40, 1)
+AUTHORITY = Consensus("authority", "constant", 200, 200, 600, 1, 0, 10, 3, 1)
 SOLO = Consensus("solo", "constant", 20, 60, 300, 1, 0, 1200, 40, 1)
 GOVERNED = Consensus("bbft", "fixed", 20, 60, 400, 1, 0, 12, 4, 1)
 
@@ -59,15 +59,15 @@ def provable(net: Network) -> bool:
     return len(proved.above) >= 6
 
 
-def test_all_authorities_stop_and_go_on(tmp_path: Path) -> None:
+def test_authorities_decide_over_epochs_and_all_may_stop(tmp_path: Path) -> None:
     async def main() -> None:
         modules = (module_config("federation", CONFIG),)
         numbers = {"consensus": AUTHORITY, "time": LATE * 1000, "modules": modules}
         async with running(tmp_path, **numbers) as net:
             await net.reach(3)
             await net.nodes[1].pooling.submit(governed(net, 0, timeout=700))
-            await until(lambda: all(decided_of(net, n) == 700 for n in net.nodes))
-            await until(lambda: not len(net.nodes[1].pooling))
+            await until(lambda: all(numbers_of(net, n).timeout == 700 for n in net.nodes))
+            assert not len(net.nodes[1].pooling)
             for number in range(4):
                 await net.stop(number)
             for number in range(4):
@@ -124,11 +124,6 @@ def governed(net: Network, nonce: int, **changes: int) -> Transaction:
 
 def numbers_of(net: Network, number: int) -> Parameters:
     return in_force(SystemState(net.nodes[number].store.state))
-
-
-def decided_of(net: Network, number: int) -> int:
-    waiting = decided(SystemState(net.nodes[number].store.state))
-    return 0 if waiting is None else waiting.timeout
 
 
 def test_parameters_change_when_the_epoch_turns_and_engines_follow(tmp_path: Path) -> None:
