@@ -156,33 +156,22 @@ class Host:
         Raises `BadAddress`.
         """
         target = parse_target(address)
-        text = str(target.address)
-        if self._roster.kept.get(text) == target:
-            return
-        self._roster.kept[text] = target
-        if self._nursery is not None:
+        if self._roster.keep(target) and self._nursery is not None:
             self._nursery.start_soon(self._keep, target)
 
     def let_go(self, address: str) -> None:
         """Stop keeping a connection begun by `connect` with the same words; it is not closed."""
-        target = parse_target(address)
-        if self._roster.kept.get(str(target.address)) == target:
-            del self._roster.kept[str(target.address)]
+        self._roster.let_go(parse_target(address))
 
     def disconnect(self, peer: bytes) -> None:
         """Close the connection to a peer and stop keeping it."""
-        self._roster.drop_kept(peer)
-        session = self._roster.sessions.get(NodeId(peer))
-        if session is not None:
-            session.link.close("Disconnected")
+        self._roster.dismiss(peer)
 
     def ban(self, target: bytes | str, seconds: float) -> None:
         """Refuse a node id (32 bytes) or an address ("host" or "host:port") for a time."""
         banned = name(target)
         self.book.ban(banned, min(MAX_INT, int(self._wall() + seconds)))
-        for session in list(self._roster.everyone):
-            if banned in session.names:
-                session.link.close("Banned")
+        self._roster.put_out(banned)
 
     def unban(self, target: bytes | str) -> None:
         """Lift a ban."""

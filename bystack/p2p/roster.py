@@ -152,11 +152,32 @@ class Roster:
         if len(self.nodes) > MAX_MET:
             del self.nodes[next(iter(self.nodes))]
 
-    def drop_kept(self, peer: bytes) -> None:
-        """Stop keeping the addresses of a peer."""
+    def keep(self, target: Target) -> bool:
+        """From now on a connection there is kept; False if it was before."""
+        text = str(target.address)
+        if self.kept.get(text) == target:
+            return False
+        self.kept[text] = target
+        return True
+
+    def let_go(self, target: Target) -> None:
+        """Keep it no more, if it is what is kept there."""
+        if self.kept.get(str(target.address)) == target:
+            del self.kept[str(target.address)]
+
+    def dismiss(self, peer: bytes) -> None:
+        """Close the connection to a peer and stop keeping its addresses."""
         for text, target in list(self.kept.items()):
             if peer in (target.node, self.nodes.get(text)):
                 del self.kept[text]
+        if (session := self.sessions.get(NodeId(peer))) is not None:
+            session.link.close("Disconnected")
+
+    def put_out(self, name: str) -> None:
+        """Close every connection of a banned name."""
+        for session in list(self.everyone):
+            if name in session.names:
+                session.link.close("Banned")
 
     def post(self, session: Session, frame: bytes, cls: Class) -> bool:
         """Queue a frame for a peer, or count it as dropped."""

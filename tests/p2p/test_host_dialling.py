@@ -154,3 +154,32 @@ def test_of_two_made_at_once_that_of_the_smaller_node_id_stays() -> None:
 
 def len_of(host: Host) -> int:
     return host.events.statistics().current_buffer_used
+
+
+def test_an_address_let_go_is_dialled_no_more_and_its_connection_stays() -> None:
+    async def script(world: World) -> None:
+        alice = world.host(ALICE)
+        await world.nursery.start(alice.run)
+        name = f"{BOB.node_id.hex()}@10.0.0.1:1"
+        alice.connect(name)
+        alice.connect(name)
+        await trio.sleep(60)
+        alice.let_go("10.0.0.1:1")  # other words
+        before = len(world.dials)
+        await trio.sleep(60)
+        assert len(world.dials) > before
+        alice.let_go(name)
+        await trio.sleep(15)
+        before = len(world.dials)
+        await trio.sleep(600)
+        assert len(world.dials) == before
+
+        bob = world.hosts["10.0.0.1:1"] = world.host(BOB)
+        await world.nursery.start(bob.run)
+        alice.connect(name)
+        assert isinstance(await alice.events.receive(), Connected)
+        alice.let_go(name)
+        await trio.sleep(600)
+        assert len(alice.peers()) == 1
+
+    run(script)

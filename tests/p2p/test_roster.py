@@ -129,7 +129,7 @@ def test_drops_are_counted() -> None:
 def test_kept_addresses_of_a_peer_are_dropped_however_known() -> None:
     state = roster(peers=(f"{HIGH.hex()}@8.1.0.1:1", "8.2.0.1:1", "8.3.0.1:1"))
     state.nodes["8.2.0.1:1"] = HIGH
-    state.drop_kept(HIGH)
+    state.dismiss(HIGH)
     assert set(state.kept) == {"8.3.0.1:1"}
     assert state.connected(parse_target("8.2.0.1:1")) is None
     state.sessions[HIGH] = session(Role.DIALER)
