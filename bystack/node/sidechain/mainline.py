@@ -44,8 +44,11 @@ class MainLine:
     async def relay(self, state: StateView, latest: int) -> Relay | None:
         """Headers the relay in `state` does not have yet, stamped `latest` (seconds) at most.
 
-        None if there are none. Whether they are better is the relay's own judgement.
+        None if there are none, or if our main chain is known to have no more work than the relay.
+        Whether they are better is the relay's own judgement.
         """
+        if self.work and RelayView(SystemState(state)).best().work >= self.work:
+            return None
         known = list(locator(RelayView(SystemState(state)), self._genesis))
         try:
             found: list[bytes] = await self.client.call(
