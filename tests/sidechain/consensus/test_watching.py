@@ -17,6 +17,7 @@ from bystack.sidechain.consensus.events import (
     Synced,
 )
 from bystack.sidechain.consensus.evidence import (
+    ForbiddenBlock,
     Statement,
     TwoCertificates,
     TwoProposals,
@@ -24,7 +25,9 @@ from bystack.sidechain.consensus.evidence import (
     TwoVotes,
 )
 from bystack.sidechain.consensus.messages import (
+    Blocks,
     EvidenceFound,
+    FinalBlock,
     Message,
     ProposalSeen,
     Propose,
@@ -38,6 +41,7 @@ from bystack.sidechain.consensus.statements import (
     PREPARE,
     Aggregate,
     Certificate,
+    HighSigners,
     SignedProposal,
     Timeout,
     TimeoutCertificate,
@@ -167,6 +171,33 @@ def test_two_final_blocks_make_a_node_say_all_it_knows_of_the_height() -> None:
     assert reports(outputs) == [TwoCertificates]
     assert mine in told(outputs) and theirs in told(outputs)
     assert hear(node, 3, theirs) == [], "once"
+
+
+def test_after_a_split_the_certificates_of_two_others_convict_together() -> None:
+    """One tells the prepare certificate, another the timeout certificate that forbids it."""
+    node, final = machine(), Player(2).proposal("A", 0).header
+    node.handle(Synced(final, certificate(COMMIT, final.id), ERA), 100)
+    best = certificate(PREPARE, A)
+    groups = (HighSigners(0, bitmap_of((0, 1, 3), 4)),)
+    bare = TimeoutCertificate(0, 1, 0, groups, NO_SIGNATURE, (best,))
+    parts = [RING.sign(i, bare.digest(CHAIN, 0)) for i in (0, 1, 3)]
+    closed = replace(bare, signature=RING.scheme.aggregate(parts))
+    forbidden = replace(certificate(PREPARE, B, view=1), justify=closed.hash)
+    parts = [RING.sign(i, forbidden.digest(CHAIN)) for i in (0, 1, 3)]
+    forbidden = replace(forbidden, signature=RING.scheme.aggregate(parts))
+    assert not reports([*hear(node, 0, forbidden), *hear(node, 1, closed)]), "nothing split yet"
+    hear(node, 1, certificate(COMMIT, B, view=1, who=(0, 1, 3)))
+    assert reports([*hear(node, 0, forbidden), *hear(node, 1, closed)]) == [ForbiddenBlock]
+
+
+def test_whose_block_does_not_stand_on_ours_is_told_our_last_one() -> None:
+    node, final = machine(), Player(2).proposal("A", 0).header
+    mine = certificate(COMMIT, final.id)
+    node.handle(Synced(final, mine, ERA), 100)
+    stranger = replace(final, height=2, parent=B, time=final.time + 1)
+    sealed = certificate(COMMIT, stranger.id, height=2)
+    outputs = hear(node, 3, Blocks((FinalBlock(stranger, b"", sealed),)))
+    assert Send(node_id(3), mine) in outputs
 
 
 def test_a_forged_second_final_block_only_costs_its_sender() -> None:
