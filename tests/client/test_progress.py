@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from bystack.client.progress import progress_line, progress_of
+import pytest
+
+from bystack.client.progress import joining_line, joining_of, progress_line, progress_of
 from bystack.client.rpc import NodeDown, Rpc
 
 SYNC = {
@@ -48,3 +50,37 @@ def test_nothing_is_said_of_a_node_in_sync_or_away() -> None:
     done = {"blocks": 3, "headers": 3, "verificationprogress": 1.0, "initialblockdownload": False}
     assert asked({**done, "sync": SYNC}) == {}
     assert asked(None) == {}
+
+
+SIDES = [
+    ({"mode": "blocks", "height": 1_240, "target": 8_260}, "trade: 1,240 of 8,260 blocks"),
+    (
+        {"mode": "epochs", "epoch": 3},
+        "trade: looking for a snapshot, validators known up to epoch 3",
+    ),
+    (
+        {"mode": "snapshot", "snapshot": 2_379, "chunks": 34, "of": 120, "givers": 3},
+        "trade: snapshot of block 2,379, 34 of 120 chunks from 3 peers",
+    ),
+]
+
+
+class Side:
+    """A sidechain's RPC."""
+
+    def __init__(self, sync: dict[str, Any]) -> None:
+        self.sync = sync
+
+    def call(self, method: str, path: str) -> dict[str, Any]:
+        assert (method, path) == ("getsidechaininfo", "/sidechain/trade")
+        return {"sync": self.sync}
+
+
+@pytest.mark.parametrize(("sync", "line"), SIDES)
+def test_a_sidechain_says_how_it_catches_up(sync: dict[str, Any], line: str) -> None:
+    found = joining_of(cast(Rpc, Side(sync)), "trade")
+    assert joining_line("trade", found) == line
+
+
+def test_a_sidechain_in_sync_says_nothing() -> None:
+    assert joining_of(cast(Rpc, Side({"mode": "none"})), "trade") == {}

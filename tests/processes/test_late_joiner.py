@@ -61,7 +61,7 @@ class Validating(Daemon):
     def ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.home / "stderr").read_text()
-        return side(self, "getblockcount") >= 0
+        return bool(side(self, "getblockcount") >= 0)
 
 
 def home(folder: Path, number: int, peers: str = "") -> Daemon:
