@@ -15,7 +15,7 @@ from bystack.node.sidechain.proving import Prover
 from bystack.node.sidechain.snapshots.giving import WAITING, Answers, Giving
 from bystack.node.sidechain.store import SideStore
 from bystack.p2p.queues import Class
-from bystack.primitives.trie import ProofMismatch
+from bystack.primitives.merkle import ProofMismatch
 from bystack.sidechain.proofs import StateProof, check_state_proof
 from bystack.sidechain.records import MIRROR
 from bystack.sidechain.snapshots.manifests import Manifest
