@@ -47,7 +47,7 @@ from bystack.sidechain.consensus.statements import (
     TimeoutCertificate,
     Vote,
 )
-from bystack.sidechain.consensus.validators import bitmap_of
+from bystack.sidechain.consensus.validators import ValidatorSet, bitmap_of
 from bystack.sidechain.consensus.watching import HEIGHTS, WORDS
 from tests.simulation.harness import CHAIN, genesis
 from tests.simulation.schemes import hash_keyring, node_id
@@ -141,6 +141,22 @@ def test_evidence_is_reported_once_and_passed_on_by_those_who_learn_it() -> None
         assert hear(node, 0, EvidenceFound(again)) == []
     later = machine(0)
     assert hear(later, 9, EvidenceFound(found)) == [], "strangers are not listened to"
+
+
+def test_evidence_of_an_earlier_epoch_is_judged_by_its_validators_while_they_are_remembered() -> (
+    None
+):
+    first, other = proposals()
+    found = TwoProposals(first.signed_by(1), other.signed_by(1))
+    members = RING.validators.validators
+    turned = ValidatorSet(1, (members[3], members[2], members[0], members[1]))
+    start = genesis(RING, turned)
+    for previous, wanted in (((RING.validators,), [TwoProposals]), ((), [])):
+        node = Bbft(Era(turned, CONFIG, 9, previous), members[2].key, CHAIN, RING.scheme, start)
+        node.begin(0)
+        outputs = hear(node, 3, EvidenceFound(found))
+        assert reports(outputs) == wanted
+        assert wanted or outputs == [Penalise(node_id(3), "WrongEpoch")]
 
 
 def test_who_accuses_falsely_is_not_heard_for_a_while() -> None:
