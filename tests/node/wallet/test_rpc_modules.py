@@ -15,7 +15,8 @@ from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import encode
 from bystack.sidechain.modules.base import read_only
 from bystack.sidechain.modules.registry.certificates import Certificate, Register
-from bystack.sidechain.modules.registry.module import REGISTER, Registry
+from bystack.sidechain.modules.registry.entries import Registry
+from bystack.sidechain.modules.registry.module import REGISTER
 from tests.node.wallet.trading import Traders, traders
 
 DEED = "d1" * 32

@@ -33,11 +33,7 @@ from bystack.sidechain.modules.registry.certificates import (
     Transfer,
     certificate_key,
 )
-from bystack.sidechain.modules.registry.module import (
-    ENDORSE,
-    REGISTER,
-    REVOKE,
-    TRANSFER,
+from bystack.sidechain.modules.registry.entries import (
     CertificateUnknown,
     CertificateVoid,
     DigestTaken,
@@ -46,6 +42,12 @@ from bystack.sidechain.modules.registry.module import (
     ExpiryPassed,
     NotOwner,
     OwnerInvalid,
+)
+from bystack.sidechain.modules.registry.module import (
+    ENDORSE,
+    REGISTER,
+    REVOKE,
+    TRANSFER,
     RegistryModule,
 )
 from tests.ledger.people import ALICE, BOB, Person
