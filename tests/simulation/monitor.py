@@ -124,6 +124,13 @@ def bounds(m: Machine) -> dict[str, tuple[int, int]]:
         "candidates": (len(m.at.candidates), 16),
         "proposals": (len(m.at.proposals), 4),
         "tallies": (len(m.at.tallies), 12),
+        "parts": (
+            max((len(t._parts()) for t in m.at.tallies.values()), default=0),
+            2 * size * size,
+        ),
+        "late": (len(m.late), 1),
+        "suspects": (len(m.suspects), size),
+        "shunned": (len(m.shunned), size),
         "rejected": (len(m.at.rejected), 8),
         "catch_up": (len(m.catch_up), 64),
         "checked": (len(m._checked), 256),
