@@ -1,0 +1,73 @@
+"""F4: a gateway is named when it carried nothing, not when it was slow or somebody else failed."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from bystack.sidechain.consensus import carriers
+from bystack.sidechain.consensus.demotions import DEMOTED_BLOCKS
+from tests.sidechain.consensus.grouped import voting
+from tests.transcripts.bbft.play import Player
+
+GATEWAY = 2
+
+
+def served_by_the_leader() -> Player:
+    """Validator 5, whose gateway 2 gave it the proposal of height 1 and nothing else."""
+    node = voting(5, above=GATEWAY)
+    for line in (
+        "timer RETRY at=200",
+        "certificate PREPARE A signers=01346 from=1 at=210",
+        "signed",
+        "timer RETRY at=400",
+        "certificate COMMIT A signers=01346 from=1 at=410",
+        "finalized at=411",
+    ):
+        node.play(line)
+    return node
+
+
+def judged(node: Player) -> dict[int, int]:
+    machine = node.machine._m
+    (late,) = machine.late
+    carriers.judge(machine, late)
+    return machine.shunned
+
+
+def test_who_withheld_is_named_in_our_next_block() -> None:
+    node = served_by_the_leader()
+    assert judged(node) == {GATEWAY: 1}
+    assert carriers.to_demote(node.machine._m) == GATEWAY
+
+
+@pytest.mark.parametrize("kinds", [("PREPARE",), ("COMMIT",)])
+def test_both_certificates_are_waited_for(kinds: tuple[str, ...]) -> None:
+    node = served_by_the_leader()
+    for kind in kinds:
+        node.play(f"certificate {kind} A signers=01346 from={GATEWAY} at=420")
+    assert judged(node) == {GATEWAY: 1}
+
+
+def test_who_was_slow_is_not_named() -> None:
+    node = served_by_the_leader()
+    for kind in ("PREPARE", "COMMIT"):
+        node.play(f"certificate {kind} A signers=01346 from={GATEWAY} at=420")
+    assert judged(node) == {}
+    assert carriers.to_demote(node.machine._m) == -1
+
+
+def test_where_the_view_failed_nobody_is_named() -> None:
+    node = served_by_the_leader()
+    machine = node.machine._m
+    (late,) = machine.late
+    late.certificate = replace(late.certificate, view=1)
+    carriers.judge(machine, late)
+    assert machine.shunned == {}
+
+
+def test_it_is_forgotten_after_a_hundred_blocks() -> None:
+    node = served_by_the_leader()
+    judged(node)
+    node.machine._m.shunned[GATEWAY] = node.machine._m.parent.height - DEMOTED_BLOCKS
+    assert carriers.to_demote(node.machine._m) == -1
