@@ -76,7 +76,7 @@ class Keepers:
         self._params = params_of(context.config.network)
         self._cheap = self._params.name == "regtest"
         self._served: set[str] = set()
-        self._voting: set[tuple[bytes, bytes]] = set()
+        self._voting: dict[tuple[bytes, bytes], object] = {}  # and what holds the key on this host
         self._voters: list[Voter] = []
         self._faults: dict[str, str] = {}
 
@@ -111,7 +111,7 @@ class Keepers:
         if voting in self._voting:
             raise KeyTwice(f"{table.name}: this key votes already on this chain; drop one table")
         with ExitStack() as stack:
-            stack.enter_context(hold_key(*voting))
+            held = stack.enter_context(hold_key(*voting))
             order = verifier_of(genesis).order
             magic = self._params.magic
             votes = open_votes(self._context.data, table.name, Mark(*voting), magic, order)
@@ -119,7 +119,7 @@ class Keepers:
             voter = Voter(secret, genesis, votes)
             await self._nursery.start(serve, path, voter.handle)
             stack.pop_all()
-        self._voting.add(voting)
+        self._voting[voting] = held
         self._voters.append(voter)
 
     def mark(self) -> None:

@@ -21,7 +21,7 @@ class KeyHeld(Exception):
 
 
 def hold_key(key: bytes, chain: bytes) -> AbstractContextManager[object]:
-    """Hold a voting key on this host until closed; raises `KeyHeld`.
+    """Hold a voting key on this host until what it gives is closed or let go; raises `KeyHeld`.
 
     A kernel without such names (other than Linux) gives nothing to hold.
     """

@@ -33,9 +33,9 @@ from bystack.node import federation_files, genesis_files
 from bystack.node.engines import engines_of
 from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
 from bystack.node.signer.light import Following, light_path
-from bystack.node.signer.votes import MethodUnknown
+from bystack.node.signer.votes import JournalRefused, MethodUnknown
 from bystack.node.store.failpoints import failpoint
-from bystack.node.store.journal import Journal
+from bystack.node.store.journal import Journal, JournalError
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import U8, U32, U63, decode, encode
 from bystack.primitives.errors import Invalid
@@ -255,7 +255,10 @@ class VaultKeeper:
         """Make a line durable, once."""
         if warrant in self._records:
             return
-        self._journal.append(encode(warrant))
+        try:
+            self._journal.append(encode(warrant))
+        except JournalError as error:
+            raise JournalRefused(reason=str(error)) from None
         self._records.append(warrant)
         if self._warrants is not None:
             self._warrants.remember(warrant)

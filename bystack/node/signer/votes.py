@@ -61,7 +61,7 @@ class KeyElsewhere(Invalid):
 
 
 class JournalRefused(Invalid):
-    """The vote journal cannot be written, so nothing is signed: see to the disk.
+    """The journal of what was signed cannot be written, so nothing is signed: see to the disk.
 
     A full one heals by itself when there is room (docs/operations.md, "The vote journal").
     """

@@ -53,3 +53,14 @@ def test_a_home_without_data_serves_nothing(signer: Signer) -> None:
     until(lambda: "move keys/trade-epoch-" in signer.log and "accept-lost" in signer.log)
     assert not served(signer, VALIDATOR) and not served(signer, FEDERATION)
     assert not list((signer.home / "data/signer").glob("*.journal"))
+
+
+def test_a_copied_home_is_not_served_beside_the_first(signer: Signer) -> None:
+    """Its journal has another path and another lock; the key is the same."""
+    until(lambda: served(signer, VALIDATOR))
+    with keyed() as twin:
+        twin.start()
+        until(lambda: "another signer on this host serves the key" in twin.log)
+        assert not served(twin, VALIDATOR)
+        signer.stop()
+        until(lambda: served(twin, VALIDATOR))
