@@ -19,8 +19,8 @@ from tests.node.sidechain.network import FAST, Network, running, until
 from tests.node.sidechain.snapshots.places import lived, store_at
 from tests.node.sidechain.test_store import certificate_for
 
-EPOCH = 8
-SHORT = replace(FAST, epoch=EPOCH, freeze=3)
+EPOCH = 6
+SHORT = replace(FAST, epoch=EPOCH, freeze=2)
 JOINS = Policy(joins=True)
 
 
@@ -36,7 +36,7 @@ async def joined(net: Network, number: int) -> None:
 def test_a_late_node_joins_by_a_snapshot_and_follows(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path, consensus=SHORT) as net:
-            await net.reach(3 * EPOCH + 2)
+            await net.reach(2 * EPOCH + 2)
             await joined(net, 4)
             node = net.nodes[4]
             assert node.store.first > EPOCH and node.store.final(node.store.first - 1) is None
