@@ -227,8 +227,8 @@ class Driver:
 
     async def _become(self, admitted: Admitted) -> None:
         """From following to voting: a new engine, where the journal says we were."""
-        log.info("voting where elected", key=admitted.key.hex(), validator=self.index)
         self.key = admitted.key
+        log.info("voting where elected", voter=self.key.hex(), validator=self.index)
         self._timers.clear()
         self.machine = self._machine(admitted.last)
         await self._perform_all(self._begin())
