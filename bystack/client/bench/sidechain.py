@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
+from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
@@ -21,9 +22,11 @@ from bystack.client.bench import transfers
 from bystack.client.bench.connecting import raw_rate
 from bystack.client.bench.frame import Measured, Show
 from bystack.client.bench.loading import Final, Load, Unanswered, Watch, now, waits
+from bystack.client.bench.stages import stages
 from bystack.client.bench.transfers import Signed
 from bystack.client.bench.usage import cpu_seconds, family
 from bystack.client.bench.validators import VALIDATORS, Net, peg_in, running
+from bystack.client.devnet import processes
 from bystack.node.ipc import Client, connect
 
 EMPTY_INTERVAL = 500
@@ -32,7 +35,8 @@ PACED_SECONDS = 15.0
 PACED_RATE = 2_000
 WARM_SECONDS = 3.0
 COINS = 27_000
-MOST = 8_000
+STAGED = 2_000
+MOST = 5_000
 """Transfers on their way when as many are sent as go."""
 EXPECTED = 4_000
 """Transfers a second that are signed beforehand for."""
@@ -76,17 +80,27 @@ def measure(show: Show, *, seconds: float = 60.0) -> Measured:
             1 + int((seconds + WARM_SECONDS) * EXPECTED + 3 * PACED_SECONDS * PACED_RATE) // COINS
         )
         lines = transfers.rounds(net.terms, coins, number)
-        figures = trio.run(_measure, net, cuts, chain.from_iterable(lines), seconds, show)
+        rest = chain.from_iterable(lines)
+        figures = trio.run(_measure, net, cuts, rest, seconds, show)
+        show("one node by itself, step by step")
+        figures |= _stages(net, list(islice(rest, STAGED)))
     raw = (before + raw_rate(_cores())) / 2
     floor = {"raw_signatures_per_second": raw, "raw_by_four": raw / VALIDATORS}
     ratio = {"tx_per_second_to_raw_by_four": figures["tx_per_second"] * VALIDATORS / raw}
     return Measured(figures, floor, ratio)
 
 
+def _stages(net: Net, transfers: Sequence[Signed]) -> Mapping[str, float]:
+    """What a transfer costs one node, on the store of the first, which stops."""
+    node = net.devnet.layout.nodes[0]
+    processes.stop(node)
+    return stages(Path(node.home), net.name, net.genesis, transfers).figures
+
+
 def _rounds(seconds: float) -> int:
     """How often each coin pays, so that there are transfers enough."""
     paced = 2 * (PACED_SECONDS + WARM_SECONDS) * PACED_RATE
-    return 1 + int((seconds + WARM_SECONDS) * EXPECTED + paced) // COINS
+    return 1 + int((seconds + WARM_SECONDS) * EXPECTED + paced + STAGED) // COINS
 
 
 def _cores() -> int:
@@ -101,7 +115,7 @@ async def _clients(net: Net) -> AsyncIterator[list[Client]]:
 
 async def _measure(
     net: Net, cuts: Sequence[Signed], lines: Iterator[Signed], seconds: float, show: Show
-) -> Mapping[str, float]:
+) -> dict[str, float]:
     figures = dict[str, float]()
     async with _clients(net) as clients, trio.open_nursery() as nursery:
         watch = Watch(len(clients))

@@ -200,7 +200,7 @@ class Pooling:
         while self._urgent:
             match self._urgent.popleft():
                 case BlockFinal(transactions, height):
-                    await self._settle(transactions, height)
+                    await self.settle(transactions, height)
                     self._followed.notify()
                 case Useless(ids):
                     self._drop(ids)
@@ -238,7 +238,7 @@ class Pooling:
         finally:
             request.done.set()
 
-    async def _settle(self, transactions: tuple[Transaction, ...], height: int) -> None:
+    async def settle(self, transactions: tuple[Transaction, ...], height: int) -> None:
         """Let the pool follow a final block, and put out what no longer applies on it."""
         claims = [claim for tx in transactions for claim in claims_of(tx)]
         fresh = await self.pool.connect(transactions, height, claims)
