@@ -10,11 +10,19 @@ import trio.testing
 from msgspec.structs import replace
 
 from bystack.node.sidechain.engines import verifier_of
-from bystack.node.sidechain.snapshots.state_sync import STALL, Policy, StateSync
+from bystack.node.sidechain.snapshots.asking import PATIENCE
+from bystack.node.sidechain.snapshots.state_sync import (
+    AID_KINDS,
+    GATHERING,
+    STALL,
+    Policy,
+    StateSync,
+)
 from bystack.p2p.host import Host
 from bystack.p2p.queues import Class
 from bystack.sidechain.consensus.messages import MAX_BLOCKS, GetBlocks, Status
 from bystack.sidechain.messages import read_message
+from bystack.sidechain.snapshots.messages import read_aid
 from tests.node.sidechain.network import FAST, Network, running, until
 from tests.node.sidechain.snapshots.places import lived, store_at
 from tests.node.sidechain.test_store import certificate_for
@@ -56,7 +64,8 @@ class Quiet:
         self.asked: list[tuple[bytes, object]] = []
 
     def send(self, peer: bytes, kind: int, payload: bytes, cls: Class) -> bool:
-        self.asked.append((peer, read_message(kind, payload)))
+        read = read_aid if kind in AID_KINDS else read_message
+        self.asked.append((peer, read(kind, payload)))
         return True
 
 
@@ -88,4 +97,33 @@ def test_where_no_block_comes_one_peer_after_another_is_asked(tmp_path: Path) ->
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
+    store.close()
+
+
+def test_whom_nobody_gives_a_snapshot_goes_on_by_blocks_and_looks_no_more(tmp_path: Path) -> None:
+    store, host = store_at(tmp_path / "chain", lived()), Quiet()
+    joins = Policy(joins=True, kept=0)
+    sync = StateSync(str(tmp_path), store, cast(Host, host), verifier_of(store.genesis), joins)
+    certificate = certificate_for(lived(), store.height)
+    length = store.genesis.consensus.epoch
+    near = replace(certificate, height=store.height + length)
+    far = replace(certificate, height=store.height + length + 1)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            sync.start(nursery, lambda peer, rule: None)
+            sync.join(b"a" * 32)
+            sync.overhear(b"a" * 32, Status(near))
+            assert not sync.looks, "one epoch is caught up by blocks"
+            sync.overhear(b"a" * 32, Status(far))
+            assert sync.looks and not sync.takes_in
+            await trio.sleep(GATHERING + PATIENCE + 1)
+            assert not sync.looks and not sync.arrived.is_set()
+            sync.overhear(b"a" * 32, Status(far))
+            assert not sync.looks, "once in the life of a process"
+            await trio.sleep(2 * STALL)
+            assert any(isinstance(asked, GetBlocks) for _, asked in host.asked)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
     store.close()
