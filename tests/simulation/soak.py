@@ -41,20 +41,34 @@ def chunks(first: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def go_through(
-    name: str, work: Callable[[int, int], None], parts: Iterable[tuple[int, int]], jobs: int
+    name: str, work: Callable[[int, int], None], parts: Iterable[tuple[int, int]], jobs: int | None
 ) -> None:
-    """Run all parts in processes of their own; raises what the first that fails raised."""
-    parts = list(parts)
+    """Run all parts, in processes if there are jobs; raises what the first that fails raised."""
+    for end in ran_here(work, parts) if jobs == 0 else ran_apart(work, parts, jobs):
+        print(f"\r{name}: {end} done", end="", flush=True)
+    print()
+
+
+def ran_here(work: Callable[[int, int], None], parts: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """The end of each part as it is done, in this process."""
+    for at, count in parts:
+        work(at, count)
+        yield at + count
+
+
+def ran_apart(
+    work: Callable[[int, int], None], parts: Iterable[tuple[int, int]], jobs: int | None
+) -> Iterator[int]:
+    """The end of each part as it is done, in processes of their own."""
     with ProcessPoolExecutor(jobs) as pool:
-        running = [(at, count, pool.submit(work, at, count)) for at, count in parts]
-        for at, count, done in running:
+        running = [(at + count, pool.submit(work, at, count)) for at, count in parts]
+        for end, done in running:
             try:
                 done.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-            print(f"\r{name}: {at + count} done", end="", flush=True)
-    print()
+            yield end
 
 
 def main(arguments: list[str]) -> int:
@@ -64,7 +78,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--twins", type=int, default=TOTAL, help="how many scenarios")
     parser.add_argument("--first-twins", type=int, default=0, help="the first of them")
-    parser.add_argument("--jobs", type=int, default=None, help="processes (default: one a core)")
+    parser.add_argument(
+        "--jobs", type=int, default=None, help="processes (default: one a core, 0: none)"
+    )
     given = parser.parse_args(arguments)
     run = partial(go_through, jobs=given.jobs)
     try:

@@ -10,7 +10,7 @@ from tests.simulation import replay, soak
 
 
 def test_a_soak_counts_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["--seeds", "3", "--first", "40", "--twins", "2", "--first-twins", "70", "--jobs", "1"]
+    asked = ["--seeds", "3", "--first", "40", "--twins", "2", "--first-twins", "70", "--jobs", "0"]
     assert soak.main(asked) == 0
     assert capsys.readouterr().out == "\rseeds: 43 done\n\rtwins: 72 done\n"
 
@@ -19,7 +19,7 @@ def test_a_soak_that_finds_something_shows_it_and_ends_with_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.simulation.simulator.liveness_bound", lambda *_: 1)
-    assert soak.main(["--seeds", "3", "--twins", "0", "--jobs", "1"]) == 1
+    assert soak.main(["--seeds", "3", "--twins", "0", "--jobs", "0"]) == 1
     shown = capsys.readouterr().err
     assert "not live" in shown and "python -m tests.simulation.replay 0" in shown
 
