@@ -15,7 +15,9 @@ from bystack.mainchain.chain import genesis_entry
 from bystack.node.genesis_files import write_genesis
 from bystack.node.networks import params_of
 from bystack.sidechain.consensus.validators import Validator
+from bystack.sidechain.engines import verifier_of
 from bystack.sidechain.params import Consensus, Genesis
+from bystack.sidechain.proof_files import check_proof, read_proof
 from tests.processes.daemons import CONFIG, Daemon, started, until
 from tests.sidechain.mainside import TERMS
 from tests.sidechain.world import ASSETS
@@ -115,3 +117,15 @@ def test_authority_and_solo_make_blocks_and_survive_a_kill(tmp_path: Path) -> No
             )
         for name in NUMBERS:
             until(lambda name=name: agree(nodes, name, before[name] + 3), f"{name} agrees")
+        for name in NUMBERS:
+            proved_offline(nodes[1], name)
+
+
+def proved_offline(node: Daemon, name: str) -> None:
+    """Who knows the sidechain's id alone believes what its engine made final."""
+    path = f"/sidechain/{name}"
+    made = node.call("getproof", "claim", "aa" * 32 + ":0", path=path)
+    file = read_proof(bytes.fromhex(made["hex"]))
+    trusted = bytes.fromhex(node.call("getsidechaininfo", path=path)["chain_id"])
+    claim = check_proof(file, trusted, verifier_of(file.genesis))
+    assert not file.entries[0].value and claim.final.header.height == made["height"] > 0
