@@ -226,22 +226,13 @@ def test_people_decide_which_block_stands(chain: Chain) -> None:
 
 
 def test_what_it_keeps_is_bounded(chain: Chain) -> None:
-    client, long = chain.client(), Chain(slice(0, 4))
-    for height in range(KEPT_HEADERS + 5):
-        client.verify(
-            long.final(
-                long.header(
-                    3 * height,
-                    epoch=0,
-                    validators_hash=long.sets[0].hash,
-                    next_validators_hash=long.sets[0].hash,
-                    parent=b"\x01" * 32,
-                )
-            )
-        )
+    client, first = chain.client(), chain.line[0]
+    for number in range(KEPT_HEADERS + 5):  # no two are neighbours
+        client.verify(chain.final(replace(first, height=3 * number + 100)))
     assert len(client.followed.seen) == KEPT_HEADERS
-    client.verify(client.followed.seen[-1])
-    assert len(client.followed.seen) == KEPT_HEADERS
+    newest = client.followed.seen[-1]
+    client.verify(newest)
+    assert client.followed.seen[-1] == newest and len(client.followed.seen) == KEPT_HEADERS
 
 
 FINAL = FinalHeader(HEADER, COMMITTED, (Certified(replace(HEADER, height=8), COMMITTED),))
