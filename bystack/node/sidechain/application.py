@@ -84,10 +84,9 @@ class Application:
         read = self._bodies.get(body) or decode_body(body)
         _check_certificate(header, read)
         places = [place for tx in read.transactions for place in tx.body.inputs]
-        begun = trio.current_time()
+        self.pace.begin(header.height, trio.current_time())
         async with self._base(header.parent, places) as base:
             executed = await self._apply(header, read, base)
-        self.pace.took(len(read.transactions), trio.current_time() - begun)
         await self._verifier.require(executed.checks)
         self._remember(Done(header, read, executed))
         return executed
@@ -108,6 +107,7 @@ class Application:
         named = (encode(certificate), certificate.hash)
         proposal = Proposal(wish.proposer, wish.time, *named, wish.demote)
         places = [place for tx in candidates for place in tx.body.inputs]
+        self.pace.begin(wish.height, trio.current_time())
         async with self._base(wish.parent.id, places) as base:
             built = await self._assemble(proposal, candidates, base)
         self._remember(Done(built.header, built.body, built.executed))
@@ -137,6 +137,7 @@ class Application:
         executed = await self.execute(header, body)
         done = self._done[header.id]
         read = await self.store.commit(header, body, certificate, executed, done.body)
+        self.pace.end(header.height, len(done.body.transactions), trio.current_time())
         self._forget()
         return read
 
