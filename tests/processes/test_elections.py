@@ -144,6 +144,19 @@ def traitor(net: Devnet, node: Node, index: int) -> Iterator[None]:
         process.wait()
 
 
+def test_pegs_go_on_under_elected_validators(net: Devnet) -> None:
+    """Members and their signers follow the epochs: the payout is signed, and settled."""
+    first, *_, last = net.layout.nodes
+    assert side(net, first, "getepoch")["epoch"] > 0
+    burned = net[0].sendtomainchain(CHAIN, net[0].getnewaddress(), "5", "BTM")
+
+    def settled() -> bool:
+        net.mine(1)
+        return bool(side(net, last, "getpegoutstatus", burned["pegout"])["state"] == "settled")
+
+    wait_for("paid and settled, by the last node's store", settled, 180)
+
+
 def test_one_that_votes_twice_is_convicted_slashed_and_out(net: Devnet) -> None:
     """Attacks E02 and E03 among real daemons: the chain stays final, no honest one is named."""
     first, second, *_, fifth = net.layout.nodes
