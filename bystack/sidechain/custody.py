@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from bystack.ledger.amounts import add
+from bystack.ledger.amounts import add, total
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, PolicyLock
 from bystack.primitives.errors import Invalid
@@ -56,9 +56,13 @@ def collect(state: SystemState, fees: Mapping[bytes, int]) -> None:
 
 
 def take(state: SystemState, module: str, amounts: Mapping[bytes, int]) -> None:
-    """Coins pass into a module's holdings."""
+    """Coins pass into a module's holdings; raises `AmountOverflow`.
+
+    Whether the transaction has what it says it gives up is known only later, so any amount may
+    stand here.
+    """
     for asset, amount in amounts.items():
-        state.write(held_key(module, asset), held(state, module, asset) + amount)
+        state.write(held_key(module, asset), total((held(state, module, asset), amount)))
 
 
 def pay(stage: Stage, module: str, payments: Iterable[Payment]) -> None:

@@ -10,13 +10,19 @@ from msgspec import Meta
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.modules.asking import HexId, asked
 from bystack.sidechain.modules.exchange.book import KEPT_TRADES, Book
-from bystack.sidechain.modules.exchange.orders import Market, MarketUnknown, OpenOrder, Side
+from bystack.sidechain.modules.exchange.orders import (
+    MAX_MARKETS,
+    Market,
+    MarketUnknown,
+    OpenOrder,
+    Side,
+)
 
 NAMES = ("listmarkets", "getorderbook", "getorder", "listorders", "listtrades")
 MAX_DEPTH = 200
 MAX_ORDERS = 500
 
-Number = Annotated[int, Meta(ge=0)]
+Number = Annotated[int, Meta(ge=0, le=MAX_MARKETS)]
 Depth = Annotated[int, Meta(ge=1, le=MAX_DEPTH)]
 Owners = Annotated[list[HexId], Meta(max_length=1_000)]
 Count = Annotated[int, Meta(ge=1, le=KEPT_TRADES)]
@@ -62,6 +68,7 @@ def _known(book: Book, market: int) -> Market:
 
 
 def _orderbook(book: Book, market: int, depth: int) -> dict[str, Any]:
+    about = _market(market, _known(book, market))
     sides = {
         label: [
             {"price": price, "lots": level.lots, "orders": level.orders}
@@ -69,7 +76,7 @@ def _orderbook(book: Book, market: int, depth: int) -> dict[str, Any]:
         ]
         for label, side in (("bids", Side.BUY), ("asks", Side.SELL))
     }
-    return {**_market(market, _known(book, market)), **sides}
+    return {**about, **sides}
 
 
 def _orders(book: Book, owners: Sequence[str]) -> list[dict[str, Any]]:

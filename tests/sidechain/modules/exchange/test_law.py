@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from bystack.ledger.amounts import BTM
-from bystack.ledger.transactions import Outpoint
+from bystack.ledger.amounts import BTM, AmountOverflow
+from bystack.ledger.transactions import Action, NoWitness, Outpoint, Transaction, TransactionBody
 from bystack.ledger.validation import Overspent
+from bystack.primitives.codec import MAX_INT, encode
 from bystack.sidechain.burns import BurnAboveCapacity, BurnBelowMinimum
 from bystack.sidechain.claims import claimed_at
 from bystack.sidechain.modules.exchange.book import OrderUnknown
@@ -177,3 +178,18 @@ def test_nobody_orders_without_the_coins() -> None:
     with pytest.raises(Overspent):
         on.block(on.acting(BOB, EXCHANGE + PLACE, order, {GOLD: 99}))
     assert on.held(GOLD) == 0
+
+
+def test_orders_for_more_than_a_chain_can_hold_are_refused() -> None:
+    """They need no coins and no signature to be heard, so nothing may break over their sum."""
+    on = trading()
+    on.place(BOB, BUY, 3, 100)
+    ends = on.side.header.height + 5
+    order = PlaceOrder(0, int(BUY), 1, MAX_INT // MARKET.tick, root_of(ALICE), ends, 0)
+    acts = (Action(EXCHANGE + PLACE, encode(order)),) * 16
+    inputs = tuple(place for place, _ in on.coins_of(ALICE, BTM))
+    body = TransactionBody(1, inputs, (), acts, 0, 0, b"")
+    before = dict(on.side.state)
+    with pytest.raises(AmountOverflow):
+        on.block(Transaction(body, (NoWitness(),) * (len(inputs) + len(acts))))
+    assert on.side.state == before

@@ -153,6 +153,8 @@ def test_what_it_answers() -> None:
         ("getorderbook", ["0", 1]),
         ("getorderbook", [0, 10_000]),
         ("getorderbook", [-1, 1]),
+        ("getorderbook", [2**64, 1]),
+        ("listtrades", [2**64, 1]),
         ("getorder", ["zz"]),
         ("getorder", ["00" * 31]),
         ("listorders", [["00" * 32] * 1_001]),
