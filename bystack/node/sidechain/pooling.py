@@ -35,7 +35,7 @@ INBOX: Final = 1024
 ROOM: Final = 256
 TICK_SECONDS: Final = 1.0
 PATIENCE: Final = 1.0
-GIVEN: Final = 0.4
+GIVEN: Final = 1.2
 """Seconds that a block on its way keeps the pool waiting at most."""
 TOGETHER: Final = 100
 """Transactions judged at a time: the engine's messages are heard between two lots."""
