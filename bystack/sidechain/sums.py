@@ -11,9 +11,13 @@ from collections.abc import Iterable
 import msgspec
 
 from bystack.primitives.codec import MAX_INT
-from bystack.primitives.errors import Misuse
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.records import NO_SUMS, Sums, sums_key
 from bystack.sidechain.state import SystemState, state_key
+
+
+class SumExceeded(Invalid):
+    """More of an asset would leave the chain than is on it, or come than can be counted."""
 
 
 def sums_of(state: SystemState, asset: bytes) -> Sums:
@@ -22,11 +26,15 @@ def sums_of(state: SystemState, asset: bytes) -> Sums:
 
 
 def move(state: SystemState, asset: bytes, **changes: int) -> None:
-    """Add to the named terms; a term below zero would be money from nothing, and is our bug."""
+    """Add to the named terms; raises `SumExceeded`.
+
+    Amounts are a stranger's here: a burn moves its sums before its coins are looked at.
+    """
     sums = sums_of(state, asset)
     values = {name: getattr(sums, name) + change for name, change in changes.items()}
-    if any(not 0 <= value <= MAX_INT for value in values.values()):
-        raise Misuse(f"sums of {asset.hex()} out of range: {values}")
+    for name, value in values.items():
+        if not 0 <= value <= MAX_INT:
+            raise SumExceeded(asset=asset, term=name, sum=value)
     state.write(sums_key(asset), msgspec.structs.replace(sums, **values))
 
 

@@ -14,7 +14,7 @@ from bystack.sidechain.burns import AmountNotWhole, BurnBelowMinimum, payout_of
 from bystack.sidechain.mirror import VaultUnproven
 from bystack.sidechain.records import PegoutState, record_leaf
 from bystack.sidechain.stops import PegsPaused, Stop
-from bystack.sidechain.sums import move, unshared_key
+from bystack.sidechain.sums import SumExceeded, move, unshared_key
 from tests.attacks.test_W18 import federated_funds
 from tests.ledger.people import ALICE, CAROL
 from tests.sidechain.federations import approved
@@ -48,6 +48,17 @@ def test_payout_and_fees_are_the_amount(amount: int, points: int, flat: int, uni
 
 
 _MAIN = vault_chain()
+
+
+@pytest.mark.parametrize("amount", [10**6, 2**63 - 1])
+def test_nobody_burns_more_than_there_is(amount: int) -> None:
+    """Its sums are moved before its coins are counted: that must refuse it, not stop the node."""
+    world = funded()
+    burning = encode_action(burn_action(amount, BTM, CAROL.lock, CAROL.lock.root))
+    with pytest.raises(SumExceeded):
+        world.block(world.transact(CAROL, actions=(burning,), destroyed=10))
+    with pytest.raises(SumExceeded):
+        move(world.view, BTM, circulating=2**63 - 1)
 
 
 def test_an_amount_that_fees_eat_up_is_refused() -> None:
