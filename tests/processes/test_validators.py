@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ import pytest
 from bystack.client.devnet.layout import Node
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import NodeDown, RpcFailed, wait_for
+from bystack.node.processes.sandbox import landlock_abi
 from tests.processes.network import back, best, find, grow, reach, side_height
 
 pytestmark = pytest.mark.processes
@@ -248,3 +251,43 @@ def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
     for txid in filter(None, sent):
         for node in well.layout.nodes:
             wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 90)
+
+
+PRY = """
+import sys
+from pathlib import Path
+from bystack.node.config import load_config
+from bystack.node.processes.role_main import RoleContext, _confine
+
+_confine(RoleContext("sidechain", sys.argv[1], ".", load_config("."), None))
+for line in sys.stdin:
+    try:
+        with open(line.strip(), "rb") as file:
+            file.read(1)
+    except OSError:
+        continue
+    print(line.strip())
+"""
+"""Confined as the role confines itself, in a real home: which of these files can be read?"""
+
+
+@pytest.mark.skipif(landlock_abi() == 0, reason="the kernel offers no Landlock")
+def test_a_sidechains_process_reads_no_other_roles_files(network: Devnet) -> None:
+    home = Path(network.layout.nodes[0].home)
+    files = [str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()]
+    for folder in ("data/mainchain/", "data/sidechain-games/", "data/signer/", "data/wallet/"):
+        assert any(file.startswith(folder) for file in files), folder
+    done = subprocess.run(
+        [sys.executable, "-c", PRY, CHAIN],
+        input="\n".join(files),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    read = set(done.stdout.splitlines())
+    assert any(file.startswith(f"data/sidechain-{CHAIN}/") for file in read)
+    allowed = (f"data/sidechain-{CHAIN}/", "run/", "sidechains/", "federations/")
+    single = {"bystack.toml", f"keys/{CHAIN}.node.key"}
+    assert [f for f in read if not f.startswith(allowed) and f not in single] == []
