@@ -102,8 +102,9 @@ class ChainMethods:
         """For each its id, with `error` and `rule` where it was not taken in; one that waits
         already is taken as sent."""
         txs = [decoded(text, decode_transaction, "TX") for text in hexstrings]
-        fresh = [tx for tx in txs if tx.id not in self._pooling.pool.machine]
-        refused = await self._pooling.submit_all(fresh)
+        waiting = self._pooling.pool.machine
+        fresh = {tx.id: tx for tx in txs if tx.id not in waiting}
+        refused = await self._pooling.submit_all(list(fresh.values()))
         return [_taken(tx.id, refused.get(tx.id)) for tx in txs]
 
     def coin(self, txid: Hash, n: U32, include_mempool: bool = True) -> Json | None:

@@ -85,7 +85,7 @@ class Service:
         """
         txs = [decode_transaction(data) for data in many]
         waiting = self._driver.pooling.pool.machine
-        fresh = [tx for tx in txs if tx.id not in waiting]
+        fresh = list({tx.id: tx for tx in txs if tx.id not in waiting}.values())
         refused = await self._driver.pooling.submit_all(fresh)
         if not refused:
             return []
