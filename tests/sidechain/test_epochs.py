@@ -13,7 +13,14 @@ from bystack.sidechain.blocks import Body
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
 from bystack.sidechain.convictions import convicted_key
 from bystack.sidechain.epochs import EVIDENCE_EPOCHS
-from bystack.sidechain.modules.base import BlockContext, Modules, PrefixedState, Quiet
+from bystack.sidechain.modules.base import (
+    BlockContext,
+    Modules,
+    PrefixedState,
+    Quiet,
+    read_only,
+)
+from bystack.sidechain.modules.containment import Contained
 from bystack.sidechain.params import Consensus, ModuleConfig
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.transition import HeaderWrong, apply_block
@@ -226,6 +233,33 @@ def test_a_module_that_elects_an_unsafe_set_or_fails_elects_nobody() -> None:
     world = by_elector(elector)
     world.idle(6)
     assert epochs.current(world.view).validators.validators == (one, two)
+
+
+_ONE = Validator(RUNNERS[0].key, RUNNERS[0].proof, 1, RUNNERS[0].node)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(_ONE, key="key"),
+        replace(_ONE, key=_ONE.key[:-1]),
+        replace(_ONE, weight=2**40),
+        replace(_ONE, weight=-1),
+        replace(_ONE, weight=2**70),
+        replace(_ONE, weight=None),
+        replace(_ONE, node="node"),
+        replace(_ONE, proof=[]),
+    ],
+)
+def test_a_package_that_elects_what_nobody_could_read_again_elects_nobody(wrong: Validator) -> None:
+    """Written into the state such a set would end the chain: every later block reads it."""
+    elector = Elector()
+    elector.chosen = (wrong,)
+    world = by_elector(elector)
+    world.side.modules = Modules([Contained(elector, "elector")])
+    world.idle(6)
+    assert epochs.current(world.view).validators.validators == world.genesis.validators
+    assert read_only(world.side.state, "elector").get(b"asked") is None, "half done"
 
 
 def test_whoever_elects_them_the_convicted_are_not_elected() -> None:

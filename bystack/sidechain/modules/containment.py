@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bystack.ledger.effects import BlsCheck, Effects, SchnorrCheck
-from bystack.primitives.codec import MAX_INT
+from bystack.primitives.codec import MAX_INT, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
 from bystack.sidechain.modules.base import (
-    NO_ENDING,
     ActionContext,
     BlockContext,
     Ending,
@@ -120,20 +119,12 @@ class Contained:
     def elect(
         self, state: PrefixedState, block: BlockContext, current: ValidatorSet
     ) -> tuple[Validator, ...]:
-        """Whom the module elects; nobody, so that the validators stay, where it fails."""
-        try:
-            return self._call(lambda: _elected(self._inner.elect(_metered(state), block, current)))
-        except Invalid:
-            return ()
+        """Whom the module elects; where it fails it is forgotten, and the validators stay."""
+        return self._call(lambda: _elected(self._inner.elect(_metered(state), block, current)))
 
     def convict(self, state: PrefixedState, block: BlockContext, key: bytes) -> Ending:
-        """What a conviction costs; nothing where the module fails, for it convicts all the same."""
-        try:
-            return self._call(
-                lambda: typed_ending(self._inner.convict(_metered(state), block, key))
-            )
-        except Invalid:
-            return NO_ENDING
+        """What a conviction costs; where it fails nothing, for it convicts all the same."""
+        return self._call(lambda: typed_ending(self._inner.convict(_metered(state), block, key)))
 
     def query(
         self, state: PrefixedState, name: str, params: Sequence[Any]
@@ -158,10 +149,9 @@ def typed_outcome(given: Outcome) -> Outcome:
     """The outcome, every part of the kind it must be; raises `ModuleOversteps`."""
     _require(type(given) is Outcome and type(given.effects) is Effects, "outcome")
     effects = given.effects
-    _require(all(type(check) in (SchnorrCheck, BlsCheck) for check in effects.checks), "checks")
+    _require(all(map(_is_check, effects.checks)), "checks")
     _require(type(given.resume) is bool, "resume")
     _require(all(_is_bytes(id, 32) for id in given.refunds), "refunds")
-    _require(all(type(one) is Parameters for one in given.parameters), "parameters")
     _require(len(given.refunds) + len(given.payments) <= MAX_PAYMENTS, "payments")
     _check_amounts(effects.destroyed)
     return Outcome(
@@ -169,7 +159,7 @@ def typed_outcome(given: Outcome) -> Outcome:
         refunds=tuple(given.refunds),
         resume=given.resume,
         payments=_payments(given.payments),
-        parameters=tuple(given.parameters),
+        parameters=tuple(_same(Parameters, one) for one in given.parameters),
         events=_events(given.events),
     )
 
@@ -204,8 +194,19 @@ def _events(given: Sequence[Event]) -> tuple[Event, ...]:
 
 
 def _elected(given: Sequence[Validator]) -> tuple[Validator, ...]:
-    _require(all(type(one) is Validator for one in given), "validators")
-    return tuple(given)
+    return tuple(_same(Validator, one) for one in given)
+
+
+def _same(kind: type[T], given: T) -> T:
+    """A value of a wire type as it will be read from the state: any may be made in Python, also
+    one that nobody could read again. Raises `ModuleOversteps` and the codec's errors."""
+    _require(type(given) is kind, kind.__name__)
+    return decode(kind, encode(given), MAX_VALUE)
+
+
+def _is_check(given: object) -> bool:
+    known = type(given) in (SchnorrCheck, BlsCheck)
+    return known and all(type(part) is bytes for part in given)  # type: ignore[attr-defined]
 
 
 def _check_amounts(given: Mapping[bytes, int]) -> None:

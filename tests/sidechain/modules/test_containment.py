@@ -9,11 +9,11 @@ import pytest
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Action
+from bystack.primitives.codec import Malformed
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import ModuleAuthorises, ModuleMints
 from bystack.sidechain.custody import HoldingsShort, held
 from bystack.sidechain.modules.base import (
-    NO_ENDING,
     BlockContext,
     Ending,
     Event,
@@ -86,7 +86,10 @@ ATTEMPTS: list[tuple[int, type[Invalid]]] = [
     (3, ModuleMints),
     (4, ModuleAuthorises),
     (14, ModuleAuthorises),
-    *((kind, ModuleOversteps) for kind in (5, 6, 7, 8, 9, 10, 11, 12, 13)),
+    *((kind, ModuleOversteps) for kind in (5, 6, 7, 8, 9, 10, 11, 12, 13, 18)),
+    (15, Malformed),
+    (16, Malformed),
+    (17, ModuleFailed),
     (FAILS, ModuleFailed),
     (LOOPS, AccessesExceeded),
     (WRITES_TEXT, ModuleOversteps),
@@ -155,14 +158,16 @@ def test_the_writes_of_a_failed_end_are_forgotten() -> None:
 BLOCK = BlockContext(bytes(32), 1, 1, 1)
 
 
-def test_hooks_that_fail_refuse_and_elections_that_fail_elect_nobody() -> None:
+def test_hooks_that_fail_refuse() -> None:
     villain, state = Contained(Villain(), "villain"), PrefixedState(SystemState(Store()), "villain")
     with pytest.raises(ModuleFailed):
         villain.may_claim(state, BLOCK, BTM)
     villain.may_burn(state, BLOCK, b"", BTM)
     assert villain.may_batch(state, BLOCK) is False
-    assert villain.elect(state, BLOCK, None) == ()  # type: ignore[arg-type]
-    assert villain.convict(state, BLOCK, b"") == NO_ENDING
+    with pytest.raises(ModuleOversteps):
+        villain.elect(state, BLOCK, None)  # type: ignore[arg-type]
+    with pytest.raises(ModuleFailed):
+        villain.convict(state, BLOCK, b"")
     with pytest.raises(ModuleFailed):
         villain.query(state, "ask", ())
     with pytest.raises(ModuleFailed):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bystack.ledger.amounts import BTM
-from bystack.ledger.effects import Effects
+from bystack.ledger.effects import Effects, SchnorrCheck
 from bystack.sidechain.modules.base import (
     ActionContext,
     BlockContext,
@@ -17,6 +17,7 @@ from bystack.sidechain.modules.base import (
     PrefixedState,
     Quiet,
 )
+from bystack.sidechain.parameters import Parameters
 from tests.ledger.people import BOB
 
 MINE = BOB.lock.root
@@ -37,6 +38,10 @@ OUTCOMES: dict[int, Any] = {
     12: Outcome(Effects(checks=("no check",))),  # type: ignore[arg-type]
     13: Outcome(refunds=(b"short",)),
     14: Outcome(Effects(outputs={0: b""})),
+    15: Outcome(parameters=(Parameters("1", *(1,) * 8),)),  # type: ignore[arg-type]
+    16: Outcome(parameters=(Parameters(1, 500, 5_000, 1_500, 1, -1, 12, 3, 6_000_000),)),
+    17: Outcome(parameters=(Parameters(1, 500, 5_000, 1_500, 1, 0, 2**70, 3, 6_000_000),)),
+    18: Outcome(Effects(checks=(SchnorrCheck(1, b"", b""),))),  # type: ignore[arg-type]
 }
 FAILS, LOOPS, WRITES_TEXT, WRITES_MUCH, LONG_KEY, GOOD, KEY_OF_TEXT = 20, 21, 22, 23, 24, 25, 26
 
