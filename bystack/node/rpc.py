@@ -221,6 +221,15 @@ def parse(body: bytes) -> tuple[list[Request | RemoteError], bool]:
     return [_request(one) for one in data], True
 
 
+def _carried(params: Any) -> bool:
+    """Whether MessagePack, by which processes speak, has these numbers: JSON knows larger ones."""
+    try:
+        msgspec.msgpack.encode(params)
+    except OverflowError:
+        return False
+    return True
+
+
 def _request(data: Any) -> Request | RemoteError:
     if not isinstance(data, dict) or not isinstance(data.get("method"), str):
         return RemoteError(BAD_REQUEST, "a request is an object with a method")
@@ -230,6 +239,8 @@ def _request(data: Any) -> Request | RemoteError:
     params = [] if params is None else params
     if not isinstance(params, list | dict) or len(params) > MAX_PARAMS:
         return RemoteError(BAD_REQUEST, f"params is a list or object of at most {MAX_PARAMS}")
+    if not _carried(params):
+        return RemoteError(BAD_REQUEST, "a number in params lies beyond 64 bits")
     version = 2 if data.get("jsonrpc") == "2.0" else 1
     silent = version == 2 and "id" not in data
     return Request(data["method"], params, data.get("id"), version, silent)

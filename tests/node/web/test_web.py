@@ -278,11 +278,13 @@ def test_batch_keeps_its_order_and_drops_notifications() -> None:
         batch = [{**WHO, "id": n, "params": [n]} for n in range(100)]
         batch[50] = {"jsonrpc": "2.0", "method": "who"}
         batch[51] = 3  # type: ignore[call-overload]
+        batch[52] = {**WHO, "params": [[2**64]]}
         answer = (await web.post(batch)).json()
         assert len(answer) == 99
         assert [a["id"] for a in answer[:50]] == list(range(50))
         assert answer[50]["error"]["code"] == -32600
-        assert [a["result"][1] for a in answer[51:]] == [[n] for n in range(52, 100)]
+        assert "64 bits" in answer[51]["error"]["message"]
+        assert [a["result"][1] for a in answer[52:]] == [[n] for n in range(53, 100)]
         assert (await web.post([WHO] * 1001)).status_code in (400, 413)
 
     run(body)
