@@ -1,0 +1,61 @@
+"""Listening to a pool: what waits, then changes; those that come fast in lots, less what passed."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from bystack.ledger.transactions import Transaction, TransactionBody
+from bystack.node.pool import listening
+from bystack.node.pool.listening import FEW, Arrived, Gone, Listeners, PoolEvent
+
+
+def tx(number: int) -> Transaction:
+    return Transaction(TransactionBody(1, (), (), (), 0, 0, b"%d" % number), ())
+
+
+MANY = [tx(number) for number in range(4 * FEW)]
+
+
+async def lots(listeners: Listeners, heard: list[list[PoolEvent]]) -> None:
+    async for lot in listeners.listen_together(lambda: MANY[:2]):
+        heard.append(lot)
+
+
+def test_what_comes_fast_comes_in_lots_and_what_passed_is_not_told() -> None:
+    async def main() -> None:
+        listeners, heard = Listeners(), list[list[PoolEvent]]()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lots, listeners, heard)
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard == [[Arrived(MANY[0]), Arrived(MANY[1])]]
+            for one in MANY:
+                listeners.arrived(one)
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard[1:] == [[Arrived(one) for one in MANY]]
+            listeners.gone([MANY[0].id])  # told of before: this is told too
+            listeners.arrived(passing := tx(999))
+            listeners.gone([passing.id])
+            listeners.gone([MANY[1].id])
+            listeners.arrived(MANY[1])
+            assert len(heard) == 2  # it pauses
+            await trio.sleep(listening.PAUSE * 2)
+            assert heard[2] == [Gone(MANY[0].id), Arrived(MANY[1])]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_who_falls_far_behind_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        listeners, heard = Listeners(), list[list[PoolEvent]]()
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(lots, listeners, heard)
+                await trio.testing.wait_all_tasks_blocked()
+                for one in MANY[:9]:
+                    listeners.arrived(one)
+
+    monkeypatch.setattr(listening, "MAX_BEHIND", 5)
+    trio.run(main)
