@@ -18,6 +18,7 @@ from bystack.sidechain.consensus.statements import (
     SignedProposal,
     Step,
     Timeout,
+    TimeoutCertificate,
     Vote,
 )
 
@@ -60,6 +61,7 @@ class Seen:
         self.final: tuple[Certificate, ...] = ()
         self.shown: set[int] = set()
         self.split = False
+        self._old = False
 
     def __len__(self) -> int:
         words = sum(map(len, self._words.values()))
@@ -100,7 +102,9 @@ class Seen:
         yield from self._sums.get(where, ())
 
     def keep(self, statement: Statement) -> None:
-        """Remember a statement unless its slot is taken."""
+        """Remember a statement unless its slot is taken, or its height too old for it."""
+        if self._old and not isinstance(statement, Certificate | TimeoutCertificate):
+            return
         where, index = place(statement), speaker(statement)
         if index >= 0:
             said = statement.bare() if isinstance(statement, Timeout) else statement
@@ -112,8 +116,13 @@ class Seen:
                 del old[min(old, key=lambda p: p[1])]
 
     def forget_words(self) -> None:
-        """Keep certificates and sums alone."""
+        """Keep certificates alone: of sums of votes, unverified, a peer can make any number."""
+        if self._old:
+            return
+        self._old = True
         self._words.clear()
+        for where, sums in self._sums.items():
+            self._sums[where] = [s for s in sums if isinstance(s, Certificate | TimeoutCertificate)]
 
     def drop(self, statement: Statement) -> None:
         """Forget what proved unsigned: it only kept a place from what is signed."""

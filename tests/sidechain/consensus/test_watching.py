@@ -253,6 +253,20 @@ def test_memory_of_a_height_is_bounded() -> None:
     assert [*seen.rivals(latest)], "the latest views are those remembered"
 
 
+def test_of_an_old_height_only_certificates_are_left() -> None:
+    """Sums of votes are not verified when they are kept: forged ones would fill the memory."""
+    seen, bits = Seen(), bitmap_of((0, 1), 4)
+    for count in range(SUMS):
+        forged = bytes([count]) * 96
+        seen.keep(Aggregate(COMMIT, 0, 1, 0, A, NO_HASH, bits, forged))
+    seen.keep(Vote(COMMIT, 0, 1, 0, A, NO_HASH, 2, NO_SIGNATURE))
+    certificate = Certificate(PREPARE, 0, 1, 0, A, NO_HASH, bits, NO_SIGNATURE)
+    seen.keep(certificate)
+    seen.forget_words()
+    seen.keep(Aggregate(COMMIT, 0, 1, 1, A, NO_HASH, bits, NO_SIGNATURE))
+    assert seen.sums == [certificate] and len(seen) == 1
+
+
 def test_a_slot_holds_the_first_word() -> None:
     seen = Seen()
     first = SignedProposal(0, 1, 0, A, NO_HASH, 1, NO_SIGNATURE)
