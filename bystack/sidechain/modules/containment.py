@@ -9,9 +9,10 @@ loop that touches no state, a clock, or memory without end cannot be caught here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from bystack.ledger.effects import BlsCheck, Effects, SchnorrCheck
+from bystack.ledger.effects import NO_EFFECTS, BlsCheck, Effects, SchnorrCheck
 from bystack.primitives.codec import MAX_INT, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
@@ -135,7 +136,8 @@ class Contained:
     def _call(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except Invalid:
+        # How much memory this machine has must not decide what a block does: the process ends.
+        except (Invalid, MemoryError):
             raise
         except Exception as error:
             raise ModuleFailed(module=self.name, error=type(error).__name__) from error
@@ -148,12 +150,10 @@ def _metered(state: PrefixedState) -> PrefixedState:
 def typed_outcome(given: Outcome) -> Outcome:
     """The outcome, every part of the kind it must be; raises `ModuleOversteps`."""
     _require(type(given) is Outcome and type(given.effects) is Effects, "outcome")
-    effects = given.effects
-    _require(all(map(_is_check, effects.checks)), "checks")
+    effects = _typed_effects(given.effects)
     _require(type(given.resume) is bool, "resume")
     _require(all(_is_bytes(id, 32) for id in given.refunds), "refunds")
     _require(len(given.refunds) + len(given.payments) <= MAX_PAYMENTS, "payments")
-    _check_amounts(effects.destroyed)
     return Outcome(
         effects=effects,
         refunds=tuple(given.refunds),
@@ -168,9 +168,17 @@ def typed_ending(given: Ending) -> Ending:
     """The ending, every part of the kind it must be; raises `ModuleOversteps`."""
     _require(type(given) is Ending, "ending")
     _require(len(given.payments) + len(given.rewards) <= MAX_PAYMENTS, "payments")
-    _check_amounts(given.forfeits)
     payments, rewards = _payments(given.payments), _payments(given.rewards)
-    return Ending(payments, rewards, dict(given.forfeits), _events(given.events))
+    return Ending(payments, rewards, _amounts(given.forfeits), _events(given.events))
+
+
+def _typed_effects(given: Effects) -> Effects:
+    """What a module may not do is left for the chain to refuse, but in no shape it trips over."""
+    for name, usual in vars(NO_EFFECTS).items():
+        if name not in ("destroyed", "checks"):
+            _require(type(getattr(given, name)) is type(usual), name)
+    _require(all(map(_is_check, given.checks)), "checks")
+    return replace(given, destroyed=_amounts(given.destroyed), checks=tuple(given.checks))
 
 
 def _payments(given: Sequence[Payment]) -> tuple[Payment, ...]:
@@ -190,6 +198,7 @@ def _events(given: Sequence[Event]) -> tuple[Event, ...]:
             for name, fact in one.facts.items()
         )
         _require(plain and not one.facts.keys() & {"self", "name"}, "event")
+        encode([one.name, one.facts])  # fails for what could not be kept and told
     return tuple(given)
 
 
@@ -209,8 +218,11 @@ def _is_check(given: object) -> bool:
     return known and all(type(part) is bytes for part in given)  # type: ignore[attr-defined]
 
 
-def _check_amounts(given: Mapping[bytes, int]) -> None:
-    _require(all(_is_bytes(a, 32) and _is_number(n) for a, n in given.items()), "amounts")
+def _amounts(given: Mapping[bytes, int]) -> dict[bytes, int]:
+    amounts = dict(given)
+    _require(len(amounts) <= MAX_PAYMENTS, "amounts")
+    _require(all(_is_bytes(a, 32) and _is_number(n) for a, n in amounts.items()), "amounts")
+    return amounts
 
 
 def _is_number(value: object) -> bool:

@@ -40,6 +40,7 @@ from tests.sidechain.modules.villain import (
     LOOPS,
     MINE,
     PAY,
+    STARVES,
     WRITES_MUCH,
     WRITES_TEXT,
     Villain,
@@ -90,6 +91,9 @@ ATTEMPTS: list[tuple[int, type[Invalid]]] = [
     (15, Malformed),
     (16, Malformed),
     (17, ModuleFailed),
+    (30, ModuleOversteps),
+    (31, ModuleFailed),
+    (32, ModuleFailed),
     (FAILS, ModuleFailed),
     (LOOPS, AccessesExceeded),
     (WRITES_TEXT, ModuleOversteps),
@@ -132,6 +136,7 @@ def test_what_it_does_rightly_counts() -> None:
         (Ending(forfeits={BTM: -1}), "ModuleOversteps"),
         (Ending(events=(Event("x", {"y": [1]}),)), "ModuleOversteps"),
         (Ending((Payment(BTM, 0, MINE),)), "PaymentInvalid"),
+        (Ending(forfeits={bytes([n]) * 32: 0 for n in range(65)}), "ModuleOversteps"),
         ("text", "ModuleOversteps"),
     ],
 )
@@ -153,6 +158,12 @@ def test_the_writes_of_a_failed_end_are_forgotten() -> None:
     assert read_only(good.side.state, "villain").get(b"end") == b"was here"
     bad.idle()
     assert read_only(bad.side.state, "villain").get(b"end") is None
+
+
+def test_where_memory_ends_so_does_the_process() -> None:
+    """Another machine has more: it would judge the same block otherwise."""
+    with pytest.raises(MemoryError):
+        attempt(world(), STARVES)
 
 
 BLOCK = BlockContext(bytes(32), 1, 1, 1)

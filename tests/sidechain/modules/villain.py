@@ -42,8 +42,12 @@ OUTCOMES: dict[int, Any] = {
     16: Outcome(parameters=(Parameters(1, 500, 5_000, 1_500, 1, -1, 12, 3, 6_000_000),)),
     17: Outcome(parameters=(Parameters(1, 500, 5_000, 1_500, 1, 0, 2**70, 3, 6_000_000),)),
     18: Outcome(Effects(checks=(SchnorrCheck(1, b"", b""),))),  # type: ignore[arg-type]
+    30: Outcome(Effects(units=None)),  # type: ignore[arg-type]
+    31: Outcome(events=(Event("x", {"y": 2**64}),)),
+    32: Outcome(events=(Event("x", {"y": "\ud800"}),)),
 }
 FAILS, LOOPS, WRITES_TEXT, WRITES_MUCH, LONG_KEY, GOOD, KEY_OF_TEXT = 20, 21, 22, 23, 24, 25, 26
+STARVES = 27
 
 
 class Villain(Quiet):
@@ -76,6 +80,8 @@ class Villain(Quiet):
                 return Outcome(Effects(destroyed={BTM: 30}))
             case 26:
                 state.put(b"", "x")  # type: ignore[arg-type]
+            case 27:
+                raise MemoryError
         made: Outcome = OUTCOMES.get(kind, Outcome())
         return made
 
