@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from bystack.node.sidechain import columns as keys
-from bystack.node.sidechain.columns import Tip
+from bystack.node.sidechain.columns import Tip, Under
 from bystack.node.store.coinstore import PREFIX as COIN
 from bystack.node.store.errors import StoreError
 from bystack.node.store.failpoints import failpoint
@@ -23,6 +23,7 @@ from bystack.node.store.storage import Store
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed
+from bystack.sidechain import epochs
 from bystack.sidechain.consensus.light import EpochProof, FinalHeader
 from bystack.sidechain.consensus.validators import ValidatorSet
 from bystack.sidechain.records import OUTBOX
@@ -35,6 +36,7 @@ from bystack.sidechain.snapshots.restoring import (
     take,
 )
 from bystack.sidechain.snapshots.rows import MAX_ROW
+from bystack.sidechain.state import SystemState
 
 CHAIN: Final = "chain"
 JOINING: Final = "joining"
@@ -92,9 +94,9 @@ class Arriving:
         kept = {keys.EPOCH + fixed(one.final.header.epoch): encode(one) for one in proofs}
         self._store.change_unfinished(kept)
 
-    def follow(self, known: ValidatorSet) -> ValidatorSet:
-        """The last set that the proofs here lead to from a known one."""
-        while (data := self._store.get(keys.EPOCH + fixed(known.epoch))) is not None:
+    def follow(self, known: ValidatorSet, epoch: int) -> ValidatorSet:
+        """The last set, up to an epoch's, that the proofs here lead to from a known one."""
+        while known.epoch < epoch and (data := self._store.get(keys.EPOCH + fixed(known.epoch))):
             chosen = decode(EpochProof, data, keys.MAX_EPOCH_PROOF).validators
             known = ValidatorSet(known.epoch + 1, chosen or known.validators)
         return known
@@ -124,7 +126,7 @@ class Arriving:
         check_whole(self.manifest, self.progress, self._store.get(keys.STATE + OUTBOX))
         for some in batched(own, BATCH):
             self._store.change_unfinished(dict(some))
-        anchor = _anchor(self.manifest, final, self.progress)
+        anchor = _anchor(self.manifest, final, self.progress) | _frozen(self._store, final)
         failpoint("snapshot.before_finish")
         self._store.change_unfinished({**anchor, _MANIFEST: None, _PROGRESS: None})
         failpoint("snapshot.after_finish")
@@ -174,6 +176,20 @@ def _anchor(manifest: Manifest, final: FinalHeader, progress: Progress) -> Chang
     }
 
 
+def _frozen(store: Store, final: FinalHeader) -> Changes:
+    """The proof of the next epoch's validators, if they are settled on at the snapshot's block.
+
+    The block that settled on them may lie below it, and nobody else need have given its proof.
+    """
+    state = SystemState(Under(store, keys.STATE))
+    chosen = epochs.upcoming(state)
+    if chosen is None:
+        return {}
+    same = chosen.validators == epochs.current(state).validators.validators
+    proof = EpochProof(final, () if same else chosen.validators)
+    return {keys.EPOCH + fixed(final.header.epoch): encode(proof)}
+
+
 def settle(folder: str, chain_id: bytes) -> bool:
     """Put a snapshot that is whole into the chain's place; whether there was one.
 
@@ -181,8 +197,9 @@ def settle(folder: str, chain_id: bytes) -> bool:
     """
     chain, joining, old = (os.path.join(folder, name) for name in (CHAIN, JOINING, REPLACED))
     if not _whole(joining, chain_id):
-        if os.path.isdir(chain):
-            shutil.rmtree(old, ignore_errors=True)
+        if not os.path.isdir(chain) and os.path.isdir(old):
+            os.rename(old, chain)  # what was to replace it cannot be read any more
+        shutil.rmtree(old, ignore_errors=True)
         return False
     if os.path.isdir(chain):
         shutil.rmtree(old, ignore_errors=True)

@@ -16,6 +16,7 @@ import trio
 from bystack.node.mainchain.signals import Signal
 from bystack.node.sidechain.snapshots.arriving import Arriving
 from bystack.node.sidechain.snapshots.asking import Asking, Unanswered
+from bystack.node.store.errors import StoreError
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.snapshots.messages import ChunkGiven, GetChunk
 from bystack.sidechain.snapshots.restoring import ChunkWrong, check_chunk
@@ -55,7 +56,7 @@ class Carrying:
         return self._carriers
 
     async def run(self, holders: Sequence[bytes]) -> None:
-        """Until all is taken in. Raises `Incomplete`, and as `Arriving.take`."""
+        """Until all is taken in. Raises `Incomplete`, `StoreError`, and as `Arriving.take`."""
         async with trio.open_nursery() as nursery:
             self._carriers = len(holders)
             for peer in holders:
@@ -76,7 +77,7 @@ class Carrying:
                 continue
             try:
                 await trio.to_thread.run_sync(self._arriving.take, data)
-            except Invalid as error:
+            except (Invalid, StoreError) as error:
                 return (error,)
             self._moved.notify()
         return ()

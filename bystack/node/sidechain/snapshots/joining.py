@@ -45,7 +45,7 @@ log = structlog.get_logger("snapshot")
 
 
 class ManifestForeign(Invalid):
-    """The manifest is not the one that was asked for."""
+    """The manifest is not the one that was asked for, or not of the height that was offered."""
 
 
 class Chosen(NamedTuple):
@@ -56,7 +56,10 @@ class Chosen(NamedTuple):
 
 
 class Joining:
-    """One attempt to join. `peers` tells who is connected; `blame` is told of liars."""
+    """One attempt to join. `peers` tells who is connected; `blame` is told of liars; `least` is
+    the lowest height of a snapshot that is worth it: peers may say what they like of how far the
+    chain is, but not make a header final.
+    """
 
     def __init__(
         self,
@@ -66,8 +69,9 @@ class Joining:
         verifier: Verifier,
         peers: Callable[[], Sequence[bytes]],
         blame: Callable[[bytes, str], None],
+        least: int,
     ) -> None:
-        self._folder, self._store, self._asking = folder, store, asking
+        self._folder, self._store, self._asking, self._least = folder, store, asking, least
         self._verifier, self._peers, self._tell = verifier, peers, blame
         self._bad: set[bytes] = set()
         self._wrong: set[bytes] = set()
@@ -104,7 +108,7 @@ class Joining:
             return one[1] == resumed, len(offered[one]), one[0]
 
         for one in sorted(offered, key=worth, reverse=True):
-            described = await self._describe(arriving, one[1], offered[one])
+            described = await self._describe(arriving, one, offered[one])
             if described is not None and self._room_for(described):
                 return Chosen(described, tuple(offered[one][:MOST_HOLDERS]))
         return None
@@ -123,19 +127,20 @@ class Joining:
             given = await self._asking.ask(peer, GetSnapshots(), Snapshots)
         except Unanswered:
             return
-        for offer in given.offers:
-            if offer.height > self._store.height and offer.manifest not in self._wrong:
-                found[offer.height, offer.manifest].append(peer)
+        for offer in {(one.height, one.manifest) for one in given.offers}:
+            if offer[0] >= self._least and offer[1] not in self._wrong:
+                found[offer].append(peer)
 
     async def _describe(
-        self, arriving: Arriving, id: bytes, holders: Sequence[bytes]
+        self, arriving: Arriving, offer: tuple[int, bytes], holders: Sequence[bytes]
     ) -> Described | None:
-        """The manifest of this id with a header that is final, from one of its holders."""
+        """The manifest of an offer with a header that is final, from one of its holders."""
+        id = offer[1]
         for peer in [one for one in holders if one not in self._bad]:
             try:
                 given = await self._asking.ask(peer, GetManifest(id), ManifestGiven)
                 for described in given.found:
-                    await self._judge(arriving, peer, id, described)
+                    await self._judge(arriving, peer, offer, described)
                     return described
             except Unanswered:
                 log.info("peer left", peer=peer.hex(), reason="no answer")
@@ -143,11 +148,13 @@ class Joining:
                 self._blame(peer, error)
         return None
 
-    async def _judge(self, arriving: Arriving, peer: bytes, id: bytes, told: Described) -> None:
+    async def _judge(
+        self, arriving: Arriving, peer: bytes, offer: tuple[int, bytes], told: Described
+    ) -> None:
         """Raises why the header is not final, or the manifest no snapshot of its state."""
         header = told.manifest.header
-        if told.manifest.id != id or told.final.header != header:
-            raise ManifestForeign(asked=id, given=told.manifest.id)
+        if (header.height, told.manifest.id) != offer or told.final.header != header:
+            raise ManifestForeign(asked=offer[1], given=told.manifest.id, height=header.height)
         check_manifest(told.manifest, self._store.genesis.id)
         light = await self._follow(arriving, peer, header.epoch)
         await trio.to_thread.run_sync(light.verify, told.final)
@@ -155,16 +162,17 @@ class Joining:
     async def _follow(self, arriving: Arriving, peer: bytes, epoch: int) -> LightClient:
         """A light client that knows the validators of an epoch; what proves them is kept."""
         known = epochs.current(SystemState(self._store.state)).validators
-        known = arriving.follow(known)
+        known = arriving.follow(known, epoch)
         light = LightClient(Followed(self._store.genesis.id, (known,), (), ()), self._verifier)
         while light.epoch < epoch:
             self.epoch = light.epoch
             given = await self._asking.ask(peer, GetEpochs(light.epoch), Epochs)
             if not given.proofs:
                 raise Unanswered
-            for proof in given.proofs:
+            wanted = given.proofs[: epoch - light.epoch]  # beyond, the set would be forgotten
+            for proof in wanted:
                 await trio.to_thread.run_sync(light.advance, proof)
-            await trio.to_thread.run_sync(arriving.keep, given.proofs)
+            await trio.to_thread.run_sync(arriving.keep, wanted)
         return light
 
     def _room_for(self, described: Described) -> bool:

@@ -130,16 +130,16 @@ class StateSync:
 
     def _claim(self, peer: bytes, height: int) -> None:
         self._heights[peer] = max(height, self._heights.get(peer, 0))
-        if not self._tried and height - self._store.height > self._epoch_length():
+        length = self._epoch_length()
+        if not self._tried and height - self._store.height > length:
             self._tried = True
-            self._joining = Joining(
-                self._folder, self._store, self._asking, self._verifier, self._far, self._blame
-            )
+            args = (self._folder, self._store, self._asking, self._verifier, self._far, self._blame)
+            self._joining = Joining(*args, least=self._store.height + max(1, length // 2))
             self._nursery.start_soon(self._join, self._joining)
 
     def final(self, header: Header) -> None:
         """A block is final and in the store, and none after it yet."""
-        if self._policy.kept and not self._making and self._is_due(header) and not self._far():
+        if self._policy.kept and not self._making and self._is_due(header) and not self._is_far():
             self._making = True
             self._nursery.start_soon(self._make, self._store.snapshot())
 
@@ -192,7 +192,7 @@ class StateSync:
     async def _make(self, view: Any) -> None:
         try:
             made = await self._shelf.make(view)
-        except (OSError, SnapshotTooLarge) as error:
+        except (OSError, StoreError, SnapshotTooLarge) as error:
             log.error("no snapshot made", reason=str(error))
         else:
             if made is not None:
@@ -217,6 +217,10 @@ class StateSync:
         log.warning("no snapshot to join by; going on block by block")
         self._joining = None
         return None
+
+    def _is_far(self) -> bool:
+        """Most peers say that they are far ahead; a few may lie."""
+        return 2 * len(self._far()) > len(self._heights)
 
     def _far(self) -> list[bytes]:
         """The peers that say they are far ahead."""

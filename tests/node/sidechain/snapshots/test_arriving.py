@@ -166,3 +166,18 @@ def test_killed_at_any_step_it_goes_on(
     joined.close()
     settle(str(node), source.genesis.id)
     assert not (node / JOINING).exists() and not (node / REPLACED).exists()
+
+
+def test_the_old_chain_comes_back_where_what_replaces_it_cannot_be_read(
+    tmp_path: Path, source: SideStore, offered: tuple[Shelf, Manifest]
+) -> None:
+    """Killed between the two renames, and the new store damaged since: nothing else is left."""
+    node = tmp_path / "node"
+    arrive(node, source.genesis, *offered).close()
+    os.rename(node / CHAIN, node / REPLACED)
+    (node / JOINING).mkdir()
+    (node / JOINING / "CURRENT").write_text("MANIFEST-000099\n")
+    assert not settle(str(node), source.genesis.id)
+    again = SideStore.open(str(node / CHAIN), source.genesis, modules_of(source.genesis))
+    assert again.header == source.header
+    again.close()

@@ -16,11 +16,12 @@ from bystack.node.sidechain.proving import Prover
 from bystack.node.sidechain.snapshots.arriving import CHAIN, JOINING, Arriving, settle
 from bystack.node.sidechain.snapshots.asking import PATIENCE, Asking, Unanswered
 from bystack.node.sidechain.snapshots.giving import Answers
-from bystack.node.sidechain.snapshots.joining import Joining
+from bystack.node.sidechain.snapshots.joining import ROUNDS, Joining
 from bystack.node.sidechain.store import SideStore
+from bystack.node.store.errors import StoreFull
 from bystack.p2p.queues import Class
 from bystack.sidechain.consensus.certificates import CertificateSignature
-from bystack.sidechain.consensus.light import Certified
+from bystack.sidechain.consensus.light import Certified, EpochProof, FinalHeader
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import ValidatorSet
@@ -30,7 +31,9 @@ from bystack.sidechain.snapshots.messages import (
     Answer,
     ChunkGiven,
     Described,
+    Epochs,
     GetChunk,
+    GetEpochs,
     GetManifest,
     GetSnapshots,
     ManifestGiven,
@@ -112,11 +115,11 @@ class Stage:
     def honest(self, request: Request) -> Answer | None:
         return self.answers.answer(request)
 
-    def join(self, street: Street, clock: trio.abc.Clock | None = None) -> bool:
+    def join(self, street: Street, clock: trio.abc.Clock | None = None, least: int = 1) -> bool:
         async def main() -> bool:
             joining = Joining(
                 str(self.node), self.store, street.asking, self.verifier,
-                lambda: sorted(street.replies), street.blame,
+                lambda: sorted(street.replies), street.blame, least,
             )  # fmt: skip
             async with trio.open_nursery() as nursery:
                 street.nursery = nursery
@@ -248,6 +251,57 @@ def test_a_manifest_that_is_not_the_one_asked_for(stage: Stage) -> None:
     assert street.blamed == [(LIAR, "ManifestForeign")]
 
 
+def test_an_offer_of_another_height_than_its_snapshot_has_is_a_lie(stage: Stage) -> None:
+    """Else a snapshot of no use, or one older than our chain, would be taken for a far one."""
+
+    def lies(request: Request) -> Answer | None:
+        if isinstance(request, GetSnapshots):
+            return Snapshots((Offer(1 << 40, stage.manifest.id, stage.manifest.size),))
+        return stage.honest(request)
+
+    street = Street(liar=lies)
+    assert not stage.join(street)
+    assert street.blamed == [(LIAR, "ManifestForeign")]
+
+
+def test_what_is_hardly_ahead_of_us_is_not_taken_in(stage: Stage) -> None:
+    height = stage.manifest.header.height
+    street = Street(good=stage.honest)
+    assert not stage.join(street, least=height + 1)
+    assert not street.blamed and not any(isinstance(r, GetManifest) for _, r in street.asked)
+    assert stage.join(Street(good=stage.honest), least=height)
+    stage.check()
+
+
+def test_who_offers_the_same_twice_is_one_holder(stage: Stage) -> None:
+    """Two of the same would weigh more than one, and be asked at once."""
+
+    def twice(request: Request) -> Answer | None:
+        answer = stage.honest(request)
+        if isinstance(answer, Snapshots):
+            return replace(answer, offers=answer.offers * 2)
+        return replace(answer, data=()) if isinstance(answer, ChunkGiven) else answer
+
+    street = Street(liar=twice)
+    assert not stage.join(street)
+    assert sum(isinstance(request, GetChunk) for _, request in street.asked) == ROUNDS
+
+
+def test_a_full_disk_ends_the_joining_by_its_own_name(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process goes on by blocks: what ends it must be no group of errors."""
+
+    def full(self: Arriving, data: bytes) -> None:
+        raise StoreFull("joining", "no room", "make room")
+
+    monkeypatch.setattr(Arriving, "take", full)
+    with pytest.raises(ExceptionGroup) as raised:
+        stage.join(Street(good=stage.honest))
+    (error,) = raised.value.exceptions  # the group is the stage's own nursery's
+    assert isinstance(error, StoreFull)
+
+
 def test_a_header_that_nobody_made_final_is_refused_before_any_chunk(stage: Stage) -> None:
     def lies(request: Request) -> Answer | None:
         answer = stage.honest(request)
@@ -291,6 +345,51 @@ def test_when_all_leave_on_the_way_it_gives_up_and_goes_on_from_there_next_time(
     asked = [r.index for _, r in street.asked if isinstance(r, GetChunk)]
     assert asked == list(range(5, len(stage.manifest.chunks)))
     stage.check()
+
+
+def test_epochs_learnt_for_a_newer_snapshot_do_not_make_an_older_one_false(stage: Stage) -> None:
+    """Proofs of later epochs are kept from an earlier try; the offer now is of an epoch before."""
+    arriving = Arriving.open(str(stage.node), stage.genesis.id)
+    header = replace(stage.manifest.header, epoch=0)
+    final = FinalHeader(header, stage.certificate, ())
+    arriving.keep([EpochProof(final, ())])
+    assert arriving.follow(stage.genesis.validator_set, 0).epoch == 0
+    assert arriving.follow(stage.genesis.validator_set, 5).epoch == 1
+    arriving.close()
+    street = Street(good=stage.honest)
+    assert stage.join(street) and not street.blamed
+    stage.check()
+
+
+def test_of_many_epochs_given_only_those_up_to_the_snapshot_are_followed(stage: Stage) -> None:
+    """A light client keeps the last sets only; a snapshot may be older than those."""
+
+    def generous(request: Request) -> Answer | None:
+        match request:
+            case GetSnapshots():
+                return Snapshots((Offer(later.header.height, later.id, later.size),))
+            case GetManifest():
+                final = FinalHeader(later.header, stage.certificate, ())
+                return ManifestGiven(later.id, (Described(later, final),))
+            case GetEpochs(epoch):
+                return Epochs(tuple(proof_of(stage, at) for at in range(epoch, epoch + 9)))
+            case _:
+                return stage.honest(request)
+
+    later = replace(stage.manifest, header=replace(stage.manifest.header, epoch=2))
+    street = Street(good=generous)
+    stage.join(street)
+    assert any(isinstance(request, GetChunk) for _, request in street.asked)
+    assert "EpochUnknown" not in {rule for _, rule in street.blamed}
+
+
+def proof_of(stage: Stage, epoch: int) -> EpochProof:
+    """That the same validators go on after an epoch."""
+    members = stage.genesis.validator_set.validators
+    named = ValidatorSet(epoch + 1, members).hash
+    fields = {"epoch": epoch, "height": 10 * epoch, "next_validators_hash": named}
+    header = replace(stage.manifest.header, **fields)
+    return EpochProof(FinalHeader(header, stage.certificate, ()), ())
 
 
 def test_nobody_who_offers_any_is_no_joining(stage: Stage) -> None:

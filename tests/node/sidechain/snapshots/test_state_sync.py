@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
+import pytest
 import trio
 import trio.testing
 from msgspec.structs import replace
@@ -23,7 +25,7 @@ from bystack.p2p.queues import Class
 from bystack.sidechain.consensus.messages import MAX_BLOCKS, GetBlocks, Status
 from bystack.sidechain.messages import read_message
 from bystack.sidechain.snapshots.messages import read_aid
-from tests.node.sidechain.network import FAST, Network, running, until
+from tests.node.sidechain.network import FAST, SECONDS, Network, running, until
 from tests.node.sidechain.snapshots.places import lived, store_at
 from tests.node.sidechain.test_store import certificate_for
 
@@ -53,6 +55,61 @@ def test_a_late_node_joins_by_a_snapshot_and_follows(tmp_path: Path) -> None:
             assert node.store.header_at(height) == net.nodes[0].store.header_at(height)
             told = (await node.rpc("getsidechaininfo"))["sync"]
             assert told["first"] == node.store.first
+            proved = await net.nodes[0].rpc("getepochproofs", 0)
+            assert (await node.rpc("getepochproofs", 0))[: len(proved)] == proved, "of all epochs"
+
+    trio.run(main)
+
+
+def test_a_liar_who_says_the_chain_is_far_stops_no_snapshots(tmp_path: Path) -> None:
+    """Two honest peers are as far as we are; the one who claims the moon is not the most."""
+    store, host = store_at(tmp_path / "chain", lived()), Quiet()
+    policy = Policy(every=1)
+    sync = StateSync(str(tmp_path), store, cast(Host, host), verifier_of(store.genesis), policy)
+    here = certificate_for(lived(), store.height)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            sync.start(nursery, lambda peer, rule: None)
+            moon = Status(replace(here, height=1 << 40))
+            for peer in (b"b" * 32, b"c" * 32):
+                sync.overhear(peer, moon)
+            sync.overhear(b"a" * 32, Status(here))
+            sync.final(store.header)
+            await trio.testing.wait_all_tasks_blocked()
+            assert not sync.report()["snapshots"], "most say that we are far behind"
+            sync.leave(b"c" * 32)
+            sync.final(store.header)
+            await until(lambda: sync.report()["snapshots"] == [store.height])
+            nursery.cancel_scope.cancel()
+
+    with_deadline(main)
+    store.close()
+
+
+def with_deadline(main: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        with trio.fail_after(SECONDS):
+            await main()
+
+    trio.run(run)
+
+
+def test_nothing_is_signed_while_a_snapshot_is_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later header is final by then. The others go on; afterwards the same node votes."""
+    taking = [True]
+    folder = str(tmp_path / "node3")
+    inside = property(lambda sync: taking[0] and sync._folder == folder)
+    monkeypatch.setattr(StateSync, "takes_in", inside)
+
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            await net.reach(4)
+            assert not len(net.nodes[3].journal)
+            taking[0] = False
+            await until(lambda: len(net.nodes[3].journal))
 
     trio.run(main)
 
