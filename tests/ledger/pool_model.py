@@ -114,7 +114,7 @@ class Model:
         return None
 
     def displaced(self, one: Candidate) -> Refusal | set[bytes]:
-        rivals = [w.one for w in self.list if w.one.claims & one.claims]
+        rivals = [w.one for w in self.list if {*w.one.claims} & {*one.claims}]
         paid: list[Candidate] = []
         for rival in rivals:
             ranks = one.priority is not None and rival.priority is not None
@@ -189,7 +189,7 @@ class Model:
         self.remove(tx.id for tx in block)
         taken = {place for tx in block for place in tx.body.inputs} | set(claims)
         bad = set(doubtful)
-        over = {w.id for w in self.list if w.one.claims & taken or 0 < w.one.until < height}
+        over = {w.id for w in self.list if {*w.one.claims} & taken or 0 < w.one.until < height}
         gone = self.family(over | {w.id for w in self.list if w.id in bad})
         self.left = {w.id: w.since for w in self.list if w.id in gone}
         return self.remove(gone)
