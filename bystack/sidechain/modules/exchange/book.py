@@ -137,6 +137,16 @@ class Book:
 
     # -- fees and trades
 
+    def met(self, height: int) -> int:
+        """How many waiting orders were met so far in the block of this height."""
+        data = self._state.get(b"met")
+        at, count = (0, 0) if data is None else decode(tuple[int, int], data, 32)
+        return count if at == height else 0
+
+    def meets(self, height: int, count: int) -> None:
+        """So many were met by now."""
+        self._state.put(encode((height, count)), b"met")
+
     def earn(self, asset: bytes, amount: int) -> None:
         """A fee was kept back from a payment."""
         if amount:

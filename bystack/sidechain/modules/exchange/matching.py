@@ -1,9 +1,10 @@
 """How an order meets those that wait: best price first, then who came first (price-time priority).
 
 A trade is made at the price of the order that waited; what the one that came saves by it is given
-back. One order meets at most `MAX_MEETINGS` others: what is left of it then is given back too, so
-that no block works without end and no book is left crossed. Whoever meets an order of their own
-takes it out of the book, and an order whose time has passed leaves the same way.
+back. One order meets at most `MAX_MEETINGS` others, all of a block `MAX_BUSY`: what is left of it
+then is given back too, so that no block works without end and no book is left crossed. Whoever
+meets an order of their own takes it out of the book, and an order whose time has passed leaves the
+same way.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from bystack.sidechain.modules.exchange.orders import (
 )
 
 MAX_MEETINGS = 32
+MAX_BUSY = 4_000
+"""In one block all orders together meet so many; those that come then meet nobody in it."""
 MAX_ENDED = 64
 """In one block at most so many orders are given back because their time has passed."""
 
@@ -100,10 +103,13 @@ class Arrival:
         return best if reaches else None
 
     def _meetings(self) -> Iterator[tuple[int, bytes]]:
-        for _ in range(MAX_MEETINGS):
+        height = self._block.height
+        met = self._book.met(height)
+        for number in range(1, min(MAX_MEETINGS, MAX_BUSY - met) + 1):
             price = self._crossing()
             if price is None or not self._left:
                 return
+            self._book.meets(height, met + number)
             yield price, self._book.next(self._order.market, 1 - self._order.side, price)
 
     @property

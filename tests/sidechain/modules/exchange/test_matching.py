@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bystack.ledger.amounts import BTM
+from bystack.sidechain.modules.exchange import matching
 from bystack.sidechain.modules.exchange.book import Book
 from bystack.sidechain.modules.exchange.matching import (
     MAX_ENDED,
@@ -122,6 +123,23 @@ def test_one_order_meets_a_bounded_number_and_leaves_no_crossed_book() -> None:
     assert orderbook(on) == ([], [(5 + MAX_MEETINGS + n, 1) for n in range(3)])
     spent = sum(3 * (5 + n) for n in range(MAX_MEETINGS))
     assert paid(on, CAROL, GOLD) == gave - spent
+
+
+def test_all_orders_of_a_block_meet_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "MAX_BUSY", 5)
+    on = desk()
+    for price in range(1, 11):
+        place(on, order(SELL, price, 1, BOB))
+    for met, lots in ((3, 3), (5, 4), (5, 1)):
+        place(on, order(BUY, 20, lots, ALICE))
+        assert orderbook(on) == ([], [(price, 1) for price in range(met + 1, 11)])
+    with pytest.raises(OrderUnfilled):
+        place(on, order(BUY, 20, 1, ALICE, terms=Terms.ALL))
+    place(on, order(SELL, 12, 1, BOB))  # whoever meets nobody is not concerned
+    assert paid(on, ALICE, BTM) == 5 * 10 and on.held[GOLD] == 0
+    on.turn()
+    place(on, order(BUY, 20, 5, ALICE))
+    assert orderbook(on) == ([], [(12, 1)])
 
 
 def test_fees_round_in_favour_of_who_is_paid() -> None:
