@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bystack.primitives.hashes import tagged
+from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.authority.branches import Branch, Branches
 from bystack.sidechain.consensus.authority.turns import Turns
 from bystack.sidechain.consensus.courtesy import Courtesy
@@ -9,6 +11,8 @@ from bystack.sidechain.consensus.engine import Birth
 from bystack.sidechain.consensus.events import Era, Execute, Output
 from bystack.sidechain.consensus.messages import Sealed
 from bystack.sidechain.consensus.validators import ValidatorSet, quorum
+
+_with_body = tagged("authority/with-body")
 
 MAX_ORPHANS = 256
 PRESENT = 3
@@ -87,8 +91,15 @@ class Council:
             branch.executing = True
             self.emit(Execute(branch.header, branch.body))
 
-    def refuse(self, block: bytes) -> None:
-        """Remember a block that is not worth a second look."""
+    def refuse(self, header: Header, body: bytes) -> None:
+        """Remember a block that is not worth a second look; with another body it may be.
+
+        A seal is of the header: whoever passes a block on can give it a body that is not its own.
+        """
         if len(self.refused) >= MAX_ORPHANS:
             del self.refused[next(iter(self.refused))]
-        self.refused[block] = None
+        self.refused[_with_body(header.id, body)] = None
+
+    def refuses(self, header: Header, body: bytes) -> bool:
+        """Whether the block with this body was looked at before."""
+        return _with_body(header.id, body) in self.refused

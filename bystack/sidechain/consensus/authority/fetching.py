@@ -77,7 +77,9 @@ def take(a: Council, sealed: Sealed, sender: bytes) -> None:
     Raises `TurnWrong`, `TurnOfAnother`, `SlotTime`, `SealOfParent`, and what `verify_seal` raises.
     """
     header, slot = sealed.header, sealed.certificate.view
-    if a.tree.get(header.id) is not None or header.id in a.refused or header.id in a.orphans:
+    if a.tree.get(header.id) is not None or header.id in a.orphans:
+        return
+    if a.refuses(header, sealed.body):
         return
     if not a.tree.root.height < header.height <= a.tree.root.height + MAX_BRANCHES:
         return _misplaced(a, sender, header)
@@ -167,8 +169,7 @@ def _insert(a: Council, sealed: Sealed, sender: bytes, parent: Branch) -> None:
 
 def _hint(a: Council, sender: bytes, seal: Certificate) -> None:
     """A seal alone: there is a block we may lack."""
-    known = a.tree.get(seal.block) is not None or seal.block in a.orphans
-    if known or seal.block in a.refused:
+    if a.tree.get(seal.block) is not None or seal.block in a.orphans:
         return
     if seal.height <= a.tree.root.height:
         return _tell(a, sender)

@@ -237,7 +237,7 @@ class Authority(Council):
             return
         if event.valid:
             return self._approve(branch)
-        self.refuse(event.block_id)
+        self.refuse(branch.header, branch.body)
         self.tree.drop(branch)
         if branch.source:
             self.emit(Penalise(branch.source, event.reason))

@@ -119,6 +119,23 @@ def test_a_block_of_another_time_slot_parent_or_maker_costs_its_sender() -> None
     assert [type(one) for one in outputs] == [events.Execute]
 
 
+def test_a_body_that_is_not_the_blocks_does_not_keep_the_block_out() -> None:
+    """A seal is of the header: anybody can pass a block on with bytes of their own."""
+    machine, (header, seal), now = begun(0), genesis(KEYS), 8 * SLOT
+    good = sealed(header, seal, 5)
+    spoiled = Sealed(good.header, b"spoiled", good.certificate)
+    for told in (events.Execute(good.header, b"spoiled"), None):
+        outputs = machine.handle(events.Received(b"n" * 32, spoiled), now)
+        assert outputs == ([] if told is None else [told])  # it is looked at once
+        if told is not None:
+            outputs = machine.handle(events.Executed(good.header.id, False, "no"), now)
+            assert [type(one) for one in outputs] == [events.Penalise]
+    hint = machine.handle(events.Received(MEMBERS[1].node, good.certificate), now)
+    assert [one.message for one in hint if isinstance(one, events.Send)]
+    outputs = machine.handle(events.Received(MEMBERS[1].node, good), now)
+    assert outputs == [events.Execute(good.header, good.body)]
+
+
 def test_a_block_of_the_future_waits_for_nobody_and_costs_nothing() -> None:
     machine = begun(0)
     header, seal = genesis(KEYS)
