@@ -20,6 +20,7 @@ from bystack.sidechain.consensus.gathering import check_said, hears, upward
 from bystack.sidechain.consensus.height import Late
 from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import Message, Propose
+from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.statements import (
     COMMIT,
     PREPARE,
@@ -47,11 +48,16 @@ def remember(m: Machine) -> tuple[Late, ...]:
         leader=m.leader(view),
         tallies={kind: m.tally(kind, view) for kind in (PREPARE, COMMIT)},
         committed=m.round.committed == view,
-        pending={p: asked for p, asked in m.at.pending.items() if p.step == Step.COMMIT},
+        pending={p: asked for p, asked in m.at.pending.items() if _still_counts(p, view)},
         gone_round=m.at.gone_round,
         carried=m.at.carried,
     )
     return (late,)
+
+
+def _still_counts(position: Position, view: int) -> bool:
+    """A COMMIT of the view that decided; in its sums one of another view is a bad signature."""
+    return (position.view, position.step) == (view, Step.COMMIT)
 
 
 def begin(m: Machine, fuller: tuple[Certificate, ...]) -> None:

@@ -1,0 +1,46 @@
+"""COMMITs that leave or arrive when their height is final."""
+
+from __future__ import annotations
+
+from bystack.sidechain.consensus.statements import COMMIT
+from tests.transcripts.bbft.play import Player
+
+
+def decided_at_view_1(signed_late: str) -> tuple[Player, list[str]]:
+    """The leader of view 1, whose signer was slow with a COMMIT; what its signature caused."""
+    node = Player(2)
+    for line in (
+        "begin at=0",
+        "propose A from=1 at=105",
+        "executed A valid",
+        "signed",
+        "certificate PREPARE A signers=013 from=1",
+    ):
+        node.play(line)
+    slow = node.asked.pop()
+    for line in (
+        "closed view=0 signers=013 best=A0 from=0 at=420",
+        "signed",
+        "signed",
+        "certificate PREPARE A view=1 signers=013 from=0",
+    ):
+        node.play(line)
+    if signed_late == "view 1":
+        slow = node.asked.pop()
+    node.play("certificate COMMIT A view=1 signers=013 from=0")
+    node.play("finalized at=430")
+    return node, [node.show(one) for one in node.handle(node.signature(slow))]
+
+
+def test_a_commit_that_was_signed_late_still_counts() -> None:
+    node, _ = decided_at_view_1("view 1")
+    (late,) = node.machine._m.late
+    assert len(late.tallies[COMMIT].vote_of(2)) == 1
+
+
+def test_a_commit_of_another_view_spoils_no_sum() -> None:
+    """It is no vote for what was decided; in our sum it would be a bad signature, and ours."""
+    node, said = decided_at_view_1("view 0")
+    (late,) = node.machine._m.late
+    assert said == [] and late.tallies[COMMIT].vote_of(2) == ()
+    assert not node.machine._m.suspects
