@@ -29,6 +29,8 @@ from bystack.sidechain.consensus.statements import (
 from bystack.sidechain.consensus.steps import BlockReady, Certified, NextHeight
 from bystack.sidechain.consensus.tally import subject_of
 
+MAX_FOREIGN = 8
+
 Placed = Propose | Vote | Aggregate | Certificate | Timeout | TimeoutCertificate
 
 
@@ -83,14 +85,27 @@ def _ahead(m: Machine, sender: bytes, message: Placed) -> None:
     if height > m.round.height + 1:
         return sync(m, sender)
     if isinstance(message, Propose):
-        if not foreign and m.validators.by_node[sender] != m.leader(view, height):
-            return
         if message.parent_certificate.height == m.round.height:
             m.plan(Received(sender, message.parent_certificate))
+        if not _proposal_waits(m, sender, message):
+            return
     if isinstance(message, Timeout):
         m.later[sender, "Timeout", 0, 0] = Received(sender, message)
     elif view <= VIEWS_AHEAD and not (view and isinstance(message, Aggregate)):
         m.later[sender, type(message).__name__, kind, view] = Received(sender, message)
+
+
+def _proposal_waits(m: Machine, sender: bytes, proposal: Propose) -> bool:
+    """Whether a proposal of the next height is kept: its leader's, or from our gateway. Who they
+    are in the next epoch is not known yet: of those the first few are kept, for blocks are large.
+    """
+    view, height = proposal.view, proposal.header.height
+    if height > m.era.last:
+        key = (sender, "Propose", 0, view)
+        return key in m.later or sum(k[1] == "Propose" for k in m.later) < MAX_FOREIGN
+    leader = m.leader(view, height)
+    above = leader if m.me is None or view else m.paths(0).above.get(m.me, leader)
+    return m.validators.by_node[sender] in (leader, above)
 
 
 def _behind(m: Machine, sender: bytes, certificate: Certificate) -> None:
