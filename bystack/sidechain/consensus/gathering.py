@@ -83,9 +83,10 @@ def receive_aggregate(m: Machine, sender: bytes, said: Aggregate) -> None:
     check_subtree(m, said, index, paths)
     if hears(m.me, m.leader(said.view), index, paths):
         carriers.carried(m, sender, carriers.SUMS)
-        watching.heard(m, sender, said)
+        seen = watching.compare(m, sender, said)
         tally = m.tally(said.kind, said.view)
-        tally.add_sum(said, index)
+        if tally.add_sum(said, index) and seen:
+            seen.keep(said)
         advance(m, tally, said)
 
 

@@ -109,11 +109,21 @@ class Seen:
         if index >= 0:
             said = statement.bare() if isinstance(statement, Timeout) else statement
             self._words.setdefault(where, {}).setdefault(index, said)
-        elif len(sums := self._sums.setdefault(where, [])) < SUMS and not _known(statement, sums):
-            sums.append(statement)
+        else:
+            self._keep_sum(statement, self._sums.setdefault(where, []))
         for old in (self._words, self._sums):
             if len(old) > 4 * VIEWS:
                 del old[min(old, key=lambda p: p[1])]
+
+    def _keep_sum(self, statement: Statement, sums: list[Statement]) -> None:
+        """A certificate takes the place of a sum of votes, if there is no other."""
+        if _known(statement, sums):
+            return
+        if len(sums) >= SUMS and not isinstance(statement, Aggregate):
+            votes = next((one for one in sums if isinstance(one, Aggregate)), None)
+            sums[:] = [one for one in sums if one is not votes]
+        if len(sums) < SUMS:
+            sums.append(statement)
 
     def forget_words(self) -> None:
         """Keep certificates alone: of sums of votes, unverified, a peer can make any number."""

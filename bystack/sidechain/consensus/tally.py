@@ -134,12 +134,12 @@ class Tally:
         self._votes[vote.index] = part
         return ()
 
-    def add_sum(self, said: Aggregate, source: int) -> None:
-        """Take a sum from who may send it.
+    def add_sum(self, said: Aggregate, source: int) -> bool:
+        """Take a sum from who may send it; False if it is known or its sender is heard no more.
 
-        One that contains what its sender said before takes its place. Raises `CertificateBitmap`,
-        `AggregateEmpty`, `SignatureMalformed`, `VoteSignature` (of a known bad signer),
-        `AggregateOverlap` (its sender is heard no more).
+        One that contains what its sender said before, and more, takes its place. Raises
+        `CertificateBitmap`, `AggregateEmpty`, `SignatureMalformed`, `VoteSignature` (of a known bad
+        signer), `AggregateOverlap` (its sender is heard no more).
         """
         part = Part(said, frozenset(signers(said, self._validators)), source)
         if not part.who:
@@ -147,17 +147,18 @@ class Tally:
         if not self._scheme.signature_valid(said.signature):
             raise SignatureMalformed(index=source)
         if source in self._closed or any(p.said == said for p in self._sums.get(source, ())):
-            return
+            return False
         if source in self._suspects and not self._together([part]):
             raise VoteSignature(index=source)
         self._place(part)
+        return True
 
     def _place(self, part: Part) -> None:
         """Among its sender's sums, instead of those it contains; raises `AggregateOverlap`."""
         known = self._sums.setdefault(part.source, [])
         for earlier in [p for p in known if p.who & part.who]:
             same = subject_of(earlier.said) == subject_of(part.said)
-            if not (same and earlier.who <= part.who):
+            if not (same and earlier.who < part.who):
                 self._closed.add(part.source)
                 raise AggregateOverlap(
                     source=part.source, shared=str(sorted(earlier.who & part.who))

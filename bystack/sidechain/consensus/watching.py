@@ -55,14 +55,16 @@ def heard(m: Machine, sender: bytes, statement: Statement) -> None:
 
 
 def compare(m: Machine, sender: bytes, statement: Statement) -> Seen | None:
-    """Report what a statement, verified or not, proves; returns the memory of its height."""
+    """Report what a statement, verified or not, proves; returns the memory of its height if it is
+    worth remembering there: one that contradicts and is not signed is not, nor compared further.
+    """
     known = seen_at(m, statement.height)
     if known is None or m.watch.muted.get(sender, 0) > m.now:
         return known
     for other in [*known.rivals(statement)]:
         found = detect(other, statement)
-        if found and not _proves(m, found):
-            _blame(m, known, sender, other, statement)
+        if found and not _proves(m, found) and not _stands(m, known, sender, other, statement):
+            return None
     return known
 
 
@@ -83,13 +85,17 @@ def _signed(m: Machine, statement: Statement) -> bool:
     return True
 
 
-def _blame(m: Machine, known: Seen, sender: bytes, other: Statement, statement: Statement) -> None:
-    """One of two contradicting statements is unsigned: find out which."""
-    if not _signed(m, other):
-        known.drop(other)
+def _stands(m: Machine, known: Seen, sender: bytes, other: Statement, statement: Statement) -> bool:
+    """Of two contradicting statements one is unsigned: whether it is not the new one. What we had
+    and is not signed goes.
+    """
     if not _signed(m, statement):
         m.watch.mute(sender, m.now + m.config.tau0)
         m.emit(Penalise(sender, "EvidenceSignature"))
+        return False
+    if not _signed(m, other):
+        known.drop(other)
+    return True
 
 
 def certified(m: Machine, certificate: Certificate) -> None:

@@ -222,3 +222,12 @@ def test_what_cancels_out_in_a_sum_is_not_taken_apart() -> None:
     verify_certificate(box.certificates[0], RING.validators, CHAIN, RING.scheme)
     messages, blamed = box.share(vote(0), frozenset({0, 2}), 2)
     assert blamed == [0] and messages == [vote(2)]
+
+
+def test_a_sum_that_adds_nothing_says_so() -> None:
+    box = tally()
+    assert box.add_sum(aggregate((0, 3)), 0)
+    assert not box.add_sum(aggregate((0, 3)), 0)
+    with pytest.raises(Invalid, match="AggregateOverlap"):
+        box.add_sum(aggregate((3, 4)), 0)
+    assert not box.add_sum(aggregate((5, 6)), 0)

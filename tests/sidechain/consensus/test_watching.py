@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from bystack.sidechain.consensus import watching
 from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.events import (
     Broadcast,
@@ -265,6 +266,31 @@ def test_of_an_old_height_only_certificates_are_left() -> None:
     seen.forget_words()
     seen.keep(Aggregate(COMMIT, 0, 1, 1, A, NO_HASH, bits, NO_SIGNATURE))
     assert seen.sums == [certificate] and len(seen) == 1
+
+
+def test_sums_of_votes_leave_room_for_certificates() -> None:
+    """Else gateways that fill a height with sums could hide a second final block."""
+    seen, bits = Seen(), bitmap_of((0, 1), 4)
+    for count in range(2 * SUMS):
+        seen.keep(Aggregate(COMMIT, 0, 1, 0, A, NO_HASH, bits, bytes([count]) * 96))
+    assert len(seen) == SUMS
+    made = [Certificate(COMMIT, 0, 1, 0, block, NO_HASH, bits, NO_SIGNATURE) for block in (A, B)]
+    for one in made:
+        seen.keep(one)
+    assert len(seen) == SUMS and seen.sums[-2:] == made
+    assert made[0] in [*seen.rivals(made[1])]
+
+
+def test_a_forged_word_is_not_compared_with_everything() -> None:
+    """It contradicts three votes; once it proved unsigned it is worth no more verifications."""
+    node = machine(1)  # the leader: votes come to it
+    for index in (0, 2, 3):
+        bare = Vote(COMMIT, 0, 1, 0, A, NO_HASH, index, NO_SIGNATURE)
+        hear(node, index, replace(bare, signature=RING.sign(index, bare.digest(CHAIN))))
+    forged = replace(certificate(COMMIT, B, who=(0, 2, 3)), signature=b"f" * 96)
+    assert watching.compare(node._m, node_id(3), forged) is None
+    assert node._m.outbox == [Penalise(node_id(3), "EvidenceSignature")]
+    assert node._m.watch.muted == {node_id(3): 100 + CONFIG.tau0}
 
 
 def test_a_slot_holds_the_first_word() -> None:
