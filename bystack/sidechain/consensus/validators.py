@@ -1,4 +1,4 @@
-"""Who may vote, how much weight decides, who leads and through whom votes travel.
+"""Who may vote, how much weight decides, and who leads.
 
 A validator is named on the wire by its index in the epoch's set, sets of them by bitmaps, so no
 signer can be counted twice (bbft.md, sections 1 and 6). `quorum` is the only place that says how
@@ -8,7 +8,6 @@ much weight decides.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Protocol
 
@@ -150,33 +149,6 @@ def leader(
     size = len(validators)
     start = int.from_bytes(seed, "big") % size
     return (start + height // blocks_per_leader + view) % size
-
-
-@dataclass(frozen=True)
-class Topology:
-    """Through whom votes reach the leader: each gateway's group, a gateway being in its own."""
-
-    root: int
-    groups: tuple[tuple[int, ...], ...]
-
-    def gateway_of(self, index: int) -> int:
-        """Where `index` sends its votes."""
-        return next((group[0] for group in self.groups if index in group), self.root)
-
-    def subtree(self, index: int) -> tuple[int, ...]:
-        """The validators whose votes `index` may aggregate."""
-        return next((group for group in self.groups if group[0] == index), (index,))
-
-
-def topology(validators: ValidatorSet, leading: int, view: int, gateways: int = 1) -> Topology:
-    """View 0: `gateways` groups as even as can be, the leader a gateway. Later views: a star.
-
-    Each group lists its gateway first. With one gateway, view 0 is a star too.
-    """
-    size = len(validators)
-    count = min(max(gateways, 1), size) if view == 0 else 1
-    ring = [(leading + step) % size for step in range(size)]
-    return Topology(leading, tuple(tuple(ring[first::count]) for first in range(count)))
 
 
 def check_set(validators: ValidatorSet, possession: Possession) -> None:

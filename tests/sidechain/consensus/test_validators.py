@@ -1,4 +1,4 @@
-"""Sets, weights, leaders, topology."""
+"""Sets, weights, leaders."""
 
 from __future__ import annotations
 
