@@ -23,12 +23,14 @@ from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
+from bystack.sidechain import epochs, parameters
 from bystack.sidechain.assembly import Assembly, Built, Proposal
 from bystack.sidechain.blocks import Body, Header, decode_body
 from bystack.sidechain.consensus.events import BuildBlock, Decide
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.engines import verifier_of
 from bystack.sidechain.modules.base import Modules
+from bystack.sidechain.state import SystemState
 from bystack.sidechain.transition import Base, Executed, close_block, open_block
 
 REMEMBERED: Final = 32
@@ -45,6 +47,14 @@ class BodyCertificate(Invalid):
 
 class StaleParent(Invalid):
     """The block follows neither the last final block nor one executed on top of it."""
+
+
+class VersionUnknown(Invalid):
+    """The block is made by rules that this program does not know: it is neither good nor bad."""
+
+    def __init__(self, version: int, height: int, known: int) -> None:
+        super().__init__(version=version, height=height, known=known)
+        self.version, self.height = version, height
 
 
 class Done(NamedTuple):
@@ -65,6 +75,7 @@ class Application:
         self._done: dict[bytes, Done] = {}
         self._bodies: dict[bytes, Body] = {}
         self.pace = Pace()
+        self.protocol = parameters.PROTOCOL
 
     def know(self, data: bytes, body: Body) -> None:
         """These bytes are this body, whose objects the pool has judged: not decoded again."""
@@ -147,7 +158,7 @@ class Application:
     async def _base(self, parent: bytes, places: Iterable[Outpoint]) -> AsyncIterator[Base]:
         """What executing a block after `parent` reads, coins at these places at hand.
 
-        Raises `StaleParent`.
+        Raises `StaleParent`, `VersionUnknown`.
         """
         coins = await self._fetch(places)
         with self.store.snapshot() as snapshot:
@@ -155,7 +166,15 @@ class Application:
             base = base._replace(coins=Prefetched(coins, base.coins))
             for done in self._line(parent):
                 base = over(base, done)
+            self._check_version(base)
             yield base
+
+    def _check_version(self, base: Base) -> None:
+        """Also where the parent is not final: by depth an epoch turns before its end is final."""
+        version = version_after(base)
+        if version > self.protocol:
+            height = base.parent.height + 1
+            raise VersionUnknown(version=version, height=height, known=self.protocol)
 
     async def _fetch(self, places: Iterable[Outpoint]) -> dict[Outpoint, Coin]:
         """The coins of the tip; a block that becomes final meanwhile may have spent some."""
@@ -201,6 +220,13 @@ class Application:
                 kept[id] = done
                 roots.add(id)
         self._done = kept
+
+
+def version_after(base: Base) -> int:
+    """The version of the rules by which a block on this base is made."""
+    state = SystemState(base.state)
+    epochs.turn(state, base.parent)
+    return parameters.in_force(state).version
 
 
 def over(base: Base, done: Done) -> Base:

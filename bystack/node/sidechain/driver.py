@@ -91,12 +91,12 @@ class Driver:
         signer: SignerLine | None = None,
     ) -> None:
         self.application, self.pooling, self.host, self.main = application, pooling, host, main
-        self._workshop = Workshop(application, pooling, main)
+        self.upgrade = Upgrade(application)
+        self._workshop = Workshop(application, pooling, main, self.upgrade)
         self._shorthand = Shorthand(host, application, pooling)
         self._speech = Speech(host, self._shorthand)
         self.store = application.store
         self.genesis = self.store.genesis
-        self.upgrade = Upgrade(self.store)
         self.changed = Signal()
         self.key = b""
         self.now = now
@@ -331,7 +331,9 @@ class Driver:
             self.host.penalise(node, BREACH_POINTS, reason)
 
     async def _execute(self, header: Header, body: bytes) -> None:
-        await self._inbox.send(await self._workshop.execute(header, body))
+        verdict = await self._workshop.execute(header, body)
+        if verdict is not None:
+            await self._inbox.send(verdict)
 
     async def _build(self, wish: engine.BuildBlock) -> None:
         built = await self._workshop.build(wish)

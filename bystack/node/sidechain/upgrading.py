@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.application import Application
 from bystack.sidechain import epochs, parameters
 from bystack.sidechain.state import SystemState
 
@@ -27,16 +27,33 @@ class Ask(NamedTuple):
 
 
 class Upgrade:
-    """What the chain asks of this program. `protocol`: the version of the rules it knows."""
+    """What the chain asks of this program."""
 
-    def __init__(self, store: SideStore, protocol: int = parameters.PROTOCOL) -> None:
-        self._store, self.protocol = store, protocol
-        self._asked = self._read()
+    def __init__(self, application: Application) -> None:
+        self._application, self._store = application, application.store
+        self._met: Ask | None = None
+        self._asked = self._met or self._read()
         self._said: tuple[Ask | None, bool] = (None, False)
+
+    @property
+    def protocol(self) -> int:
+        """The version of the rules this program knows."""
+        return self._application.protocol
+
+    @protocol.setter
+    def protocol(self, known: int) -> None:
+        self._application.protocol = known
+
+    def meet(self, version: int, height: int) -> None:
+        """A block by rules unknown here was to be executed or built, on a parent not final yet:
+        where depth makes final, an epoch turns before its last block is.
+        """
+        self._met = Ask(version, height)
+        self.look()
 
     def look(self) -> None:
         """After a final block, and at the start: say once what is asked for, and when it begins."""
-        self._asked = self._read()
+        self._asked = self._met or self._read()
         present = (self._asked, self.outdated)
         if self._asked is None or present == self._said:
             return
@@ -50,7 +67,8 @@ class Upgrade:
     @property
     def outdated(self) -> bool:
         """The next block is made by rules this program does not know."""
-        return self._asked is not None and self._asked.height <= self._store.height + 1
+        begun = self._asked is not None and self._asked.height <= self._store.height + 1
+        return begun or self._met is not None
 
     @property
     def warnings(self) -> str:

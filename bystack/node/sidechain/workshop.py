@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import structlog
 
-from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.application import Application, VersionUnknown
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling, Useless
+from bystack.node.sidechain.upgrading import Upgrade
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
@@ -26,15 +27,21 @@ log = structlog.get_logger("consensus")
 class Workshop:
     """Executes and builds for one engine."""
 
-    def __init__(self, application: Application, pooling: Pooling, main: MainLine) -> None:
+    def __init__(
+        self, application: Application, pooling: Pooling, main: MainLine, upgrade: Upgrade
+    ) -> None:
         self._application, self._pooling, self._main = application, pooling, main
+        self._upgrade = upgrade
         self._store = application.store
         self._interval = self._store.genesis.consensus.interval / 1_000
 
-    async def execute(self, header: Header, body: bytes) -> engine.Executed:
-        """The verdict on a block."""
+    async def execute(self, header: Header, body: bytes) -> engine.Executed | None:
+        """The verdict on a block; None where it cannot be judged (`application.VersionUnknown`)."""
         try:
             await self._application.execute(header, body)
+        except VersionUnknown as unknown:
+            self._upgrade.meet(unknown.version, unknown.height)
+            return None
         except Invalid as error:
             log.warning("block refused", height=header.height, rule=error.rule, reason=str(error))
             return engine.Executed(header.id, False, error.rule)
@@ -53,6 +60,9 @@ class Workshop:
         waiting = [tx for tx in candidates if tx.id not in taken]
         try:
             built = await self._application.build(wish, [*first, *waiting])
+        except VersionUnknown as unknown:
+            self._upgrade.meet(unknown.version, unknown.height)
+            return None
         except Invalid as error:
             log.info("nothing built", height=wish.height, rule=error.rule, reason=str(error))
             return None

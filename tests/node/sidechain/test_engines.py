@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -13,6 +14,7 @@ from bystack.node.sidechain.proving import NotProvable
 from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.engine import EngineUnfit
 from bystack.sidechain.engines import ConsensusError, engine_of, verifier_of
+from bystack.sidechain.epochs import current
 from bystack.sidechain.parameters import Parameters, changed, in_force
 from bystack.sidechain.params import Consensus
 from bystack.sidechain.state import SystemState
@@ -62,7 +64,7 @@ def provable(net: Network) -> bool:
 def test_authorities_decide_over_epochs_and_all_may_stop(tmp_path: Path) -> None:
     async def main() -> None:
         modules = (module_config("federation", CONFIG),)
-        numbers = {"consensus": AUTHORITY, "time": LATE * 1000, "modules": modules}
+        numbers: dict[str, Any] = {"consensus": AUTHORITY, "time": LATE * 1000, "modules": modules}
         async with running(tmp_path, **numbers) as net:
             await net.reach(3)
             await net.nodes[1].pooling.submit(governed(net, 0, timeout=700))
@@ -161,6 +163,31 @@ def test_a_node_too_old_for_the_chain_warns_then_stops_and_the_others_go_on(tmp_
             assert old.service.metrics()["outdated"] == 1
             assert not await votes_after(net, 3, first)
             assert not net.nodes[0].driver.upgrade.warnings
+
+    trio.run(main)
+
+
+def test_an_authority_too_old_seals_nothing_beyond_though_the_epochs_end_is_not_final(
+    tmp_path: Path,
+) -> None:
+    """By depth the last block of an epoch is final long after the next epoch began."""
+
+    async def main() -> None:
+        modules = (module_config("federation", CONFIG),)
+        numbers: dict[str, Any] = {"consensus": AUTHORITY, "time": LATE * 1000, "modules": modules}
+        async with running(tmp_path, **numbers) as net:
+            for number in range(3):
+                net.nodes[number].driver.upgrade.protocol = 2
+            old = net.nodes[3]
+            await net.reach(2)
+            await net.nodes[0].pooling.submit(governed(net, 0, version=2))
+            await until(lambda: old.driver.upgrade.outdated)
+            assert "neither executes blocks nor votes" in old.driver.upgrade.warnings
+            await until(lambda: numbers_of(net, 0).version == 2)
+            first = current(SystemState(net.nodes[0].store.state)).first
+            assert old.store.height < first
+            await until(lambda: net.nodes[0].store.height >= first + 8)
+            assert not await votes_after(net, 3, first)
 
     trio.run(main)
 
