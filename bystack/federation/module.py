@@ -138,6 +138,7 @@ class FederationModule(Quiet):
     name = "federation"
     # Members' actions are rare and approved, and a federation in trouble may have no coins.
     free = frozenset((PAUSE, RESUME, REFUND, GOVERN))
+    queries: tuple[str, ...] = ("listmembers", "getpauses")
 
     def start(self, state: PrefixedState, config: bytes) -> None:
         """Keep the configuration as the module's state; raises `FederationInvalid`."""
