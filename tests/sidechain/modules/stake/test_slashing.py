@@ -101,6 +101,7 @@ def test_all_of_it_may_be_lost() -> None:
 
 def test_whole_units_are_cut() -> None:
     table = tabled()
+    table.vote(ANN, A, 55)  # 560 in all, of which a tenth is 56
     table.unit = 10
     assert table.convict(A) == 100 + 50
 
