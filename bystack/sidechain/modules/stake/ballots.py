@@ -14,6 +14,7 @@ from bystack.sidechain.modules.stake.book import Book
 from bystack.sidechain.modules.stake.records import (
     MAX_BALLOTS,
     MAX_RETURNS,
+    MAX_WAITING,
     WHOLE,
     Ballot,
     Candidate,
@@ -99,7 +100,7 @@ def _turn_out(
     smallest = min(others, key=lambda one: (one.amount, one.owner))
     if amount <= smallest.amount and owner != candidate.operator:
         raise BallotsFull(least=smallest.amount + 1)
-    return take_back(book, block, candidate, smallest.owner, smallest.amount)
+    return _release(book, block, candidate, smallest.owner, smallest.amount, MAX_WAITING)
 
 
 def earning(ballot: Ballot, epoch: int) -> int:
@@ -111,6 +112,13 @@ def take_back(
     book: Book, block: BlockContext, candidate: Candidate, owner: bytes, amount: int
 ) -> Candidate:
     """Take stake out of a ballot, the freshest first; it is paid after the unbonding time."""
+    return _release(book, block, candidate, owner, amount, MAX_RETURNS)
+
+
+def _release(
+    book: Book, block: BlockContext, candidate: Candidate, owner: bytes, amount: int, most: int
+) -> Candidate:
+    """As `take_back`, if the owner then waits for `most` returns at most."""
     ballots = {one.owner: one for one in book.ballots(candidate.key)}
     ballot = ballots.get(owner)
     if ballot is None:
@@ -126,11 +134,11 @@ def take_back(
         fresh = max(0, ballot.fresh - amount)
         ballots[owner] = replace(ballot, amount=rest, fresh=fresh)
     settled = int(book.tomb(candidate.key) is not None)
-    _return(book, owner, Returning(candidate.key, amount, block.epoch, settled))
+    _return(book, owner, Returning(candidate.key, amount, block.epoch, settled), most)
     return book.keep_ballots(candidate, tuple(ballots.values()))
 
 
-def _return(book: Book, owner: bytes, more: Returning) -> None:
+def _return(book: Book, owner: bytes, more: Returning, most: int) -> None:
     """One entry per candidate and epoch, however often an owner changes its mind."""
     returns = list(book.returns(owner))
     for place, one in enumerate(returns):
@@ -139,8 +147,8 @@ def _return(book: Book, owner: bytes, more: Returning) -> None:
             break
     else:
         returns.append(more)
-    if len(returns) > MAX_RETURNS:
-        raise ReturnsFull(owner=owner, most=MAX_RETURNS)
+    if len(returns) > most:
+        raise ReturnsFull(owner=owner, most=most)
     book.keep_returns(owner, tuple(returns))
 
 

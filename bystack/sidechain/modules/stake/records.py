@@ -30,6 +30,10 @@ MAX_CONFIG = 1_000
 MAX_CANDIDATES = 1_000
 MAX_BALLOTS = 100
 MAX_RETURNS = 64
+MAX_WAITING = 1_000
+"""Returns of one owner in all: 64 it asked for, the others of ballots that were turned out, which
+must not fail because their owner lets its returns pile up."""
+
 LEAST_SET = 4
 """With fewer validators not one may be faulty."""
 
@@ -109,7 +113,7 @@ class Returning(Wire):
     settled: Bit
 
 
-Returns = Annotated[tuple[Returning, ...], Meta(max_length=MAX_RETURNS)]
+Returns = Annotated[tuple[Returning, ...], Meta(max_length=MAX_WAITING)]
 
 
 class Work(Wire):

@@ -129,6 +129,23 @@ def test_a_larger_ballot_turns_out_the_smallest(
     assert table.candidate(A).stake == 161
 
 
+def test_who_lets_its_returns_pile_up_is_turned_out_all_the_same(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else small ballots of such owners would keep everyone else from a candidate."""
+    monkeypatch.setattr(ballots, "MAX_BALLOTS", 2)
+    monkeypatch.setattr(ballots, "MAX_RETURNS", 2)
+    table.vote(ANN, A, 100)
+    for _ in range(2):
+        table.unvote(ANN, A, 10)
+        table.next_epoch()
+    table.vote(BEN, A, 200)
+    assert [one.amount for one in table.book.returns(root_of(ANN))] == [10, 10, 80]
+    for _ in range(CONFIG.unbonding):
+        table.next_epoch()
+    assert table.withdraw(ANN) == 100
+
+
 def test_the_operators_own_ballot_is_not_turned_out(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
