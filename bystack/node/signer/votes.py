@@ -192,8 +192,11 @@ class Voter:
         """For good: the vote shown need not be the only one that is missing."""
         log.error("this key votes no more", reason=str(refusal))
         self._refusal = self._refusal or refusal
-        if self._mark is not None:
-            self._mark.stop(refusal.rule, vote)
+        try:
+            if self._mark is not None:
+                self._mark.stop(refusal.rule, vote)
+        except OSError as error:
+            log.error("the mark of the key is not written", reason=str(error))
 
     def _check_served(self) -> None:
         if self._refusal is not None:

@@ -162,6 +162,9 @@ class Journal:
         except BlockingIOError:
             step = "stop the other signer; two with one key would equivocate"
             raise JournalLocked(self._path, "another process holds it", step) from None
+        # Whoever held it until now may have put a new file in its place: this one is no journal.
+        if not os.path.samestat(os.fstat(self._handle), os.stat(self._path)):
+            raise JournalLocked(self._path, "another process replaced it", "start again")
 
     def _load(self, title: Title) -> None:
         data = _contents(self._handle)

@@ -185,6 +185,22 @@ def test_a_full_disk_leaves_the_mark_behind(
     served(genesis)
 
 
+def test_on_a_full_disk_a_missing_vote_still_ends_the_service(
+    genesis: Genesis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = commit_with_ours(genesis, SECRET, 4)
+    voted(genesis, 1)
+    votes = opened(genesis)
+    with votes.journal:
+        voter = Voter(SECRET, genesis, votes)
+        ask(voter, "ready_empty", 2)
+        monkeypatch.setattr("bystack.node.signer.marks.files.replace", _full)
+        with pytest.raises(JournalOld):
+            ask(voter, "shown", encode(ours), encode(genesis.validator_set))
+        with pytest.raises(JournalOld):
+            ask(voter, "sign", encode(vote(5)))
+
+
 def _full(*_: object) -> None:
     raise OSError(28, "No space left on device")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -147,6 +148,26 @@ def test_a_shortened_journal_holds_the_first_and_the_newest(tmp_path: Path) -> N
     with opened(path, must_exist=True) as log:
         assert list(log.records()) == [*kept, b"vote 10"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_replaced_while_it_is_opened_is_not_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process shortens it and lets go, between our open and our lock: votes written into
+    the file that has no name any more would be forgotten.
+    """
+    path, lock = tmp_path / "v", fcntl.flock
+    opened(path).close()
+
+    def late(handle: int, how: int) -> None:
+        os.replace(shutil.copy(path, tmp_path / "shorter"), path)
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(j.JournalLocked, match="replaced"):
+        opened(path)
+    monkeypatch.undo()
+    opened(path).close()
 
 
 def test_where_there_is_no_room_the_old_journal_stands(
