@@ -84,6 +84,7 @@ class Arena:
         self.secretive = rng.random() < 0.8
         self.deeds: list[int] = []
         self.isolated = self.helpful = True
+        self.replay = ""
 
     # The world's side
 
@@ -308,6 +309,9 @@ class Arena:
     def some(self) -> list[int]:
         return [i for i in self.nodes if self.rng.random() < 0.6]
 
+    def __str__(self) -> str:
+        return f"{self.attack} traitors {self.traitors}"
+
     # The scheduler
 
     def run(self) -> None:
@@ -321,8 +325,9 @@ class Arena:
                 if isinstance(self.monitor, ForkMonitor) and self.monitor.forked:
                     raise Violation(f"fork at height {HEIGHT}")
         except Violation as broken:
+            again = f"\nto see all of it: {self.replay}" if self.replay else ""
             tail = self.monitor.transcript.tail()
-            raise Violation(f"{tail}\n{broken}\n{self.attack} traitors {self.traitors}") from None
+            raise Violation(f"{tail}\n{broken}\n{self}{again}") from None
 
     def act(self) -> None:
         """One move."""

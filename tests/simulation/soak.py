@@ -12,20 +12,24 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from tests.simulation.scenarios import bls_world, games, twins, world
+from tests.simulation.scenarios import bls_world, games, grouped_world, twins, world
 from tests.simulation.twins import TOTAL
 
 CHUNK = 200
 
 
 def seed_chunk(first: int, count: int) -> None:
-    """Seeds on the hash scheme; of every hundred one with real signatures, two of the adversary."""
+    """Seeds on the hash scheme; of every hundred one with real signatures, two of the adversary,
+    and five with gateways.
+    """
     for seed in range(first, first + count):
         world(seed).run()
         if seed % 100 == 0:
             bls_world(seed).run()
         if seed % 50 == 0:
             games(seed)
+        if seed % 20 == 0:
+            grouped_world(seed).run()
 
 
 def twins_chunk(first: int, count: int) -> None:

@@ -14,6 +14,7 @@ from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.consensus.topology import gateway_count, topology
 from tests.simulation.byzantine import GATEWAY_BEHAVIOURS
 from tests.simulation.harness import Node
+from tests.simulation.scenarios import grouped_world
 from tests.simulation.schemes import bls_keyring, hash_keyring
 from tests.simulation.simulator import Plan, Simulation, plan_of, traitors_of
 
@@ -193,8 +194,7 @@ def test_bad_gateways_in_a_bad_network(behaviour: str, size: int, wanted: int) -
 @pytest.mark.parametrize("batch", range(6))
 def test_seeds_with_gateways(batch: int) -> None:
     for seed in range(batch * 15, batch * 15 + 15):
-        size, wanted = ((7, 2), (7, 3), (10, 3), (5, 5), (10, 10))[seed % 5]
-        Simulation(hash_keyring(size), replace(plan_of(50_000 + seed), gateways=wanted)).run()
+        grouped_world(seed).run()
 
 
 def test_seeds_with_gateways_and_real_bls() -> None:

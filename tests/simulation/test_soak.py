@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.simulation import replay, soak
+from tests.simulation.monitor import Violation
+from tests.simulation.scenarios import arenas, grouped_world, twins, world
 
 
 def test_a_soak_counts_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,7 +34,25 @@ def test_chunks_leave_nothing_out() -> None:
     assert covered == [*range(10, 10 + 2 * soak.CHUNK + 7)]
 
 
-@pytest.mark.parametrize("asked", [["11"], ["--twins", "77"], ["--bls", "1"]])
+@pytest.mark.parametrize("make", [twins, world, grouped_world, lambda n: next(arenas(n))])
+def test_whatever_breaks_says_how_to_see_it_again(
+    make: Callable[[int], Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise Violation("fork at height 1: node 2")
+
+    monkeypatch.setattr("tests.simulation.monitor.Monitor.decide", broken)
+    with pytest.raises(Violation) as caught:
+        make(9).run()
+    command = str(caught.value).splitlines()[-1].removeprefix("to see all of it: ")
+    words = command.removeprefix("python -m tests.simulation.replay ").split()
+    assert replay.main(words) == 1
+    assert "fork at height 1: node 2; convicted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "asked", [["11"], ["--twins", "77"], ["--bls", "1"], ["--gateways", "4"], ["--games", "0"]]
+)
 def test_a_replay_shows_who_said_what(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert replay.main(asked) == 0
     shown = capsys.readouterr().out

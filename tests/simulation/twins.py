@@ -94,6 +94,7 @@ class Twins:
     chain: bytes = CHAIN
     wall: frozenset[int] = frozenset()
     watched_by: type[Monitor] = Monitor
+    replay: str = ""
     now: int = 0
     heap: list[tuple[int, int, Callable[[], object]]] = field(default_factory=list)
     count: int = 0
@@ -163,8 +164,9 @@ class Twins:
         try:
             self._run()
         except Violation as broken:
+            again = f"\nto see all of it: {self.replay}" if self.replay else ""
             shown = self.monitor.transcript.tail()
-            raise Violation(f"{shown}\n{broken}\n{self.scenario}") from None
+            raise Violation(f"{shown}\n{broken}\n{self.scenario}{again}") from None
         return self
 
     def _run(self) -> None:
@@ -183,4 +185,10 @@ class Twins:
 
 def play(number: int) -> Twins:
     """A scenario by its number."""
-    return Twins(hash_keyring(SIZE), scenario(number)).run()
+    return numbered(number).run()
+
+
+def numbered(number: int) -> Twins:
+    """The instances of a scenario, which a violation tells how to see again."""
+    replay = f"python -m tests.simulation.replay --twins {number}"
+    return Twins(hash_keyring(SIZE), scenario(number), replay=replay)
