@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bystack.ledger.amounts import BTM
+from bystack.sidechain.modules.base import PrefixedState
 from bystack.sidechain.modules.exchange import matching
 from bystack.sidechain.modules.exchange.book import Book
 from bystack.sidechain.modules.exchange.matching import (
@@ -140,6 +141,23 @@ def test_all_orders_of_a_block_meet_a_bounded_number(monkeypatch: pytest.MonkeyP
     on.turn()
     place(on, order(BUY, 20, 5, ALICE))
     assert orderbook(on) == ([], [(12, 1)])
+
+
+def test_a_height_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the chain: what is behind it is not scanned at every block's end."""
+    on, looked = desk(), list[bytes | int]()
+    read = PrefixedState.get
+
+    def get(state: PrefixedState, *parts: bytes | int) -> bytes | None:
+        looked.append(parts[0])
+        return read(state, *parts)
+
+    monkeypatch.setattr(PrefixedState, "get", get)
+    for _ in range(20):
+        on.turn()
+    looked.clear()
+    on.turn()
+    assert looked.count(b"ending/") == 1
 
 
 def test_fees_round_in_favour_of_who_is_paid() -> None:
