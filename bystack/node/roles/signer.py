@@ -64,8 +64,10 @@ FAULTS = (
     KeyHeld,
     ConsensusError,
     Invalid,
+    OSError,
 )
-"""Why one key cannot be served; each text is a sentence and a next step."""
+"""Why one key cannot be served; each text is a sentence and a next step, or (a disk that is full or
+refuses) what the system says: it is tried again, and the other keys are served."""
 
 
 class Keepers:

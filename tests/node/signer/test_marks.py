@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import trio
@@ -13,6 +15,8 @@ from click.testing import CliRunner
 from bystack.mainchain.params import REGTEST
 from bystack.node.config import commented_config
 from bystack.node.main import main
+from bystack.node.processes.role_main import RoleContext
+from bystack.node.roles.signer import Keepers
 from bystack.node.signer import journals
 from bystack.node.signer.holding import KeyHeld, hold_key
 from bystack.node.signer.journals import JournalRestored, KeyStopped, Votes
@@ -215,3 +219,25 @@ def test_one_signer_on_a_host_holds_a_key(genesis: Genesis) -> None:
             pass
     with hold_key(key, genesis.id):
         pass
+
+
+def test_a_full_disk_at_the_start_delays_one_key_and_ends_no_signer(genesis: Genesis) -> None:
+    """The mark or a new journal cannot be written: it is tried again until there is room."""
+    room: list[bool] = []
+
+    async def serve_it(path: str) -> None:
+        if not room:
+            _full()
+
+    async def main() -> None:
+        context = SimpleNamespace(config=SimpleNamespace(network="regtest"))
+        async with trio.open_nursery() as nursery:
+            keepers = Keepers(cast(RoleContext, context), nursery)
+            for _ in range(2):
+                await keepers._try("socket", serve_it)
+            assert "No space left" in keepers._faults["socket"] and not keepers._served
+            room.append(True)
+            await keepers._try("socket", serve_it)
+            assert keepers._served == {"socket"}
+
+    trio.run(main)
