@@ -23,6 +23,7 @@ from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
+from bystack.primitives.hashes import sha256
 from bystack.sidechain import epochs, parameters
 from bystack.sidechain.assembly import Assembly, Built, Proposal
 from bystack.sidechain.blocks import Body, Header, decode_body
@@ -58,11 +59,12 @@ class VersionUnknown(Invalid):
 
 
 class Done(NamedTuple):
-    """A block that was executed and is not final."""
+    """A block that was executed and is not final; `digest` is of the body's bytes."""
 
     header: Header
     body: Body
     executed: Executed
+    digest: bytes
 
 
 class Application:
@@ -89,8 +91,9 @@ class Application:
 
     async def execute(self, header: Header, body: bytes) -> Executed:
         """What a block does, signatures verified; raises the rule it breaks."""
-        known = self._done.get(header.id)
-        if known is not None:
+        known, digest = self._done.get(header.id), sha256(body)
+        # Of a known header other bytes may come from a peer: they are judged, not stored unread.
+        if known is not None and known.digest == digest:
             return known.executed
         read = self._bodies.get(body) or decode_body(body)
         _check_certificate(header, read)
@@ -99,7 +102,7 @@ class Application:
         async with self._base(header.parent, places) as base:
             executed = await self._apply(header, read, base)
         await self._verifier.require(executed.checks)
-        self._remember(Done(header, read, executed))
+        self._remember(Done(header, read, executed, digest))
         return executed
 
     async def _apply(self, header: Header, body: Body, base: Base) -> Executed:
@@ -121,8 +124,9 @@ class Application:
         self.pace.begin(wish.height, trio.current_time())
         async with self._base(wish.parent.id, places) as base:
             built = await self._assemble(proposal, candidates, base)
-        self._remember(Done(built.header, built.body, built.executed))
-        self.know(encode(built.body), built.body)
+        data = encode(built.body)
+        self._remember(Done(built.header, built.body, built.executed, sha256(data)))
+        self.know(data, built.body)
         return built
 
     async def _assemble(

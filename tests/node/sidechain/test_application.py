@@ -121,6 +121,17 @@ def test_a_wrong_root_is_no_block(stage: Stage, field: str) -> None:
         trio.run(stage.fresh().execute, header, encode(built.body))
 
 
+def test_other_bytes_under_a_known_header_are_judged_anew(stage: Stage) -> None:
+    built = stage.build(stage.world.transact(CAROL))
+    application = stage.fresh()
+    trio.run(application.execute, built.header, encode(built.body))
+    without = replace(built.body, transactions=())
+    for body in (b"", b"rubbish", encode(without)):
+        with pytest.raises(Invalid):
+            trio.run(application.execute, built.header, body)
+    trio.run(application.execute, built.header, encode(built.body))
+
+
 def test_a_block_on_another_parent_is_stale(stage: Stage) -> None:
     built = stage.build()
     header = replace(built.header, parent=bytes(32))
