@@ -49,10 +49,12 @@ def table(chosen: str) -> dict[str, Any]:
 
     Raises `ValueError` with what is expected.
     """
-    name, _, configuration = chosen.partition("=")
+    name, package, configuration = chosen.partition("=")
     if name in TABLES and not configuration:
         return {"name": name, **TABLES[name]}
     try:
+        if not package:
+            raise ValueError(name)
         return {"name": name, "hex": bytes.fromhex(configuration).hex()}
     except ValueError:
         known = ", ".join(TABLES)

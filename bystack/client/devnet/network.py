@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from bystack.client.devnet import processes
 from bystack.client.devnet.founding import EMPTY_INTERVAL, Devnet, Reporter, found
 from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
-from bystack.client.devnet.modules import choice
+from bystack.client.devnet.modules import choice, table
 from bystack.client.rpc import NodeDown, RpcFailed
 
 
@@ -53,6 +53,8 @@ def up(
         shape = Shape(*(given or n for given, n in zip(wanted, USUAL, strict=True)))
         for one in choices:
             choice(one)
+        for one in modules:
+            table(one)
         layout = new_layout(folder, *shape, modules, choices)
     if modules and list(modules) != layout.modules:
         raise LayoutFixed(f"the sidechains of {folder} have the modules {layout.modules}")
