@@ -10,9 +10,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.events import Executed, Output, Sign
 from bystack.sidechain.consensus.topology import topology
 from bystack.sidechain.consensus.validators import bitmap_of
+from bystack.sidechain.transition import apply_block
 from tests.sidechain.test_detours import SIZE, built, chain, grow
 from tests.simulation.detours import lawful
 from tests.simulation.eras import Schedule
@@ -41,6 +43,24 @@ def test_malformed_demotions_are_refused_before_execution() -> None:
     for bad in (b"\0", b"\x80", b"\1\0"):
         node.name("A", replace(header, demotions=bad), body)
         assert node.play("propose A from=1 at=105") == ["Penalise 1 DemotionsMalformed"]
+
+
+@pytest.mark.parametrize(("named", "rule"), [("012", "DemotionLast"), ("2", "DemotionsForgotten")])
+def test_a_block_that_demotes_the_last_or_forgets_one_is_invalid(named: str, rule: str) -> None:
+    side = chain()
+    grow(side, 2)
+    assert grow(side, 0) == {0, 2}
+    block = built(side)
+    shown = bitmap_of([int(one) for one in named], SIZE)
+    with pytest.raises(Invalid) as refused:
+        apply_block(
+            side.genesis,
+            side.modules,
+            side.base,
+            replace(block.header, demotions=shown),
+            block.body,
+        )
+    assert refused.value.rule == rule
 
 
 def test_at_worst_it_is_a_star() -> None:
