@@ -41,6 +41,6 @@ class Silent:
 
 def test_nothing_is_made_of_a_network_that_cannot_be(tmp_path: Path) -> None:
     for modules, choices in ((["exchagne"], []), ([], ["epoch=soon"])):
-        with pytest.raises(ValueError, match="exchagne|epoch"):
+        with pytest.raises(ValueError, match=r"exchagne|epoch"):
             up(tmp_path / "net", [None] * 3, Silent(), modules=modules, choices=choices)
     assert not (tmp_path / "net").exists()
