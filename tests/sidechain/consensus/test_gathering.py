@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from bystack.sidechain.consensus.statements import Aggregate
+from bystack.sidechain.consensus.statements import PREPARE, Aggregate
 from tests.sidechain.consensus.grouped import hear, summed, voting
 
 
@@ -29,3 +29,12 @@ def test_top_ups_are_remembered() -> None:
     hear(node, 2, summed(node, "PREPARE", "2"))
     hear(node, 2, summed(node, "PREPARE", "25"))
     assert remembered(node) == 2
+
+
+def test_a_member_hands_its_vote_to_its_own_gateway_alone_even_as_a_sum() -> None:
+    """Sums come from gateways, and from heads of smaller groups to their gateway."""
+    own, other = voting(0), voting(1)
+    hear(own, 3, summed(own, "PREPARE", "3"))
+    hear(other, 3, summed(other, "PREPARE", "3"))
+    assert own.machine._m.tally(PREPARE, 0).voters == {0, 3}
+    assert other.machine._m.tally(PREPARE, 0).voters == {1}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from bystack.sidechain.consensus.statements import COMMIT
+from msgspec.structs import replace
+
+from bystack.sidechain.consensus.events import Received
+from bystack.sidechain.consensus.statements import COMMIT, NO_HASH, NO_SIGNATURE, Vote
+from tests.simulation.harness import CHAIN
+from tests.simulation.schemes import node_id
 from tests.transcripts.bbft.play import Player
 
 
@@ -44,3 +49,15 @@ def test_a_commit_of_another_view_spoils_no_sum() -> None:
     (late,) = node.machine._m.late
     assert said == [] and late.tallies[COMMIT].vote_of(2) == ()
     assert not node.machine._m.suspects
+
+
+def test_anothers_commit_of_another_view_is_not_summed_up() -> None:
+    """It would be blamed on its sender as a bad signature, which it is not."""
+    node, _ = decided_at_view_1("view 1")
+    (late,) = node.machine._m.late
+    for view in (0, 1):
+        header = node.block("A")[0]
+        bare = Vote(COMMIT, 0, 1, view, header.id, NO_HASH, 0, NO_SIGNATURE)
+        vote = replace(bare, signature=node.ring.sign(0, bare.digest(CHAIN)))
+        node.handle(Received(node_id(0), vote))
+        assert len(late.tallies[COMMIT].vote_of(0)) == view
