@@ -100,12 +100,15 @@ class Joining:
     # Choosing
 
     async def _choose(self, arriving: Arriving) -> Chosen | None:
-        """The snapshot begun before, else the one most peers offer, else the newest."""
+        """The snapshot that most peers offer; of those the one begun before, else the newest.
+
+        One that a single liar made up, and gives slowly, does not come first again after a restart.
+        """
         offered = await self._offers()
         resumed = b"" if arriving.resumed is None else arriving.resumed.id
 
-        def worth(one: tuple[int, bytes]) -> tuple[bool, int, int]:
-            return one[1] == resumed, len(offered[one]), one[0]
+        def worth(one: tuple[int, bytes]) -> tuple[int, bool, int]:
+            return len(offered[one]), one[1] == resumed, one[0]
 
         for one in sorted(offered, key=worth, reverse=True):
             described = await self._describe(arriving, one, offered[one])

@@ -392,6 +392,19 @@ def proof_of(stage: Stage, epoch: int) -> EpochProof:
     return EpochProof(FinalHeader(header, stage.certificate, ()), ())
 
 
+def test_what_more_peers_offer_comes_before_what_was_begun(stage: Stage) -> None:
+    """A lone liar's snapshot was begun, and he gives it no end; the others offer the right one."""
+    false, chunks = forged(stage, richer)
+    begun = Arriving.open(str(stage.node), stage.genesis.id)
+    begun.begin(false)
+    begun.close()
+    liar = giver(stage, false, chunks)
+    street = Street(good=stage.honest, other=stage.honest, liar=liar)
+    assert stage.join(street) and not street.blamed
+    assert {r.manifest for _, r in street.asked if isinstance(r, GetChunk)} == {stage.manifest.id}
+    stage.check()
+
+
 def test_nobody_who_offers_any_is_no_joining(stage: Stage) -> None:
     def none(request: Request) -> Answer | None:
         return Snapshots(()) if isinstance(request, GetSnapshots) else stage.honest(request)
