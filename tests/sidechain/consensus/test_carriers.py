@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bystack.sidechain.consensus import carriers
 from bystack.sidechain.consensus.demotions import DEMOTED_BLOCKS
+from bystack.sidechain.consensus.validators import bitmap_of
 from tests.sidechain.consensus.grouped import voting
 from tests.transcripts.bbft.play import Player
 
@@ -71,3 +72,18 @@ def test_it_is_forgotten_after_a_hundred_blocks() -> None:
     judged(node)
     node.machine._m.shunned[GATEWAY] = node.machine._m.parent.height - DEMOTED_BLOCKS
     assert carriers.to_demote(node.machine._m) == -1
+
+
+def test_whom_another_epoch_knew_by_an_index_is_not_named() -> None:
+    node = served_by_the_leader()
+    (late,) = node.machine._m.late
+    late.certificate = replace(late.certificate, epoch=7)
+    assert judged(node) == {}
+
+
+def test_paths_go_round_those_whom_the_parents_header_shows() -> None:
+    machine = voting(0).machine._m
+    machine.parent = replace(machine.parent, demotions=bitmap_of([GATEWAY], 7))
+    assert machine.paths(0).gateways == (0, 1)
+    machine.parent = replace(machine.parent, epoch=7)  # of other validators
+    assert machine.paths(0).gateways == (0, 1, 2)
