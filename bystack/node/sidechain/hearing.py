@@ -76,7 +76,10 @@ class Hearing:
     def hear(self, peer: bytes, message: Wire) -> list[Overheard]:
         """What the signer must be shown of a message; nothing of it is verified."""
         if isinstance(message, Status):
+            self._heights.pop(peer, None)
             self._heights[peer] = message.certificate.height
+            if len(self._heights) > KNOWN:
+                self._heights.pop(next(iter(self._heights)))
         if not self._key:
             return []
         found = (self._own(statement) for statement in statements_in(message))

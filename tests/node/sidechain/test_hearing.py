@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bystack.node.sidechain.hearing import Hearing, statements_in
+from bystack.node.sidechain.hearing import KNOWN, Hearing, statements_in
 from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.messages import Blocks, FinalBlock, GetBlocks, Propose, Status
 from bystack.sidechain.consensus.statements import (
@@ -135,3 +135,17 @@ def test_what_is_remembered_is_bounded(hearing: Hearing) -> None:
     for number in range(5_000):
         hearing.released(number.to_bytes(32, "big"))
     assert len(hearing._released) == 4096
+
+
+def test_strangers_who_come_and_go_fill_no_memory(hearing: Hearing) -> None:
+    """Anybody may connect under a new name and say a height; who spoke last is remembered."""
+    nodes = [one.node for one in RING.validators]
+    hearing.hear(nodes[1], status(3))
+    for number in range(KNOWN - 1):
+        hearing.hear(number.to_bytes(32, "big"), status(3))
+    hearing.hear(nodes[1], status(3))
+    for number in range(KNOWN // 2):
+        hearing.hear((1 << 20 | number).to_bytes(32, "big"), status(3))
+    assert len(hearing._heights) == KNOWN
+    hearing.hear(nodes[2], status(3))
+    assert hearing.ready()
