@@ -16,7 +16,7 @@ from bystack.sidechain.consensus.events import Config, Input, Received, Timer, T
 from bystack.sidechain.consensus.messages import Message
 from bystack.sidechain.consensus.rounds import view_timeout
 from tests.simulation.byzantine import BEHAVIOURS, Byzantine
-from tests.simulation.eras import CHAIN, Schedule
+from tests.simulation.eras import CHAIN, LEAST, Schedule
 from tests.simulation.harness import Node
 from tests.simulation.monitor import Monitor, Violation
 from tests.simulation.schemes import Keyring
@@ -133,7 +133,7 @@ class Simulation:
         for _ in range(plan.crashes):
             self._plan_crash(self.rng.choice(self.nodes))
         for _ in range(plan.losses):
-            self._plan_crash(self.rng.choice(self.honest), True)
+            self._plan_crash(self.rng.choice(self._spared()), True)
         for node in self.nodes if plan.blackout else ():
             self._crash_between(node, plan.settle - 10, plan.settle)
 
@@ -143,6 +143,14 @@ class Simulation:
         if isinstance(node, Byzantine):
             node.behaviour = self.plan.behaviour
         return node
+
+    def _spared(self) -> list[Node]:
+        """The honest without whom there is a quorum in every set that may be drawn: one who lost
+        its journal abstains, and with a third of the weight the chain would rightly halt.
+        """
+        weights = [one.weight for one in self.keyring.validators.validators]
+        least = sum(sorted(weights)[:LEAST]) if self.plan.epoch else sum(weights)
+        return [node for node in self.honest if 3 * weights[node.index] < least]
 
     def _cut(self) -> tuple[int, int, frozenset[int]]:
         start = self.rng.randrange(self.plan.settle)

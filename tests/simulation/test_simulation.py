@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.byzantine import BEHAVIOURS
 from tests.simulation.monitor import Violation
-from tests.simulation.scenarios import bls_world, world
+from tests.simulation.scenarios import WEIGHTS, bls_world, world
 from tests.simulation.schemes import hash_keyring
 from tests.simulation.simulator import CONFIG, Plan, Simulation, liveness_bound, plan_of
 
@@ -74,6 +74,15 @@ def test_who_lost_its_journal_abstains_until_the_epoch_turns() -> None:
         assert loser.abstains_in < 0
         returned += loser.journal.records > 0
     assert returned == 30
+
+
+def test_who_loses_its_journal_has_less_than_a_third() -> None:
+    """Else the chain halts by right; found by `scripts/soak`."""
+    for epoch in (0, 3):
+        for seed in range(10):
+            plan = Plan(seed, losses=1, crashes=0, epoch=epoch, heights=2, drop=0)
+            Simulation(hash_keyring(5, WEIGHTS[5]), plan).run()
+    world(402453).run()
 
 
 def test_a_machine_that_answers_nobody_misses_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
