@@ -249,3 +249,15 @@ def test_bytes() -> None:
     check_wire("sidechain_record_proof", record)
     small = decode(Genesis, golden("sidechain_genesis"), 100_000)
     check_wire("sidechain_proof_file", ProofFile(small, (EpochProof(head, ()),), (record,), ()))
+
+
+def test_a_genesis_with_a_key_that_nobody_holds_proves_nothing() -> None:
+    """Such a key, made up against the others', would sign for all of them alone."""
+    first, second, *others = genesis().validators
+    made_up = replace(first, proof=second.proof)
+    file = of_record(BURN)
+    forged = replace(file.genesis, validators=(made_up, second, *others))
+    file = read_proof(write_proof(replace(file, genesis=forged)))
+    with pytest.raises(Invalid) as error:
+        check_proof(file, forged.id, VERIFIER)
+    assert error.value.rule == "PossessionUnproven"
