@@ -30,7 +30,14 @@ CHAIN = "trade"
 ROOT = Path(__file__).parents[2]
 STAKE = "12"
 SIZES = ("--sidechains", "1", "--validators", "4", "--members", "5")
-ELECTED = ("--module", "stake", "--set", "election=stake", "--set", "epoch=16", "--set", "freeze=6")
+NUMBERS = ("epoch=16", "freeze=6", "empty_interval=700")
+ELECTED = (
+    "--module",
+    "stake",
+    "--set",
+    "election=stake",
+    *(w for n in NUMBERS for w in ("--set", n)),
+)
 
 
 @pytest.fixture(scope="module")

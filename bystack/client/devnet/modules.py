@@ -23,6 +23,7 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
 
 NUMBERS: Final = (
     "interval",
+    "empty_interval",
     "timeout",
     "blocks_per_leader",
     "gateways",
