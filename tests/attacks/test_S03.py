@@ -9,8 +9,7 @@ from collections import Counter
 
 import pytest
 
-from bystack.primitives.errors import Misuse
-from bystack.sidechain.sums import move
+from bystack.sidechain.sums import SumExceeded, move
 from tests.sidechain.histories import ASSETS, History
 from tests.sidechain.law import Ledger
 
@@ -49,5 +48,5 @@ def test_the_law_notices_a_unit(asset: int) -> None:
         world.side.state.take(fork.changes)
         with pytest.raises(AssertionError):
             Ledger(world, history.claims, history.pegouts).check(history.retired)
-    with pytest.raises(Misuse):
+    with pytest.raises(SumExceeded):
         move(state.fork(), ASSETS[asset], pool=-(10**6))

@@ -31,7 +31,7 @@ from tests.wire import golden
 NAMES = (
     "propose", "vote", "aggregate", "certificate", "timeout", "timeout_certificate",
     "get_proposal", "get_block", "block_data", "get_blocks", "blocks", "status", "evidence_found",
-    "sealed", "foreign",
+    "proposal_seen", "sealed", "foreign",
 )  # fmt: skip
 MESSAGES = [decode_message(golden(f"bbft_{name}")) for name in NAMES]
 BITMAP, HASH, SIGNATURE = b"\xff" * MAX_BITMAP, b"h" * 32, b"s" * 96

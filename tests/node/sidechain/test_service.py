@@ -150,11 +150,12 @@ def test_the_stream_of_the_pool(tmp_path: Path) -> None:
 
 async def _of(items: AsyncIterator[Any], id: bytes, count: int) -> AsyncIterator[Any]:
     """The first `count` items about one transaction."""
-    async for item in items:
-        if item[1] == id:
-            yield item
-            count -= 1
-        if not count:
+    async for lot in items:
+        for item in lot:
+            if item[1] == id:
+                yield item
+                count -= 1
+        if count <= 0:
             return
 
 
