@@ -52,16 +52,19 @@ def running(folder: Path) -> Iterator[Devnet]:
 
     Its nodes, whoever starts them, find the tests' clock and the example of a package's module.
     """
-    sizes = ("--sidechains", "2", "--validators", "4", "--members", "5", "--set", "gateways=2")
+    sizes = ("--sidechains", "2", "--validators", "4", "--members", "5")
+    numbers = ("--set", "gateways=2", "--set", "empty_interval=1000")
     modules = [part for name in MODULES for part in ("--module", name)]
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{CLOCK}{os.pathsep}{install(folder / 'package')}"
+    before, package = os.environ.get("PYTHONPATH"), str(install(folder / "package"))
+    os.environ["PYTHONPATH"] = f"{CLOCK}{os.pathsep}{package}"
+    sys.path.append(package)  # for whoever looks into the stores afterwards
     try:
-        done = bystack("devnet", "up", "--dir", str(folder / "net"), *sizes, *modules)
+        done = bystack("devnet", "up", "--dir", str(folder / "net"), *sizes, *numbers, *modules)
         assert done.returncode == 0, done.stderr + done.stdout
         yield opened(folder / "net")
     finally:
         end(folder / "net")
+        sys.path.remove(package)
         os.environ.pop("PYTHONPATH")
         if before is not None:
             os.environ["PYTHONPATH"] = before

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.processes
 
 CHAIN = "trade"
 HOUR = 3_600
-HALT_MS = 8_000
+HALT_MS = 6_000
 """Many times what an idle devnet takes for a block: longer without one is a halt."""
 
 
@@ -201,7 +201,7 @@ def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> 
     try:
         start = best(well)[CHAIN]
         for node in voters(well, 0, 1, 3, 2):
-            reach(well, node, {CHAIN: start + 8})
+            reach(well, node, {CHAIN: start + 6})
         txid = paid(well, first, address)
         wait_for("read back from the wrong one", lambda: confirmed(well, wrong, txid), 90)
     finally:
