@@ -147,10 +147,13 @@ def same_state(what: str, store: SideStore, history: SideHistory) -> None:
 
 
 def circulating(history: SideHistory) -> Counter[bytes]:
-    """What the coins of a sidechain add up to, per asset."""
+    """What the coins of a sidechain and what its modules hold add up to, per asset."""
     sums: Counter[bytes] = Counter()
     for coin in history.coins.values():
         sums[coin.asset] += coin.amount
+    for key, value in history.state.items():
+        if key.startswith(b"held/"):
+            sums[key[-32:]] += decode(int, value, MAX_VALUE)
     return sums
 
 
