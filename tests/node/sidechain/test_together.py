@@ -35,14 +35,17 @@ async def through_the_socket(net: Network) -> None:
     poor = transact(one, CAROL, fee=0)
     [[place, rule, _]] = await one.service.handle("submit_many", [[encode(cut), encode(poor)]])
     assert (place, rule) == (1, "FeeTooLow")
-    tips = one.service.tips("tips", [])
-    seen = 0
-    while not seen:
-        with trio.fail_after(60):
-            height, id, time, seen = await anext(tips)
-    header = other.store.header_at(height)
-    if header is not None:
-        assert (header.id, header.time, header.transaction_count) == (id, time, seen)
+    await until(lambda: one.store.find(cut.id) is not None)
+    place = one.store.find(cut.id)
+    assert place is not None
+    await until(lambda: other.store.height >= place.height)
+    filled = other.store.header_at(place.height)
+    assert filled is not None and filled.transaction_count >= 1
+    with trio.fail_after(60):
+        height, id, time, count = await anext(one.service.tips("tips", []))
+    header = one.store.header_at(height)
+    assert header is not None
+    assert (header.id, header.time, header.transaction_count) == (id, time, count)
 
 
 async def through_rpc(net: Network) -> None:
