@@ -17,10 +17,9 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
 from bystack.sidechain import custody
 from bystack.sidechain.consensus.evidence import (
+    BY_QUORUM,
     AnyEvidence,
     EvidenceIndex,
-    ForbiddenBlock,
-    TwoCertificates,
     guilty,
     parts,
     verify_evidence,
@@ -34,8 +33,6 @@ from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop
 
-# A forgotten commit is one thief's doing, at as many places as it likes: it counts by validator.
-BY_QUORUM = (TwoCertificates, ForbiddenBlock)
 
 _digest = tagged("sidechain/misconduct")
 
