@@ -33,7 +33,6 @@ from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop
 
-
 _digest = tagged("sidechain/misconduct")
 
 
