@@ -18,7 +18,7 @@ from bystack.client.bench.transfers import Signed
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.node.processes.garbage import collect_seldom
 from bystack.node.sidechain.admission import SideRules
-from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import TOGETHER, Pooling
 from bystack.node.sidechain.store import SideStore

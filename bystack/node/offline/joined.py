@@ -16,9 +16,9 @@ from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import Finding, Progress, Report
 from bystack.node.sidechain import columns as keys
 from bystack.node.sidechain.columns import MAX_CERTIFICATE, MAX_EPOCH_PROOF, Tip
-from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.snapshots.arriving import Arriving
 from bystack.node.sidechain.snapshots.shelf import rows_of
+from bystack.node.sidechain.voting.engines import verifier_of
 from bystack.node.store.storage import Store
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid

@@ -20,30 +20,30 @@ from bystack.node.peering import keep_book, node_identity, stored_book
 from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
-from bystack.node.sidechain.application import Application
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.engines import ConsensusError, engine_of, verifier_of
+from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.mainline import MainLine
-from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import TOPIC, Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
-from bystack.node.sidechain.rpc_chain import ChainMethods
-from bystack.node.sidechain.rpc_epochs import EpochMethods
-from bystack.node.sidechain.rpc_modules import ModuleMethods
-from bystack.node.sidechain.rpc_parameters import ParameterMethods
-from bystack.node.sidechain.rpc_peers import SidePeerMethods
-from bystack.node.sidechain.rpc_pegs import PegMethods
-from bystack.node.sidechain.rpc_proofs import ProofMethods
-from bystack.node.sidechain.rpc_staking import StakeMethods
-from bystack.node.sidechain.rpc_validators import ValidatorMethods
-from bystack.node.sidechain.service import Service
-from bystack.node.sidechain.shorthand import SHORT_CAPS
-from bystack.node.sidechain.signing import SignerLine, validator_socket
+from bystack.node.sidechain.rpc.chain import ChainMethods
+from bystack.node.sidechain.rpc.epochs import EpochMethods
+from bystack.node.sidechain.rpc.modules import ModuleMethods
+from bystack.node.sidechain.rpc.parameters import ParameterMethods
+from bystack.node.sidechain.rpc.peers import SidePeerMethods
+from bystack.node.sidechain.rpc.pegs import PegMethods
+from bystack.node.sidechain.rpc.proofs import ProofMethods
+from bystack.node.sidechain.rpc.service import Service
+from bystack.node.sidechain.rpc.staking import StakeMethods
+from bystack.node.sidechain.rpc.validators import ValidatorMethods
 from bystack.node.sidechain.snapshots.arriving import settle
 from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.voting.driver import Driver
+from bystack.node.sidechain.voting.engines import ConsensusError, engine_of, verifier_of
+from bystack.node.sidechain.voting.meeting import WHEREABOUTS, Meeting
+from bystack.node.sidechain.voting.shorthand import SHORT_CAPS
+from bystack.node.sidechain.voting.signing import SignerLine, validator_socket
 from bystack.node.verifying.inline import InlineVerifier
 from bystack.p2p.gossip import payload_cap
 from bystack.p2p.host import Host, HostConfig

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from bystack.node.ipc import RemoteError
-from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.voting.driver import Driver
 
 NOT_HELD: Final = -1
 

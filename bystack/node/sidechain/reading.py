@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from bystack.ledger.transactions import Transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.following import check_held
 from bystack.node.sidechain.proving import Prover
+from bystack.node.sidechain.voting.driver import Driver
+from bystack.node.sidechain.voting.engines import verifier_of
 from bystack.primitives.codec import encode
 from bystack.primitives.multiset import multiset_digest
 from bystack.sidechain.blocks import Body, Header, decode_body

@@ -20,20 +20,20 @@ from bystack.node.mainchain.signals import Signal
 from bystack.node.roles.sidechain import rpc_methods
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
-from bystack.node.sidechain.application import Application
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.engines import verifier_of
+from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.mainline import MainLine
-from bystack.node.sidechain.meeting import Meeting
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import Pooling
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
-from bystack.node.sidechain.service import Service
-from bystack.node.sidechain.signing import SignerLine
+from bystack.node.sidechain.rpc.service import Service
 from bystack.node.sidechain.snapshots.arriving import settle
 from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.voting.driver import Driver
+from bystack.node.sidechain.voting.engines import verifier_of
+from bystack.node.sidechain.voting.meeting import Meeting
+from bystack.node.sidechain.voting.signing import SignerLine
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal
 from bystack.node.verifying.verifier import Verifier

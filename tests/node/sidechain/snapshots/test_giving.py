@@ -10,10 +10,10 @@ import trio
 import trio.testing
 from msgspec.structs import replace
 
-from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.proving import Prover
 from bystack.node.sidechain.snapshots.giving import WAITING, Answers, Giving
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.voting.engines import verifier_of
 from bystack.p2p.queues import Class
 from bystack.primitives.merkle import ProofMismatch
 from bystack.sidechain.proofs import StateProof, check_state_proof

@@ -11,7 +11,6 @@ import trio
 import trio.testing
 from msgspec.structs import replace
 
-from bystack.node.sidechain.engines import verifier_of
 from bystack.node.sidechain.snapshots.asking import PATIENCE
 from bystack.node.sidechain.snapshots.state_sync import (
     AID_KINDS,
@@ -20,6 +19,7 @@ from bystack.node.sidechain.snapshots.state_sync import (
     Policy,
     StateSync,
 )
+from bystack.node.sidechain.voting.engines import verifier_of
 from bystack.p2p.host import Host
 from bystack.p2p.queues import Class
 from bystack.sidechain.consensus.messages import MAX_BLOCKS, GetBlocks, Status

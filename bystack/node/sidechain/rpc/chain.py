@@ -9,9 +9,9 @@ from msgspec import Meta
 from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Hash, Height, Hex, Methods
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.forms import Forms, Json
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc.forms import Forms, Json
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import U32, encode
 from bystack.primitives.errors import Invalid
 

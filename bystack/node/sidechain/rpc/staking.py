@@ -11,9 +11,9 @@ from msgspec import Meta
 
 from bystack.node import amounts_text
 from bystack.node.rpc import Methods
-from bystack.node.sidechain.forms import Json
-from bystack.node.sidechain.owners import Owner, root_named
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.rpc.owners import Owner, root_named
 from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.sidechain.modules.base import read_only
 from bystack.sidechain.modules.stake.book import NAME, Book

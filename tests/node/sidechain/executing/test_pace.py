@@ -1,4 +1,4 @@
-from bystack.node.sidechain.pace import LEAST, Pace
+from bystack.node.sidechain.executing.pace import LEAST, Pace
 
 
 def after(blocks: int, transactions: int, seconds: float, pace: Pace | None = None) -> Pace:

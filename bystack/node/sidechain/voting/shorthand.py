@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 import structlog
 
 from bystack.ledger.transactions import Transaction
-from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.pooling import Pooling
 from bystack.p2p.queues import Class
 from bystack.primitives.codec import Wire, decode, encode

@@ -10,7 +10,7 @@ import trio
 from bystack.ledger.amounts import BTM
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Methods
-from bystack.node.sidechain.rpc_modules import ModuleMethods
+from bystack.node.sidechain.rpc.modules import ModuleMethods
 from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.sidechain.modules.base import Modules, Quiet, read_only
 from bystack.sidechain.modules.exchange.orders import Side

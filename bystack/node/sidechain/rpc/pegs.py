@@ -18,12 +18,12 @@ from bystack.mainchain.actions import is_coinbase
 from bystack.mainchain.proofs import TransactionProof
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Hash, Methods
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.forms import Forms, Json
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.relaying import Relaying
-from bystack.node.sidechain.standing import pegout_state, pegout_wait, position, request_at
+from bystack.node.sidechain.rpc.forms import Forms, Json
+from bystack.node.sidechain.rpc.standing import pegout_state, pegout_wait, position, request_at
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import U32
 from bystack.primitives.errors import Invalid

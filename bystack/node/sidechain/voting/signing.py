@@ -14,8 +14,8 @@ import structlog
 import trio
 
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
-from bystack.node.sidechain.hearing import Hearing, Overheard
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.voting.hearing import Hearing, Overheard
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.sidechain.consensus.events import Sign, Signed, SignRefused
 from bystack.sidechain.consensus.positions import JournalRecord, SignRequest

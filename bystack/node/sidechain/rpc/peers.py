@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.rpc_network import PeerMethods
-from bystack.node.sidechain.driver import Driver
+from bystack.node.sidechain.voting.driver import Driver
 
 
 class SidePeerMethods(PeerMethods):

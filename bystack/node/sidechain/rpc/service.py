@@ -9,9 +9,9 @@ from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
-from bystack.node.sidechain.driver import Driver
 from bystack.node.sidechain.following import follow, follow_tips
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
 
 MAX_OUTPOINT = 64

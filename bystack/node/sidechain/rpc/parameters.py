@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bystack.node.rpc import Methods
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.forms import Json
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.plain import to_plain
 from bystack.sidechain import epochs, parameters
 from bystack.sidechain.parameters import Parameters

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bystack.node.sidechain.hearing import KNOWN, Hearing, statements_in
+from bystack.node.sidechain.voting.hearing import KNOWN, Hearing, statements_in
 from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.messages import Blocks, FinalBlock, GetBlocks, Propose, Status
 from bystack.sidechain.consensus.statements import (

@@ -8,10 +8,10 @@ from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Methods
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.forms import Json
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
-from bystack.node.sidechain.rpc_staking import StakeForms
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.rpc.staking import StakeForms
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.sidechain import epochs
 from bystack.sidechain.consensus.topology import base_gateways
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet, quorum

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import structlog
 
-from bystack.node.sidechain.application import Application, VersionUnknown
+from bystack.node.sidechain.executing.application import Application, VersionUnknown
+from bystack.node.sidechain.executing.upgrading import Upgrade
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling, Useless
-from bystack.node.sidechain.upgrading import Upgrade
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction

@@ -9,10 +9,10 @@ from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Height, Methods
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.forms import Json
 from bystack.node.sidechain.proving import MOST_EPOCHS, NotProvable, Prover
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.entries import entry_key

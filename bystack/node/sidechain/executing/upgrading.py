@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.executing.application import Application
 from bystack.sidechain import epochs, parameters
 from bystack.sidechain.state import SystemState
 

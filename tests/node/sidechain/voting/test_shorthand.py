@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from bystack.ledger.transactions import Output, Transaction
-from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.pooling import Pooling
-from bystack.node.sidechain.shorthand import FEW, GET, GIVE, KEPT, PROPOSAL, Shorthand
+from bystack.node.sidechain.voting.shorthand import FEW, GET, GIVE, KEPT, PROPOSAL, Shorthand
 from bystack.p2p.queues import Class
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.blocks import Body

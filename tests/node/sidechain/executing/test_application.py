@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bystack.ledger.checks import SignatureWrong
 from bystack.ledger.transactions import Items, Spend, Transaction
-from bystack.node.sidechain.application import Application, BodyCertificate, StaleParent
+from bystack.node.sidechain.executing.application import Application, BodyCertificate, StaleParent
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier

@@ -12,9 +12,9 @@ from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Hash, Methods
-from bystack.node.sidechain.forms import Json
-from bystack.node.sidechain.owners import Owner, root_named
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.rpc.owners import Owner, root_named
 from bystack.node.trading_text import Pair, pair_named, pairs
 from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.sidechain.modules.base import Modules

@@ -19,18 +19,18 @@ from bystack.ledger.candidates import FeeNotHigher
 from bystack.ledger.mempool import AlreadyPooled
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP
-from bystack.node.sidechain.application import Application
+from bystack.node.sidechain.executing.application import Application
+from bystack.node.sidechain.executing.upgrading import Upgrade
+from bystack.node.sidechain.executing.workshop import Workshop
 from bystack.node.sidechain.mainline import MainLine
-from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling
 from bystack.node.sidechain.serving import Serving
-from bystack.node.sidechain.shorthand import SHORT_CAPS, Shorthand
-from bystack.node.sidechain.signing import Admitted, SignerLine
 from bystack.node.sidechain.snapshots.state_sync import AID_KINDS, StateSync
-from bystack.node.sidechain.speech import Speech
-from bystack.node.sidechain.timers import Timers
-from bystack.node.sidechain.upgrading import Upgrade
-from bystack.node.sidechain.workshop import Workshop
+from bystack.node.sidechain.voting.meeting import WHEREABOUTS, Meeting
+from bystack.node.sidechain.voting.shorthand import SHORT_CAPS, Shorthand
+from bystack.node.sidechain.voting.signing import Admitted, SignerLine
+from bystack.node.sidechain.voting.speech import Speech
+from bystack.node.sidechain.voting.timers import Timers
 from bystack.p2p.host import Connected, Host, Lost, Message
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bystack.node.sidechain.meeting import WHEREABOUTS, Meeting
+from bystack.node.sidechain.voting.meeting import WHEREABOUTS, Meeting
 from bystack.p2p.host import Class
 from bystack.p2p.identity import Identity
 from bystack.primitives.codec import encode

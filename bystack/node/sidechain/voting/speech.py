@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bystack.node.sidechain.shorthand import Shorthand
+from bystack.node.sidechain.voting.shorthand import Shorthand
 from bystack.p2p.host import Class, Host
 from bystack.sidechain.consensus.messages import (
     MAX_BLOCKS,

@@ -8,9 +8,9 @@ import trio
 
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Height, Hex, Methods
-from bystack.node.sidechain.driver import Driver
-from bystack.node.sidechain.forms import Json
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode_union, encode
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.batches import open_seqs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from bystack.node.sidechain.timers import Timers
+from bystack.node.sidechain.voting.timers import Timers
 from bystack.sidechain.consensus.events import Timer, TimerKind
 
 

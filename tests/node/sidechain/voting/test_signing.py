@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from bystack.node.ipc import Reconnecting
-from bystack.node.sidechain.hearing import Hearing
-from bystack.node.sidechain.signing import SignerLine
+from bystack.node.sidechain.voting.hearing import Hearing
+from bystack.node.sidechain.voting.signing import SignerLine
 from bystack.node.signer.journals import abstention
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal

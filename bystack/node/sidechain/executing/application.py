@@ -17,8 +17,8 @@ import trio
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.node.sidechain.columns import MAX_CERTIFICATE
-from bystack.node.sidechain.layers import LayeredCoins, LayeredEntries, Prefetched
-from bystack.node.sidechain.pace import Pace
+from bystack.node.sidechain.executing.layers import LayeredCoins, LayeredEntries, Prefetched
+from bystack.node.sidechain.executing.pace import Pace
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.codec import decode, encode

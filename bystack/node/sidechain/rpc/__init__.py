@@ -1,0 +1,1 @@
+"""The RPC methods of a sidechain's process, and the forms they answer in."""
