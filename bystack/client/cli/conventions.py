@@ -28,6 +28,7 @@ home_option = click.option(
     help="Home of the node to talk to.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+name_argument = click.argument("name")
 
 
 def node(home: str) -> Rpc:

@@ -11,14 +11,14 @@ from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
 from bystack.client.cli.drafts import pst, sign, swap
 from bystack.client.cli.exchange import exchange
-from bystack.client.cli.federation import federation, vault
-from bystack.client.cli.governing import govern
+from bystack.client.cli.federation.group import federation
 from bystack.client.cli.mine import mine
 from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status, send, transfer
 from bystack.client.cli.network import demo, devnet
 from bystack.client.cli.proofs import proof, verify_proof
 from bystack.client.cli.registry import registry
 from bystack.client.cli.stake import stake
+from bystack.client.cli.vault import vault
 from bystack.client.cli.wallet import wallet
 
 # Importing them adds their commands to `bystack wallet`.
@@ -46,7 +46,6 @@ COMMANDS = (
 for command in COMMANDS:
     main.add_command(command)
 wallet.add_command(sign)
-federation.add_command(govern)
 
 
 if __name__ == "__main__":

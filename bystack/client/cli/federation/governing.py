@@ -1,11 +1,17 @@
-"""Deciding a sidechain's parameters: each member approves the same draft, any one sends it."""
+"""Pauses by one member; parameters by a quorum, of whom each approves the same draft."""
 
 from __future__ import annotations
 
 import click
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
-from bystack.client.cli.federation import name_argument
+from bystack.client.cli.conventions import (
+    guarded,
+    home_option,
+    json_option,
+    name_argument,
+    node,
+    show,
+)
 
 
 def approval(text: str) -> tuple[int, str]:
@@ -58,3 +64,14 @@ def govern(
         return show({"transaction": sent}, as_json=as_json)
     seat, signature = rpc.federation(name, "vote", "govern", [], wanted)
     show({"approval": f"{seat}:{signature}"}, as_json=as_json)
+
+
+@click.command("pause")
+@name_argument
+@click.argument("what", type=click.Choice(["claims", "burns", "batches", "all"]))
+@click.option("--reason", default="", help="Published with the pause.")
+@home_option
+@guarded
+def pause(name: str, what: str, reason: str, home: str) -> None:
+    """Pause WHAT for 720 main-chain blocks; each member may do so once in 8064."""
+    show(node(home).federation(name, "pause", what, reason), as_json=False)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from bystack.client.cli import governing
+from bystack.client.cli.federation import governing
 from bystack.client.cli.main import main
 
 OWN, OTHER = "ab" * 64, "cd" * 64

@@ -1,0 +1,25 @@
+"""The group `bystack federation`, and which commands stand in it."""
+
+from __future__ import annotations
+
+import click
+
+from bystack.client.cli.federation import governing, keys, launch, status
+
+
+@click.group()
+def federation() -> None:
+    """A membership of the federation NAME (of the sidechain of that name)."""
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    status.status,
+    status.pending,
+    keys.keygen,
+    launch.genesis,
+    governing.pause,
+    governing.govern,
+)
+
+for command in COMMANDS:
+    federation.add_command(command)
