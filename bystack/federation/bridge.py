@@ -13,6 +13,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from bystack.federation.charter_reading import CHARTER_LIMIT
 from bystack.federation.members import MAX_WEIGHT
 from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.signing import (
@@ -25,9 +26,9 @@ from bystack.federation.signing import (
     check_owner,
     message_digest,
 )
-from bystack.ledger.transactions import Outpoint
+from bystack.ledger.transactions import Action, Outpoint
 from bystack.primitives import keys
-from bystack.primitives.codec import U8, U32, U63, Bytes32, Bytes64, Wire
+from bystack.primitives.codec import Bytes32, Bytes64, Wire
 from bystack.primitives.errors import Invalid
 
 MAX_STASH = 256
@@ -48,29 +49,28 @@ class Partials(Wire, tag=1):
     partials: Annotated[tuple[PartialSignature, ...], Meta(min_length=1, max_length=MAX_WEIGHT)]
 
 
-class AskCreate(Wire, tag=2):
-    """A member asks the others to sign the vault's creation."""
+class AskOperation(Wire, tag=2):
+    """A member asks the others to sign a vault operation.
 
-    first: Outpoint
-    index: U32
+    `first`: of a creation, the outpoint that it spends first and that names the vault. `charter`:
+    the charter's bytes where the operation brings or announces terms, for each signer compiles them
+    itself and compares. `seq` and `turn` stand in the operation.
+    """
 
-
-class AskTouch(Wire, tag=3):
-    """A member asks the others to void a seq that stands still."""
-
-    seq: U63
-    tier: U8
+    operation: Action
+    first: Annotated[tuple[Outpoint, ...], Meta(max_length=1)]
+    charter: Annotated[bytes, Meta(max_length=CHARTER_LIMIT)]
 
 
 class NamedSignature(Wire, tag=4):
-    """A charter key's own signature over the digest of a creation, an order or a touch."""
+    """A charter key's own signature over the digest of a vault operation."""
 
     digest: Bytes32
     key: Bytes32
     signature: Bytes64
 
 
-BridgeMessage = Partials | AskCreate | AskTouch | NamedSignature
+BridgeMessage = Partials | AskOperation | NamedSignature
 
 
 @dataclass(frozen=True)

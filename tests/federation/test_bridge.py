@@ -6,8 +6,7 @@ from msgspec.structs import replace
 from bystack.federation.bridge import (
     MAX_JOBS,
     MAX_STASH,
-    AskCreate,
-    AskTouch,
+    AskOperation,
     Bridge,
     BridgeMessage,
     Culprit,
@@ -24,6 +23,7 @@ from bystack.federation.signing import (
     PartialMessageForeign,
     sign_partial,
 )
+from bystack.ledger.transactions import Action
 from bystack.primitives import bls
 from bystack.primitives.codec import decode_union, encode
 from bystack.primitives.keys import public_key, sign
@@ -191,8 +191,7 @@ def test_open_messages_are_bounded() -> None:
 def test_bytes() -> None:
     samples = {
         "partials": Partials((replace(bad(1), key=b"\x01" * 32, digest=b"\x02" * 32),)),
-        "ask_create": AskCreate(outpoint(5, 1), 0),
-        "ask_touch": AskTouch(7, 1),
+        "ask_operation": AskOperation(Action(18, b"touch"), (outpoint(5, 1),), b"charter"),
         "named_signature": NamedSignature(b"\x03" * 32, b"\x04" * 32, b"\x05" * 64),
     }
     for name, sample in samples.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bystack.federation.bridge import (
-    AskCreate,
+    AskOperation,
     Bridge,
     NamedSignature,
     NamedSignatureInvalid,
@@ -62,7 +62,8 @@ class Founding:
 
     def _ask(self) -> None:
         if self._draft is not None and not self._sent:
-            self._member.say(AskCreate(self._draft.body.inputs[0], 0))
+            action = self._draft.body.actions[0]
+            self._member.say(AskOperation(action, (self._draft.body.inputs[0],), b""))
 
     async def asked(self, first: Outpoint, index: int, seat: int) -> None:
         """Sign a creation that a member drafted (the signer compiles its own terms)."""

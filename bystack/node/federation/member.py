@@ -11,8 +11,7 @@ import structlog
 import trio
 
 from bystack.federation.bridge import (
-    AskCreate,
-    AskTouch,
+    AskOperation,
     Bridge,
     BridgeMessage,
     Culprit,
@@ -24,6 +23,7 @@ from bystack.federation.members import Roster
 from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
 from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.purse import Purse
+from bystack.ledger.vault_operations import Create, Touch, decode_operation, name_of
 from bystack.node.federation.events import (
     Ask,
     Event,
@@ -112,13 +112,21 @@ class Member:
         match message:
             case Partials():
                 await self.take(bridge.received(seat, message))
-            case AskCreate(first, index):
-                await self.founding.asked(first, index, seat)
-            case AskTouch(seq, tier):
-                await self.orders.asked_touch(seq, tier)
+            case AskOperation():
+                await self._asked(seat, message)
             case NamedSignature():
                 self.founding.named(message)
                 bridge.named(message)
+
+    async def _asked(self, seat: int, message: AskOperation) -> None:
+        """A member asks for signatures of a vault operation."""
+        match decode_operation(message.operation.kind, message.operation.body):
+            case Create() if message.first:
+                await self.founding.asked(message.first[0], 0, seat)
+            case Touch(seq, tier):
+                await self.orders.asked_touch(seq, tier)
+            case other:
+                log.info("not asked for in this way", operation=name_of(other))
 
     async def ensure_bridge(self) -> Bridge | None:
         """The bridge of the certified key, once there is one."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from bystack.federation.bridge import AskTouch, Bridge
+from bystack.federation.bridge import AskOperation, Bridge
 from bystack.federation.warrants import OrderRequest
 from bystack.ledger.fulfilment import SignaturesInsufficient
 from bystack.ledger.terms import Terms
 from bystack.ledger.vault_approvals import demands
-from bystack.ledger.vault_operations import Order, Touch, operation_digest
+from bystack.ledger.vault_operations import Order, Touch, encode_operation, operation_digest
 from bystack.mainchain.blocks import Block
 from bystack.node.federation.assembling import (
     Anchor,
@@ -187,7 +187,7 @@ class Orders:
         """Ask everyone to void the vault's present seq; the digest."""
         anchor = await self._anchor()
         digest = await self.asked_touch(anchor.state.seq, tier)
-        self._member.say(AskTouch(anchor.state.seq, tier))
+        self._member.say(_asking(Touch(anchor.state.seq, tier)))
         return digest
 
     async def asked_touch(self, seq: int, tier: int) -> bytes:
@@ -222,7 +222,7 @@ class Orders:
         """Whoever was away has not heard of a touch; orders they find in their sidechain."""
         for job in self.jobs.values():
             if isinstance(job.operation, Touch):
-                self._member.say(AskTouch(job.operation.seq, job.operation.tier))
+                self._member.say(_asking(job.operation))
 
     async def _feed(self, genesis: Genesis) -> None:
         """Bring the signer up to the tip; what it refuses does not keep back what is signed."""
@@ -291,3 +291,7 @@ class Orders:
         if mirror is None:
             return self.genesis.terms
         return decode(Terms, mirror.terms, 100_000)
+
+
+def _asking(touch: Touch) -> AskOperation:
+    return AskOperation(encode_operation(touch), (), b"")

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import trio
 
-from bystack.federation.bridge import MAX_JOBS, AskCreate, NamedSignature
+from bystack.federation.bridge import MAX_JOBS, AskOperation, NamedSignature
 from bystack.ledger.transactions import VaultLock, decode_transaction
+from bystack.ledger.vault_operations import Create, encode_operation
 from bystack.node.federation.founding import MAX_DRAFTS
 from bystack.primitives import keys
 from bystack.primitives.keys import public_key, sign
 from tests.ledger.people import outpoint
-from tests.sidechain.mainside import KEYS, Main
+from tests.sidechain.mainside import KEYS, TERMS, Main
 
 from .members import Net
 
@@ -74,7 +75,9 @@ def test_another_members_draft_does_not_take_the_place_of_ours(net: Net) -> None
         await net.tick()
         drafted = await net.ask(0, "build", "create")
         for number in range(2 * MAX_JOBS):
-            await net.hear(0, 2, AskCreate(outpoint(number), 0))
+            await net.hear(
+                0, 2, AskOperation(encode_operation(Create(TERMS)), (outpoint(number),), b"")
+            )
         assert len(net.members[0].founding._own) == MAX_DRAFTS + 1
         assert len(net.members[0].bridge._jobs) == MAX_DRAFTS + 1  # type: ignore[union-attr]
         await net.tick()

@@ -9,9 +9,10 @@ import pytest
 import trio
 from msgspec.structs import replace
 
-from bystack.federation.bridge import AskTouch
+from bystack.federation.bridge import AskOperation
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.amounts import BTM
+from bystack.ledger.vault_operations import Touch, encode_operation
 from bystack.node.federation.events import MainConnected
 from bystack.node.federation.membership import TURN_TICKS
 from bystack.sidechain.records import Batch
@@ -184,7 +185,9 @@ def test_a_seq_that_stands_still_is_voided_by_everyone(net: Net) -> None:
             await net.ask(0, "build", "touch")
         net.main.grow(TOUCH_AFTER)
         await net.tick(2)
-        await net.hear(1, 2, AskTouch(0, 200))  # no such tier: refused, and nothing is stuck by it
+        await net.hear(
+            1, 2, AskOperation(encode_operation(Touch(0, 200)), (), b"")
+        )  # no such tier: refused, and nothing is stuck by it
         assert net.members[1].orders.jobs == {}
         net.up = {0}  # the others are away when it is asked for
         built = await net.ask(0, "build", "touch")
