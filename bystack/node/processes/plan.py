@@ -68,8 +68,8 @@ def plan(config: Config, home: str = ".") -> tuple[RoleSpec, ...]:
 def _roles(config: Config) -> Iterator[tuple[str, str, object]]:
     validators = [one.name for one in config.sidechain if one.validator_key]
     if validators or config.federation or config.guard:
-        tables = (config.sidechain, config.federation, config.guard)
-        yield "signer", "", tables
+        # It follows the tables itself: a sidechain that is added must not stop others' votes.
+        yield "signer", "", ()
     if config.wallet.enabled:
         yield "wallet", "", ()
     if config.mainchain.mode != "off":

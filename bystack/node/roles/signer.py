@@ -1,11 +1,17 @@
-"""The signer's process: one private socket per key it serves, found again as the node grows."""
+"""The signer's process: one private socket per key it serves, while the configuration names it.
+
+Tables come and go while it runs: a new key is served as it appears, one whose table left or changed
+is put away (socket, journal, the name in the kernel) and no other key notices.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import structlog
 import trio
@@ -16,7 +22,7 @@ from bystack.node.config import Config, ConfigErrors, load_config
 from bystack.node.config.tables import Federation, Sidechain
 from bystack.node.federation_files import FederationFileError
 from bystack.node.genesis_files import GenesisFileError
-from bystack.node.ipc import serve
+from bystack.node.ipc import Handler, serve
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
@@ -70,20 +76,41 @@ FAULTS = (
 refuses) what the system says: it is tried again, and the other keys are served."""
 
 
+@dataclass
+class Served:
+    """One socket that is served: for which table, what is open for it, how it ends."""
+
+    table: object
+    handler: Handler
+    open: ExitStack
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    gone: trio.Event = field(default_factory=trio.Event)
+
+    async def run(
+        self, path: str, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Answer on the socket until the scope is cancelled; then everything is put away."""
+        try:
+            with self.open, self.scope:
+                await serve(path, self.handler, task_status=task_status)
+        finally:
+            self.gone.set()
+
+
 class Keepers:
-    """The keys this node's configuration names; new ones are served as they appear."""
+    """The keys this node's configuration names; they come and go with its tables."""
 
     def __init__(self, context: RoleContext, nursery: trio.Nursery) -> None:
         self._context, self._nursery = context, nursery
         self._params = params_of(context.config.network)
         self._cheap = self._params.name == "regtest"
-        self._served: set[str] = set()
-        self._voting: dict[tuple[bytes, bytes], object] = {}  # and what holds the key on this host
-        self._voters: list[Voter] = []
+        self._served: dict[str, Served] = {}
+        self._voting: set[tuple[bytes, bytes]] = set()
         self._faults: dict[str, str] = {}
 
     async def serve_all(self, config: Config) -> None:
-        """Serve every key of the configuration that is not served yet."""
+        """Put away what the configuration names no more, serve every key not served yet."""
+        await self._put_away(config)
         for sidechain in config.sidechain:
             if _ready(sidechain):
                 serve_it = partial(self._serve_validator, sidechain)
@@ -91,6 +118,22 @@ class Keepers:
         for federation in config.federation:
             serve_it = partial(self._serve_federation, federation)
             await self._try(federation_socket(federation.name), serve_it)
+
+    async def _put_away(self, config: Config) -> None:
+        tables: dict[str, object] = {validator_socket(one.name): one for one in config.sidechain}
+        tables |= {federation_socket(one.name): one for one in config.federation}
+        for path, served in list(self._served.items()):
+            if served.table != tables.get(path):
+                served.scope.cancel()
+                await served.gone.wait()
+                del self._served[path]
+                log.info("key put away", socket=path)
+
+    async def _keep(self, path: str, table: object, handler: Handler, stack: ExitStack) -> None:
+        """Answer on a socket; what `stack` holds is put away when that ends."""
+        served = Served(table, handler, stack.pop_all())
+        await self._nursery.start(served.run, path)
+        self._served[path] = served
 
     async def _try(self, path: str, serve_it: Callable[[str], Awaitable[None]]) -> None:
         """A key that cannot be used is named once and tried again; the others are served."""
@@ -103,7 +146,7 @@ class Keepers:
                 log.error("key not served", socket=path, error=str(error))
             self._faults[path] = str(error)
             return
-        self._served.add(path)
+        self._faults.pop(path, None)
         log.info("key served", socket=path)
 
     async def _serve_validator(self, table: Sidechain, path: str) -> None:
@@ -113,21 +156,17 @@ class Keepers:
         if voting in self._voting:
             raise KeyTwice(f"{table.name}: this key votes already on this chain; drop one table")
         with ExitStack() as stack:
-            held = stack.enter_context(hold_key(*voting))
+            stack.enter_context(hold_key(*voting))
             order = verifier_of(genesis).order
             magic = self._params.magic
             votes = open_votes(self._context.data, table.name, Mark(*voting), magic, order)
             stack.callback(votes.journal.close)
             voter = Voter(secret, genesis, votes)
-            await self._nursery.start(serve, path, voter.handle)
-            stack.pop_all()
-        self._voting[voting] = held
-        self._voters.append(voter)
-
-    def mark(self) -> None:
-        """At an orderly end every key's mark follows its journal: no old copy passes then."""
-        for voter in self._voters:
-            voter.mark()
+            # At an orderly end the key's mark follows its journal: no old copy passes then.
+            stack.callback(voter.mark)
+            self._voting.add(voting)
+            stack.callback(self._voting.discard, voting)
+            await self._keep(path, table, voter.handle, stack)
 
     async def _serve_federation(self, table: Federation, path: str) -> None:
         with ExitStack() as stack:
@@ -135,8 +174,7 @@ class Keepers:
             journal = stack.enter_context(
                 open_warrants(self._context.data, table.name, self._params.magic)
             )
-            await self._nursery.start(serve, path, self._vault_keeper(table, journal).handle)
-            stack.pop_all()
+            await self._keep(path, table, self._vault_keeper(table, journal).handle, stack)
 
     def _vault_keeper(self, table: Federation, journal: Journal) -> VaultKeeper:
         identity = keys.load(table.member_key, keys.MEMBER, cheap=self._cheap)
@@ -155,10 +193,7 @@ async def main(context: RoleContext) -> None:
         keepers = Keepers(context, nursery)
         await keepers.serve_all(context.config)
         context.announce()
-        try:
-            await _follow_configuration(keepers)
-        finally:
-            keepers.mark()
+        await _follow_configuration(keepers)
 
 
 async def _follow_configuration(keepers: Keepers) -> None:

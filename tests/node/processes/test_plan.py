@@ -73,7 +73,7 @@ def test_only_the_changed_table_changes_its_process() -> None:
     before = {spec.label: spec for spec in plan(parse_config(FULL))}
     after = {spec.label: spec for spec in plan(parse_config(FULL.replace('"games"\ngenesis = "g"', '"games"\ngenesis = "h"')))}  # fmt: skip  # noqa: E501
     changed = {label for label in before if before[label] != after[label]}
-    assert changed == {"signer", "sidechain-games"}
+    assert changed == {"sidechain-games"}
 
 
 def test_environment_of_children() -> None:

@@ -264,3 +264,22 @@ def test_a_genesis_whose_validators_prove_nothing_is_not_voted_on() -> None:
         signer.start()
         until(lambda: "PossessionUnproven" in signer.log)
         assert not os.path.exists(signer.socket(VALIDATOR))
+
+
+def test_a_table_that_leaves_takes_its_key_along_and_no_other() -> None:
+    """And it comes back: the journal, the lock and the name in the kernel were let go."""
+    with keyed() as signer:
+        signer.start()
+        first = cast(signer, vote(1))
+        pid, path = signer.announced(), signer.home / "bystack.toml"
+        whole = path.read_text()
+        path.write_text(whole.replace('validator_key = "', '# validator_key = "'))
+        until(lambda: not os.path.exists(signer.socket(VALIDATOR)))
+        assert signer.call(FEDERATION, "info")["shares"] == 2
+        path.write_text("nonsense = [")
+        until(lambda: "configuration not taken over" in signer.log)
+        assert signer.call(FEDERATION, "info")["shares"] == 2
+        path.write_text(whole)
+        until(lambda: os.path.exists(signer.socket(VALIDATOR)))
+        assert cast(signer, vote(1)) == first
+        assert signer.announced() == pid and signer.log.count("key served") == 3
