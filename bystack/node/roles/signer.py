@@ -31,7 +31,7 @@ from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.holding import KeyHeld, hold_key
 from bystack.node.signer.journals import open_votes, open_warrants
 from bystack.node.signer.marks import Mark
-from bystack.node.signer.vault import VaultKeeper
+from bystack.node.signer.vault.keeper import VaultKeeper
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal, JournalError
 from bystack.primitives import bls

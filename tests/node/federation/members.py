@@ -41,7 +41,8 @@ from bystack.node.federation.setting import Setting
 from bystack.node.federation_files import AssetEntry, MemberEntry, RosterFile
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.ipc.errors import from_invalid
-from bystack.node.signer.vault import VaultKeeper
+from bystack.node.signer.vault.keeper import VaultKeeper
+from bystack.node.signer.vault.view import View
 from bystack.node.store.journal import Journal
 from bystack.primitives.codec import encode
 from bystack.primitives.curve import ORDER, g1_mul
@@ -97,18 +98,25 @@ class Finished:
         return (share(self._index),)
 
 
+class ToldView(View):
+    """What a signer goes by, told its genesis and terms."""
+
+    told_genesis: Genesis | None = None
+    told_terms = TERMS
+
+    def genesis(self) -> Genesis:
+        assert self.told_genesis is not None
+        return self.told_genesis
+
+    def terms(self) -> Terms:
+        return self.told_terms
+
+
 class Keeper(VaultKeeper):
-    """The signer's keeper, told its genesis and terms."""
+    """The signer's keeper, with such a view."""
 
-    genesis: Genesis | None = None
-    terms = TERMS
-
-    def _genesis(self) -> Genesis:
-        assert self.genesis is not None
-        return self.genesis
-
-    def _terms(self) -> Terms:
-        return self.terms
+    view_kind = ToldView
+    view: ToldView
 
 
 class Line:
@@ -227,11 +235,11 @@ class Net:
         keeper = Keeper(
             "trade", chain_id(EASY), finished, journal, named, b"\x05" * 32, str(folder)
         )
-        keeper.genesis, keeper.terms = self.genesis, self.terms
+        keeper.view.told_genesis, keeper.view.told_terms = self.genesis, self.terms
         return keeper
 
     def restart_signer(self, seat: int) -> None:
-        self.signers[seat]._journal.close()
+        self.signers[seat].release.journal.close()
         self.signers[seat] = self.signer(seat)
 
     def member(self, seat: int) -> Member:
@@ -248,7 +256,7 @@ class Net:
         return Member(setting, links, Voice(self, seat), purse)  # type: ignore[arg-type]
 
     async def _signer(self, seat: int, method: str, params: list[Any]) -> Any:
-        return self.signers[seat]._handle(method, params)
+        return self.signers[seat].answer(method, params)
 
     # -- the chains
 

@@ -145,7 +145,7 @@ def test_the_signer_is_fed_whatever_happens(net: Net) -> None:
         await net.tick(A_ROUND)
         net.main.grow(8)
         await net.tick(2)
-        watch = net.signers[0]._watching()
+        watch = net.signers[0].view.watch
         assert watch.tip.id == net.main.tip.id and watch.vault is not None and watch.vault.seq == 1
         net.main.reorganise(20, keep=False)
         await net.tick(2)
@@ -155,7 +155,7 @@ def test_the_signer_is_fed_whatever_happens(net: Net) -> None:
         net.restart_signer(0)
         net.main.grow(8)
         await net.tick(2)
-        again = net.signers[0]._watching()
+        again = net.signers[0].view.watch
         assert again.tip.id == net.main.tip.id and again.vault is not None
         assert again.vault.seq == 1 and set(again.spent) == {0}
 
@@ -242,6 +242,6 @@ def test_a_member_that_started_anew_feeds_across_a_reorganisation(net: Net) -> N
         for block in net.followed:
             await net._each(MainConnected(block.header.height, block.id, block), {0})
         await net.tick(2)
-        assert net.signers[0]._watching().tip.id == net.main.tip.id
+        assert net.signers[0].view.watch.tip.id == net.main.tip.id
 
     run(play)

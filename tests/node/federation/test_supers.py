@@ -131,7 +131,7 @@ def test_a_tier_the_terms_do_not_have_is_not_signed(tmp_path: Path) -> None:
         net.record(0, [pays(20)], [1], tier=2)
         await net.final()
         await net.tick(2)
-        assert all(signer._records == [] for signer in net.signers)
+        assert all(signer.records == [] for signer in net.signers)
 
     run(play)
 
@@ -143,11 +143,11 @@ def test_a_signer_is_asked_again_when_its_keys_did_not_suffice(tmp_path: Path) -
     async def play() -> None:
         await ordered(net, pays(9_000))
         assert net.payouts(ORDER) == []
-        before = list(net.signers[1]._records)
-        net.signers[1]._named["super-2"] = SUPERS["super-2"]
+        before = list(net.signers[1].records)
+        net.signers[1].release.named["super-2"] = SUPERS["super-2"]
         await net.final()
         await net.tick(2 * A_ROUND)
-        assert len(net.payouts(ORDER)) == 1 and net.signers[1]._records == before
+        assert len(net.payouts(ORDER)) == 1 and net.signers[1].records == before
 
     run(play)
 

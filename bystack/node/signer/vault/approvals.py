@@ -1,0 +1,33 @@
+"""The member's own word on its sidechain: its actions, signed with its governance key."""
+
+from __future__ import annotations
+
+import os
+
+from bystack.federation.module.actions import action_digest, decode_action
+from bystack.node.signer.vault.calls import Calls
+from bystack.node.signer.vault.view import View
+from bystack.primitives import keys as schnorr
+from bystack.primitives.codec import U8
+
+
+class Approvals:
+    """The governance key at work."""
+
+    def __init__(self, view: View, secret: bytes) -> None:
+        self._view, self._secret = view, secret
+
+    def add_to(self, calls: Calls) -> None:
+        """Add the methods of this room."""
+        calls.add(self.approve)
+
+    @property
+    def public(self) -> bytes:
+        """The key that others know this member's word by."""
+        return schnorr.public_key(self._secret)
+
+    def approve(self, kind: U8, body: bytes) -> bytes:
+        """The signature of the member's own action; raises `ActionUnknown` and codec errors."""
+        decode_action(kind, body)
+        digest = action_digest(self._view.genesis().id, kind, body)
+        return schnorr.sign(self._secret, digest, os.urandom(32))

@@ -1,0 +1,83 @@
+"""The one way by which a signature of a share or of a charter key leaves the signer.
+
+A warrant is journalled before any (W06, W08).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from bystack.federation.signing import sign_partial
+from bystack.federation.warrants import Warrant, serve_warrant
+from bystack.node.signer.ceremonies import Ceremonies
+from bystack.node.signer.vault.view import View
+from bystack.node.signer.votes import JournalRefused
+from bystack.node.store.failpoints import failpoint
+from bystack.node.store.journal import Journal, JournalError
+from bystack.primitives import keys as schnorr
+from bystack.primitives.codec import encode
+
+
+class Release:
+    """Shares and named keys, and the journal that is written before they sign.
+
+    `named`: the node's Schnorr keys by their charter names; `records`: the journal's warrants.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        ceremonies: Ceremonies,
+        journal: Journal,
+        records: list[Warrant],
+        named: Mapping[str, bytes],
+    ) -> None:
+        self._view, self._ceremonies, self.journal = view, ceremonies, journal
+        self._records, self.named = records, dict(named)
+
+    def names(self) -> list[str]:
+        """The charter names of the keys held here."""
+        return sorted(self.named)
+
+    def bind(self) -> None:
+        """Bind this key to its sidechain, for good: before the first spend of the anchor."""
+        self.record(serve_warrant(self._view.watch.genesis, self._records))
+
+    def spend(self, warrant: Warrant) -> list[bytes]:
+        """Journal the warrant of a spend, then give this signer's partial signatures."""
+        self.bind()
+        shares = self._ceremonies.shares()
+        failpoint("signer.before_warrant")
+        self.record(warrant)
+        failpoint("signer.after_warrant")
+        partials = sign_partial(shares, warrant.digest)
+        failpoint("signer.before_partials")
+        return [encode(partial) for partial in partials]
+
+    def partials(self, warrant: Warrant) -> list[bytes]:
+        """Partial signatures of what nothing later depends on: any number of drafts is signed."""
+        return [encode(one) for one in sign_partial(self._ceremonies.shares(), warrant.digest)]
+
+    def record(self, warrant: Warrant) -> None:
+        """Make a line durable, once; raises `JournalRefused`."""
+        if warrant in self._records:
+            return
+        try:
+            self.journal.append(encode(warrant))
+        except JournalError as error:
+            raise JournalRefused(reason=str(error)) from None
+        self._records.append(warrant)
+        self._view.remember(warrant)
+
+    def sign_named(self, wanted: set[bytes], digest: bytes) -> dict[str, bytes]:
+        """The signatures of this node's wanted charter keys, by name: of what a warrant allows."""
+        return {
+            name: schnorr.sign(secret, digest, os.urandom(32))
+            for name, secret in self.named.items()
+            if schnorr.public_key(secret) in wanted
+        }
+
+    def public(self, name: str) -> bytes:
+        """The public key of a name held here."""
+        return schnorr.public_key(self.named[name])

@@ -1,0 +1,128 @@
+"""What a signer goes by: its files, and what it verified of both chains itself.
+
+Everything is read when it is first needed: a federation's files appear one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from bystack.federation.knowledge import Knowledge
+from bystack.federation.warrants import Warrant, Warrants, serve_warrant
+from bystack.federation.watch import Watch
+from bystack.ledger.terms import Terms
+from bystack.node import federation_files, genesis_files
+from bystack.node.engines import engines_of
+from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
+from bystack.node.signer.light import Following, light_path
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.consensus.light import Verifier
+from bystack.sidechain.engines import ConsensusError, verifier_of
+from bystack.sidechain.params import Genesis
+
+
+class NoSidechain(Invalid):
+    """The sidechain's genesis is not on this node yet."""
+
+
+class EngineMissing(Invalid):
+    """The sidechain's engine of consensus is not installed with this signer."""
+
+
+class GenesisForeign(Invalid):
+    """The sidechain's genesis does not carry the terms this federation's charter compiles to."""
+
+
+class View:
+    """One federation as its signer sees it. `records`: the warrants, a list that grows."""
+
+    def __init__(
+        self,
+        name: str,
+        main: bytes,
+        ceremonies: Ceremonies,
+        records: Sequence[Warrant],
+        folder: str,
+    ) -> None:
+        self.name, self.main, self.folder = name, main, folder
+        self._ceremonies, self._records = ceremonies, records
+        self._watch: Watch | None = None
+        self._following: Following | None = None
+        self._knowledge: Knowledge | None = None
+        self._warrants: Warrants | None = None
+
+    def terms(self) -> Terms:
+        """The terms that charter, roster and certified key compile to; raises `NoCeremony`."""
+        certificate = self._ceremonies.certificate
+        if certificate is None:
+            raise NoCeremony(federation=self.name)
+        charter = federation_files.read_charter(federation_files.charter_path(self.name))
+        roster = federation_files.read_roster(federation_files.roster_path(self.name))
+        return federation_files.terms_of(charter, roster, certificate.key)
+
+    def genesis(self) -> Genesis:
+        """The sidechain this vault serves; its terms must be those compiled here.
+
+        Raises `NoSidechain`, `GenesisForeign`, `SidechainSecond`.
+        """
+        path = genesis_files.genesis_path(self.name)
+        if not os.path.exists(path):
+            raise NoSidechain(name=self.name)
+        genesis = genesis_files.read_genesis(path)
+        if genesis.terms != self.terms():
+            raise GenesisForeign(sidechain=genesis.id)
+        serve_warrant(genesis, self._records)
+        return genesis
+
+    @property
+    def watch(self) -> Watch:
+        """The main chain and the vault, as verified here."""
+        if self._watch is None:
+            genesis = self.genesis()
+            self._watch = Watch(genesis, engines_of(genesis.main))
+        return self._watch
+
+    @property
+    def followed(self) -> Following:
+        """The sidechain's validators and final headers, as verified here."""
+        if self._following is None:
+            genesis, path = self.genesis(), light_path(self.folder, self.name)
+            self._following = Following(path, genesis, _verifier_of(genesis))
+        return self._following
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """Entries of the sidechain's state, as proved here."""
+        if self._knowledge is None:
+            self._knowledge = Knowledge(self.followed.client)
+        return self._knowledge
+
+    @property
+    def judge(self) -> Warrants:
+        """The judge of what may be signed beside what was signed."""
+        if self._warrants is None:
+            self._warrants = Warrants(self.watch, self._records, self.followed.client)
+        return self._warrants
+
+    def remember(self, warrant: Warrant) -> None:
+        """Tell the judge of a warrant that is durable now."""
+        if self._warrants is not None:
+            self._warrants.remember(warrant)
+
+    @property
+    def told(self) -> tuple[int, bool]:
+        """The newest epoch known (-1: not followed yet), and whether the chain contradicted itself.
+
+        Reads nothing that was not read before.
+        """
+        if self._following is None:
+            return -1, False
+        return self._following.epoch, self._following.client.frozen
+
+
+def _verifier_of(genesis: Genesis) -> Verifier:
+    try:
+        return verifier_of(genesis)
+    except ConsensusError as error:
+        raise EngineMissing(reason=str(error)) from None
