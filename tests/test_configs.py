@@ -11,12 +11,12 @@ from bystack.federation.charter_explaining import explain
 from bystack.ledger.terms import check_terms
 from bystack.node import federation_files
 from bystack.node.config import FILE, Config, ConfigErrors, load_config, parse_config
-from bystack.node.federation.genesis_building import GenesisSpec, _asset
-from bystack.node.federation.module_building import StakeSpec, configured
 from bystack.node.processes.plan import plan
 from bystack.primitives import bls
 from bystack.primitives.codec import decode
+from bystack.sidechain.modules.specification import StakeSpec, configured
 from bystack.sidechain.modules.stake.records import MAX_CONFIG, StakeConfig, check_asset
+from bystack.sidechain.specification import GenesisSpec
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 HOMES = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
@@ -102,7 +102,7 @@ def test_charter_and_roster_of_the_example_compile_to_terms():
 def test_the_request_for_a_chain_that_elects_makes_a_genesis_of_it():
     """`creation`, `time` and `validators` are for the founders to fill in."""
     spec = msgspec.json.decode((CONFIGS / "elections.json").read_bytes(), type=GenesisSpec)
-    assets = tuple(_asset(one) for one in spec.assets)
+    assets = tuple(one.asset for one in spec.assets)
     (stake,) = configured(spec.modules, assets)
     config = decode(StakeConfig, stake.config, MAX_CONFIG)
     check_asset(config, {one.asset: one.unit for one in assets})

@@ -7,24 +7,22 @@ from typing import Annotated, Any
 import trio
 from msgspec import Meta
 
-from bystack.federation.module import (
-    BATCHES,
-    BURNS,
-    CLAIMS,
+from bystack.federation.module.actions import (
     GOVERN,
     PAUSE,
     REFUND,
     RESUME,
-    FederationModule,
     Govern,
     MemberApproval,
     Pause,
     RefundRequests,
     Resume,
 )
+from bystack.federation.module.application import FederationModule
+from bystack.federation.module.pauses import EVERYTHING, SWITCHES
+from bystack.federation.module.records import SIGNER_VERSION
 from bystack.ledger.transactions import VERSION, Action, Approval, Transaction, TransactionBody
 from bystack.node.federation.events import Ask, Event
-from bystack.node.federation.genesis_building import GenesisSpec
 from bystack.node.federation.links import Links
 from bystack.node.rpc import Hash, Hex, Methods
 from bystack.primitives.codec import Wire, decode, encode
@@ -37,11 +35,12 @@ from bystack.sidechain.parameters import (
     check_change,
 )
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.specification import GenesisSpec
 
-PAUSES = {"claims": CLAIMS, "burns": BURNS, "batches": BATCHES, "all": CLAIMS | BURNS | BATCHES}
+PAUSES = {**SWITCHES, "all": EVERYTHING}
 _KINDS = {Pause: PAUSE, Resume: RESUME, RefundRequests: REFUND, Govern: GOVERN}
 
-What = Annotated[str, Meta(pattern="^(claims|burns|batches|all)$", description="what to pause")]
+What = Annotated[str, Meta(pattern="^(claims|burns|batches|signing|all)$", description="what to pause")]
 Kind = Annotated[str, Meta(pattern="^(create|touch)$", description="create or touch")]
 Proposal = Annotated[
     str, Meta(pattern="^(resume|refund|govern)$", description="resume, refund or govern")
@@ -72,7 +71,7 @@ class Actions:
         self._links, self._requests, self._seat = links, requests, seat
 
     async def pause(self, what: What, reason: str = "") -> str:
-        """Pause claims, burns, batches or all for 720 main-chain blocks; this member's word."""
+        """Pause claims, burns, batches, signing or all for 720 main-chain blocks; this member's word."""
         action = Pause(await self._nonce(), PAUSES[what], reason)
         return await self._send(action, [await self._approve(action)])
 
@@ -93,7 +92,7 @@ class Actions:
     async def vote(
         self, kind: Proposal, ids: list[Hash] | None = None, changes: Changes | None = None
     ) -> list[Any]:
-        """This member's approval of a proposed action, as [seat, signature]."""
+        """This member's approval of a proposed action, as [seat, version, signature]."""
         drafted = await self._drafted(kind, ids or [], changes or {})
         return self._shown(await self._approve(drafted))
 
@@ -101,12 +100,12 @@ class Actions:
         self,
         kind: Proposal,
         ids: list[Hash],
-        approvals: list[tuple[int, Hex]],
+        approvals: list[tuple[int, int, Hex]],
         changes: Changes | None = None,
     ) -> str:
         """Send a quorum's action with its approvals; the sidechain transaction's id."""
         action = await self._drafted(kind, ids, changes or {})
-        given = [MemberApproval(seat, bytes.fromhex(text)) for seat, text in approvals]
+        given = [MemberApproval(seat, v, bytes.fromhex(text)) for seat, v, text in approvals]
         return await self._send(action, given)
 
     async def _drafted(self, kind: str, ids: list[str], changes: Changes) -> Wire:
@@ -134,11 +133,11 @@ class Actions:
     async def _approve(self, action: Wire) -> MemberApproval:
         kind = _KINDS[type(action)]
         signature = await self._links.signer.call("approve", kind, encode(action))
-        return MemberApproval(self._seat, signature)
+        return MemberApproval(self._seat, SIGNER_VERSION, signature)
 
     @staticmethod
     def _shown(approval: MemberApproval) -> list[Any]:
-        return [approval.member, approval.signature.hex()]
+        return [approval.member, approval.version, approval.signature.hex()]
 
     async def _send(self, action: Wire, approvals: list[MemberApproval]) -> str:
         genesis: Genesis = await self._requests.ask("genesis")

@@ -6,15 +6,16 @@ from typing import Any, Protocol
 
 from bystack.ledger.vault_operations import Order
 from bystack.node.federation.events import Ask
-from bystack.node.federation.genesis_building import Founded, GenesisSpec, build_genesis
+from bystack.node.federation.genesis_building import Founders, build_genesis
 from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.orders import Orders
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.addresses import Address, encode_address
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.specification import GenesisSpec
 
 
-class Serving(Founded, Protocol):
+class Serving(Founders, Protocol):
     """A membership with all its parts, which operators ask."""
 
     keygen: Keygen

@@ -9,17 +9,17 @@ import msgspec
 import pytest
 
 from bystack.ledger.amounts import BTM
-from bystack.node.federation.genesis_building import GenesisSpec
-from bystack.node.federation.module_building import (
+from bystack.primitives.codec import decode
+from bystack.sidechain.modules.exchange.orders import ExchangeConfig, Market
+from bystack.sidechain.modules.registry.certificates import RegistryConfig
+from bystack.sidechain.modules.specification import (
     LIFETIME,
     ModuleSpec,
     ModuleSpecInvalid,
     configured,
 )
-from bystack.primitives.codec import decode
-from bystack.sidechain.modules.exchange.orders import ExchangeConfig, Market
-from bystack.sidechain.modules.registry.certificates import RegistryConfig
 from bystack.sidechain.params import Asset
+from bystack.sidechain.specification import GenesisSpec
 from tests.sidechain.mainside import GOLD
 from tests.sidechain.world import ASSETS
 

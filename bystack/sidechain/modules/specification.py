@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from bystack.node.sidechain.modules import BUILT_IN
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.exchange.module import ExchangeModule
@@ -94,7 +93,7 @@ def _bytes(spec: ModuleSpec, assets: Mapping[str, Asset]) -> bytes:
     if spec.name in _MAKERS and not spec.hex:
         return encode(_MAKERS[spec.name](spec, assets))
     if spec.config:
-        expected = sorted(_MAKERS) if spec.name in BUILT_IN else "hex"
+        expected = (*sorted(_MAKERS), "or hex, of a package's")
         raise ModuleSpecInvalid(module=spec.name, expected=expected)
     return bytes.fromhex(spec.hex)
 
