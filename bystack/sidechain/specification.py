@@ -37,7 +37,7 @@ Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="32 bytes in he
 BlsKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{96}\Z", description="48 bytes in hex")]
 BlsProof = Annotated[str, Meta(pattern=r"^[0-9a-f]{192}\Z", description="96 bytes in hex")]
 Creation = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z", description="a transaction's id")]
-Units = Annotated[int, Meta(ge=0, lt=2**63, description="smallest units")]
+Units = Annotated[int, Meta(ge=0, le=2**63 - 1, description="smallest units")]
 Few = Annotated[int, Meta(ge=0, lt=2**32, description="a whole number")]
 BasisPoints = Annotated[int, Meta(ge=0, lt=10_000, description="0 to 9,999 basis points")]
 
@@ -89,7 +89,7 @@ class GenesisSpec(Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(max_length=32, pattern=r"^[a-z][a-z0-9-]*\Z")]
     hrp: Annotated[str, Meta(max_length=16, pattern=r"^[a-z]+\Z")]
-    time: Annotated[int, Meta(ge=1, lt=2**63)]
+    time: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     validators: Annotated[list[ValidatorSpec], Meta(min_length=1, max_length=400)]
     assets: Annotated[list[AssetSpec], Meta(min_length=1, max_length=256)]
     creation: Creation = ""
