@@ -11,7 +11,15 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import msgspec
 
-from bystack.node.config.tables import FILE, LEAST_KEPT, NETWORKS, Config, Sidechain, Table
+from bystack.node.config.tables import (
+    FILE,
+    LEAST_KEPT,
+    NETWORKS,
+    Config,
+    Federation,
+    Sidechain,
+    Table,
+)
 
 MAX_FILE = 1024 * 1024
 SHOWN = 60
@@ -187,13 +195,35 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[ConfigError]]:
         return {}, [ConfigError(shown, "", "the file", "", f"readable TOML ({error})")]
 
 
-def _sidechain_files(home: Path) -> list[Path]:
-    files = sorted((home / "sidechains").glob("*.toml"))
-    return [file for file in files if not file.name.endswith(".genesis.toml")]
+FOLDERS: tuple[tuple[str, type[Table]], ...] = (
+    ("sidechains", Sidechain),
+    ("federations", Federation),
+)
+"""Where a table may lie as a file of its own, named as its instance: `sidechains/trade.toml`."""
+
+
+def _table_files(home: Path, folder: str) -> list[Path]:
+    """The tables' files; `trade.genesis.toml` and its like are other things about `trade`."""
+    return [file for file in sorted((home / folder).glob("*.toml")) if "." not in file.stem]
+
+
+def _read_tables(
+    home: Path, folder: str, kind: type[Table]
+) -> tuple[list[tuple[str, dict[str, Any]]], list[ConfigError]]:
+    found, errors = [], []
+    for file in _table_files(home, folder):
+        shown = f"{folder}/{file.name}"
+        one, faults = _read(file, shown)
+        check = _Check(shown)
+        if not faults:
+            check.table(kind, one, "")
+        errors += faults + check.errors
+        found.append((shown, one))
+    return found, errors
 
 
 def load_config(home: str | Path) -> Config:
-    """The configuration of `home`: `bystack.toml` and the sidechains' own files.
+    """The configuration of `home`: `bystack.toml`, and the files of sidechains and memberships.
 
     Raises `ConfigErrors` with every fault of every file.
     """
@@ -203,15 +233,10 @@ def load_config(home: str | Path) -> Config:
     if not errors:
         check.table(Config, data, "")
     errors += check.errors
-    extra = []
-    for file in _sidechain_files(home):
-        shown = f"sidechains/{file.name}"
-        one, faults = _read(file, shown)
-        check = _Check(shown)
-        if not faults:
-            check.table(Sidechain, one, "")
-        errors += faults + check.errors
-        extra.append((shown, one))
+    (extra, faults), (members, more) = (_read_tables(home, *place) for place in FOLDERS)
+    errors += faults + more
+    if not errors and members:
+        data["federation"] = [*data.get("federation", []), *(one for _, one in members)]
     if not errors:
         errors += _across(home, data, extra)
     if errors:
@@ -246,18 +271,20 @@ def _across(
     rpc = data.get("rpc", {})
     if bool(rpc.get("tls_certificate")) != bool(rpc.get("tls_key")):
         yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
-    yield from _unbuilt(data)
+    yield from _guards(data, extra)
     yield from _light(data)
     yield from _pruning(data, extra)
     yield from _doubled_names(data, extra)
     yield from _listening(data, extra)
 
 
-def _unbuilt(data: dict[str, Any]) -> Iterator[ConfigError]:
-    """What the format has and this version does not: said at once, not by a process that fails."""
+def _guards(data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]) -> Iterator[ConfigError]:
+    """A guard believes its own follower of the sidechain only, so the node must run one."""
+    followed = {one["name"] for one in [*data.get("sidechain", []), *(one for _, one in extra)]}
     for guard in data.get("guard", []):
-        wanted = "no guard in this version; guards sign offline with bystackd key sign"
-        yield ConfigError(FILE, "guard", "name", _shown(guard["name"]), wanted)
+        if guard["name"] not in followed:
+            wanted = "the name of a [[sidechain]] of this node: a guard believes no other node"
+            yield ConfigError(FILE, "guard", "name", _shown(guard["name"]), wanted)
 
 
 def _light(data: dict[str, Any]) -> Iterator[ConfigError]:

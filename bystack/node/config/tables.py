@@ -206,10 +206,21 @@ class Guard(Table, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(description="the sidechain's name")]
     key: Annotated[File, Meta(description="the guard's key file")]
     charter: Annotated[File, Meta(description="the charter it watches over")]
+    act: Annotated[
+        tuple[Literal["freeze", "veto", "cancel"], ...],
+        Meta(description="what it does by itself; the rest waits for bystack guard"),
+    ] = ("freeze", "veto", "cancel")
+    hook: Annotated[
+        str, Meta(description="program run at each alarm, which it reads as JSON; empty runs none")
+    ] = ""
+    low_balance: Annotated[
+        int,
+        Meta(ge=0, le=10**18, description="alarm below so much for fees, in 0.00000001 BTM"),
+    ] = 20_000_000
 
 
 class Config(Table, frozen=True, kw_only=True):
-    """A node's configuration: `bystack.toml`, and one file per sidechain under `sidechains/`."""
+    """A node's configuration: `bystack.toml`, `sidechains/NAME.toml`, `federations/NAME.toml`."""
 
     network: Annotated[
         str,

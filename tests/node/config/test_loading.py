@@ -235,3 +235,27 @@ def test_a_node_that_reads_old_blocks_at_each_start_does_not_prune(tmp_path: Pat
     (tmp_path / "bystack.toml").write_text(text)
     with pytest.raises(ConfigErrors, match="prune is 1000"):
         load_config(tmp_path)
+
+
+MEMBERSHIP = 'name = "trade"\nmember_key = "keys/m.key"\ncharter = "federations/t.charter.toml"\n'
+
+
+def test_a_membership_may_be_a_file_and_what_lies_beside_it_is_none(tmp_path: Path) -> None:
+    (tmp_path / "bystack.toml").write_text('network = "regtest"\n')
+    for folder in ("federations", "sidechains"):
+        (tmp_path / folder).mkdir()
+    for other in (
+        "federations/t.charter.toml",
+        "federations/t.roster.toml",
+        "sidechains/t.spec.toml",
+    ):
+        (tmp_path / other).write_text("anything = 1\n")
+    (tmp_path / "federations/trade.toml").write_text(MEMBERSHIP)
+    (table,) = load_config(tmp_path).federation
+    assert table.name == "trade"
+    (tmp_path / "federations/again.toml").write_text(MEMBERSHIP)
+    with pytest.raises(ConfigErrors, match="a name used once"):
+        load_config(tmp_path)
+    (tmp_path / "federations/again.toml").write_text(MEMBERSHIP.replace("charter", "chart"))
+    with pytest.raises(ConfigErrors, match=r"federations/again.toml.*did you mean charter"):
+        load_config(tmp_path)
