@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bystack.federation.charter_explaining import explain
+from bystack.federation.messages import KeyCertificate
 from bystack.ledger.terms import check_terms
 from bystack.node import federation_files
 from bystack.node.config import FILE, Config, ConfigErrors, load_config, parse_config
@@ -96,7 +97,10 @@ def test_charter_and_roster_of_the_example_compile_to_terms():
     assert terms.note == charter.hash
     assert [len(tier.limits) for tier in terms.tiers] == [2, 0]
     assert explain(charter)
-    assert len(federation_files.module_config(charter, file).members) == 5
+    session = federation_files.session_of(bytes(32), charter, file, 0)
+    certificate = KeyCertificate(session, bytes(32), (bytes(48),) * 5, (), bytes(96))
+    config = federation_files.module_config(charter, file, certificate)
+    assert config.key.roster == config.standing.roster == roster
 
 
 def test_the_request_for_a_chain_that_elects_makes_a_genesis_of_it():

@@ -16,7 +16,14 @@ from msgspec import Meta, Struct
 
 from bystack.federation.charter import Charter, ListedAsset, compile, parse_charter
 from bystack.federation.members import MemberRepeated, Roster, Seat, seat
-from bystack.federation.module import FederationConfig, ModuleMember
+from bystack.federation.messages import KeyCertificate
+from bystack.federation.module.records import (
+    DEFAULT_RULES,
+    FederationConfig,
+    KeyEpoch,
+    Newcomer,
+    seated,
+)
 from bystack.federation.session import Kind, Session
 from bystack.ledger.terms import Terms
 from bystack.node.store import files
@@ -104,17 +111,17 @@ def roster_of(file: RosterFile) -> Roster:
     for key in keys:
         if keys.count(key) > 1:
             raise MemberRepeated(field="governance", value=bytes.fromhex(key))
-    seats = [
-        Seat(
-            entry.name.encode(),
-            bytes.fromhex(entry.identity),
-            bytes.fromhex(entry.node),
-            entry.weight,
-            bytes.fromhex(entry.recipient),
-        )
-        for entry in file.member
-    ]
-    return seat(file.threshold, seats)
+    return seat(file.threshold, [_seat(entry) for entry in file.member])
+
+
+def _seat(entry: MemberEntry) -> Seat:
+    return Seat(
+        entry.name.encode(),
+        bytes.fromhex(entry.identity),
+        bytes.fromhex(entry.node),
+        entry.weight,
+        bytes.fromhex(entry.recipient),
+    )
 
 
 def session_of(chain: bytes, charter: Charter, file: RosterFile, attempt: int) -> Session:
@@ -133,10 +140,20 @@ def terms_of(charter: Charter, file: RosterFile, group: bytes) -> Terms:
     return compile(charter, keys, assets)
 
 
-def module_config(charter: Charter, file: RosterFile) -> FederationConfig:
-    """The genesis of the federation's sidechain module."""
-    members = tuple(
-        ModuleMember(entry.name, entry.weight, bytes.fromhex(entry.governance))
-        for entry in file.member
+def module_config(
+    charter: Charter, file: RosterFile, certificate: KeyCertificate
+) -> FederationConfig:
+    """The genesis of the federation's sidechain module, with the first key as certified."""
+    session = certificate.session
+    newcomers = tuple(Newcomer(_seat(one), bytes.fromhex(one.governance)) for one in file.member)
+    key = KeyEpoch(
+        epoch=session.epoch,
+        kind=session.kind,
+        session=session.id,
+        key=certificate.key,
+        polynomial=certificate.polynomial,
+        roster=session.roster,
+        since=0,
     )
-    return FederationConfig(charter.hash, file.threshold, members)
+    standing = seated(charter.hash, file.threshold, newcomers)
+    return FederationConfig(session.chain, standing, key, DEFAULT_RULES)

@@ -6,7 +6,7 @@ Mint requires a valid inclusion proof even if all federation keys sign.
 import msgspec
 import pytest
 
-from bystack.federation.module import MemberApproval, action_digest
+from bystack.federation.module.actions import MemberApproval, action_digest
 from bystack.ledger.amounts import BTM
 from bystack.ledger.effects import Effects
 from bystack.ledger.transactions import Action, Approval, DepositLock, Output, Transaction
@@ -40,7 +40,7 @@ def test_a_deposit_nobody_paid_is_not_minted_whoever_signs() -> None:
     claim = forged(world)
     action = claim.body.actions[0]
     digest = action_digest(world.genesis.id, action.kind, action.body)
-    signed = tuple(MemberApproval(i, m.sign(digest)) for i, m in enumerate(MEMBERS))
+    signed = tuple(MemberApproval(i, 1, m.sign(digest)) for i, m in enumerate(MEMBERS))
     with pytest.raises(ProofMismatch):
         world.block(claim)
     with pytest.raises(ActionUnsigned):

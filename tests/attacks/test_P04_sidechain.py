@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from bystack.federation.module import FederationConfig, FederationInvalid, FederationModule
+from bystack.federation.module.application import FederationModule
+from bystack.federation.module.records import FederationInvalid, KeyEpoch, Seated, Standing
 from bystack.ledger.amounts import BTM
 from bystack.ledger.terms import TermsInvalid
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.params import ParamsInvalid
 from bystack.mainchain.proofs import ProofHeader, TransactionProof
-from bystack.primitives.codec import encode
+from bystack.primitives.codec import Malformed, encode
 from bystack.primitives.errors import Misuse
 from bystack.primitives.merkle import MerkleProof, ProofCount, ProofLength
 from bystack.sidechain.actions import system_transaction
@@ -118,27 +119,50 @@ def test_a_genesis_is_no_better_than_its_terms_and_its_main_chain() -> None:
         check_genesis(genesis_for(main, main=hard))
 
 
-MEMBERS = CONFIG.members
+def standing_with(threshold: int = 2, **fields: Any) -> Standing:
+    """CONFIG's standing with a threshold, or the last seat's member with other fields."""
+    *others, last = CONFIG.standing.seats
+    key = fields.pop("governance", last.governance)
+    member = msgspec.structs.replace(last.member, **fields)
+    return Standing(b"\x09" * 32, threshold, (*others, Seated(member, key)))
 
 
 @pytest.mark.parametrize(
-    "config",
+    "standing",
     [
-        msgspec.structs.replace(CONFIG, threshold=0),
-        msgspec.structs.replace(CONFIG, threshold=1),
-        msgspec.structs.replace(CONFIG, threshold=4),
-        msgspec.structs.replace(CONFIG, members=(MEMBERS[0], MEMBERS[1], MEMBERS[1])),
-        msgspec.structs.replace(
-            CONFIG, members=(*MEMBERS, msgspec.structs.replace(MEMBERS[0], key=ZEROS))
-        ),
-        msgspec.structs.replace(
-            CONFIG, members=(*MEMBERS[:2], msgspec.structs.replace(MEMBERS[2], weight=0))
-        ),
+        standing_with(0),
+        standing_with(1),
+        standing_with(4),
+        standing_with(governance=CONFIG.standing.seats[0].governance),
+        standing_with(governance=ZEROS),
+        standing_with(weight=0),
+        standing_with(weight=2, indices=(3, 4)),
     ],
 )
-def test_a_federation_that_anybody_meets_is_none(config: FederationConfig) -> None:
-    main = vault_chain()
+def test_a_federation_that_anybody_meets_is_none(standing: Standing) -> None:
+    main, roster = vault_chain(), standing.roster
+    key = msgspec.structs.replace(CONFIG.key, roster=roster)
+    config = msgspec.structs.replace(CONFIG, standing=standing, key=key)
     genesis = genesis_for(main, modules=(module_config("federation", config),))
+    with pytest.raises((FederationInvalid, Malformed)):
+        start(genesis, Modules([FederationModule()]))
+
+
+KEY = CONFIG.key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        msgspec.structs.replace(KEY, key=bytes(48)),
+        msgspec.structs.replace(KEY, polynomial=KEY.polynomial[:1]),
+        msgspec.structs.replace(KEY, polynomial=(bytes(48), KEY.polynomial[1]), key=bytes(48)),
+        msgspec.structs.replace(KEY, roster=standing_with(3).roster),
+    ],
+)
+def test_a_federation_whose_key_is_nobodys_is_none(key: KeyEpoch) -> None:
+    config = msgspec.structs.replace(CONFIG, key=key)
+    genesis = genesis_for(vault_chain(), modules=(module_config("federation", config),))
     with pytest.raises(FederationInvalid):
         start(genesis, Modules([FederationModule()]))
 

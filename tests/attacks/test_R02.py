@@ -2,7 +2,8 @@
 
 import pytest
 
-from bystack.federation.module import RESUME, FederationModule, Resume
+from bystack.federation.module.actions import RESUME, Resume
+from bystack.federation.module.application import FederationModule
 from bystack.ledger.amounts import BTM
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.stops import PegsPaused, Stop

@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
-from bystack.federation.module import REFUND, RefundRequests
+from bystack.federation.module.actions import REFUND, RefundRequests
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Output, Transaction
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import encode_action
-from bystack.sidechain.burns import NotRefundable, RequestUnknown
+from bystack.sidechain.burns import NotRefundable
 from bystack.sidechain.records import PegoutState, pegout_id, request_key
+from bystack.sidechain.requests import RequestUnknown
 from tests.ledger.people import ALICE, CAROL
 from tests.sidechain.federations import approved, federated
 from tests.sidechain.mainside import GOLD

@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 
 from bystack.federation.members import InvalidRoster, MemberRepeated
-from bystack.federation.module import FederationConfig, ModuleMember
+from bystack.federation.messages import KeyCertificate
 from bystack.ledger.terms import keys_of
 from bystack.node import federation_files as ff
 from tests.federation.charters import ASSETS, KEYS, TRADE
@@ -56,11 +56,15 @@ def test_the_files_say_who_signs_and_what_for(tmp_path: Path) -> None:
     group = KEYS["operations"]
     terms = ff.terms_of(held, file, group)
     assert terms.note == held.hash and group in keys_of(terms.tiers[0].policy)
-    config = ff.module_config(held, file)
-    expected = tuple(
-        ModuleMember(f"m{n}", weight, dice("governance", n)) for n, weight in enumerate(SUPERS)
-    )
-    assert config == FederationConfig(held.hash, 5, expected)
+    polynomial = (group, *(group for _ in range(4)))
+    certificate = KeyCertificate(session, b"\x02" * 32, polynomial, (), b"\x03" * 96)
+    config = ff.module_config(held, file, certificate)
+    assert config.standing.roster == config.key.roster == roster
+    assert [s.governance for s in config.standing.seats] == [
+        dice("governance", n) for n in range(len(SUPERS))
+    ]
+    assert (config.main, config.standing.charter) == (b"\x01" * 32, held.hash)
+    assert (config.key.session, config.key.polynomial) == (session.id, polynomial)
 
 
 def test_comments_and_order_do_not_matter_members_do(tmp_path: Path) -> None:

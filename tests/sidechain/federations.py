@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bystack.federation.module import (
+from bystack.federation.members import Seat
+from bystack.federation.module.actions import MemberApproval, action_digest, next_nonce
+from bystack.federation.module.application import FederationModule
+from bystack.federation.module.records import (
+    DEFAULT_RULES,
+    SIGNER_VERSION,
     FederationConfig,
-    FederationModule,
-    MemberApproval,
-    ModuleMember,
-    action_digest,
-    next_nonce,
+    KeyEpoch,
+    Newcomer,
+    Rules,
+    Standing,
+    seated,
 )
 from bystack.ledger.transactions import Action, Approval, Transaction, TransactionBody
+from bystack.primitives import bls
 from bystack.primitives.codec import Wire, encode
 from bystack.sidechain.modules.base import Modules, read_only
 from bystack.sidechain.params import Genesis
@@ -21,11 +27,28 @@ from tests.sidechain.mainside import VaultChain, vault_chain
 from tests.sidechain.world import World, genesis_for, module_config
 
 MEMBERS = tuple(Person(bytes([number]) * 32) for number in (41, 42, 43))
-CONFIG = FederationConfig(
-    b"\x09" * 32,
-    2,
-    tuple(ModuleMember(f"m{i}", 1, m.policy.key) for i, m in enumerate(MEMBERS)),
-)
+
+
+def newcomer(number: int, weight: int = 1, governance: bytes = b"") -> Newcomer:
+    """Someone with a name, keys and a recipient of its own."""
+    name, own = f"m{number}".encode(), bytes([number + 1])
+    held = Seat(name, b"i" * 31 + own, b"n" * 31 + own, weight, b"r" * 31 + own)
+    return Newcomer(held, governance or MEMBERS[number].policy.key)
+
+
+def key_epoch(standing: Standing, seed: int = 7, epoch: int = 0) -> KeyEpoch:
+    """A key of these members, of which nobody has a share."""
+    scalars = range(seed, seed + standing.threshold)
+    polynomial = tuple(bls.sk_to_pk(bls.key_gen(bytes([n]) * 32)) for n in scalars)
+    return KeyEpoch(epoch, 0, b"\x05" * 32, polynomial[0], polynomial, standing.roster, 0)
+
+
+def config_for(standing: Standing, rules: Rules = DEFAULT_RULES) -> FederationConfig:
+    """A genesis of the module with these members."""
+    return FederationConfig(b"\x0a" * 32, standing, key_epoch(standing), rules)
+
+
+CONFIG = config_for(seated(b"\x09" * 32, 2, tuple(newcomer(n) for n in range(3))))
 
 
 def federation_genesis(main: VaultChain) -> Genesis:
@@ -52,7 +75,7 @@ def approved(
     """A member action with its approvals, a transaction of its own."""
     body = encode(make(nonce_of(world) if nonce is None else nonce))
     digest = action_digest(world.genesis.id, kind, body)
-    signed = tuple(MemberApproval(m, MEMBERS[m].sign(digest)) for m in members)
+    signed = tuple(MemberApproval(m, SIGNER_VERSION, MEMBERS[m].sign(digest)) for m in members)
     action = Action(256 + kind, body)
     return Transaction(
         TransactionBody(1, (), (), (action,), 0, 0, b""), (Approval(encode(signed), ()),)

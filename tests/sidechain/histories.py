@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from random import Random
 
-from bystack.federation.module import REFUND, RESUME, RefundRequests, Resume
+from bystack.federation.module.actions import REFUND, RESUME, RefundRequests, Resume
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import DepositLock, Outpoint, Output, RetireLock, Transaction
 from bystack.ledger.vault_errors import BucketExceeded, NotMature, TooLate, Underfunded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from bystack.federation.module import FederationModule
+from bystack.federation.module.application import FederationModule
 from bystack.ledger.amounts import BTM
 from bystack.ledger.signing import Signing
 from bystack.ledger.transactions import (

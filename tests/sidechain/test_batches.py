@@ -2,7 +2,8 @@
 
 import pytest
 
-from bystack.federation.module import BATCHES, PAUSE, Pause
+from bystack.federation.module.actions import PAUSE, Pause
+from bystack.federation.module.pauses import BATCHES
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Output
 from bystack.sidechain import queue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bystack.federation.module import RESUME, Resume
+from bystack.federation.module.actions import RESUME, Resume
 from bystack.ledger.transactions import Transaction
 from bystack.mainchain.chain import HeaderHistory
 from bystack.primitives.merkle import ProofMismatch

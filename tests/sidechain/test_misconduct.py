@@ -7,7 +7,8 @@ from functools import lru_cache
 import pytest
 from msgspec.structs import replace
 
-from bystack.federation.module import RESUME, FederationModule, Resume
+from bystack.federation.module.actions import RESUME, Resume
+from bystack.federation.module.application import FederationModule
 from bystack.ledger.transactions import Transaction, TransactionBody
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import (

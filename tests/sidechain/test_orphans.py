@@ -3,10 +3,11 @@ helped."""
 
 import pytest
 
-from bystack.federation.module import REFUND, RESUME, RefundRequests, Resume
+from bystack.federation.module.actions import REFUND, RESUME, RefundRequests, Resume
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Outpoint, Output, Transaction
 from bystack.sidechain import queue
+from bystack.sidechain.lifting import StopStands
 from bystack.sidechain.records import MIRROR, BatchState, Mirror, PegoutState
 from bystack.sidechain.stops import Stop
 from tests.ledger.people import ALICE
@@ -228,6 +229,7 @@ def test_an_unknown_order_is_lost_when_it_leaves_and_found_when_it_returns(tier:
     assert world.sums().deficit == 90
     assert leaving in away(world, K + 1)
     assert world.sums().lost == 0
+    world.relay(K)
     resume(world)
     assert not world.stops
     world.main.mine(leaving)
@@ -251,7 +253,8 @@ def test_an_unknown_delayed_order_that_is_vetoed_loses_nothing() -> None:
 def test_a_deficit_keeps_its_stop_whatever_a_quorum_says() -> None:
     world = founded()
     world.prove(world.main.send(world.main.order((Output(BTM, 90, ALICE.lock),), FAST)))
-    resume(world)
+    with pytest.raises(StopStands, match="90 units of BTM are missing"):
+        resume(world)
     assert world.stops == Stop.UNKNOWN_SPEND
     gift = world.deposit(90, to=None)
     world.relay(K)

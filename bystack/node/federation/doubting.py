@@ -13,7 +13,8 @@ from typing import Final, Protocol
 import structlog
 import trio
 
-from bystack.federation.module import PAUSE_REST, FederationModule
+from bystack.federation.module.application import FederationModule
+from bystack.federation.module.records import PAUSE_REST
 from bystack.node.federation.links import Links
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.errors import Invalid

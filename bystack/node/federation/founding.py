@@ -9,6 +9,7 @@ from bystack.federation.bridge import (
     NamedSignatureInvalid,
     check_named,
 )
+from bystack.federation.messages import KeyCertificate
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_approvals import create_demands
@@ -45,10 +46,14 @@ class Founding:
 
     async def terms(self) -> Terms:
         """The vault's terms; raises `NoKey`."""
+        return self._member.setting.terms((await self.certificate()).key)
+
+    async def certificate(self) -> KeyCertificate:
+        """The group key's certificate; raises `NoKey`."""
         bridge = await self._member.ensure_bridge()
         if bridge is None:
             raise NoKey()
-        return self._member.setting.terms(bridge.certificate.key)
+        return bridge.certificate
 
     async def build(self) -> bytes:
         """Draft the creation, ask everyone to sign; the digest to be signed by the other keys."""

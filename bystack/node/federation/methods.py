@@ -40,7 +40,9 @@ from bystack.sidechain.specification import GenesisSpec
 PAUSES = {**SWITCHES, "all": EVERYTHING}
 _KINDS = {Pause: PAUSE, Resume: RESUME, RefundRequests: REFUND, Govern: GOVERN}
 
-What = Annotated[str, Meta(pattern="^(claims|burns|batches|signing|all)$", description="what to pause")]
+What = Annotated[
+    str, Meta(pattern="^(claims|burns|batches|signing|all)$", description="what to pause")
+]
 Kind = Annotated[str, Meta(pattern="^(create|touch)$", description="create or touch")]
 Proposal = Annotated[
     str, Meta(pattern="^(resume|refund|govern)$", description="resume, refund or govern")
@@ -71,7 +73,7 @@ class Actions:
         self._links, self._requests, self._seat = links, requests, seat
 
     async def pause(self, what: What, reason: str = "") -> str:
-        """Pause claims, burns, batches, signing or all for 720 main-chain blocks; this member's word."""
+        """Pause claims, burns, batches, signing or all for a while; this member's word."""
         action = Pause(await self._nonce(), PAUSES[what], reason)
         return await self._send(action, [await self._approve(action)])
 

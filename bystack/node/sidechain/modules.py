@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import entry_points
 
-from bystack.federation.module import FederationModule
+from bystack.federation.module.application import FederationModule
 from bystack.node.engines import engines_of
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid

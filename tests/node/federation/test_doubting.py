@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from bystack.federation.module import PAUSE_BLOCKS, PAUSE_REST
+from bystack.federation.module.records import PAUSE_BLOCKS, PAUSE_REST
 from bystack.node.federation.doubting import PATIENCE, TICK_SECONDS, Doubting
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.sidechain.relay import height_key

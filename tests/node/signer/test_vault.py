@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bystack.federation.messages import PartialSignature
-from bystack.federation.module import PAUSE, Pause, action_digest
+from bystack.federation.module.actions import PAUSE, Pause, action_digest
 from bystack.federation.signing import sign_partial
 from bystack.federation.warrants import ORDER
 from bystack.ledger.terms import terms_hash

@@ -14,12 +14,13 @@ from bystack.client.cli.conventions import (
 )
 
 
-def approval(text: str) -> tuple[int, str]:
-    """A member's approval, seat and signature, as `govern` prints it."""
-    seat, _, signature = text.partition(":")
-    if not (seat.isascii() and seat.isdigit() and len(signature) == 128):
-        raise click.BadParameter(f"{text} is no SEAT:HEX as `govern` prints it")
-    return int(seat), signature
+def approval(text: str) -> tuple[int, int, str]:
+    """A member's approval – seat, signer's version, signature – as `govern` prints it."""
+    seat, version, signature = (*text.split(":"), "", "", "")[:3]
+    numbers = seat.isascii() and seat.isdigit() and version.isascii() and version.isdigit()
+    if not (numbers and len(seat) < 6 and len(version) < 10 and len(signature) == 128):
+        raise click.BadParameter(f"{text} is no SEAT:VERSION:HEX as `govern` prints it")
+    return int(seat), int(version), signature
 
 
 def change(text: str) -> tuple[str, int]:
@@ -58,17 +59,17 @@ def govern(
     if approvals:
         others = [approval(one) for one in approvals]
         own = rpc.federation(name, "vote", "govern", [], wanted)
-        given = {seat: signature for seat, signature in (*others, tuple(own))}
-        everyone = sorted(given.items())
+        given = {one[0]: one for one in (*others, tuple(own))}
+        everyone = sorted(given.values())
         sent = rpc.federation(name, "submitaction", "govern", [], everyone, wanted)
         return show({"transaction": sent}, as_json=as_json)
-    seat, signature = rpc.federation(name, "vote", "govern", [], wanted)
-    show({"approval": f"{seat}:{signature}"}, as_json=as_json)
+    own = rpc.federation(name, "vote", "govern", [], wanted)
+    show({"approval": ":".join(str(part) for part in own)}, as_json=as_json)
 
 
 @click.command("pause")
 @name_argument
-@click.argument("what", type=click.Choice(["claims", "burns", "batches", "all"]))
+@click.argument("what", type=click.Choice(["claims", "burns", "batches", "signing", "all"]))
 @click.option("--reason", default="", help="Published with the pause.")
 @home_option
 @guarded

@@ -21,7 +21,7 @@ class Member:
 
     def federation(self, name: str, method: str, *params: Any) -> Any:
         self.asked.append((name, method, *params))
-        return [1, OWN] if method == "vote" else "id"
+        return [1, 1, OWN] if method == "vote" else "id"
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def govern(*arguments: str) -> Result:
 
 def test_without_others_it_prints_the_own_approval(member: Member) -> None:
     done = govern("interval=400", "timeout=1200")
-    assert (done.exit_code, f"1:{OWN}" in done.stdout) == (0, True)
+    assert (done.exit_code, f"1:1:{OWN}" in done.stdout) == (0, True)
     assert member.asked == [("trade", "vote", "govern", [], {"interval": 400, "timeout": 1200})]
 
 
 def test_with_others_it_sends_the_decision(member: Member) -> None:
-    done = govern("interval=400", "--with", f"0:{OTHER}")
+    done = govern("interval=400", "--with", f"0:1:{OTHER}")
     assert done.exit_code == 0, done.output
-    approvals = [(0, OTHER), (1, OWN)]
+    approvals = [(0, 1, OTHER), (1, 1, OWN)]
     assert member.asked[-1] == (
         "trade", "submitaction", "govern", [], approvals, {"interval": 400},
     )  # fmt: skip
@@ -61,8 +61,8 @@ def test_with_others_it_sends_the_decision(member: Member) -> None:
         ("=4",),
         ("interval=" + "9" * 12,),
         ("interval=400", "--with", "0"),
-        ("interval=400", "--with", "x:" + OTHER),
-        ("interval=400", "--with", "0:abcd"),
+        ("interval=400", "--with", "x:1:" + OTHER),
+        ("interval=400", "--with", "0:1:abcd"),
     ],
 )
 def test_usage_errors_are_exit_code_2(member: Member, arguments: tuple[str, ...]) -> None:

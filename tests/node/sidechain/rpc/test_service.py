@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from bystack.federation.module import FederationConfig, FederationModule, ModuleMember
+from bystack.federation.module.application import FederationModule
 from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.primitives import bls
@@ -30,11 +30,10 @@ from bystack.sidechain.stops import stops_of
 from tests.ledger.people import CAROL
 from tests.node.sidechain.network import SECRETS, Network, Node, running, until
 from tests.node.sidechain.test_pegs import coins, deposit, pegged, transact
+from tests.sidechain.federations import CONFIG
 from tests.sidechain.world import K
 
-MEMBERS = (ModuleMember("ann", 1, b"k" * 32), ModuleMember("ben", 2, b"l" * 32))
-CONFIG = encode(FederationConfig(b"c" * 32, 2, MEMBERS))
-MODULES = (ModuleConfig("transfer", b""), ModuleConfig("federation", CONFIG))
+MODULES = (ModuleConfig("transfer", b""), ModuleConfig("federation", encode(CONFIG)))
 
 
 async def call(node: Node, method: str, *params: Any) -> Any:
@@ -78,7 +77,7 @@ async def calls(net: Network, node: Node) -> None:
     assert len(multiset_digest(node.store.tip.multiset)) == 32
 
     listed = await call(node, "module", FederationModule.name, "listmembers", [])
-    assert [row["name"] for row in listed["members"]] == ["ann", "ben"]
+    assert [row["name"] for row in listed["members"]] == ["m0", "m1", "m2"]
     assert (
         await node.rpc("listmembers")
         == listed

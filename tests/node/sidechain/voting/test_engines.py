@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from bystack.federation.module import GOVERN, Govern, MemberApproval, action_digest
+from bystack.federation.module.actions import GOVERN, Govern, MemberApproval, action_digest
 from bystack.ledger.transactions import Action, Approval, Transaction, TransactionBody
 from bystack.node.sidechain.proving import NotProvable
 from bystack.primitives.codec import encode
@@ -119,7 +119,7 @@ def governed(net: Network, nonce: int, **changes: int) -> Transaction:
     present = in_force(SystemState(net.nodes[0].store.state))
     body = encode(Govern(nonce, changed(present, changes)))
     digest = action_digest(net.genesis.id, GOVERN, body)
-    signed = tuple(MemberApproval(m, MEMBERS[m].sign(digest)) for m in (0, 1))
+    signed = tuple(MemberApproval(m, 1, MEMBERS[m].sign(digest)) for m in (0, 1))
     inner = TransactionBody(1, (), (), (Action(256 + GOVERN, body),), 0, 0, b"")
     return Transaction(inner, (Approval(encode(signed), ()),))
 

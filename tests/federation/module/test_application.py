@@ -3,31 +3,38 @@
 import msgspec
 import pytest
 
-from bystack.federation.module import (
-    BATCHES,
-    BURNS,
-    CLAIMS,
+from bystack.federation.module.actions import (
     GOVERN,
     PAUSE,
-    PAUSE_BLOCKS,
-    PAUSE_REST,
     REFUND,
     RESUME,
     ApprovalMissing,
-    FederationPaused,
     Govern,
     MemberApproval,
     MemberTwice,
     MemberUnknown,
     NonceWrong,
     Pause,
-    PausedTooOften,
-    PauseEmpty,
     QuorumMissing,
     RefundRequests,
     Resume,
     action_digest,
     next_nonce,
+)
+from bystack.federation.module.pauses import (
+    BURNS,
+    CLAIMS,
+    EVERYTHING,
+    FederationPaused,
+    PausedTooOften,
+    PauseEmpty,
+)
+from bystack.federation.module.records import (
+    DEFAULT_RULES,
+    PAUSE_BLOCKS,
+    PAUSE_REST,
+    Change,
+    TermsDecision,
 )
 from bystack.ledger.transactions import Action, Approval, NoWitness, Transaction, TransactionBody
 from bystack.primitives.codec import Malformed, encode
@@ -42,7 +49,7 @@ from tests.sidechain.federations import CONFIG, MEMBERS, approved, nonce_of
 from tests.sidechain.world import K, World
 from tests.wire import check_wire
 
-ALL = CLAIMS | BURNS | BATCHES
+ALL = EVERYTHING
 CHOSEN = Parameters(2, 400, 4_000, 1_200, 2, 3, 900, 30, 3_000_000)
 
 
@@ -54,12 +61,18 @@ def pause(world: World, what: int, member: int = 0) -> Transaction:
     ("name", "value"),
     [
         ("config", CONFIG),
-        ("member", CONFIG.members[0]),
+        ("seated", CONFIG.standing.seats[0]),
+        ("standing", CONFIG.standing),
+        ("key_epoch", CONFIG.key),
+        ("change", Change(3, 2, 1, CONFIG.standing, 40, 50)),
+        ("terms_decision", TermsDecision(4, b"\x09" * 32, b"\x08" * 32, 60)),
+        ("rules", DEFAULT_RULES),
+        ("work", DEFAULT_RULES.work),
         ("pause", Pause(3, 7, "why")),
         ("resume", Resume(4)),
         ("refund_requests", RefundRequests(5, (b"\x01" * 32,))),
         ("govern", Govern(6, CHOSEN)),
-        ("member_approval", MemberApproval(1, b"\x02" * 64)),
+        ("member_approval", MemberApproval(1, 3, b"\x02" * 64)),
     ],
 )
 def test_on_the_wire(name: str, value: object) -> None:
@@ -140,7 +153,7 @@ def test_a_quorum_governs_and_the_epochs_turn_applies_it() -> None:
     assert (waiting.interval, waiting.timeout) == (500, 2_000), "the later decision stands alone"
 
 
-@pytest.mark.parametrize("what", [0, 8, 255])
+@pytest.mark.parametrize("what", [0, 16, 255])
 def test_a_pause_names_something_known(what: int) -> None:
     world = federated_funds()
     with pytest.raises(PauseEmpty):
@@ -155,9 +168,9 @@ def test_approvals_are_members_own_each_once() -> None:
     world = federated_funds()
     good = approved(world, RESUME, Resume)
     digest = action_digest(world.genesis.id, RESUME, encode(Resume(nonce_of(world))))
-    own = [MemberApproval(i, m.sign(digest)) for i, m in enumerate(MEMBERS)]
-    stranger = MemberApproval(3, own[0].signature)
-    borrowed = MemberApproval(1, own[0].signature)
+    own = [MemberApproval(i, 1, m.sign(digest)) for i, m in enumerate(MEMBERS)]
+    stranger = MemberApproval(3, 1, own[0].signature)
+    borrowed = MemberApproval(1, 1, own[0].signature)
     cases: list[tuple[type[Invalid], Transaction]] = [
         (MemberTwice, with_witness(good, encode((own[0], own[0])))),
         (MemberUnknown, with_witness(good, encode((own[0], stranger)))),
@@ -189,7 +202,7 @@ def test_an_approval_serves_once_one_kind_one_chain_one_body() -> None:
     with pytest.raises(SignatureWrong):
         world.block(changed)
     elsewhere = action_digest(b"\x01" * 32, RESUME, good.body.actions[0].body)
-    foreign = tuple(MemberApproval(i, m.sign(elsewhere)) for i, m in enumerate(MEMBERS))
+    foreign = tuple(MemberApproval(i, 1, m.sign(elsewhere)) for i, m in enumerate(MEMBERS))
     with pytest.raises(SignatureWrong):
         world.block(with_witness(good, encode(foreign)))
 
@@ -212,5 +225,7 @@ def test_queries() -> None:
     assert listed is not None and listed["threshold"] == 2 and listed["nonce"] == 1
     assert [member["name"] for member in listed["members"]] == ["m0", "m1", "m2"]
     pauses = module.query(state, "getpauses", ())
-    assert pauses == {"claims": world.relayed + PAUSE_BLOCKS, "burns": 0, "batches": 0}
+    assert pauses == {
+        "claims": world.relayed + PAUSE_BLOCKS, "burns": 0, "batches": 0, "signing": 0,
+    }  # fmt: skip
     assert module.query(state, "nothing", ()) is None and next_nonce(state) == 1
