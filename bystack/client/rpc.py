@@ -50,7 +50,7 @@ class NotReady(RpcFailed):
 
 
 class Rpc:
-    """One node's RPC; `path` is "/", "/sidechain/NAME" or "/federation/NAME".
+    """One node's RPC; `path` is "/", "/sidechain/NAME", "/federation/NAME" or "/guard/NAME".
 
     `patience`: seconds to wait for a daemon that is just starting, as people at a shell do.
     """
@@ -161,6 +161,10 @@ class Rpc:
     def federation(self, name: str, method: str, *params: Any) -> Any:
         """A call on a federation member's path."""
         return self.call(method, *params, path=f"/federation/{name}")
+
+    def guard(self, name: str, method: str, *params: Any) -> Any:
+        """A call on a guard's path."""
+        return self.call(method, *params, path=f"/guard/{name}")
 
 
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 60.0) -> T:

@@ -28,7 +28,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "guard": {
         "name": "trade",
-        "key": "keys/tower.key",
+        "key": "keys/tower-1.named.key",
         "charter": "federations/trade.charter.toml",
     },
 }

@@ -43,7 +43,7 @@ class RoleSpec:
         match self.role:
             case "mainchain":
                 return ""
-            case "sidechain" | "federation":
+            case "sidechain" | "federation" | "guard":
                 return f"/{self.role}/{self.name}"
             case _:
                 return None

@@ -139,7 +139,10 @@ def readable(config: Config, role: str, name: str) -> tuple[str, ...]:
             for p in (one.member_key, one.charter)
         ]
     if role == "guard":
-        paths += [p for one in config.guard if one.name == name for p in (one.key, one.charter)]
+        # Its key is the signer's alone.
+        paths += [
+            p for one in config.guard if one.name == name for p in (one.charter, one.hook) if p
+        ]
     return tuple(paths)
 
 

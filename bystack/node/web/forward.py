@@ -143,6 +143,8 @@ def target(path: str, method: str) -> tuple[str, str]:
             return ("wallet" if wallet else label_of("sidechain", name)), name
         case ["federation", name] if name:
             return label_of("federation", name), name
+        case ["guard", name] if name:
+            return label_of("guard", name), name
         case _:
             raise Unknown(path)
 

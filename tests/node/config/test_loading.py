@@ -64,10 +64,27 @@ def test_the_example_of_the_specification_loads() -> None:
 UNGUARDED = PAGE[: PAGE.index("[[guard]]")]
 
 
-def test_what_this_version_cannot_do_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_guard_needs_a_follower_of_its_own(tmp_path: Path) -> None:
+    elsewhere = PAGE.replace('[[guard]]\nname = "trade"', '[[guard]]\nname = "games"')
     with pytest.raises(ConfigErrors) as refused:
-        load_config(home(tmp_path, PAGE))
-    assert [(one.table, one.key) for one in refused.value.errors] == [("guard", "name")]
+        load_config(home(tmp_path, elsewhere))
+    (error,) = refused.value.errors
+    assert (error.table, error.key, error.given) == ("guard", "name", '"games"')
+    assert "[[sidechain]] of this node" in error.expected
+
+
+def test_a_follower_in_a_file_of_its_own_is_one_too(tmp_path: Path) -> None:
+    one = 'name = "games"\ngenesis = "sidechains/games.genesis.toml"\n'
+    elsewhere = PAGE.replace('[[guard]]\nname = "trade"', '[[guard]]\nname = "games"')
+    assert load_config(home(tmp_path, elsewhere, games=one)).guard[0].name == "games"
+
+
+def test_what_a_guard_may_do_by_itself(tmp_path: Path) -> None:
+    assert parse_config(PAGE).guard[0].act == ("freeze", "veto", "cancel")
+    assert parse_config(PAGE + 'act = ["freeze"]\n').guard[0].act == ("freeze",)
+    with pytest.raises(ConfigErrors) as refused:
+        parse_config(PAGE + 'act = ["pay"]\n')
+    assert [(one.key, one.given) for one in refused.value.errors] == [("act", '["pay"]')]
 
 
 LIGHT = PAGE.replace('mode = "full" ', 'mode = "light"')
