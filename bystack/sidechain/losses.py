@@ -16,6 +16,12 @@ from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop
 from bystack.sidechain.sums import move
 
+_WAITING = state_key("unknown/waiting")
+
+
+def _coins_key(seq: int) -> bytes:
+    return state_key("unknown/coins", seq)
+
 
 def _unknown_key(seq: int) -> bytes:
     return state_key("unknown", seq)
@@ -39,11 +45,15 @@ def regain(stage: Stage, losses: Iterable[Loss]) -> None:
             move(stage.state, loss.asset, lost=-loss.amount)
 
 
-def report_unknown(stage: Stage, seq: int, outputs: Iterable[Output]) -> None:
-    """A proved order that is no batch in state: count what left at once, and stop."""
+def report_unknown(stage: Stage, seq: int, outputs: Iterable[Output], coins: int = 0) -> None:
+    """A proved order that is no batch in state: count what left at once, and stop.
+
+    `coins`: how many a delayed one set aside; what they hold is lost when they are paid out.
+    """
     losses = tuple(Loss(output.asset, output.amount) for output in outputs)
     stage.state.write(_unknown_key(seq), losses)
     lose(stage, losses)
+    await_unknown(stage, seq, coins)
     stop(stage, Stop.UNKNOWN_SPEND)
 
 
@@ -51,6 +61,20 @@ def forget_unknown(stage: Stage, seq: int) -> None:
     """The unknown order of this seq is reorganised away."""
     regain(stage, stage.state.read(tuple[Loss, ...], _unknown_key(seq)) or ())
     stage.state.put(_unknown_key(seq), None)
+    await_unknown(stage, seq, -stage.state.number(_coins_key(seq)))
+
+
+def await_unknown(stage: Stage, seq: int, coins: int) -> None:
+    """So many more (or less) coins of this seq's unknown order wait out their delay."""
+    state = stage.state
+    if coins:
+        state.write(_coins_key(seq), state.number(_coins_key(seq)) + coins)
+        state.write(_WAITING, state.number(_WAITING) + coins)
+
+
+def unknown_waiting(state: SystemState) -> int:
+    """How many coins of unknown orders wait out their delay: any may yet leave the vault."""
+    return state.number(_WAITING)
 
 
 def overpaid(state: SystemState, id: bytes) -> tuple[int, ...]:
