@@ -57,10 +57,15 @@ class Want:
 
 @dataclass(eq=False)
 class Acquaintance:
-    """What we know of one peer: ids it knows of, ids we want that it announced, requests open."""
+    """What we know of one peer: ids it knows of, ids we want that it announced, requests open.
+
+    `askable` are the offers not seen to be asked of somebody since: with thousands on their way,
+    looking through all offers at every message would cost more than the messages.
+    """
 
     known: Memory
     offers: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    askable: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     requests: int = 0
 
 
@@ -91,7 +96,7 @@ class Wants:
         want = self.wants.setdefault(id, Want())
         if peer not in want.announcers and len(want.announcers) < self.topic.announcers:
             want.announcers.append(peer)
-            acquaintance.offers[id] = None
+            acquaintance.offers[id] = acquaintance.askable[id] = None
 
     def strike(self, id: bytes, want: Want, peer: bytes) -> None:
         """Count on a peer no longer for an id."""
@@ -101,6 +106,7 @@ class Wants:
             want.announcers.remove(peer)
         if (acquaintance := self.peers.get(peer)) is not None:
             acquaintance.offers.pop(id, None)
+            acquaintance.askable.pop(id, None)
 
     def release(self, want: Want) -> None:
         """The request open for an id is over."""
@@ -120,17 +126,19 @@ class Wants:
         acquaintance = self.peers.get(peer)
         if acquaintance is None or acquaintance.requests > self.topic.requests // 2:
             return ()
-        free = (id for id in acquaintance.offers if self.wants[id].free)
         room = min(self.topic.requests - acquaintance.requests, MAX_IDS)
-        ids = tuple(id for _, id in zip(range(room), free, strict=False))
-        for id in ids:
-            self._open(self.wants[id], peer, now)
-        return ids
+        ids: list[bytes] = []
+        while acquaintance.askable and len(ids) < room:
+            id, _ = acquaintance.askable.popitem(last=False)
+            if self.wants[id].free:
+                self._open(self.wants[id], peer, now)
+                ids.append(id)
+        return tuple(ids)
 
     def ask_next(self, id: bytes, now: float) -> bytes | None:
         """The announcer to ask for an id that is free; with none left the id is forgotten.
 
-        When all are busy the id is looked at again after a timeout.
+        When all are busy the id is looked at again as soon as one is not, or after a timeout.
         """
         want = self.wants[id]
         if not want.announcers:
@@ -140,6 +148,8 @@ class Wants:
             if self.peers[peer].requests < self.topic.requests:
                 self._open(want, peer, now)
                 return peer
+        for peer in want.announcers:
+            self.peers[peer].askable[id] = None
         want.due = now + self.topic.timeout
         return None
 

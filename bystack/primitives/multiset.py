@@ -2,14 +2,17 @@
 
 The state is the product of each element's hash modulo the prime 2**3072 - 1103717, divided by those
 that left: 384 bytes, big-endian. Elements must be distinct where they stand for coins; the same one
-added twice is a multiset and digests differently. Source: Bellare and Micciancio, "A New Paradigm
-for Collision-free Hashing" (1997); prime and size as in Bitcoin Core's MuHash3072.
+added twice is a multiset and digests differently. The products are GMP's, three times faster than
+Python's own, for this runs for each coin of each block. Source: Bellare and Micciancio, "A New
+Paradigm for Collision-free Hashing" (1997); prime and size as in Bitcoin Core's MuHash3072.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+
+from gmpy2 import invert, mpz
 
 from bystack.primitives.errors import Misuse
 from bystack.primitives.hashes import tagged
@@ -23,25 +26,15 @@ _element = tagged("multiset/element")
 _digest = tagged("multiset/digest")
 
 
-_LOW = 2**3072 - 1
+_ONE, _MODULUS = mpz(1), mpz(PRIME)
 
 
-def _reduce(value: int) -> int:
-    """A number congruent to a product of two, below 2**3072 or little above.
-
-    2**3072 is `_OFFSET` modulo the prime, so the high half folds onto the low one: several times
-    faster than division, and this runs for each coin of each block.
-    """
-    value = (value & _LOW) + (value >> 3072) * _OFFSET
-    return (value & _LOW) + (value >> 3072) * _OFFSET
-
-
-def _product(elements: Iterable[bytes]) -> int:
-    product = 1
+def _product(elements: Iterable[bytes]) -> mpz:
+    product = _ONE
     for element in elements:
         spread = hashlib.shake_256(_element(element)).digest(SIZE)
-        product = _reduce(product * int.from_bytes(spread, "big"))
-    return product % PRIME
+        product = product * mpz(int.from_bytes(spread, "big")) % _MODULUS
+    return product
 
 
 class Running:
@@ -49,23 +42,23 @@ class Running:
 
     def __init__(self, state: bytes) -> None:
         """Raises `Misuse` for a state that is none."""
-        self._value = int.from_bytes(state, "big")
+        self._value = mpz(int.from_bytes(state, "big"))
         if len(state) != SIZE or not 0 < self._value < PRIME:
             raise Misuse("a multiset state is 384 bytes of a number below the prime, not zero")
-        self._leaving = 1
+        self._leaving = _ONE
 
     def update(self, created: Iterable[bytes], spent: Iterable[bytes]) -> None:
         """Let `created` enter and `spent` leave, in whatever order the calls come."""
-        self._value = self._value * _product(created) % PRIME
-        self._leaving = self._leaving * _product(spent) % PRIME
+        self._value = self._value * _product(created) % _MODULUS
+        self._leaving = self._leaving * _product(spent) % _MODULUS
 
     @property
     def state(self) -> bytes:
         """The 384-byte state by now; costs a modular inverse."""
         value = self._value
         if self._leaving != 1:
-            value = value * pow(self._leaving, -1, PRIME) % PRIME
-        return value.to_bytes(SIZE, "big")
+            value = value * invert(self._leaving, _MODULUS) % _MODULUS
+        return int(value).to_bytes(SIZE, "big")
 
 
 def multiset_update(state: bytes, created: Iterable[bytes], spent: Iterable[bytes]) -> bytes:

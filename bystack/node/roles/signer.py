@@ -18,8 +18,9 @@ import trio
 
 from bystack.mainchain.params import chain_id
 from bystack.node import genesis_files
-from bystack.node.config import Config, ConfigErrors, load_config
+from bystack.node.config import Config, ConfigErrors
 from bystack.node.config.tables import Federation, Sidechain
+from bystack.node.config.watching import Watched
 from bystack.node.federation_files import FederationFileError
 from bystack.node.genesis_files import GenesisFileError
 from bystack.node.ipc import Handler, serve
@@ -193,14 +194,14 @@ async def main(context: RoleContext) -> None:
         keepers = Keepers(context, nursery)
         await keepers.serve_all(context.config)
         context.announce()
-        await _follow_configuration(keepers)
+        await _follow_configuration(keepers, Watched(".", context.config))
 
 
-async def _follow_configuration(keepers: Keepers) -> None:
+async def _follow_configuration(keepers: Keepers, config: Watched) -> None:
     while True:
         await trio.sleep(RELOAD_SECONDS)
         try:
-            await keepers.serve_all(load_config("."))
+            await keepers.serve_all(config.look())
         except ConfigErrors as error:
             log.warning("configuration not taken over", error=str(error))
 

@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 import trio
 
-from bystack.node.config import Config, ConfigErrors, load_config
+from bystack.node.config import Config, ConfigErrors
+from bystack.node.config.watching import Watched
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
@@ -25,7 +26,7 @@ class Chains:
     """The chains of the configuration as it is on disk now; a faulty one changes nothing."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._config, self._watched = config, Watched(".", config)
         self._chains: tuple[Chain, ...] = ()
         self.look()
 
@@ -36,7 +37,7 @@ class Chains:
     def look(self) -> bool:
         """Read the configuration again; whether the chains changed."""
         try:
-            self._config = load_config(".")
+            self._config = self._watched.look()
         except ConfigErrors as error:
             log.debug("configuration not read again", error=str(error))
         found = tuple(configured(self._config))

@@ -1,0 +1,43 @@
+"""A configuration that may change while the node runs: read again only when its files changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bystack.node.config.loading import load_config
+from bystack.node.config.tables import FILE, Config
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class Watched:
+    """The configuration of `home` as it is on disk. Asking costs a look at the files' times."""
+
+    def __init__(self, home: str | Path, config: Config) -> None:
+        """`config`: as read before."""
+        self._home, self._config = Path(home), config
+        self._stamp: Stamp | None = None
+
+    def look(self) -> Config:
+        """The configuration by now; raises `ConfigErrors` once for each faulty change.
+
+        After a faulty change the last good one goes on.
+        """
+        stamp = self._stamps()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._config = load_config(self._home)
+        return self._config
+
+    def _stamps(self) -> Stamp:
+        files = [self._home / FILE, *sorted((self._home / "sidechains").glob("*.toml"))]
+        return tuple(filter(None, map(_stamp_of, files)))
+
+
+def _stamp_of(file: Path) -> tuple[str, int, int] | None:
+    """Name, time and size; None for one that went away meanwhile."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return file.name, found.st_mtime_ns, found.st_size
