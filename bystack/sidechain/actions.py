@@ -1,7 +1,8 @@
 """What a sidechain's own actions do: relay, claims, burns, proofs; the rest is modules'.
 
 Relay, claims, proofs and evidence are transactions of their own: no inputs, one action. They need
-no fee, for each is refused unless it brings something new.
+no fee, for each is refused unless it brings something new. Burns and proofs of stray deposits stand
+in ordinary transactions and pay as these do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from bystack.ledger.validation import WitnessCount
 from bystack.mainchain.departures import Departure
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain import custody, parameters
+from bystack.sidechain import custody, parameters, peg_numbers
 from bystack.sidechain.burns import Burn, burn, refund
 from bystack.sidechain.claims import (
     Claim,
@@ -39,7 +40,8 @@ from bystack.sidechain.claims import (
     orphan_claims,
     reprove,
 )
-from bystack.sidechain.detachment import detach, detached
+from bystack.sidechain.detachment import detach
+from bystack.sidechain.lifting import resume
 from bystack.sidechain.mirror import (
     AnchorSpend,
     PendingSpend,
@@ -50,13 +52,15 @@ from bystack.sidechain.mirror import (
 from bystack.sidechain.misconduct import Accuse, accuse
 from bystack.sidechain.modules.base import ActionContext, Modules, Payment
 from bystack.sidechain.orphans import take_back
-from bystack.sidechain.relay import Relay, RelayView, relay
+from bystack.sidechain.relay import Relay, relay
 from bystack.sidechain.stage import Stage
-from bystack.sidechain.stops import Stop, lags, lift, stops_of
-from bystack.sidechain.sums import has_deficit
+from bystack.sidechain.strays import ProveStray, pay_back, prove_stray
 
 RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
-EVIDENCE, DETACHED = 8, 9
+EVIDENCE, DETACHED, STRAY = 8, 9, 10
+PAID = frozenset((BURN, STRAY))
+"""What is never free: anybody may do as much of it as he likes."""
+
 MODULE_KINDS = 256
 # Outputs the chain itself creates (sponsors repaid, refunds) lie beyond a transaction's own.
 SYSTEM_OUTPUTS = 2**16
@@ -71,6 +75,7 @@ _KINDS: dict[int, type[Wire]] = {
     BURN: Burn,
     EVIDENCE: Accuse,
     DETACHED: Departure,
+    STRAY: ProveStray,
 }
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
@@ -110,7 +115,7 @@ def needs_no_fee(modules: Modules, tx: Transaction) -> bool:
     if tx.body.inputs or len(tx.body.actions) != 1:
         return False
     kind = tx.body.actions[0].kind
-    return kind < MODULE_KINDS or modules.free(kind)
+    return (kind < MODULE_KINDS and kind not in PAID) or modules.free(kind)
 
 
 def sidechain_effects(stage: Stage, tx: Transaction) -> Effects:
@@ -131,6 +136,9 @@ def _act(stage: Stage, tx: Transaction, position: int) -> Effects:
     if isinstance(typed, Burn):
         burn(stage, terms_in_force(stage), typed, tx.id, position)
         return Effects(destroyed={typed.asset: typed.amount})
+    if isinstance(typed, ProveStray):
+        prove_stray(stage, typed)
+        return NO_EFFECTS
     if tx.body.inputs or len(tx.body.actions) > 1:
         raise NotAlone(kind=action.kind)
     if isinstance(typed, Claim):
@@ -202,10 +210,14 @@ def _module(stage: Stage, tx: Transaction, position: int) -> Effects:
     custody.pay(stage, name, outcome.payments)
     for chosen in outcome.parameters:
         parameters.decide(stage.state, chosen)
+    for numbers in outcome.pegs:
+        peg_numbers.decide(stage.state, stage.genesis, numbers)
+    for stray in outcome.returns:
+        pay_back(stage, stray)
     for event in outcome.events:
         stage.tell(f"{name}.{event.name}", **event.facts)
     if outcome.resume:
-        _resume(stage)
+        resume(stage)
     refunds = [refund(stage, id) for id in outcome.refunds]
     outputs = tuple(Output(r.asset, amount, PolicyLock(r.refund)) for r, amount in refunds)
     outputs += _outputs(outcome.payments)
@@ -231,18 +243,6 @@ def _check_module(effects: Effects, kind: int) -> None:
         raise ModuleMints(kind=kind)
     if effects.inputs or effects.outputs or effects.units or effects.coinbase:
         raise ModuleAuthorises(kind=kind)
-
-
-def _resume(stage: Stage) -> None:
-    """Lift the stops whose condition is gone: a deficit, a lag, a detached relay keep theirs."""
-    kept = Stop(0)
-    if has_deficit(stage.state, stage.genesis.by_asset):
-        kept |= Stop.ORPHANED | Stop.UNKNOWN_SPEND
-    if lags(stage, RelayView(stage.state).best().header.time):
-        kept |= Stop.LAG
-    if detached(stage.state):
-        kept |= Stop.DETACHED
-    lift(stage, stops_of(stage.state) & ~kept)
 
 
 def _join(one: Effects, two: Effects) -> Effects:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from bystack.ledger.buckets import levels
 from bystack.ledger.terms import Terms, Tier, decode_terms
 from bystack.ledger.transactions import Output
 from bystack.ledger.vault_state import decode_state
 from bystack.sidechain import queue
+from bystack.sidechain.peg_events import BatchFormed
 from bystack.sidechain.records import (
     LAST_SEQ,
     MAX_BATCH,
@@ -30,8 +29,8 @@ from bystack.sidechain.records import (
     Request,
     batch_key,
     record_leaf,
-    request_key,
 )
+from bystack.sidechain.requests import set_state
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.stops import PegsPaused, check_running
@@ -115,14 +114,5 @@ def _record(stage: Stage, mirror: Mirror, tier: int, picked: Picked) -> None:
     queue.advance(state, tier, len(picked))
     for id, request in picked:
         set_state(stage, id, request, PegoutState.BATCHED, seq=seq)
+    stage.note(BatchFormed(seq, tier, len(ids)))
     stage.tell("batch", seq=seq, tier=tier, pegouts=ids)
-
-
-def set_state(
-    stage: Stage, id: bytes, request: Request, to: PegoutState, **changes: int
-) -> Request:
-    """Move a request to another state."""
-    after = msgspec.structs.replace(request, state=int(to), **changes)
-    stage.state.write(request_key(id), after)
-    stage.tell("pegout_state", id=id, state=to.name.lower())
-    return after

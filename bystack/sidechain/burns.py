@@ -5,28 +5,25 @@ A burn that could never be paid is refused before anything is burned (federation
 
 from __future__ import annotations
 
-import msgspec
-
 from bystack.ledger.terms import Terms
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.primitives.codec import U63, Bytes32, Wire, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import queue
 from bystack.sidechain.params import Asset, Genesis
+from bystack.sidechain.peg_events import PegoutAsked, PegoutRefunded
+from bystack.sidechain.peg_numbers import PegNumbers, in_force
 from bystack.sidechain.records import (
     Destination,
     PegoutState,
     Request,
     pegout_id,
     record_leaf,
-    request_key,
 )
+from bystack.sidechain.requests import new_number, open_request, request_of, set_state
 from bystack.sidechain.stage import Stage
-from bystack.sidechain.state import state_key
 from bystack.sidechain.stops import PegsPaused, stops_of
 from bystack.sidechain.sums import move, peg_fees
-
-_NUMBER = state_key("pegouts")
 
 
 class AssetUnmapped(Invalid):
@@ -49,12 +46,8 @@ class DestinationInvalid(Invalid):
     """The destination cannot be paid: nobody's policy, or this sidechain's own vault."""
 
 
-class RequestUnknown(Invalid):
-    """No peg-out has this id."""
-
-
 class NotRefundable(Invalid):
-    """Only a peg-out that waits in the queue can be refunded."""
+    """Only a peg-out that waits in the queue can be refunded, and only what was burned here."""
 
 
 class Burn(Wire):
@@ -82,11 +75,12 @@ def fee_share(asset: Asset, amount: int, points: int) -> int:
     return share - share % asset.unit
 
 
-def payout_of(genesis: Genesis, asset: Asset, amount: int) -> int:
+def payout_of(numbers: PegNumbers, asset: Asset, amount: int) -> int:
     """What a burn of `amount` pays out; raises `BurnBelowMinimum` where nothing would be left."""
-    payout = amount - asset.pegout_fee - fee_share(asset, amount, genesis.pegout_bp)
-    if amount < asset.pegout_minimum or payout <= 0:
-        raise BurnBelowMinimum(amount=amount, minimum=asset.pegout_minimum, payout=payout)
+    own = numbers.of(asset.asset)
+    payout = amount - own.pegout_fee - fee_share(asset, amount, numbers.pegout_bp)
+    if amount < own.pegout_minimum or payout <= 0:
+        raise BurnBelowMinimum(amount=amount, minimum=own.pegout_minimum, payout=payout)
     return payout
 
 
@@ -123,22 +117,24 @@ def burn(stage: Stage, terms: Terms, action: Burn, transaction: bytes, index: in
     check_destination(stage.genesis, action.destination)
     if action.refund == bytes(32):
         raise DestinationInvalid(reason="the refund names no policy")
-    payout = payout_of(stage.genesis, asset, action.amount)
+    numbers = in_force(stage.state)
+    payout = payout_of(numbers, asset, action.amount)
     stage.modules.may_burn(stage.state, stage.block, encode(action.destination), action.asset)
     tier = tier_for(terms, action.asset, payout)
     id = pegout_id(stage.genesis.id, transaction, index)
-    _enqueue(stage, id, _request(stage, asset, action, payout, tier))
+    flat = numbers.of(action.asset).pegout_fee
+    _enqueue(stage, id, _request(stage, flat, action, payout, tier))
     return id
 
 
-def _request(stage: Stage, asset: Asset, action: Burn, payout: int, tier: int) -> Request:
+def _request(stage: Stage, flat: int, action: Burn, payout: int, tier: int) -> Request:
     return Request(
-        number=stage.state.number(_NUMBER),
+        number=new_number(stage.state),
         destination=action.destination,
         asset=action.asset,
         burned=action.amount,
         payout=payout,
-        flat=asset.pegout_fee,
+        flat=flat,
         refund=action.refund,
         tier=tier,
         state=PegoutState.REQUESTED,
@@ -149,21 +145,14 @@ def _request(stage: Stage, asset: Asset, action: Burn, payout: int, tier: int) -
 
 def _enqueue(stage: Stage, id: bytes, request: Request) -> None:
     state = stage.state
-    state.write(_NUMBER, request.number + 1)
-    state.write(request_key(id), request)
+    open_request(stage, id, request)
     queue.join(state, request.tier, id)
     stage.record(record_leaf(request, id))
     fees = request.burned - request.payout
     move(state, request.asset, circulating=-request.burned, owed=request.payout, pool=fees)
+    asked = (request.asset, request.burned, request.payout, request.flat)
+    stage.note(PegoutAsked(id, *asked))
     stage.tell("pegout", id=id, asset=request.asset, payout=request.payout)
-
-
-def request_of(stage: Stage, id: bytes) -> Request:
-    """The request of a peg-out; raises `RequestUnknown`."""
-    request = stage.state.read(Request, request_key(id))
-    if request is None:
-        raise RequestUnknown(id=id)
-    return request
 
 
 def refund(stage: Stage, id: bytes) -> tuple[Request, int]:
@@ -174,13 +163,13 @@ def refund(stage: Stage, id: bytes) -> tuple[Request, int]:
     Raises `RequestUnknown`, `NotRefundable`.
     """
     request = request_of(stage, id)
-    if request.state != PegoutState.REQUESTED:
+    if request.state != PegoutState.REQUESTED or request.refund == bytes(32):
         raise NotRefundable(id=id, state=PegoutState(request.state).name)
     queue.leave(stage.state, request.tier, id)
-    done = msgspec.structs.replace(request, state=int(PegoutState.REFUNDED))
-    stage.state.write(request_key(id), done)
+    set_state(stage, id, request, PegoutState.REFUNDED)
     fees = min(request.burned - request.payout, peg_fees(stage.state, request.asset))
     amount = request.payout + fees
     move(stage.state, request.asset, circulating=amount, owed=-request.payout, pool=-fees)
+    stage.note(PegoutRefunded(id, request.asset, amount))
     stage.tell("refunded", id=id, amount=amount)
     return request, amount

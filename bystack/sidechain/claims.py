@@ -25,8 +25,10 @@ from bystack.primitives.codec import U32, U63, Bytes32, Wire
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.burns import AmountNotWhole, asset_of, fee_share
 from bystack.sidechain.inclusion import Included, Inclusion, verify_included
-from bystack.sidechain.params import Asset
-from bystack.sidechain.records import Claimed, claimed_key
+from bystack.sidechain.params import Asset, Genesis
+from bystack.sidechain.peg_events import DepositDonated, DepositMinted
+from bystack.sidechain.peg_numbers import PegNumbers, in_force
+from bystack.sidechain.records import Claimed, Stray, claimed_key, stray_key
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
@@ -125,15 +127,17 @@ def claim(stage: Stage, action: Claim, outputs: tuple[Output, ...]) -> tuple[byt
     recipient = _recipient(deposit)
     if recipient == DONATION:
         raise DonationUnclaimable(outpoint=outpoint)
-    _check_amount(asset, deposit.amount)
-    _check_new(stage, outpoint)
+    numbers = in_force(stage.state)
+    _check_amount(asset, numbers, deposit.amount)
+    check_new(stage, outpoint)
     stage.modules.may_claim(stage.state, stage.block, asset.asset)
-    _check_output(stage, asset, deposit, recipient, outputs)
-    _count(stage, asset, deposit.amount, view.best().header.height)
+    fee = fee_share(asset, deposit.amount, numbers.pegin_bp)
+    _check_output(deposit, fee, recipient, outputs)
+    _count(stage, asset, numbers, deposit.amount)
     _record(stage, outpoint, deposit, included.header.id, donation=0)
-    fee = fee_share(asset, deposit.amount, stage.genesis.pegin_bp)
     # The fee is the transaction's surplus; the transition adds every fee to the pool.
     move(stage.state, asset.asset, circulating=deposit.amount)
+    stage.note(DepositMinted(asset.asset, deposit.amount, fee))
     stage.tell("claimed", outpoint=outpoint, asset=asset.asset, amount=deposit.amount, fee=fee)
     return asset.asset, deposit.amount
 
@@ -156,14 +160,24 @@ def _deposit(
 
 def _output(stage: Stage, transaction: Transaction, index: int) -> Output:
     """The output claimed, if it is a deposit for this sidechain."""
+    output = deposit_of(stage, transaction, index)
+    assert isinstance(output.lock, DepositLock)
+    if output.lock.note[:32] != stage.genesis.id:
+        raise ForeignSidechain(named=output.lock.note[:32])
+    return output
+
+
+def deposit_of(stage: Stage, transaction: Transaction, index: int) -> Output:
+    """The output, if it is a deposit into this sidechain's vault, whatever its note says.
+
+    Raises `OutputMissing`, `NotADeposit`.
+    """
     outputs = transaction.body.outputs
     if index >= len(outputs):
         raise OutputMissing(index=index, outputs=len(outputs))
     output = outputs[index]
     if not isinstance(output.lock, DepositLock) or output.lock.vault != stage.genesis.vault:
         raise NotADeposit(index=index)
-    if output.lock.note[:32] != stage.genesis.id:
-        raise ForeignSidechain(named=output.lock.note[:32])
     return output
 
 
@@ -172,6 +186,11 @@ def _depth(stage: Stage, transaction: Transaction, index: int) -> int:
     assets = [output.asset for output in transaction.body.outputs[index : index + 1]]
     entries = [stage.genesis.by_asset[asset] for asset in assets if asset in stage.genesis.by_asset]
     depth = min(entry.confirmations for entry in entries or stage.genesis.assets)
+    return ripe(stage, transaction, depth)
+
+
+def ripe(stage: Stage, transaction: Transaction, depth: int) -> int:
+    """How deep a transaction must lie: a coinbase also matures."""
     if any(action.kind == COINBASE for action in transaction.body.actions):
         return max(depth, stage.genesis.main.maturity)
     return depth
@@ -182,11 +201,23 @@ def _recipient(deposit: Output) -> bytes:
     return deposit.lock.note[32:]
 
 
-def _check_amount(asset: Asset, amount: int) -> None:
-    if amount < asset.pegin_minimum:
-        raise DepositBelowMinimum(amount=amount, minimum=asset.pegin_minimum)
+def _check_amount(asset: Asset, numbers: PegNumbers, amount: int) -> None:
+    minimum = numbers.of(asset.asset).pegin_minimum
+    if amount < minimum:
+        raise DepositBelowMinimum(amount=amount, minimum=minimum)
     if amount % asset.unit:
         raise AmountNotWhole(amount=amount, unit=asset.unit)
+
+
+def claimable(genesis: Genesis, numbers: PegNumbers, deposit: Output) -> bool:
+    """Whether somebody can claim a deposit into the vault: for this sidechain, somebody's, of an
+    asset it takes, enough and in whole units."""
+    lock = deposit.lock
+    asset = genesis.by_asset.get(deposit.asset)
+    if asset is None or not isinstance(lock, DepositLock) or lock.note[:32] != genesis.id:
+        return False
+    enough = deposit.amount >= numbers.of(deposit.asset).pegin_minimum
+    return enough and deposit.amount % asset.unit == 0 and lock.note[32:] != DONATION
 
 
 def claimed_at(state: SystemState, outpoint: Outpoint) -> Claimed | None:
@@ -194,27 +225,26 @@ def claimed_at(state: SystemState, outpoint: Outpoint) -> Claimed | None:
     return state.read(Claimed, claimed_key(outpoint))
 
 
-def _check_new(stage: Stage, outpoint: Outpoint) -> None:
+def check_new(stage: Stage, outpoint: Outpoint) -> None:
+    """Raise `AlreadyClaimed` for a deposit that was minted, counted or paid back before."""
     if claimed_at(stage.state, outpoint) is not None:
         raise AlreadyClaimed(outpoint=outpoint)
 
 
-def _check_output(
-    stage: Stage, asset: Asset, deposit: Output, recipient: bytes, outputs: tuple[Output, ...]
-) -> None:
-    fee = fee_share(asset, deposit.amount, stage.genesis.pegin_bp)
+def _check_output(deposit: Output, fee: int, recipient: bytes, outputs: tuple[Output, ...]) -> None:
     expected = Output(deposit.asset, deposit.amount - fee, PolicyLock(recipient))
     if outputs != (expected,):
         raise ClaimOutput(amount=deposit.amount - fee, recipient=recipient)
 
 
-def _count(stage: Stage, asset: Asset, amount: int, tip: int) -> None:
+def _count(stage: Stage, asset: Asset, numbers: PegNumbers, amount: int) -> None:
     """At most `pegin_limit` per K relayed headers: a sliding sum, exact at every height."""
+    tip, limit = RelayView(stage.state).best().header.height, numbers.of(asset.asset).pegin_limit
     key = state_key("minted", asset.asset)
     log: tuple[Minted, ...] = stage.state.read(MintedLog, key) or ()
     log = tuple(entry for entry in log if entry.height > tip - asset.confirmations)
-    if sum(entry.amount for entry in log) + amount > asset.pegin_limit:
-        raise ClaimLimit(asset=asset.name, limit=asset.pegin_limit, amount=amount)
+    if sum(entry.amount for entry in log) + amount > limit:
+        raise ClaimLimit(asset=asset.name, limit=limit, amount=amount)
     if log and log[-1].height == tip:
         log = (*log[:-1], Minted(tip, log[-1].amount + amount))
     else:
@@ -227,10 +257,10 @@ def _record(
 ) -> None:
     record = Claimed(header, deposit.asset, deposit.amount, 0, donation)
     stage.state.write(claimed_key(outpoint), record)
-    _index(stage.state, header, outpoint)
+    index(stage.state, header, outpoint)
 
 
-def _index(state: SystemState, header: bytes, outpoint: Outpoint) -> None:
+def index(state: SystemState, header: bytes, outpoint: Outpoint) -> None:
     """Remember which claims rest on a block: numbered entries, so that each write is small."""
     count = state.number(state_key("claims/count", header))
     state.write(state_key("claims/of", header, count), outpoint)
@@ -241,12 +271,13 @@ def donate(stage: Stage, action: Donate) -> None:
     """Reduce a deficit by a proved donation, once. Raises as `claim`, or `NotADonation`."""
     view = RelayView(stage.state)
     included, deposit, outpoint = _deposit(stage, view, action.inclusion, action.index)
-    _check_new(stage, outpoint)
+    check_new(stage, outpoint)
     gap = sums_of(stage.state, deposit.asset).deficit
     if _recipient(deposit) != DONATION or gap == 0:
         raise NotADonation(outpoint=outpoint, deficit=gap)
     _record(stage, outpoint, deposit, included.header.id, donation=1)
     move(stage.state, deposit.asset, donated=deposit.amount)
+    stage.note(DepositDonated(deposit.asset, deposit.amount))
     stage.tell("donated", outpoint=outpoint, amount=deposit.amount)
 
 
@@ -265,6 +296,9 @@ def orphan_claims(stage: Stage, delta: HeaderDelta) -> None:
 
 
 def _orphan(stage: Stage, header: bytes, outpoint: Outpoint) -> None:
+    stray = stage.state.read(Stray, stray_key(outpoint))
+    if stray is not None and stray.header == header:
+        stage.state.put(stray_key(outpoint), None)  # it must be proved again
     record = claimed_at(stage.state, outpoint)
     if record is None or record.orphaned or record.header != header:
         return
@@ -278,16 +312,21 @@ def _orphan(stage: Stage, header: bytes, outpoint: Outpoint) -> None:
 
 
 def reprove(stage: Stage, action: Reprove) -> None:
-    """Clear an orphaned claim: its deposit is mined again, as deep. Raises `NotOrphaned`."""
-    view = RelayView(stage.state)
-    included, _, outpoint = _deposit(stage, view, action.inclusion, action.index)
+    """Clear an orphaned claim: its deposit is mined again, as deep. Raises `NotOrphaned`.
+
+    Also that of a stray deposit which is paid back, so whatever its note says.
+    """
+    view, meant = RelayView(stage.state), decode_transaction(action.inclusion.proof.transaction)
+    included = verify_included(view, action.inclusion, _depth(stage, meant, action.index))
+    deposit_of(stage, included.transaction, action.index)
+    outpoint = Outpoint(included.transaction.id, action.index)
     record = claimed_at(stage.state, outpoint)
     if record is None or not record.orphaned:
         raise NotOrphaned(outpoint=outpoint)
     header: Bytes32 = included.header.id
     proved = msgspec.structs.replace(record, header=header, orphaned=0)
     stage.state.write(claimed_key(outpoint), proved)
-    _index(stage.state, header, outpoint)
+    index(stage.state, header, outpoint)
     if record.donation:
         move(stage.state, record.asset, donated=record.amount)
     else:

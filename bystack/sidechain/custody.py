@@ -17,7 +17,7 @@ from bystack.sidechain.modules.base import Ending, Payment
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
-from bystack.sidechain.sums import move, unshared_key
+from bystack.sidechain.sums import move, spare_fees, unshared_key
 
 
 class HoldingsShort(Invalid):
@@ -26,6 +26,10 @@ class HoldingsShort(Invalid):
 
 class RewardsShort(Invalid):
     """A module would reward more than the fees collected and not yet shared."""
+
+
+class SharesShort(Invalid):
+    """A module would share more of the pegs' fees than refunds and sponsors leave."""
 
 
 class PaymentInvalid(Invalid):
@@ -45,6 +49,12 @@ def held(state: SystemState, module: str, asset: bytes) -> int:
 def unshared(state: SystemState, genesis: Genesis) -> dict[bytes, int]:
     """The fees collected and not shared yet, of each asset that has any."""
     amounts = {asset.asset: state.number(unshared_key(asset.asset)) for asset in genesis.assets}
+    return {asset: amount for asset, amount in amounts.items() if amount}
+
+
+def spare(state: SystemState, genesis: Genesis) -> dict[bytes, int]:
+    """The pegs' fees that nothing waits for, of each asset that has any."""
+    amounts = {asset.asset: spare_fees(state, asset.asset) for asset in genesis.assets}
     return {asset: amount for asset, amount in amounts.items() if amount}
 
 
@@ -72,7 +82,7 @@ def pay(stage: Stage, module: str, payments: Iterable[Payment]) -> None:
 
 
 def end(stage: Stage, module: str, ending: Ending) -> None:
-    """What a module's end of block moves; raises as `pay`, and `RewardsShort`."""
+    """What a module's end of block moves; raises as `pay`, `RewardsShort`, `SharesShort`."""
     pay(stage, module, ending.payments)
     for asset, amount in ending.forfeits.items():
         _leave(stage.state, module, asset, amount)
@@ -83,8 +93,18 @@ def end(stage: Stage, module: str, ending: Ending) -> None:
             raise RewardsShort(module=module, asset=asset, short=-left)
         stage.state.write(unshared_key(asset), left)
         move(stage.state, asset, circulating=amount, pool=-amount)
+    _share(stage, module, ending.shares)
     for event in ending.events:
         stage.tell(f"{module}.{event.name}", **event.facts)
+
+
+def _share(stage: Stage, module: str, shares: Iterable[Payment]) -> None:
+    """Peg fees leave the pool; what may still be refunded or owed to a sponsor stays."""
+    for asset, amount in _sums(stage.genesis, shares).items():
+        left = spare_fees(stage.state, asset) - amount
+        if left < 0:
+            raise SharesShort(module=module, asset=asset, short=-left)
+        move(stage.state, asset, circulating=amount, pool=-amount)
 
 
 def settle(stage: Stage, module: str, ask: Callable[[SystemState], Ending]) -> tuple[Payment, ...]:
@@ -101,7 +121,7 @@ def settle(stage: Stage, module: str, ask: Callable[[SystemState], Ending]) -> t
         stage.tell("modulefailed", module=module, rule=error.rule, reason=str(error))
         return ()
     stage.merge(trial)
-    return (*ending.payments, *ending.rewards)
+    return (*ending.payments, *ending.rewards, *ending.shares)
 
 
 def coins_of(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bystack.primitives.codec import U63, Bytes32, Wire, decode
 from bystack.primitives.errors import Invalid, Misuse
-from bystack.sidechain import parameters
+from bystack.sidechain import parameters, peg_numbers
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import Certificate
@@ -85,6 +85,7 @@ def turn(state: SystemState, parent: Header) -> None:
     if chosen is None:
         raise Misuse(f"epoch {before.epoch} ends and nobody was settled on for the next")
     parameters.turn(state)
+    peg_numbers.turn(state)
     first, length = before.last + 1, parameters.in_force(state).epoch
     seed = parent.parent_certificate
     record = EpochRecord(before.epoch + 1, first, first + length - 1, seed, chosen)

@@ -23,8 +23,9 @@ from bystack.ledger.transactions import (
 )
 from bystack.mainchain.blocks import Block
 from bystack.mainchain.filters import outpoint_key
-from bystack.sidechain.claims import DONATION, claimed_at
+from bystack.sidechain.claims import claimable, claimed_at
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.peg_numbers import in_force
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import sums_of
 
@@ -116,6 +117,7 @@ class Holdings:
         already though it lies above `height` is counted on the vault's side too.
         """
         vault, unclaimed = Counter[bytes](), Counter[bytes]()
+        numbers = in_force(state)
         given = Counter({asset: retired(asset) for asset in self._genesis.by_asset})
         for held in self._coins.values():
             if held.created <= height < held.spent:
@@ -128,9 +130,11 @@ class Holdings:
                 continue
             if held.created > height:
                 vault[asset] += amount
-            if not self._claimable(held.output):
+            if counted and record is not None and not record.donation:
+                continue  # circulates, or is owed, or was paid out since
+            if counted or not claimable(self._genesis, numbers, held.output):
                 given[asset] += amount
-            elif not counted:
+            else:
                 unclaimed[asset] += amount
         return {
             asset.asset: self._row(state, asset.asset, vault, unclaimed, given)
@@ -145,15 +149,6 @@ class Holdings:
         surplus = given[asset] - min(sums.donated, sums.lost)
         terms = (sums.circulating, sums.pool, sums.owed, unclaimed[asset], surplus, sums.deficit)
         return Row(vault[asset], *terms)
-
-    def _claimable(self, output: Output) -> bool:
-        """Whether somebody can claim it: for this sidechain, somebody's, of a known asset."""
-        assert isinstance(output.lock, DepositLock)
-        chain, recipient = output.lock.note[:32], output.lock.note[32:]
-        asset = self._genesis.by_asset.get(output.asset)
-        if asset is None or chain != self._genesis.id or recipient == DONATION:
-            return False
-        return output.amount >= asset.pegin_minimum and output.amount % asset.unit == 0
 
 
 def _vault_of(lock: Lock) -> bytes:

@@ -11,7 +11,7 @@ from bystack.ledger.vault_state import decode_state
 from bystack.mainchain.chain import HeaderDelta
 from bystack.primitives.codec import encode
 from bystack.sidechain import losses, queue
-from bystack.sidechain.batches import batch_of, set_state
+from bystack.sidechain.batches import batch_of
 from bystack.sidechain.records import (
     MIRROR,
     Batch,
@@ -21,6 +21,7 @@ from bystack.sidechain.records import (
     Pending,
     Resolved,
 )
+from bystack.sidechain.requests import set_state
 from bystack.sidechain.settlement import (
     give_back,
     mark,
@@ -79,6 +80,7 @@ def _pending_again(stage: Stage, resolved: Resolved) -> None:
     stage.state.write(pending_key(coin), pending)
     batch = batch_of(stage.state, pending.seq) if pending.known else None
     if batch is None:
+        losses.await_unknown(stage, pending.seq, 1)
         if not resolved.vetoed:
             losses.regain(stage, (pending.loss,))
     elif batch.state == BatchState.SETTLED:

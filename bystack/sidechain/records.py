@@ -17,6 +17,7 @@ MAX_BATCH = 100
 MAX_OPEN = 4
 
 _pegout_id = tagged("pegout")
+_return_id = tagged("pegout/return")
 _record_leaf = tagged("sidechain/record")
 
 Destination = PolicyLock | DepositLock
@@ -130,6 +131,22 @@ class Sums(Wire):
 NO_SUMS = Sums(0, 0, 0, 0, 0)
 
 
+class Stray(Wire):
+    """A deposit that nobody can claim, proved to lie on the main chain: what it holds, and the
+    block that holds it. Kept until it is decided to pay it back, or its block is gone."""
+
+    header: Bytes32
+    asset: Bytes32
+    amount: U63
+
+
+class Return(Wire):
+    """Pay a stray deposit back on the main chain: which one, and to whom."""
+
+    deposit: Outpoint
+    destination: Destination
+
+
 class Loss(Wire):
     """What an order took that is no batch of this sidechain."""
 
@@ -161,6 +178,11 @@ def pegout_id(chain: bytes, transaction: bytes, index: int) -> bytes:
     return _pegout_id(chain, transaction, fixed(index))
 
 
+def return_id(chain: bytes, deposit: Outpoint) -> bytes:
+    """The id under which a stray deposit is paid back."""
+    return _return_id(chain, deposit.transaction, fixed(deposit.index))
+
+
 def record_leaf(record: BatchRecord | Request, id: bytes) -> bytes:
     """The outbox leaf of a record: batches under 32 zero bytes, requests under their id."""
     return _record_leaf(id, encode(record))
@@ -169,6 +191,11 @@ def record_leaf(record: BatchRecord | Request, id: bytes) -> bytes:
 def claimed_key(outpoint: Outpoint) -> bytes:
     """Where a claimed deposit is kept."""
     return state_key("claimed", outpoint.transaction, outpoint.index)
+
+
+def stray_key(outpoint: Outpoint) -> bytes:
+    """Where a stray deposit is kept until it is paid back."""
+    return state_key("stray", outpoint.transaction, outpoint.index)
 
 
 def request_key(id: bytes) -> bytes:

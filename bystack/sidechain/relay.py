@@ -18,9 +18,10 @@ from bystack.mainchain.work import ENGINES, Engine
 from bystack.primitives.codec import Wire
 from bystack.primitives.errors import Invalid, Misuse
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.peg_events import HeadersRelayed
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
-from bystack.sidechain.stops import Stop, stop
+from bystack.sidechain.stops import stop_for_reorganisation
 
 MAX_BRANCH = 2000
 
@@ -128,7 +129,9 @@ def relay(stage: Stage, action: Relay) -> HeaderDelta:
     now, engines = stage.block.time // 1000, stage.modules.engines
     delta = extend(stage.state, stage.genesis, action.headers, now, engines)
     if len(delta.disconnect) > stage.genesis.depth:
-        stop(stage, Stop.DEEP_REORG)
+        stop_for_reorganisation(stage, delta.added[-1].header.height, stage.genesis.depth)
+    height = RelayView(stage.state).best().header.height
+    stage.note(HeadersRelayed(delta.new_tip, height, len(delta.connect), len(delta.disconnect)))
     stage.tell("relayed", tip=delta.new_tip, headers=len(delta.connect))
     return delta
 

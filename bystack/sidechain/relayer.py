@@ -36,10 +36,19 @@ from bystack.sidechain.actions import (
     system_transaction,
 )
 from bystack.sidechain.burns import fee_share
-from bystack.sidechain.claims import DONATION, Claim, Donate, Reprove, claimed_at, deposits_in
+from bystack.sidechain.claims import (
+    DONATION,
+    Claim,
+    Donate,
+    Reprove,
+    claimable,
+    claimed_at,
+    deposits_in,
+)
 from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.mirror import AnchorSpend, PendingSpend
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.peg_numbers import PegNumbers, in_force
 from bystack.sidechain.records import MIRROR, Mirror
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.settlement import pending_key
@@ -258,10 +267,8 @@ class Relayer:
         if deposit.recipient == DONATION:
             gap = sums_of(state, deposit.output.asset).deficit
             return Proof.DONATE if gap else None
-        asset = self._genesis.by_asset[deposit.output.asset]
-        amount = deposit.output.amount
-        claimable = amount >= asset.pegin_minimum and amount % asset.unit == 0
-        return Proof.CLAIM if claimable else None
+        minted = claimable(self._genesis, in_force(state), deposit.output)
+        return Proof.CLAIM if minted else None
 
     def _deep(
         self, view: RelayView, proof: Proof, transaction: bytes, index: int, height: int,
@@ -276,11 +283,13 @@ class Relayer:
 
     # Transactions
 
-    def transaction(self, want: Want, inclusion: Inclusion) -> Transaction | None:
+    def transaction(
+        self, want: Want, inclusion: Inclusion, numbers: PegNumbers
+    ) -> Transaction | None:
         """The sidechain transaction that proves it; None if its block has left meanwhile."""
         match want.proof:
             case Proof.CLAIM:
-                return self._claim(want, inclusion)
+                return self._claim(want, inclusion, numbers)
             case Proof.ANCHOR:
                 return system_transaction(AnchorSpend(inclusion))
             case Proof.PENDING:
@@ -290,11 +299,11 @@ class Relayer:
             case Proof.REPROVE:
                 return system_transaction(Reprove(inclusion, want.index))
 
-    def _claim(self, want: Want, inclusion: Inclusion) -> Transaction | None:
+    def _claim(self, want: Want, inclusion: Inclusion, numbers: PegNumbers) -> Transaction | None:
         found = self._found.get(want.height)
         for deposit in found.deposits if found else ():
             if deposit.outpoint == want.outpoint:
-                output = minted(self._genesis, deposit.output, deposit.recipient)
+                output = minted(self._genesis, numbers, deposit.output, deposit.recipient)
                 action: Wire = Claim(inclusion, want.index)
                 return system_transaction(action, (output,))
         return None
@@ -313,7 +322,7 @@ def proved_by(tx: Transaction) -> Outpoint | None:
     return None
 
 
-def minted(genesis: Genesis, deposit: Output, recipient: bytes) -> Output:
+def minted(genesis: Genesis, numbers: PegNumbers, deposit: Output, recipient: bytes) -> Output:
     """What claiming a deposit gives: its amount less the peg-in fee, to its recipient."""
-    fee = fee_share(genesis.by_asset[deposit.asset], deposit.amount, genesis.pegin_bp)
+    fee = fee_share(genesis.by_asset[deposit.asset], deposit.amount, numbers.pegin_bp)
     return Output(deposit.asset, deposit.amount - fee, PolicyLock(recipient))

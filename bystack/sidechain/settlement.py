@@ -11,8 +11,8 @@ import msgspec
 
 from bystack.ledger.transactions import Outpoint, Output, PolicyLock
 from bystack.sidechain import losses, queue
-from bystack.sidechain.batches import open_seqs, set_state
-from bystack.sidechain.burns import request_of
+from bystack.sidechain.batches import open_seqs
+from bystack.sidechain.peg_events import BatchBack, BatchPaid
 from bystack.sidechain.records import (
     OPEN,
     Batch,
@@ -22,6 +22,7 @@ from bystack.sidechain.records import (
     Request,
     batch_key,
 )
+from bystack.sidechain.requests import request_of, set_state
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import state_key
 from bystack.sidechain.sums import move, peg_fees
@@ -66,6 +67,7 @@ def settle(stage: Stage, seq: int, batch: Batch) -> None:
             continue
         set_state(stage, id, request, PegoutState.SETTLED, seq=seq)
         move(stage.state, request.asset, owed=-request.payout)
+    stage.note(BatchPaid(seq))
 
 
 def set_aside(stage: Stage, seq: int, batch: Batch, coin: Outpoint, pending: Pending) -> None:
@@ -106,6 +108,7 @@ def give_back(stage: Stage, seq: int, batch: Batch, vetoed: int) -> None:
         set_state(stage, id, request, PegoutState.REQUESTED, seq=0, vetoes=vetoes)
         back.append(id)
     queue.rejoin(stage.state, batch.record.tier, tuple(back))
+    stage.note(BatchBack(seq, bool(vetoed)))
 
 
 def paid_elsewhere(stage: Stage, id: bytes, request: Request) -> bool:
@@ -133,7 +136,8 @@ def repay(
     flats: dict[bytes, int] = {}
     for _, request in requests_of(stage, batch):
         flats[request.asset] = flats.get(request.asset, 0) + request.flat
-    outputs = (_share(stage, a, flat // 2 if half else flat) for a, flat in sorted(flats.items()))
+    due = sorted((asset, flat) for asset, flat in flats.items() if flat)
+    outputs = (_share(stage, asset, flat // 2 if half else flat) for asset, flat in due)
     paid = tuple(Output(asset, share, recipient) for asset, share in outputs if share)
     for output in paid:
         move(stage.state, output.asset, pool=-output.amount, circulating=output.amount)

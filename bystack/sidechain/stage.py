@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, append
 from bystack.sidechain.modules.base import BlockContext, Modules
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.peg_events import PegEvent
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.state import SystemState
 
 
-class PegEvent(NamedTuple):
+class Told(NamedTuple):
     """Something the pegs did in a block, for subscribers: never an input to a rule."""
 
     name: str
@@ -28,17 +29,19 @@ class Stage:
     block: BlockContext
     state: SystemState
     outbox: list[bytes] = field(default_factory=list)
-    events: list[PegEvent] = field(default_factory=list)
+    events: list[Told] = field(default_factory=list)
+    pegs: list[PegEvent] = field(default_factory=list)
 
     def fork(self) -> Stage:
         """A stage of its own for one transaction."""
-        return replace(self, state=self.state.fork(), outbox=[], events=[])
+        return replace(self, state=self.state.fork(), outbox=[], events=[], pegs=[])
 
     def merge(self, other: Stage) -> None:
         """Take over a fork whose transaction was valid."""
         self.state.merge(other.state)
         self.outbox.extend(other.outbox)
         self.events.extend(other.events)
+        self.pegs.extend(other.pegs)
 
     def record(self, leaf: bytes) -> int:
         """Append a leaf to the outbox; its index."""
@@ -50,4 +53,8 @@ class Stage:
 
     def tell(self, name: str, **facts: Any) -> None:
         """Say what happened."""
-        self.events.append(PegEvent(name, facts))
+        self.events.append(Told(name, facts))
+
+    def note(self, event: PegEvent) -> None:
+        """Let modules see at the block's end what the pegs did."""
+        self.pegs.append(event)

@@ -8,7 +8,7 @@ from bystack.primitives.merkle import merkle_root
 from bystack.primitives.mountain import EMPTY_PEAKS, mountain_root
 from bystack.primitives.multiset import EMPTY, multiset_digest
 from bystack.primitives.trie import EMPTY_ROOT, TrieUpdate, update
-from bystack.sidechain import epochs, parameters
+from bystack.sidechain import epochs, parameters, peg_numbers
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis, check_genesis
@@ -37,6 +37,7 @@ def start(genesis: Genesis, modules: Modules) -> Started:
     state = SystemState(_Nothing())
     start_relay(state, genesis)
     parameters.begin(state, genesis.parameters)
+    peg_numbers.begin(state, genesis)
     epochs.begin(state, genesis)
     modules.start(state, [module.config for module in genesis.modules])
     trie = update(_Nothing(), EMPTY_ROOT, state.changes)

@@ -64,6 +64,16 @@ def unshared_key(asset: bytes) -> bytes:
     return state_key("unshared", asset)
 
 
+def reserved_key(asset: bytes) -> bytes:
+    """Where the state keeps the peg fees that waiting requests and open batches may still need."""
+    return state_key("reserved", asset)
+
+
+def spare_fees(state: SystemState, asset: bytes) -> int:
+    """The pegs' own fees that neither a refund nor a sponsor can ask for any more."""
+    return max(0, peg_fees(state, asset) - state.number(reserved_key(asset)))
+
+
 def peg_fees(state: SystemState, asset: bytes) -> int:
     """What the pool holds of the pegs' own fees: sponsors and refunds are paid of these alone."""
     return max(0, sums_of(state, asset).pool - state.number(unshared_key(asset)))

@@ -30,7 +30,7 @@ from bystack.sidechain.modules.base import BlockContext, Modules, Payment
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.relay import RelayView
-from bystack.sidechain.stage import PegEvent, Stage
+from bystack.sidechain.stage import Stage, Told
 from bystack.sidechain.state import StateView, SystemState, state_root
 from bystack.sidechain.stops import watch_lag
 from bystack.sidechain.sums import retire
@@ -89,7 +89,7 @@ class Executed(NamedTuple):
     validators_hash: bytes
     next_validators_hash: bytes
     checks: tuple[Check, ...]
-    events: tuple[PegEvent, ...]
+    events: tuple[Told, ...]
 
     @property
     def state_root(self) -> bytes:
@@ -232,7 +232,7 @@ class Execution:
     def _end_modules(self) -> None:
         """What modules pay at the block's end, out of what they hold and of fees."""
         stage, paid = self.stage, list[Payment]()
-        for name, end in stage.modules.endings(self._with_fees):
+        for name, end in stage.modules.endings(self._seen):
             paid += custody.settle(stage, name, end)
         height = stage.block.height
         id = _payments_id(self.genesis.id, fixed(height))
@@ -242,9 +242,12 @@ class Execution:
         self._coins.apply(Delta({}, coins))
         self._moved.append(Delta({}, coins))
 
-    def _with_fees(self) -> BlockContext:
-        fees = custody.unshared(self.stage.state, self.genesis)
-        return replace(self.stage.block, fees=fees)
+    def _seen(self) -> BlockContext:
+        """The block as a module sees it at the end: fees to share, what the pegs did."""
+        stage = self.stage
+        fees = custody.unshared(stage.state, self.genesis)
+        spare = custody.spare(stage.state, self.genesis)
+        return replace(stage.block, fees=fees, spare=spare, pegs=tuple(stage.pegs))
 
     def finish(self) -> Executed:
         """End the block: form a batch, tell the modules, compute the roots."""

@@ -109,9 +109,11 @@ class Ledger:
         there = dict(deposits(self.world, self.height))
         for place, output in there.items():
             record = claimed_at(self.world.view, place)
+            if record is not None and record.donation == 0 and not record.orphaned:
+                continue
             if not claimable(self.world, output):
                 self.given[output.asset] += output.amount
-            elif record is None or record.orphaned:
+            else:
                 self.unclaimed[output.asset] += output.amount
         for place in self.claims:
             record = claimed_at(self.world.view, place)

@@ -13,6 +13,7 @@ from bystack.mainchain.blocks import Block
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import claimed_at
 from bystack.sidechain.holdings import Holdings
+from bystack.sidechain.peg_numbers import in_force
 from bystack.sidechain.relayer import Proof, Relayer, Want, proved_by
 from tests.ledger.people import CAROL
 from tests.sidechain.histories import History
@@ -44,7 +45,8 @@ class Follower:
 
     def transaction(self, want: Want) -> Transaction | None:
         under = None if want.under < 0 else want.under
-        return self.relayer.transaction(want, self.world.main.inclusion(want.transaction, under))
+        inclusion = self.world.main.inclusion(want.transaction, under)
+        return self.relayer.transaction(want, inclusion, in_force(self.world.view))
 
     def prove(self) -> list[Want]:
         """Prove all that is wanted, round after round; what was proved."""

@@ -30,6 +30,7 @@ from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 from bystack.primitives.plain import from_plain
 from bystack.sidechain.burns import payout_of
 from bystack.sidechain.params import Asset, Genesis
+from bystack.sidechain.peg_numbers import first_numbers
 
 TRADE, GAMES = "trade", "games"
 STEP_SECONDS = 90
@@ -93,7 +94,7 @@ def move_across(net: Devnet) -> dict[str, Any]:
     burned = wallet_of(net, BOB).sendtosidechain(TRADE, home, "200", "GOLD")
     id = burned["pegout"]
     until("settled", lambda: _settled(net, BOB.witness, id), mine=net)
-    payout = payout_of(genesis_of(net, TRADE), *_asset(net, TRADE, "GOLD", "200"))
+    payout = payout_of(first_numbers(genesis_of(net, TRADE)), *_asset(net, TRADE, "GOLD", "200"))
     has(net, BOB, GAMES, "GOLD", payout, mine=net)
     return {"pegout": id, "arrived": payout}
 
@@ -167,7 +168,7 @@ def peg_out(net: Devnet) -> dict[str, Any]:
     burned = wallet_of(net, CAROL).sendtomainchain(TRADE, home, "20", "BTM")
     id = burned["pegout"]
     until("settled", lambda: _settled(net, CAROL.witness, id), mine=net)
-    payout = payout_of(genesis_of(net, TRADE), *_asset(net, TRADE, "BTM", "20"))
+    payout = payout_of(first_numbers(genesis_of(net, TRADE)), *_asset(net, TRADE, "BTM", "20"))
     has(net, CAROL, MAIN, "BTM", payout)
     return {"pegout": id, "paid": payout}
 

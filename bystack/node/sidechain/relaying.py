@@ -25,6 +25,7 @@ from bystack.node.store.storage import View
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.holdings import Holdings, Row
+from bystack.sidechain.peg_numbers import PegNumbers, in_force
 from bystack.sidechain.relayer import Relayer, Want
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import retired
@@ -132,7 +133,7 @@ class Relaying:
             self._relayer.settle(state, waiting)
             wanted = self._relayer.wanted(state)
             for want in wanted:
-                if not await self._submit(want):
+                if not await self._submit(want, in_force(state)):
                     self._relayer.failed(want, state)
             await self._detach(state)
 
@@ -148,10 +149,10 @@ class Relaying:
         except (Unavailable, RemoteError, Invalid) as error:
             log.info("detachment not proved", reason=str(error))
 
-    async def _submit(self, want: Want) -> bool:
+    async def _submit(self, want: Want, numbers: PegNumbers) -> bool:
         try:
             inclusion = await self._main.inclusion(want)
-            tx = None if inclusion is None else self._relayer.transaction(want, inclusion)
+            tx = None if inclusion is None else self._relayer.transaction(want, inclusion, numbers)
             if tx is not None:
                 await self._pooling.submit(tx)
         except (AlreadyPooled, FeeNotHigher):

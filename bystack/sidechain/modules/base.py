@@ -17,6 +17,9 @@ from bystack.mainchain.work import ENGINES, Engine
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
 from bystack.sidechain.parameters import Parameters
+from bystack.sidechain.peg_events import PegEvent
+from bystack.sidechain.peg_numbers import PegNumbers
+from bystack.sidechain.records import Return
 from bystack.sidechain.state import StateView, SystemState, state_key
 
 
@@ -34,7 +37,8 @@ class BlockContext:
 
     `proposer`: validator key. `signers`: keys of the parent's commit certificate. `turns`: this is
     the last block of its epoch. `fees`: per asset, collected and not yet shared as rewards.
-    `units`: per asset, what every amount is a multiple of.
+    `units`: per asset, what every amount is a multiple of. At the block's end also `spare`: per
+    asset, the peg fees that nothing waits for; and `pegs`: what the pegs did in this block.
     """
 
     chain: bytes
@@ -47,6 +51,8 @@ class BlockContext:
     turns: bool = False
     fees: Mapping[bytes, int] = field(default_factory=dict)
     units: Mapping[bytes, int] = field(default_factory=dict)
+    spare: Mapping[bytes, int] = field(default_factory=dict)
+    pegs: tuple[PegEvent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ class Outcome:
 
     What `effects` destroy passes into the module's holdings; `payments` come out of them (see
     `custody`). `resume`: pauses of the pegs it lifts (their condition is checked by the pegs).
-    `parameters`: nothing, or the parameters from the next epoch on. `events`: for subscribers.
+    `parameters`: nothing, or the parameters from the next epoch on. `pegs`: the pegs' numbers
+    (`peg_numbers.decide`). `returns`: deposits that nobody can claim, to be paid back on the main
+    chain. `events`: for subscribers.
     """
 
     effects: Effects = field(default_factory=Effects)
@@ -89,6 +97,8 @@ class Outcome:
     resume: bool = False
     payments: tuple[Payment, ...] = ()
     parameters: tuple[Parameters, ...] = ()
+    pegs: tuple[PegNumbers, ...] = ()
+    returns: tuple[Return, ...] = ()
     events: tuple[Event, ...] = ()
 
 
@@ -97,13 +107,15 @@ class Ending:
     """What a module does at a block's end or when a validator is convicted.
 
     `payments`: out of its holdings. `rewards`: out of the fees not yet shared. `forfeits`: per
-    asset, from its holdings to those fees. `events`: for subscribers.
+    asset, from its holdings to those fees. `events`: for subscribers. `shares`: out of the pegs'
+    fees that nothing waits for.
     """
 
     payments: tuple[Payment, ...] = ()
     rewards: tuple[Payment, ...] = ()
     forfeits: Mapping[bytes, int] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    shares: tuple[Payment, ...] = ()
 
 
 NO_ENDING = Ending()

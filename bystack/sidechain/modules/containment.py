@@ -27,6 +27,8 @@ from bystack.sidechain.modules.base import (
     PrefixedState,
 )
 from bystack.sidechain.parameters import Parameters
+from bystack.sidechain.peg_numbers import PegNumbers
+from bystack.sidechain.records import Return
 
 MAX_ACCESSES = 20_000
 MAX_KEY = 256
@@ -154,12 +156,15 @@ def typed_outcome(given: Outcome) -> Outcome:
     _require(type(given.resume) is bool, "resume")
     _require(all(_is_bytes(id, 32) for id in given.refunds), "refunds")
     _require(len(given.refunds) + len(given.payments) <= MAX_PAYMENTS, "payments")
+    _require(len(given.pegs) + len(given.returns) <= MAX_PAYMENTS, "returns")
     return Outcome(
         effects=effects,
         refunds=tuple(given.refunds),
         resume=given.resume,
         payments=_payments(given.payments),
         parameters=tuple(_same(Parameters, one) for one in given.parameters),
+        pegs=tuple(_same(PegNumbers, one) for one in given.pegs),
+        returns=tuple(_same(Return, one) for one in given.returns),
         events=_events(given.events),
     )
 
@@ -167,9 +172,10 @@ def typed_outcome(given: Outcome) -> Outcome:
 def typed_ending(given: Ending) -> Ending:
     """The ending, every part of the kind it must be; raises `ModuleOversteps`."""
     _require(type(given) is Ending, "ending")
-    _require(len(given.payments) + len(given.rewards) <= MAX_PAYMENTS, "payments")
-    payments, rewards = _payments(given.payments), _payments(given.rewards)
-    return Ending(payments, rewards, _amounts(given.forfeits), _events(given.events))
+    every = (given.payments, given.rewards, given.shares)
+    _require(sum(map(len, every)) <= MAX_PAYMENTS, "payments")
+    payments, rewards, shares = map(_payments, every)
+    return Ending(payments, rewards, _amounts(given.forfeits), _events(given.events), shares)
 
 
 def _typed_effects(given: Effects) -> Effects:

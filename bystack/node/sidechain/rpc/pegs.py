@@ -30,7 +30,16 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.batches import batch_of
-from bystack.sidechain.claims import DONATION, Claim, Reprove, claimed_at, deposits_in, note_for
+from bystack.sidechain.claims import (
+    DONATION,
+    Claim,
+    Reprove,
+    claimable,
+    claimed_at,
+    deposits_in,
+    note_for,
+)
+from bystack.sidechain.peg_numbers import PegNumbers, in_force
 from bystack.sidechain.records import PegoutState, Request
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.relayer import Proof, Want, minted
@@ -83,6 +92,7 @@ class PegMethods:
     async def address(self, recipient: Text = "") -> Json:
         """The deposit address for a recipient here (an address; a new one of the wallet)."""
         genesis, home = self._genesis, recipient or await self._new_address()
+        numbers: PegNumbers = self._reader.look(in_force)
         try:
             given = decode_address(home, genesis.hrp)
         except Invalid as error:
@@ -101,7 +111,7 @@ class PegMethods:
                 {
                     "name": asset.name,
                     "asset": asset.asset.hex(),
-                    "minimum": asset.pegin_minimum,
+                    "minimum": numbers.of(asset.asset).pegin_minimum,
                     "confirmations": asset.confirmations,
                 }
                 for asset in genesis.assets
@@ -141,7 +151,8 @@ class PegMethods:
         if again:
             tx = system_transaction(Reprove(inclusion, found.place.index))
         else:
-            output = minted(self._genesis, found.output, found.recipient)
+            numbers: PegNumbers = self._reader.look(in_force)
+            output = minted(self._genesis, numbers, found.output, found.recipient)
             tx = system_transaction(Claim(inclusion, found.place.index), (output,))
         if tx.id not in self._driver.pooling.pool.machine:
             await self._driver.pooling.submit(tx)
@@ -180,10 +191,10 @@ class PegMethods:
         if record is not None:
             return ("orphaned" if record.orphaned else "claimed"), 0
         asset = self._genesis.by_asset.get(found.output.asset)
-        if asset is None or found.output.amount < asset.pegin_minimum:
-            return "unclaimable", 0
-        if found.recipient == DONATION:
+        if asset is not None and found.recipient == DONATION:
             return "donation", 0
+        if asset is None or not claimable(self._genesis, in_force(state), found.output):
+            return "unclaimable", 0
         age = self._genesis.main.maturity if is_coinbase(found.tx) else 0
         due = found.proof.height + max(asset.confirmations, age)
         left = max(0, due - RelayView(state).best().header.height)
