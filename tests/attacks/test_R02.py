@@ -5,6 +5,7 @@ import pytest
 from bystack.federation.module.actions import RESUME, Resume
 from bystack.federation.module.application import FederationModule
 from bystack.ledger.amounts import BTM
+from bystack.sidechain.lifting import StopStands
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.stops import PegsPaused, Stop
 from tests.sidechain.federations import CONFIG, approved
@@ -65,7 +66,8 @@ def test_a_longer_one_waits_for_a_quorum() -> None:
     wait(on, STOP + 1)
     assert on.stops == Stop.LAG
     # A quorum lifts nothing while the tip is still old.
-    on.block(approved(on, RESUME, Resume))
+    with pytest.raises(StopStands):
+        on.block(approved(on, RESUME, Resume))
     assert on.stops == Stop.LAG
     on.main.grow(10)
     on.relay()

@@ -12,6 +12,7 @@ from bystack.primitives.merkle import ProofMismatch
 from bystack.sidechain import params
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.detachment import DetachmentKnown
+from bystack.sidechain.lifting import StopStands
 from bystack.sidechain.relay import (
     Relay,
     RelayDetached,
@@ -104,7 +105,8 @@ def test_a_quorum_cannot_resume_what_is_still_so() -> None:
     leave(world)
     tx = detaching(world)
     world.block(tx)
-    world.block(approved(world, RESUME, Resume))
+    with pytest.raises(StopStands):
+        world.block(approved(world, RESUME, Resume))
     assert world.stops == Stop.DETACHED
     branch = tuple(entry.header for entry in world.main.entries[-5:])
     with pytest.raises(RelayDetached):

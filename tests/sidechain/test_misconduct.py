@@ -34,8 +34,11 @@ from bystack.sidechain.consensus.statements import (
     Vote,
 )
 from bystack.sidechain.consensus.validators import bitmap_of
+from bystack.sidechain.epochs import current
+from bystack.sidechain.lifting import StopStands
 from bystack.sidechain.misconduct import Accuse, EvidenceKnown, EvidenceOutdated, _places, convicted
 from bystack.sidechain.modules.base import Modules
+from bystack.sidechain.params import Consensus
 from bystack.sidechain.records import PegoutState
 from bystack.sidechain.stops import PegsPaused, Stop
 from tests.sidechain.federations import CONFIG, approved
@@ -51,7 +54,9 @@ A, B, C = (bytes([n]) * 32 for n in (1, 2, 3))
 def _world() -> World:
     main = vault_chain()
     modules = (module_config("federation", CONFIG),)
-    genesis = genesis_for(main, modules=modules, validators=RING.validators.validators)
+    consensus = Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, 30, 2, 1)
+    ours = {"validators": RING.validators.validators, "consensus": consensus}
+    genesis = genesis_for(main, modules=modules, **ours)
     world = World(main, genesis, Modules([FederationModule()]))
     world.relay(K)
     world.block(world.anchor_tx(main.created))
@@ -92,6 +97,9 @@ def accusing(evidence: AnyEvidence) -> Transaction:
 
 
 def resume(world: World) -> None:
+    """Once nobody convicted votes any more."""
+    while convicted(world.view, current(world.view).validators):
+        world.idle()
     world.block(approved(world, RESUME, Resume))
 
 
@@ -114,6 +122,8 @@ def test_evidence_stops_claims_burns_and_batches_until_a_quorum_resumes(world: W
         with pytest.raises(PegsPaused) as refused:
             world.block(tx)
         assert refused.value.facts["reason"] == "EQUIVOCATION"
+    with pytest.raises(StopStands, match="1 convicted validators vote"):
+        world.block(approved(world, RESUME, Resume))
     resume(world)
     assert world.stops == Stop(0)
     world.block(claim)
