@@ -38,6 +38,7 @@ from bystack.sidechain.batches import batch_of
 from bystack.sidechain.inclusion import Included, Inclusion, verify_included
 from bystack.sidechain.orphans import before_key, remember
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.peg_events import AnchorProved
 from bystack.sidechain.records import MIRROR, Batch, Loss, Mirror, Pending, Resolved
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import Stage
@@ -118,7 +119,14 @@ def prove_anchor(stage: Stage, action: AnchorSpend) -> tuple[Output, ...]:
         return ()
     stage.state.write(before_key(step.seq), before)
     stage.tell("anchor", seq=step.seq, operation=type(step.operation).__name__.lower())
+    stage.note(_proved(stage, step.seq, step.operation))
     return _settle(stage, step, step.operation, decode_terms(before.terms))
+
+
+def _proved(stage: Stage, seq: int, operation: AnchorOperation) -> AnchorProved:
+    batch = batch_of(stage.state, seq) if isinstance(operation, Order) else None
+    known = isinstance(operation, Order) and batch is not None and _is_order_of(operation, batch)
+    return AnchorProved(seq, type(operation).__name__.lower(), known)
 
 
 def follow(genesis: Genesis, mirror: Mirror | None, included: Included) -> Step:
@@ -181,8 +189,9 @@ def _settle(
 
 def _unknown(stage: Stage, step: Step, order: Order, delayed: bool) -> None:
     """An order that is no batch: what it takes is lost now, or when its coins are completed."""
-    losses.report_unknown(stage, step.seq, () if delayed else order.outputs)
-    for coin, loss in _pending_coins(step.included.transaction, order) if delayed else ():
+    coins = _pending_coins(step.included.transaction, order) if delayed else ()
+    losses.report_unknown(stage, step.seq, () if delayed else order.outputs, len(coins))
+    for coin, loss in coins:
         stage.state.write(settlement.pending_key(coin), Pending(step.seq, 0, loss))
     batch = batch_of(stage.state, step.seq)
     if batch is not None:
@@ -227,6 +236,7 @@ def _resolve(
 ) -> tuple[Output, ...]:
     batch = batch_of(stage.state, pending.seq) if pending.known else None
     if batch is None:
+        losses.await_unknown(stage, pending.seq, -1)
         losses.lose(stage, () if vetoed else (pending.loss,))
         return ()
     if vetoed:
