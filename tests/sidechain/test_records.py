@@ -23,8 +23,10 @@ from bystack.sidechain import (
     misconduct,
     parameters,
     params,
+    peg_numbers,
     records,
     relay,
+    strays,
 )
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.consensus.evidence import TwoVotes
@@ -43,6 +45,7 @@ PAID = Output(BTM, 290, PolicyLock(ONE))
 REQUEST = records.Request(3, PolicyLock(ONE), BTM, 300, 290, 4, TWO, 0, 1, 7, 0)
 RECORD = records.BatchRecord(ONE, 7, 0, (PAID,), (TWO,))
 LOSS = records.Loss(BTM, 5)
+NUMBERS = peg_numbers.AssetNumbers(BTM, 20_000, 10, 10, 4)
 PENDING = records.Pending(7, 1, LOSS)
 HEADER = blocks.Header(
     1, ONE, 5, 0, 1_735_689_700_000, TWO, THREE, ONE, TWO, 3, THREE, ONE, TWO, THREE, THREE, b"", 2
@@ -56,6 +59,11 @@ VALUES: dict[str, Wire] = {
         1, 1200, 2399, ONE, ValidatorSet(1, (Validator(bytes(48), bytes(96), 1, TWO),))
     ),
     "module_config": params.ModuleConfig("federation", b"config"),
+    "peg_numbers": peg_numbers.PegNumbers(100, 200, (NUMBERS,)),
+    "asset_numbers": NUMBERS,
+    "stray": records.Stray(ONE, BTM, 5),
+    "return": records.Return(Outpoint(ONE, 1), PolicyLock(TWO)),
+    "prove_stray": strays.ProveStray(Inclusion(PROOF, ()), 1),
     "claimed": records.Claimed(ONE, BTM, 1_000, 0, 1),
     "request": REQUEST,
     "batch_record": RECORD,
@@ -108,8 +116,10 @@ def test_every_wire_type_is_listed() -> None:
         misconduct,
         parameters,
         params,
+        peg_numbers,
         records,
         relay,
+        strays,
     )
     known = {type(value) for value in VALUES.values()} | {params.Genesis}
     for module in modules:
