@@ -7,6 +7,7 @@ takes one order per seq whoever sent it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -42,6 +43,10 @@ from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
 
 log = structlog.get_logger("federation")
 
+QUIET_TICKS: Final = 10
+"""Where nothing happened and nothing waits, every so many ticks are looked at all the same: the
+signer may have begun anew."""
+
 
 class NotFounded(Invalid):
     """The federation's sidechain is not on this node yet."""
@@ -74,6 +79,7 @@ class Orders:
         self._blocks: list[tuple[int, Block]] = []
         self._ticks = 0
         self._passed = 0
+        self._moved = self._unsigned = True
         self._upkeep = Upkeep(member)
         self._epochs = EpochFeeding(member.links)
         self.jobs: dict[bytes, Job] = {}
@@ -93,6 +99,7 @@ class Orders:
 
     def connect(self, height: int, block: Block) -> None:
         """A main-chain block; kept aside while it is not known which vault to look for."""
+        self._moved = True
         if self._feeding is not None:
             self._feeding.connect(height, block)
         elif any(tx.body.actions for tx in block.transactions[1:]):
@@ -100,12 +107,14 @@ class Orders:
 
     def disconnect(self, height: int) -> None:
         """A main-chain block left the best chain."""
+        self._moved = True
         self._blocks = [pair for pair in self._blocks if pair[0] < height]
         if self._feeding is not None:
             self._feeding.disconnect(height)
 
     def restart(self) -> None:
         """The main chain is followed from its start again."""
+        self._moved = True
         self._blocks.clear()
         if self._feeding is not None:
             self._feeding.restart()
@@ -117,8 +126,10 @@ class Orders:
 
     async def _sign_open(self) -> None:
         """Have each open batch signed whose seq the main chain has not spent yet."""
-        later = await self._provable()
-        for seq in await self._member.links.state(tuple[int, ...], OPEN) or ():
+        seqs = await self._member.links.state(tuple[int, ...], OPEN) or ()
+        self._unsigned = any(seq >= self._passed for seq in seqs)
+        later = await self._provable() if self._unsigned else None
+        for seq in seqs:
             batch = await self._member.links.state(Batch, batch_key(seq))
             if batch is not None and later is not None and seq >= self._passed:
                 await self._sign_or_tell(batch, later)
@@ -206,7 +217,12 @@ class Orders:
         self._ticks += 1
         if self._genesis is None and self._member.setting.genesis() is None:
             return
-        await self._feed(self.genesis)
+        waits = self._moved or self._unsigned or self.jobs or self._upkeep.waits
+        if waits or self._ticks % QUIET_TICKS == 0:
+            await self._attend()
+
+    async def _attend(self) -> None:
+        fed = await self._feed(self.genesis)
         if self._member.links.side.connected:
             await self._sign_open()
         coins = await self._member.links.vault_coins(self.genesis.vault)
@@ -217,6 +233,7 @@ class Orders:
         await self._send_due(anchor)
         idle = all(job.crowded for job in self.jobs.values())
         await self._upkeep.step(coins, self._ticks, idle=idle)
+        self._moved = not fed
 
     def _ask_again(self) -> None:
         """Whoever was away has not heard of a touch; orders they find in their sidechain."""
@@ -224,7 +241,7 @@ class Orders:
             if isinstance(job.operation, Touch):
                 self._member.say(_asking(job.operation))
 
-    async def _feed(self, genesis: Genesis) -> None:
+    async def _feed(self, genesis: Genesis) -> bool:
         """Bring the signer up to the tip; what it refuses does not keep back what is signed."""
         assert self._feeding is not None, f"{genesis.name} is known, so its vault is followed"
         try:
@@ -232,6 +249,8 @@ class Orders:
                 continue
         except (RemoteError, Invalid) as error:
             log.warning("signer not fed", reason=str(error))
+            return False
+        return True
 
     async def _anchor(self) -> Anchor:
         vault = self.genesis.vault

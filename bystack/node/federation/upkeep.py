@@ -46,6 +46,11 @@ class Upkeep:
         self._member = member
         self._due: dict[Outpoint | bytes, int] = {}
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is due at this member's turn."""
+        return bool(self._due)
+
     async def step(self, coins: Sequence[OwnedCoin], ticks: int, *, idle: bool) -> None:
         """Send what is due at this tick; join coins only while `idle`, not under an order."""
         # The height of the block that would hold it.
