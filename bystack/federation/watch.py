@@ -46,10 +46,19 @@ class Window:
 
 
 class Watch:
-    """Verified headers and the vault as proved under them. One task owns it."""
+    """Verified headers and the vault as proved under them. One task owns it.
 
-    def __init__(self, genesis: Genesis, engines: Mapping[str, Engine] = ENGINES) -> None:
+    `depth`: how many headers lie on top of what counts as proved; K, unless said otherwise.
+    """
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        engines: Mapping[str, Engine] = ENGINES,
+        depth: int | None = None,
+    ) -> None:
         self.genesis = genesis
+        self._depth = genesis.depth if depth is None else depth
         self._engines = engines
         self._window = Window()
         state = SystemState(self._window)
@@ -96,7 +105,7 @@ class Watch:
 
     def anchor(self, inclusion: Inclusion) -> None:
         """Follow the vault by one proved transaction; raises why the proof does not hold."""
-        included = verify_included(self.view, inclusion, self.genesis.depth)
+        included = verify_included(self.view, inclusion, self._depth)
         step = follow(self.genesis, self.mirror, included)
         self._history.append((step.mirror, step.seq if step.operation else -1))
         if step.operation is not None:

@@ -19,10 +19,11 @@ BATCH = MAX_BRANCH
 
 
 class Feeding:
-    """What the signer has been fed and what it still lacks."""
+    """What the signer has been fed and what it still lacks. `depth` is its watch's."""
 
-    def __init__(self, links: Links, genesis: Genesis) -> None:
+    def __init__(self, links: Links, genesis: Genesis, depth: int | None = None) -> None:
         self._links, self._genesis = links, genesis
+        self._depth = genesis.depth if depth is None else depth
         self._anchors: list[tuple[int, bytes]] = []
 
     def connect(self, height: int, block: Block) -> None:
@@ -53,7 +54,7 @@ class Feeding:
 
     async def _feed_anchors(self, height: int, seq: int) -> None:
         """The creation comes first (seq −1 says it is not proved), then each spend in order."""
-        depth = self._genesis.depth
+        depth = self._depth
         while seq + 1 < len(self._anchors):
             at, txid = self._anchors[seq + 1]
             if height - at < depth:
@@ -67,5 +68,5 @@ class Feeding:
         inclusion = await self._links.inclusion(txid)
         if inclusion is None or height - at < self._genesis.window:
             return inclusion
-        history = await self._links.history(at, height - self._genesis.depth)
+        history = await self._links.history(at, height - self._depth)
         return Inclusion(inclusion.proof, (history,))

@@ -19,7 +19,7 @@ import trio
 from bystack.mainchain.params import chain_id
 from bystack.node import genesis_files
 from bystack.node.config import Config, ConfigErrors
-from bystack.node.config.tables import Federation, Sidechain
+from bystack.node.config.tables import Federation, Guard, Sidechain
 from bystack.node.config.watching import Watched
 from bystack.node.federation_files import FederationFileError
 from bystack.node.genesis_files import GenesisFileError
@@ -29,6 +29,8 @@ from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.signer import keys
 from bystack.node.signer.ceremonies import Ceremonies
+from bystack.node.signer.guarding import KIND as GUARD
+from bystack.node.signer.guarding import GuardKeeper, guard_journal, guarded_genesis
 from bystack.node.signer.holding import KeyHeld, hold_key
 from bystack.node.signer.journals import open_votes, open_warrants
 from bystack.node.signer.marks import Mark
@@ -54,8 +56,18 @@ def federation_socket(name: str) -> str:
     return f"run/signer-federation-{name}.sock"
 
 
+def guard_socket(name: str) -> str:
+    """The socket bound to the key of a guard."""
+    return f"run/signer-guard-{name}.sock"
+
+
 def _ready(sidechain: Sidechain) -> bool:
     return bool(sidechain.validator_key) and os.path.exists(sidechain.genesis)
+
+
+def _founded(guard: Guard) -> bool:
+    """There is a vault to guard: its sidechain's genesis is on this node."""
+    return os.path.exists(genesis_files.genesis_path(guard.name))
 
 
 class KeyTwice(Exception):
@@ -119,10 +131,14 @@ class Keepers:
         for federation in config.federation:
             serve_it = partial(self._serve_federation, federation)
             await self._try(federation_socket(federation.name), serve_it)
+        for guard in config.guard:
+            if _founded(guard):
+                await self._try(guard_socket(guard.name), partial(self._serve_guard, guard))
 
     async def _put_away(self, config: Config) -> None:
         tables: dict[str, object] = {validator_socket(one.name): one for one in config.sidechain}
         tables |= {federation_socket(one.name): one for one in config.federation}
+        tables |= {guard_socket(one.name): one for one in config.guard}
         for path, served in list(self._served.items()):
             if served.table != tables.get(path):
                 served.scope.cancel()
@@ -176,6 +192,14 @@ class Keepers:
                 open_warrants(self._context.data, table.name, self._params.magic)
             )
             await self._keep(path, table, self._vault_keeper(table, journal).handle, stack)
+
+    async def _serve_guard(self, table: Guard, path: str) -> None:
+        secret = keys.load(table.key, keys.NAMED, cheap=self._cheap)
+        with ExitStack() as stack:
+            own, magic = guard_journal(self._context.data, table.name), self._params.magic
+            journal = stack.enter_context(Journal.open(own, kind=GUARD, magic=magic))
+            keeper = GuardKeeper(secret, guarded_genesis(table), journal)
+            await self._keep(path, table, keeper.handle, stack)
 
     def _vault_keeper(self, table: Federation, journal: Journal) -> VaultKeeper:
         identity = keys.load(table.member_key, keys.MEMBER, cheap=self._cheap)

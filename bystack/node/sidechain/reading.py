@@ -80,6 +80,13 @@ class Reader:
             "approved": sorted(approved_kinds(self.modules.modules)),
         }
 
+    def states(self, keys: list[bytes]) -> list[Any]:
+        """Height and time of the last final block, and the entries of its state: one moment's."""
+        with self._store.snapshot() as snapshot:
+            base = self._store.base(snapshot)
+            header = base.parent
+            return [header.height, header.time, [base.state.get(key) for key in keys]]
+
     def prove_state(self, key: bytes) -> dict[str, Any]:
         """The value at a key of the state, its proof, and what the header's root is made of."""
         tip = self._store.tip

@@ -15,6 +15,7 @@ from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
 
 MAX_OUTPOINT = 64
+MAX_KEYS = 512
 
 
 class Service:
@@ -37,6 +38,8 @@ class Service:
                 return await self.submit(data)
             case "submit_many", [list(many)]:
                 return await self.submit_many(many)
+            case "states", [list(keys)] if len(keys) <= MAX_KEYS:
+                return self._reader.states(keys)
             case _:
                 return self._read(method, params)
 
