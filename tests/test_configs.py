@@ -9,6 +9,7 @@ import pytest
 
 from bystack.federation.charter_explaining import explain
 from bystack.federation.messages import KeyCertificate
+from bystack.federation.roster_file import roster_of
 from bystack.ledger.terms import check_terms
 from bystack.node import federation_files
 from bystack.node.config import FILE, Config, ConfigErrors, load_config, parse_config
@@ -89,7 +90,7 @@ def test_charter_and_roster_of_the_example_compile_to_terms():
     (table,) = load_config(home).federation
     charter = federation_files.read_charter(home / table.charter)
     file = federation_files.read_roster(home / federation_files.roster_path(table.name))
-    roster = federation_files.roster_of(file)
+    roster = roster_of(file)
     assert (roster.threshold, roster.total) == (5, 7)
     assert set(file.keys) == set(charter.keys) - set(charter.group_keys)
     terms = federation_files.terms_of(charter, file, bls.sk_to_pk(bls.key_gen(bytes(32))))

@@ -9,33 +9,20 @@ no limit is zero or left out; a tier without limits waits at least 144 blocks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import gcd
 from typing import NamedTuple
 
 from bystack.federation.charter_reading import (
     CharterInvalid,
     Fault,
     Table,
-    fraction,
     load_toml,
 )
+from bystack.federation.members import MAX_WEIGHT
 from bystack.ledger.policies import All, Any, Bls, Key, Policy, Thresh
 from bystack.ledger.policy_text import parse_policy
-from bystack.ledger.terms import (
-    MAX_BLOCKS,
-    MAX_FREEZE,
-    MIN_UNLIMITED_DELAY,
-    Govern,
-    Guard,
-    Limit,
-    Recover,
-    Terms,
-    Tier,
-    check_terms,
-)
-from bystack.primitives.codec import MAX_INT
+from bystack.ledger.terms import MAX_BLOCKS, MAX_FREEZE, MIN_UNLIMITED_DELAY
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
 
@@ -47,6 +34,7 @@ _bytes = re.compile(r"(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{96})")
 _POLICY = "a policy of key, bls, thresh, all and any over names"
 
 Amounts = tuple[tuple[str, str], ...]  # asset name, decimal amount
+Roles = tuple[tuple[str, int], ...]  # role of members, weight in the group
 
 
 class ListedAsset(NamedTuple):
@@ -95,6 +83,7 @@ class Charter:
     recover: Role
     fees: Fees
     hash: bytes
+    roles: Roles = ()
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -105,12 +94,12 @@ class Charter:
     @property
     def keys(self) -> tuple[str, ...]:
         """The names of all keys, ascending; `group_keys` are those of `bls`."""
-        return tuple(sorted({name for text in self.policies for _, name in _names(text)}))
+        return tuple(sorted({name for text in self.policies for _, name in key_names(text)}))
 
     @property
     def group_keys(self) -> tuple[str, ...]:
         """The names of the group keys, ascending."""
-        every = {pair for text in self.policies for pair in _names(text)}
+        every = {pair for text in self.policies for pair in key_names(text)}
         return tuple(sorted(name for kind, name in every if kind == "bls"))
 
     @property
@@ -118,18 +107,6 @@ class Charter:
         """The names of all assets limited or charged in, ascending."""
         tables = (*(tier.limits for tier in self.tiers), self.fees.flat)
         return tuple(sorted({asset for table in tables for asset, _ in table}))
-
-
-class CharterIncomplete(Invalid):
-    """The charter names keys or assets that were not given."""
-
-
-class KeyShared(Invalid):
-    """Two names of the charter stand for one key, so two signatures would be one."""
-
-
-class AmountUnfit(Invalid):
-    """An amount is finer than its asset's decimals, or too large."""
 
 
 def parse_charter(data: bytes) -> Charter:
@@ -142,8 +119,9 @@ def parse_charter(data: bytes) -> Charter:
     govern = _role(root, "govern", "delay", MAX_BLOCKS)
     recover = _role(root, "recover", "idle", MAX_BLOCKS)
     fees = _fees(root.table("fees", optional=True))
+    roles = root.numbers("roles", 1, MAX_WEIGHT)
     root.close()
-    charter = Charter(name, tiers, guard, govern, recover, fees, tagged("charter")(data))
+    charter = Charter(name, tiers, guard, govern, recover, fees, tagged("charter")(data), roles)
     _check_together(charter, faults)
     if faults:
         raise CharterInvalid(found=tuple(faults))
@@ -190,7 +168,7 @@ def _policy(table: Table) -> str:
     text = table.text("policy", _POLICY)
     if not text:
         return ""
-    if any(_bytes.fullmatch(name) for _, name in _names(text)):
+    if any(_bytes.fullmatch(name) for _, name in key_names(text)):
         table.fault("policy", text, "names, not key bytes: a charter outlives its keys")
     try:
         if foreign := tuple(_foreign(named_policy(text))):
@@ -200,7 +178,7 @@ def _policy(table: Table) -> str:
     return text
 
 
-def _names(text: str) -> tuple[tuple[str, str], ...]:
+def key_names(text: str) -> tuple[tuple[str, str], ...]:
     """The (kind, name) of each key in a policy's text, in order."""
     return tuple((found[1], found[2]) for found in _leaf.finditer(text))
 
@@ -213,7 +191,7 @@ def stand_in(kind: str, name: str) -> bytes:
 
 def named_policy(text: str) -> Policy:
     """The policy of a text over names, each key its `stand_in`."""
-    return parse_policy(text, {name: stand_in(kind, name) for kind, name in _names(text)})
+    return parse_policy(text, {name: stand_in(kind, name) for kind, name in key_names(text)})
 
 
 def _foreign(policy: Policy) -> Iterator[str]:
@@ -233,11 +211,11 @@ def _check_together(charter: Charter, faults: list[Fault]) -> None:
     for name in sorted({name for name in names if names.count(name) > 1}):
         faults.append(Fault("tier", f"given {name!r} twice", "a name of its own for each tier"))
     for name in charter.group_keys:
-        if ("key", name) in {pair for text in charter.policies for pair in _names(text)}:
+        if ("key", name) in {pair for text in charter.policies for pair in key_names(text)}:
             faults.append(Fault(name, "both key() and bls()", "one kind of key for one name"))
-    moving = {name for text in _moving(charter) for _, name in _names(text)}
-    guard = {name for _, name in _names(charter.guard.policy)}
-    recover = {name for _, name in _names(charter.recover.policy)}
+    moving = {name for text in _moving(charter) for _, name in key_names(text)}
+    guard = {name for _, name in key_names(charter.guard.policy)}
+    recover = {name for _, name in key_names(charter.recover.policy)}
     pairs = (("guard", guard, moving), ("recover", recover, moving), ("recover", recover, guard))
     for where, one, other in pairs:
         for name in sorted(one & other):
@@ -246,59 +224,3 @@ def _check_together(charter: Charter, faults: list[Fault]) -> None:
 
 def _moving(charter: Charter) -> tuple[str, ...]:
     return (*(tier.policy for tier in charter.tiers), charter.govern.policy)
-
-
-def compile(
-    charter: Charter, keys: Mapping[str, bytes], assets: Mapping[str, ListedAsset]
-) -> Terms:
-    """The vault's terms: names replaced, limits as buckets, the charter's hash as the note.
-
-    `keys`: 32 bytes for a `key`, 48 for a `bls`. Raises `CharterIncomplete` with all that lacks,
-    `KeyShared`, `AmountUnfit`, `PolicyTextInvalid` (a key of the wrong length), `TermsInvalid`.
-    """
-    lacking = [name for name in charter.keys if name not in keys]
-    unlisted = [name for name in charter.assets if name not in assets]
-    if lacking or unlisted:
-        raise CharterIncomplete(keys=lacking, assets=unlisted)
-    _check_distinct({name: keys[name] for name in charter.keys})
-    terms = Terms(
-        tuple(_compile_tier(tier, keys, assets) for tier in charter.tiers),
-        Guard(parse_policy(charter.guard.policy, keys), charter.guard.blocks),
-        Govern(parse_policy(charter.govern.policy, keys), charter.govern.blocks),
-        Recover(parse_policy(charter.recover.policy, keys), charter.recover.blocks),
-        charter.hash,
-    )
-    check_terms(terms)
-    return terms
-
-
-def _check_distinct(keys: Mapping[str, bytes]) -> None:
-    owners: dict[bytes, str] = {}
-    for name, key in keys.items():
-        if owners.setdefault(key, name) != name:
-            raise KeyShared(names=(owners[key], name))
-
-
-def _compile_tier(
-    tier: TierRule, keys: Mapping[str, bytes], assets: Mapping[str, ListedAsset]
-) -> Tier:
-    limits = tuple(
-        bucket(assets[asset].id, amount_of(asset, text, assets), tier.window)
-        for asset, text in tier.limits
-    )
-    by_asset = tuple(sorted(limits, key=lambda limit: limit.asset))
-    return Tier(parse_policy(tier.policy, keys), by_asset, tier.delay)
-
-
-def bucket(asset: bytes, limit: int, window: int) -> Limit:
-    """A limit per window of blocks as a bucket that refills in the smallest whole steps."""
-    step = gcd(limit, window)
-    return Limit(asset, limit, limit // step, window // step)
-
-
-def amount_of(asset: str, text: str, assets: Mapping[str, ListedAsset]) -> int:
-    """A charter's amount in the asset's smallest units; raises `AmountUnfit`."""
-    amount = fraction(text, assets[asset].decimals)
-    if amount is None or not 0 < amount <= MAX_INT:
-        raise AmountUnfit(asset=asset, amount=text, decimals=assets[asset].decimals)
-    return amount

@@ -108,6 +108,16 @@ class Table:
         self.fault(key, value, f"a whole number from {least} to {most}")
         return least
 
+    def numbers(self, key: str, least: int, most: int) -> tuple[tuple[str, int], ...]:
+        """A table of name to whole number in a range; empty if absent."""
+        inner = self.table(key, optional=True)
+        if inner is None:
+            return ()
+        for name in inner.values:
+            if not _name.fullmatch(name):
+                inner.fault(name, name, "a name of 1 to 32 letters, digits, '.', '-' and '_'")
+        return tuple((name, inner.number(name, least, most)) for name in inner.values)
+
     def amounts(self, key: str) -> tuple[tuple[str, str], ...]:
         """A table of asset name to amount as a decimal string, amounts above zero."""
         inner = self.table(key, optional=True)

@@ -26,7 +26,7 @@ def explain_leak(charter: Charter, found: Leak, who: Known) -> list[str]:
 
 def _robbed(found: Leak, who: Known) -> str:
     names = ", ".join((*sorted(found.keys), *sorted(found.members))) or "nothing"
-    if who.roster is None:
+    if who.roster is None or not found.members:
         return f"Leaked: {names}."
     threshold, total = who.roster.threshold, who.roster.total
     verdict = "enough" if found.weight >= threshold else "too little"
@@ -101,18 +101,19 @@ def _answer(charter: Charter, answer: Answer) -> str:
 
 def _totals(charter: Charter, found: Leak) -> Iterator[str]:
     answered, bound = found.bound.answered, found.bound
+    whole = any(not way.limits and not way.prevented for way in bound.ways)
     for name in sorted({asset for tier in charter.tiers for asset, _ in tier.limits}):
         total = bound.total(found.assets[name].id)
         amount = EVERYTHING if total is None else decimal(total, found.assets[name].decimals)
-        if answered is None and total is None:
-            yield f"{name}: {EVERYTHING} in the course of time; nobody can end it for good."
+        if total is None and whole:
+            yield f"{name}: {EVERYTHING}."
         elif total is None:
-            yield f"{name}: {EVERYTHING} before anybody can end it."
+            yield f"{name}: {EVERYTHING} in the course of time; nobody can end it for good."
         elif total == 0:
             yield f"{name}: nothing is lost."
         else:
             yield f"{name}: at most {amount} until it is ended, {answered} blocks after the first."
-    if any(way.limits == () and not way.prevented for way in bound.ways):
+    if whole:
         yield f"Any other asset: {EVERYTHING}."
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from bystack.federation.charter import Charter, ListedAsset, compile, stand_in
+from bystack.federation.charter import Charter, ListedAsset, stand_in
+from bystack.federation.charter_compiling import compile
 from bystack.federation.leaks import ANSWER, RECOVERY, Bound, bound
 from bystack.federation.members import Roster
 from bystack.federation.roster_file import RosterFile, roster_of

@@ -78,10 +78,11 @@ def roster_of(file: RosterFile) -> Roster:
     for key in keys:
         if keys.count(key) > 1:
             raise MemberRepeated(field="governance", value=bytes.fromhex(key))
-    return seat(file.threshold, [_seat(entry) for entry in file.member])
+    return seat(file.threshold, [seat_of(entry) for entry in file.member])
 
 
-def _seat(entry: MemberEntry) -> Seat:
+def seat_of(entry: MemberEntry) -> Seat:
+    """A member before share indices are dealt out."""
     identity, node, recipient = map(bytes.fromhex, (entry.identity, entry.node, entry.recipient))
     return Seat(entry.name.encode(), identity, node, entry.weight, recipient)
 

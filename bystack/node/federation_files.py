@@ -7,15 +7,10 @@ identities and weights, charter keys, assets. A group key's bytes come from the 
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
-from msgspec import Meta, Struct
-
-from bystack.federation.charter import Charter, ListedAsset, compile, parse_charter
-from bystack.federation.members import MemberRepeated, Roster, Seat, seat
+from bystack.federation.charter import Charter, parse_charter
+from bystack.federation.charter_compiling import compile
 from bystack.federation.messages import KeyCertificate
 from bystack.federation.module.records import (
     DEFAULT_RULES,
@@ -24,6 +19,15 @@ from bystack.federation.module.records import (
     Newcomer,
     seated,
 )
+from bystack.federation.roster_file import (
+    RosterFile,
+    RosterFileInvalid,
+    assets_of,
+    keys_of,
+    parse_roster,
+    roster_of,
+    seat_of,
+)
 from bystack.federation.session import Kind, Session
 from bystack.ledger.terms import Terms
 from bystack.node.store import files
@@ -31,38 +35,9 @@ from bystack.primitives.errors import Invalid
 
 MAX_FILE = 1_000_000
 
-Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-
 
 class FederationFileError(Exception):
     """A federation's file cannot be used; the message names the file, fault and next step."""
-
-
-class MemberEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """A member: Ed25519 identity, node id, weight, governance key (Schnorr), fee recipient."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=32)]
-    identity: Hex32
-    node: Hex32
-    weight: Annotated[int, Meta(ge=1, le=128)]
-    governance: Hex32
-    recipient: Hex32
-
-
-class AssetEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a name of an asset in the charter stands for."""
-
-    id: Hex32
-    decimals: Annotated[int, Meta(ge=0, le=18)]
-
-
-class RosterFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """`federations/NAME.roster.toml`."""
-
-    threshold: Annotated[int, Meta(ge=1, le=128)]
-    member: Annotated[list[MemberEntry], Meta(min_length=1, max_length=64)]
-    keys: dict[str, Hex32] = {}
-    assets: dict[str, AssetEntry] = {}
 
 
 def charter_path(name: str) -> str:
@@ -97,31 +72,9 @@ def read_charter(path: files.Path) -> Charter:
 def read_roster(path: files.Path) -> RosterFile:
     """The roster in a file; raises `FederationFileError`."""
     try:
-        return msgspec.toml.decode(_read(path), type=RosterFile)
-    except (msgspec.MsgspecError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_roster(_read(path))
+    except RosterFileInvalid as error:
         raise FederationFileError(f"{path}: {error}; compare it with another member's") from None
-
-
-def roster_of(file: RosterFile) -> Roster:
-    """Members with share indices; raises `InvalidRoster`.
-
-    Governance keys differ too: one person's signature must not count as two members'.
-    """
-    keys = [entry.governance for entry in file.member]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise MemberRepeated(field="governance", value=bytes.fromhex(key))
-    return seat(file.threshold, [_seat(entry) for entry in file.member])
-
-
-def _seat(entry: MemberEntry) -> Seat:
-    return Seat(
-        entry.name.encode(),
-        bytes.fromhex(entry.identity),
-        bytes.fromhex(entry.node),
-        entry.weight,
-        bytes.fromhex(entry.recipient),
-    )
 
 
 def session_of(chain: bytes, charter: Charter, file: RosterFile, attempt: int) -> Session:
@@ -131,13 +84,8 @@ def session_of(chain: bytes, charter: Charter, file: RosterFile, attempt: int) -
 
 def terms_of(charter: Charter, file: RosterFile, group: bytes) -> Terms:
     """The vault's terms: every member compiles them and compares. `group`: the group key."""
-    keys = {name: bytes.fromhex(key) for name, key in file.keys.items()}
-    keys |= dict.fromkeys(charter.group_keys, group)
-    assets = {
-        name: ListedAsset(bytes.fromhex(entry.id), entry.decimals)
-        for name, entry in file.assets.items()
-    }
-    return compile(charter, keys, assets)
+    keys = keys_of(file) | dict.fromkeys(charter.group_keys, group)
+    return compile(charter, keys, assets_of(file))
 
 
 def module_config(
@@ -145,7 +93,7 @@ def module_config(
 ) -> FederationConfig:
     """The genesis of the federation's sidechain module, with the first key as certified."""
     session = certificate.session
-    newcomers = tuple(Newcomer(_seat(one), bytes.fromhex(one.governance)) for one in file.member)
+    newcomers = tuple(Newcomer(seat_of(one), bytes.fromhex(one.governance)) for one in file.member)
     key = KeyEpoch(
         epoch=session.epoch,
         kind=session.kind,

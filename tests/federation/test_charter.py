@@ -6,16 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bystack.federation.charter import (
+from bystack.federation.charter import ListedAsset, named_policy, parse_charter, stand_in
+from bystack.federation.charter_compiling import (
     AmountUnfit,
     CharterIncomplete,
     KeyShared,
-    ListedAsset,
     bucket,
     compile,
-    named_policy,
-    parse_charter,
-    stand_in,
 )
 from bystack.federation.charter_reading import CharterInvalid
 from bystack.ledger.amounts import BTM

@@ -2,7 +2,8 @@
 
 from itertools import chain, combinations
 
-from bystack.federation.charter import compile, parse_charter
+from bystack.federation.charter import parse_charter
+from bystack.federation.charter_compiling import compile
 from bystack.federation.charter_explaining import explain, groups_held, powers
 from bystack.ledger.policies import All, Any, Bls, Key, Thresh
 

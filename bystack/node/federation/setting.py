@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from bystack.federation.charter import Charter
 from bystack.federation.members import Roster
+from bystack.federation.roster_file import RosterFile
 from bystack.ledger.terms import Terms
 from bystack.mainchain.params import Params, chain_id
 from bystack.node import federation_files, genesis_files
-from bystack.node.federation_files import RosterFile
 from bystack.sidechain.params import Genesis
 
 

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from bystack.federation.purse import Purse
+from bystack.federation.roster_file import roster_of
 from bystack.node import federation_files
 from bystack.node.config.tables import Federation
 from bystack.node.federation.doubting import Doubting
@@ -45,7 +46,7 @@ def _sponsor(context: RoleContext, *, cheap: bool) -> bytes:
 def _setting(context: RoleContext, table: Federation, identity: Identity) -> Setting:
     params = params_of(context.config.network)
     file = federation_files.read_roster(federation_files.roster_path(context.name))
-    roster = federation_files.roster_of(file)
+    roster = roster_of(file)
     return Setting(
         name=context.name,
         params=params,

@@ -19,6 +19,7 @@ from bystack.federation.bridge import BridgeMessage
 from bystack.federation.charter import parse_charter
 from bystack.federation.messages import KeyCertificate
 from bystack.federation.purse import Purse
+from bystack.federation.roster_file import AssetEntry, MemberEntry, RosterFile
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
 from bystack.ledger.terms import Terms
@@ -38,7 +39,6 @@ from bystack.node.federation.links import Links
 from bystack.node.federation.member import BRIDGE, Member
 from bystack.node.federation.requests import answer
 from bystack.node.federation.setting import Setting
-from bystack.node.federation_files import AssetEntry, MemberEntry, RosterFile
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.ipc.errors import from_invalid
 from bystack.node.signer.vault.keeper import VaultKeeper
