@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 import tomli_w
 
 from bystack.client.devnet.layout import Layout, Node
+from bystack.client.files import write as write
 
 TOWERS = ("tower-1", "tower-2")
 RECOVERY = ("r1", "r2", "r3")
@@ -41,14 +41,6 @@ delay = 144
 policy = "thresh(2, key(r1), key(r2), key(r3))"
 idle = 10000
 """
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file of a home (0600), making its folder."""
-    os.makedirs(path.parent, mode=0o700, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
 
 
 def write_config(layout: Layout, node: Node, federations: list[str]) -> None:

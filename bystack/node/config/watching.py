@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bystack.node.config.loading import load_config
+from bystack.node.config.loading import FOLDERS, load_config
 from bystack.node.config.tables import FILE, Config
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -30,8 +30,8 @@ class Watched:
         return self._config
 
     def _stamps(self) -> Stamp:
-        files = [self._home / FILE, *sorted((self._home / "sidechains").glob("*.toml"))]
-        return tuple(filter(None, map(_stamp_of, files)))
+        tables = [file for folder, _ in FOLDERS for file in (self._home / folder).glob("*.toml")]
+        return tuple(filter(None, map(_stamp_of, [self._home / FILE, *sorted(tables)])))
 
 
 def _stamp_of(file: Path) -> tuple[str, int, int] | None:
