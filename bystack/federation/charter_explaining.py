@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bystack.federation.charter import Charter, TierRule, named_policy, stand_in
 from bystack.federation.members import Roster
-from bystack.ledger.policies import All, Any, Bls, Key, Policy, Thresh
+from bystack.federation.powers import satisfied
 
 
 def groups_held(groups: Mapping[str, Roster], members: Collection[bytes]) -> frozenset[str]:
@@ -30,9 +30,9 @@ def powers(charter: Charter, held: Iterable[str]) -> tuple[str, ...]:
     `order NAME` for a tier, `announce`, `guard` (freeze, veto, cancel), `replace`, `recover`.
     """
     keys = frozenset(held)
-    can = [f"order {tier.name}" for tier in charter.tiers if _satisfied(tier.policy, keys)]
+    can = [f"order {tier.name}" for tier in charter.tiers if _can(tier.policy, keys)]
     govern, guard, recover = (
-        _satisfied(role.policy, keys) for role in (charter.govern, charter.guard, charter.recover)
+        _can(role.policy, keys) for role in (charter.govern, charter.guard, charter.recover)
     )
     others = (
         ("announce", govern),
@@ -43,23 +43,9 @@ def powers(charter: Charter, held: Iterable[str]) -> tuple[str, ...]:
     return (*can, *(name for name, able in others if able))
 
 
-def _satisfied(text: str, held: frozenset[str]) -> bool:
+def _can(text: str, held: frozenset[str]) -> bool:
     keys = {stand_in(kind, name) for name in held for kind in ("key", "bls")}
-    return _holds(named_policy(text), keys)
-
-
-def _holds(policy: Policy, keys: Collection[bytes]) -> bool:
-    match policy:
-        case Key(key) | Bls(key):
-            return key in keys
-        case Thresh(k, subs):
-            return sum(_holds(sub, keys) for sub in subs) >= k
-        case All(subs):
-            return all(_holds(sub, keys) for sub in subs)
-        case Any(subs):
-            return any(_holds(sub, keys) for sub in subs)
-        case _:
-            return False
+    return satisfied(named_policy(text), keys)
 
 
 def explain(charter: Charter, groups: Mapping[str, Roster] | None = None) -> list[str]:
@@ -75,6 +61,8 @@ def explain(charter: Charter, groups: Mapping[str, Roster] | None = None) -> lis
         f"Recover: {recover.policy} may replace the terms at once together with govern or guard, "
         f"and alone once nothing moved for {recover.blocks} blocks.",
     ]
+    sentences += _explain_fees(charter)
+    sentences += [f"A {role} has weight {weight} in the group." for role, weight in charter.roles]
     sentences += [f"Key {name} alone can: {_listed(charter, {name})}." for name in charter.keys]
     for name, roster in sorted((groups or {}).items()):
         sentences += _explain_group(charter, name, roster)
@@ -90,6 +78,13 @@ def _explain_tier(tier: TierRule) -> str:
         f"Tier {tier.name}: {tier.policy} may pay out at most {amounts} at once and at most twice "
         f"that in any {tier.window} blocks, {wait}; no other asset."
     )
+
+
+def _explain_fees(charter: Charter) -> list[str]:
+    fees = charter.fees
+    flat = " and ".join(f"{amount} {asset}" for asset, amount in fees.flat)
+    more = f", and of a peg-out {flat} flat" if flat else ""
+    return [f"Fees: {fees.pegin_bp} basis points in, {fees.pegout_bp} out{more}."]
 
 
 def _explain_group(charter: Charter, name: str, roster: Roster) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.federation import governing, keys, launch, status
+from bystack.client.cli.federation import charter, governing, keys, launch, status
 
 
 @click.group()
@@ -19,6 +19,7 @@ COMMANDS: tuple[click.Command, ...] = (
     launch.genesis,
     governing.pause,
     governing.govern,
+    charter.charter,
 )
 
 for command in COMMANDS:
