@@ -19,6 +19,8 @@ from bystack.sidechain.state import MAX_VALUE, state_root
 
 MAX_KEY = 1_024
 MAX_STATE_PROOF = MAX_VALUE + 700_000
+MAX_ENTRIES = 2_000
+MAX_STATE_PROOFS = 64_000_000
 
 
 class StateRootWrong(Invalid):
@@ -55,3 +57,31 @@ def check_state_proof(proof: StateProof) -> None:
     for value in proof.value:
         return verify_presence(proof.system_root, proof.key, value, proof.proof)
     return verify_absence(proof.system_root, proof.key, proof.proof)
+
+
+class ProvedEntry(Wire):
+    """What one of several keys has; no `value`: it has none."""
+
+    key: Annotated[bytes, Meta(max_length=MAX_KEY)]
+    value: Annotated[tuple[Annotated[bytes, Meta(max_length=MAX_VALUE)], ...], Meta(max_length=1)]
+    proof: TrieProof
+
+
+class StateProofs(Wire):
+    """What several keys have after the block of one final header; as `StateProof`."""
+
+    final: FinalHeader
+    system_root: Bytes32
+    coin_digest: Bytes32
+    entries: Annotated[tuple[ProvedEntry, ...], Meta(max_length=MAX_ENTRIES)]
+
+
+def check_state_proofs(proofs: StateProofs) -> dict[bytes, bytes | None]:
+    """The entries by key, each proved; whether the header is final is the caller's to check.
+
+    Raises as `check_state_proof`.
+    """
+    roots = (proofs.system_root, proofs.coin_digest)
+    for one in proofs.entries:
+        check_state_proof(StateProof(proofs.final, *roots, one.key, one.value, one.proof))
+    return {one.key: one.value[0] if one.value else None for one in proofs.entries}

@@ -33,6 +33,7 @@ from bystack.node.sidechain.rpc.parameters import ParameterMethods
 from bystack.node.sidechain.rpc.peers import SidePeerMethods
 from bystack.node.sidechain.rpc.pegs import PegMethods
 from bystack.node.sidechain.rpc.proofs import ProofMethods
+from bystack.node.sidechain.rpc.reserves import ReserveMethods
 from bystack.node.sidechain.rpc.service import Service
 from bystack.node.sidechain.rpc.staking import StakeMethods
 from bystack.node.sidechain.rpc.validators import ValidatorMethods
@@ -126,7 +127,8 @@ def rpc_methods(
     """Every RPC method of a sidechain."""
     methods = Methods()
     fresh = partial(new_address, name)
-    PegMethods(driver, reader, relaying, driver.main, fresh).register(methods)
+    PegMethods(driver, reader, driver.main, fresh).register(methods)
+    ReserveMethods(driver, reader, relaying).register(methods)
     ChainMethods(driver, reader).register(methods)
     ProofMethods(driver, reader.prover).register(methods)
     ParameterMethods(driver, reader).register(methods)

@@ -7,6 +7,7 @@ once enough others stand on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from bystack.node.sidechain.store import SideStore
@@ -26,7 +27,7 @@ from bystack.sidechain.proof_files import (
     RecordProof,
     leaf_of,
 )
-from bystack.sidechain.proofs import StateProof
+from bystack.sidechain.proofs import StateProof, StateProofs
 from bystack.sidechain.records import Batch, PegoutState, Request, batch_key, request_key
 from bystack.sidechain.state import SystemState
 
@@ -169,6 +170,15 @@ class Prover:
         Raises `NotProvable` where that header is not in the store.
         """
         return self._store.state_proof(key)
+
+    def entries(self, keys: Sequence[bytes]) -> StateProofs:
+        """What keys of the state have after the last final block; `final` is not shown yet."""
+        return self._store.state_proofs(keys)
+
+    def shown(self, proofs: StateProofs) -> StateProofs:
+        """The same with its header shown final; raises `NotProvable` while it cannot be."""
+        final = self.final(proofs.final.header.height)
+        return StateProofs(final, proofs.system_root, proofs.coin_digest, proofs.entries)
 
     def entry_file(self, proof: StateProof) -> ProofFile:
         """The file around an entry's proof.

@@ -26,6 +26,7 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.holdings import Holdings, Row
 from bystack.sidechain.peg_numbers import PegNumbers, in_force
+from bystack.sidechain.relay import RelayView
 from bystack.sidechain.relayer import Relayer, Want
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import retired
@@ -67,7 +68,14 @@ class Relaying:
         height = self._relayer.proved_up_to(state)
         if not self._caught_up or height > self._holdings.height:
             raise RemoteError(IN_WARMUP, "this node's main chain is not that far yet; wait")
+        if not self._relayed(state, height):
+            raise RemoteError(IN_WARMUP, "this node's main chain is not the relayed one; wait")
         return height, self._holdings.reserves(state, height, partial(retired, state))
+
+    def _relayed(self, state: SystemState, height: int) -> bool:
+        """Whether the own chain and the relayed one are the same at a height, as far as known."""
+        view, own = RelayView(state), dict(self._known).get(height)
+        return own is None or not view.holds(height) or view.at(height).id == own
 
     # The main chain
 

@@ -8,7 +8,7 @@ above it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -60,7 +60,7 @@ from bystack.sidechain.consensus.messages import MAX_MESSAGE, BlockData, FinalBl
 from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.proofs import StateProof
+from bystack.sidechain.proofs import ProvedEntry, StateProof, StateProofs
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.state import MAX_VALUE, SystemState
 from bystack.sidechain.transition import Base, Executed
@@ -253,6 +253,19 @@ class SideStore:
         assert final is not None
         digest, found = multiset_digest(tip.multiset), () if value is None else (value,)
         return StateProof(final, tip.system_root, digest, key, found, proof)
+
+    def state_proofs(self, keys: Sequence[bytes], above: int = 0) -> StateProofs:
+        """What several keys have under the tip's header, of one moment; `above` likewise."""
+        with self.snapshot() as view:
+            tip, nodes = decode(Tip, view.get(TIP) or b"", 1_000), Under(view, TRIE)
+            found = ((key, view.get(STATE + key)) for key in keys)
+            entries = tuple(
+                ProvedEntry(key, () if v is None else (v,), prove(nodes, tip.system_root, key))
+                for key, v in found
+            )
+        final = self.final_header(tip.height, above)
+        assert final is not None
+        return StateProofs(final, tip.system_root, multiset_digest(tip.multiset), entries)
 
     def _kept_up_to(self, height: int) -> list[bytes]:
         """Blocks kept that are of no use once a height is final; they are noted no more."""

@@ -11,7 +11,7 @@ from bystack.primitives.mountain import Peaks, mountain_leaf
 from bystack.primitives.trie import TrieProof
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.light import EpochProof, FinalHeader
-from bystack.sidechain.proofs import StateProof
+from bystack.sidechain.proofs import ProvedEntry, StateProof, StateProofs
 from bystack.sidechain.snapshots import messages
 from bystack.sidechain.snapshots.manifests import Manifest, chunk_hash
 from bystack.sidechain.snapshots.restoring import Progress
@@ -21,6 +21,7 @@ from tests.sidechain.world import Side, World
 
 FINAL = FinalHeader(HEADER, COMMITTED, ())
 MANIFEST = Manifest(HEADER, b"\x21" * 32, b"\x22" * 384, 1_500_000, (b"\x23" * 32, b"\x24" * 32))
+ENTRY = ProvedEntry(b"key", (), TrieProof((), ()))
 PROOF = StateProof(FINAL, b"\x25" * 32, b"\x26" * 32, b"key", (b"value",), TrieProof((), ()))
 
 SAMPLES: dict[str, Wire] = {
@@ -41,6 +42,8 @@ SAMPLES: dict[str, Wire] = {
     "snapshot_get_proof": messages.GetProof(b"key"),
     "snapshot_proof_given": messages.ProofGiven(PROOF),
     "sidechain_state_proof": PROOF,
+    "sidechain_proved_entry": ENTRY,
+    "sidechain_state_proofs": StateProofs(FINAL, b"\x25" * 32, b"\x26" * 32, (ENTRY,)),
 }
 
 

@@ -20,7 +20,6 @@ from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
-from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc.forms import Forms, Json
 from bystack.node.sidechain.rpc.standing import pegout_state, pegout_wait, position, request_at
 from bystack.node.sidechain.voting.driver import Driver
@@ -71,11 +70,10 @@ class PegMethods:
         self,
         driver: Driver,
         reader: Reader,
-        relaying: Relaying,
         main: MainLine,
         new_address: NewAddress,
     ) -> None:
-        self._driver, self._reader, self._relaying = driver, reader, relaying
+        self._driver, self._reader = driver, reader
         self._genesis, self._main = driver.genesis, main
         self._forms = Forms(driver.genesis)
         self._new_address = new_address
@@ -87,7 +85,6 @@ class PegMethods:
         add("claimpegin", self.claim, scope="wallet", help="Prove a deposit; anyone may.")
         add("getpeginstatus", self.pegin, help="Where a deposit stands.")
         add("getpegoutstatus", self.pegout, help="Where a peg-out stands.")
-        add("getreserves", self.reserves, help="The vault against what it stands for.")
 
     async def address(self, recipient: Text = "") -> Json:
         """The deposit address for a recipient here (an address; a new one of the wallet)."""
@@ -236,24 +233,3 @@ class PegMethods:
         batch = batch_of(state, request.seq)
         height = None if batch is None else batch.height
         return {"before": 0, "seq": request.seq, "batch_height": height}
-
-    def reserves(self) -> Json:
-        """Per asset the law's terms, in smallest units: the difference is 0."""
-        store = self._driver.store
-        with store.snapshot() as snapshot:
-            height, rows = self._relaying.reserves(snapshot)
-            side = store.base(snapshot).parent.height
-        names = {asset.asset: asset.name for asset in self._genesis.assets}
-        return {
-            "height": height,
-            "sidechain_height": side,
-            "holds": all(row.difference == 0 for row in rows.values()),
-            "assets": {
-                names[asset]: {
-                    **row._asdict(),
-                    "difference": row.difference,
-                    "asset": asset.hex(),
-                }
-                for asset, row in rows.items()
-            },
-        }

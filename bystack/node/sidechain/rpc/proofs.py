@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Final, TypeVar
 
 import trio
 from msgspec import Meta
@@ -17,12 +19,17 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.entries import entry_key
 from bystack.sidechain.proof_files import ProofFile, write_proof
+from bystack.sidechain.proofs import MAX_ENTRIES, MAX_KEY
 
 PATIENCE: Final = 30.0
 """Seconds that a proof waits for headers on top of it, where finality is a matter of depth."""
 
+T = TypeVar("T")
+
 Name = Annotated[str, Meta(max_length=32)]
 Asked = Annotated[str, Meta(max_length=2_100)]
+Key = Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$", max_length=2 * MAX_KEY)]
+Keys = Annotated[list[Key], Meta(min_length=1, max_length=MAX_ENTRIES)]
 Most = Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
 
 
@@ -37,6 +44,7 @@ class ProofMethods:
         add = methods.add
         add("getproof", self.proof, help="A file that proves a burn, a batch or a state entry.")
         add("getepochproofs", self.epochs, help="Who votes after each epoch, proved.")
+        add("getstateproofs", self.entries, help="Entries of the state at one block, proved.")
         add("getfinalheader", self.final, help="A header with all that shows it final, in hex.")
 
     async def proof(self, kind: Name, what: Asked) -> Json:
@@ -70,14 +78,34 @@ class ProofMethods:
 
     async def _entry(self, key: bytes) -> ProofFile:
         """An entry as of now, once its header can be shown final; raises `NotProvable`."""
-        prover, proof = self._prover, self._prover.entry(key)
+        proof = self._prover.entry(key)
+        return await self._once_final(partial(self._prover.entry_file, proof), proof.header.height)
+
+    async def _once_final(self, made: Callable[[], T], height: int) -> T:
+        """What `made` gives, as soon as the header it stands under can be shown final."""
         with trio.move_on_after(PATIENCE):
             while True:
                 try:
-                    return await trio.to_thread.run_sync(prover.entry_file, proof)
+                    return await trio.to_thread.run_sync(made)
                 except NotProvable:
                     await self._driver.changed.wait()
-        raise NotProvable(height=proof.header.height, tip=self._driver.store.height)
+        raise NotProvable(height=height, tip=self._driver.store.height)
+
+    async def entries(self, keys: Keys) -> Json:
+        """What keys of the state (in hex) have after one block, the last final one: `hex` is a
+        `StateProofs`, checked against that block's header."""
+        asked = [bytes.fromhex(key) for key in keys]
+        found = await trio.to_thread.run_sync(self._prover.entries, asked)
+        try:
+            header = found.final.header
+            proofs = await self._once_final(partial(self._prover.shown, found), header.height)
+        except NotProvable as error:
+            raise RemoteError(NOT_FOUND, str(error), {"rule": error.rule}) from None
+        return {
+            "height": header.height,
+            "blockhash": header.id.hex(),
+            "hex": (await trio.to_thread.run_sync(encode, proofs)).hex(),
+        }
 
     def epochs(self, epoch: Height, count: Most = MOST_EPOCHS) -> list[Json]:
         """The proofs of the sets that vote after `epoch`, after the next, and so on."""

@@ -1,0 +1,173 @@
+"""RPC about solvency: the law's terms, members' statements, and which ways the pegs are open."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from bystack.federation.module.records import NAME, rules_of, standing_of
+from bystack.federation.statements import AssetTerms, Statement, agreeing, statement_of
+from bystack.ledger.transactions import DepositLock, PolicyLock
+from bystack.node.ipc import RemoteError
+from bystack.node.rpc import Methods
+from bystack.node.sidechain.reading import NOT_FOUND, Reader
+from bystack.node.sidechain.relaying import Relaying
+from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.voting.driver import Driver
+from bystack.primitives.addresses import DEPOSIT, POLICY, decode_address
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.gates import SOMEBODY, Gate, Gatekeeper, Hold
+from bystack.sidechain.holdings import Row
+from bystack.sidechain.modules.base import read_only
+from bystack.sidechain.records import Destination
+from bystack.sidechain.relay import RelayView
+from bystack.sidechain.state import SystemState
+
+Where = Annotated[str, Meta(max_length=300, description="a main-chain address to be paid at")]
+
+
+class ReserveMethods:
+    """Answers from one moment's state; the vault's side from this node's own main chain."""
+
+    def __init__(self, driver: Driver, reader: Reader, relaying: Relaying) -> None:
+        self._driver, self._reader, self._relaying = driver, reader, relaying
+        self._genesis = driver.genesis
+        self._names = {asset.asset: asset.name for asset in driver.genesis.assets}
+
+    def register(self, methods: Methods) -> None:
+        """Add every method of this file."""
+        add = methods.add
+        add("getreserves", self.reserves, help="The vault against what it stands for.")
+        add("liststatements", self.statements, help="What each member stated last.")
+        add("getpegstatus", self.status, help="Which ways the pegs are open, and why not.")
+
+    # The law
+
+    def reserves(self) -> Json:
+        """Per asset the law's terms, in smallest units: the difference is 0. `statements`: how
+        many members stated lately, and the most that say the same of one block."""
+        store = self._driver.store
+        with store.snapshot() as snapshot:
+            height, rows = self._relaying.reserves(snapshot)
+            base = store.base(snapshot)
+            side, state = base.parent, SystemState(base.state)
+            said = [one for _, one in self._said(state) if one is not None]
+        lately = [one for one in said if self._age(state, one, side.height) < 2]
+        return {
+            "height": height,
+            "sidechain_height": side.height,
+            "blockhash": side.id.hex(),
+            "holds": all(row.difference == 0 for row in rows.values()),
+            "assets": {self._names[asset]: _row(asset, row) for asset, row in rows.items()},
+            "statements": {
+                "lately": len(lately),
+                "agree": agreeing(lately),
+                "hold": all(one.holds for one in lately),
+                "newest": max((one.height for one in lately), default=None),
+            },
+        }
+
+    def _said(self, state: SystemState) -> list[tuple[str, Statement | None]]:
+        """Each member's name and last statement, in seat order; none without a federation."""
+        if all(module.name != NAME for module in self._reader.modules.modules):
+            return []
+        own = read_only(state, NAME)
+        return [
+            (seat.member.name.decode(), statement_of(own, seat.governance))
+            for seat in standing_of(own).seats
+        ]
+
+    def _age(self, state: SystemState, said: Statement, height: int) -> int:
+        """How many intervals ago a statement was made."""
+        interval = rules_of(read_only(state, NAME)).statement
+        return height // interval - said.height // interval
+
+    def statements(self) -> list[Json]:
+        """One object per member in seat order; `statement` is null for one that made none."""
+        with self._reader.state() as state:
+            height = self._reader.height
+            return [
+                {
+                    "member": name,
+                    "intervals_ago": None if said is None else self._age(state, said, height),
+                    "statement": None if said is None else self._statement(said),
+                }
+                for name, said in self._said(state)
+            ]
+
+    def _statement(self, said: Statement) -> Json:
+        return {
+            "sidechain_height": said.height,
+            "blockhash": said.header.hex(),
+            "height": said.main_height,
+            "main_blockhash": said.main_block.hex(),
+            "version": said.version,
+            "log": said.log.hex(),
+            "holds": said.holds,
+            "assets": {self._name(one.asset): _terms(one) for one in said.assets},
+        }
+
+    def _name(self, asset: bytes) -> str:
+        return self._names.get(asset, asset.hex())
+
+    # The ways
+
+    def status(self, destination: Where = "") -> Json:
+        """`pegin` (claims), `pegout` (burns, to a destination if given), `payouts` (batches),
+        `signing`: open or not, why, since when, until when or what lifts it."""
+        lock = self._lock(destination) if destination else SOMEBODY
+        with self._driver.store.snapshot() as snapshot:
+            base = self._driver.store.base(snapshot)
+            state, header = SystemState(base.state), base.parent
+            keeper = Gatekeeper(
+                self._genesis, self._reader.modules, state, header.height, header.time
+            )
+            gates = (*keeper.gates(lock), self._signing(state))
+            relayed = RelayView(state).best().header.height
+        ways = {gate.way: _gate(gate) for gate in gates}
+        return {"sidechain_height": header.height, "relay_height": relayed, **ways}
+
+    def _signing(self, state: SystemState) -> Gate:
+        """Signers stop by a switch of the federation's own."""
+        for module in self._reader.modules.modules:
+            pauses = module.query(read_only(state, module.name), "getpauses", []) or {}
+            until = int(pauses.get("signing", 0))
+            if until > RelayView(state).best().header.height:
+                lifts = f"main-chain height {until}, or a quorum"
+                why = "the federation has paused signing"
+                return Gate("signing", (Hold("FederationPaused", why, None, until, lifts),))
+        return Gate("signing", ())
+
+    def _lock(self, text: str) -> Destination:
+        try:
+            given = decode_address(text, self._genesis.main.hrp)
+        except Invalid as error:
+            facts = {"rule": error.rule}
+            raise RemoteError(NOT_FOUND, f"Invalid address: {error}", facts) from None
+        match given.version:
+            case version if version == DEPOSIT:
+                return DepositLock(given.payload[:32], given.payload[32:])
+            case version if version == POLICY:
+                return PolicyLock(given.payload)
+            case _:
+                raise RemoteError(NOT_FOUND, "Invalid address: nothing is paid out there")
+
+
+def _gate(gate: Gate) -> Json:
+    return {"open": gate.open, "why": [_hold(hold) for hold in gate.holds]}
+
+
+def _hold(hold: Hold) -> Json:
+    since = None if hold.since is None else hold.since._asdict()
+    return {**hold._asdict(), "since": since, "until": hold.until or None}
+
+
+def _row(asset: bytes, row: Row) -> Json:
+    return {**row._asdict(), "difference": row.difference, "asset": asset.hex()}
+
+
+def _terms(said: AssetTerms) -> Json:
+    names = ("vault", "circulating", "pool", "owed", "unclaimed", "surplus", "deficit")
+    terms: dict[str, Any] = {name: getattr(said, name) for name in names}
+    return {**terms, "difference": said.difference, "asset": said.asset.hex()}
