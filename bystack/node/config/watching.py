@@ -7,7 +7,8 @@ from pathlib import Path
 from bystack.node.config.loading import FOLDERS, load_config
 from bystack.node.config.tables import FILE, Config
 
-Stamp = tuple[tuple[str, int, int], ...]
+Stamp = tuple[str, int, int]
+"""Name, time and size of a file."""
 
 
 class Watched:
@@ -16,7 +17,7 @@ class Watched:
     def __init__(self, home: str | Path, config: Config) -> None:
         """`config`: as read before."""
         self._home, self._config = Path(home), config
-        self._stamp: Stamp | None = None
+        self._stamp: tuple[Stamp, ...] | None = None
 
     def look(self) -> Config:
         """The configuration by now; raises `ConfigErrors` once for each faulty change.
@@ -29,13 +30,13 @@ class Watched:
             self._config = load_config(self._home)
         return self._config
 
-    def _stamps(self) -> Stamp:
+    def _stamps(self) -> tuple[Stamp, ...]:
         tables = [file for folder, _ in FOLDERS for file in (self._home / folder).glob("*.toml")]
-        return tuple(filter(None, map(_stamp_of, [self._home / FILE, *sorted(tables)])))
+        return tuple(filter(None, map(stamp_of, [self._home / FILE, *sorted(tables)])))
 
 
-def _stamp_of(file: Path) -> tuple[str, int, int] | None:
-    """Name, time and size; None for one that went away meanwhile."""
+def stamp_of(file: Path) -> Stamp | None:
+    """What changes with a file; None where there is none."""
     try:
         found = file.stat()
     except OSError:

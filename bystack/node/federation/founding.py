@@ -106,6 +106,13 @@ class Founding:
         self._ask()
         self._say_own()
 
+    def over(self, bridge: Bridge) -> None:
+        """The vault is founded: no draft of it is said again."""
+        for digest in (digest for drafts in self._drafts.values() for digest in drafts):
+            bridge.done(digest)
+        self._drafts.clear()
+        self._own.clear()
+
     def _say_own(self) -> None:
         for own in self._own.values():
             self._member.say(own)

@@ -175,7 +175,10 @@ class Member:
         bridge = await self.ensure_bridge()
         if bridge is None:
             return
+        if self.orders.founded:
+            self.founding.over(bridge)
+        else:
+            self.founding.again()
         for own in bridge.again():
             self.say(own)
-        self.founding.again()
         await self.orders.tick()

@@ -97,6 +97,11 @@ class Orders:
             self._blocks.clear()
         return self._genesis
 
+    @property
+    def founded(self) -> bool:
+        """Whether the sidechain, and so its vault, is there."""
+        return self._genesis is not None
+
     def connect(self, height: int, block: Block) -> None:
         """A main-chain block; kept aside while it is not known which vault to look for."""
         self._moved = True

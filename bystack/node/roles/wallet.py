@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
 import trio
 
 from bystack.node.config import Config, ConfigErrors
-from bystack.node.config.watching import Watched
+from bystack.node.config.watching import Watched, stamp_of
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
@@ -28,6 +29,7 @@ class Chains:
     def __init__(self, config: Config) -> None:
         self._config, self._watched = config, Watched(".", config)
         self._chains: tuple[Chain, ...] = ()
+        self._read: object = None
         self.look()
 
     def __call__(self) -> Iterator[Chain]:
@@ -35,12 +37,15 @@ class Chains:
         return iter(self._chains)
 
     def look(self) -> bool:
-        """Read the configuration again; whether the chains changed."""
+        """Read again what changed of configuration and geneses; whether the chains changed."""
         try:
             self._config = self._watched.look()
         except ConfigErrors as error:
             log.debug("configuration not read again", error=str(error))
-        found = tuple(configured(self._config))
+        read = self._config, [stamp_of(Path(one.genesis)) for one in self._config.sidechain]
+        if read == self._read:
+            return False
+        self._read, found = read, tuple(configured(self._config))
         changed, self._chains = found != self._chains, found
         return changed
 

@@ -70,6 +70,21 @@ def test_who_was_away_signs_when_back(net: Net) -> None:
     trio.run(play)
 
 
+def test_a_founded_vault_is_not_spoken_of_again(net: Net) -> None:
+    async def play() -> None:
+        await net.tick()
+        await net.ask(0, "build", "create")
+        await net.tick()
+        member = net.members[2]
+        bridge = await member.ensure_bridge()
+        assert bridge is not None
+        assert bridge.again()
+        member.founding.over(bridge)
+        assert not bridge.again()
+
+    trio.run(play)
+
+
 def test_another_members_draft_does_not_take_the_place_of_ours(net: Net) -> None:
     async def play() -> None:
         await net.tick()
