@@ -34,6 +34,7 @@ from bystack.sidechain.requests import set_state
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.stops import PegsPaused, check_running
+from bystack.sidechain.tiering import retier
 
 Picked = tuple[tuple[bytes, Request], ...]
 
@@ -51,15 +52,20 @@ def batch_of(state: SystemState, seq: int) -> Batch | None:
 def form(stage: Stage, tip_time: int) -> None:
     """At a block's end: record at most one batch, from the first tier that can pay something."""
     mirror = stage.state.read(Mirror, MIRROR)
-    if mirror is None or len(open_seqs(stage.state)) >= MAX_OPEN:
+    if mirror is None:
         return
+    terms = decode_terms(mirror.terms)
+    retier(stage, terms)
+    if len(open_seqs(stage.state)) < MAX_OPEN and _running(stage, tip_time):
+        _form_first(stage, mirror, terms)
+
+
+def _running(stage: Stage, tip_time: int) -> bool:
     try:
         check_running(stage, tip_time)
     except PegsPaused:
-        return
-    if not stage.modules.may_batch(stage.state, stage.block):
-        return
-    _form_first(stage, mirror, decode_terms(mirror.terms))
+        return False
+    return stage.modules.may_batch(stage.state, stage.block)
 
 
 def _form_first(stage: Stage, mirror: Mirror, terms: Terms) -> None:

@@ -24,6 +24,7 @@ from bystack.sidechain.requests import new_number, open_request, request_of, set
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.stops import PegsPaused, stops_of
 from bystack.sidechain.sums import move, peg_fees
+from bystack.sidechain.tiering import tier_for
 
 
 class AssetUnmapped(Invalid):
@@ -36,10 +37,6 @@ class AmountNotWhole(Invalid):
 
 class BurnBelowMinimum(Invalid):
     """The burn is smaller than the asset's minimum, or its fees leave nothing to pay out."""
-
-
-class BurnAboveCapacity(Invalid):
-    """No tier of the vault can ever pay this amount."""
 
 
 class DestinationInvalid(Invalid):
@@ -82,15 +79,6 @@ def payout_of(numbers: PegNumbers, asset: Asset, amount: int) -> int:
     if amount < own.pegout_minimum or payout <= 0:
         raise BurnBelowMinimum(amount=amount, minimum=own.pegout_minimum, payout=payout)
     return payout
-
-
-def tier_for(terms: Terms, asset: bytes, payout: int) -> int:
-    """The first tier whose capacity covers the payout; raises `BurnAboveCapacity`."""
-    for number, tier in enumerate(terms.tiers):
-        capacity = {limit.asset: limit.capacity for limit in tier.limits}
-        if not tier.limits or capacity.get(asset, 0) >= payout:
-            return number
-    raise BurnAboveCapacity(asset=asset, payout=payout)
 
 
 def check_destination(genesis: Genesis, destination: Destination) -> None:

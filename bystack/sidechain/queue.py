@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bystack.primitives.errors import Misuse
 from bystack.sidechain.records import Request, request_key
 from bystack.sidechain.state import SystemState, state_key
 
@@ -42,13 +43,23 @@ def rejoin(state: SystemState, tier: int, ids: tuple[bytes, ...]) -> None:
 
 
 def leave(state: SystemState, tier: int, id: bytes) -> None:
-    """Take one request out wherever it stands (a refund); the others close up behind it."""
+    """Take one request out wherever it stands (a refund); those before it move up.
+
+    What stands behind it is not touched: near the head, where it mostly is, this is cheap.
+    Raises `Misuse` for one that does not wait here.
+    """
     head, tail = _ends(state, tier)
-    waiting = [state.get(_slot(tier, number)) for number in range(head, tail)]
-    rest = [other for other in waiting if other is not None and other != id]
-    for number, other in zip(range(head, tail), [*rest, None], strict=True):
+    before: list[bytes | None] = [None]
+    for number in range(head, tail):
+        other = state.get(_slot(tier, number))
+        if other == id:
+            break
+        before.append(other)
+    else:
+        raise Misuse("a request leaves a queue that it does not stand in")
+    for number, other in enumerate(before, head):
         state.put(_slot(tier, number), other)
-    state.write(state_key("queue/tail", tier), tail - 1)
+    state.write(state_key("queue/head", tier), head + 1)
 
 
 def advance(state: SystemState, tier: int, count: int) -> None:

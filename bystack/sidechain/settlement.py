@@ -105,7 +105,8 @@ def give_back(stage: Stage, seq: int, batch: Batch, vetoed: int) -> None:
             move(stage.state, request.asset, owed=-request.payout)
             continue
         vetoes = request.vetoes + vetoed
-        set_state(stage, id, request, PegoutState.REQUESTED, seq=0, vetoes=vetoes)
+        tier = batch.record.tier
+        set_state(stage, id, request, PegoutState.REQUESTED, seq=0, vetoes=vetoes, tier=tier)
         back.append(id)
     queue.rejoin(stage.state, batch.record.tier, tuple(back))
     stage.note(BatchBack(seq, bool(vetoed)))

@@ -13,7 +13,7 @@ from bystack.ledger.transactions import DepositLock, Outpoint, Output, decode_tr
 from bystack.primitives.codec import U32, Wire
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import claims, queue
-from bystack.sidechain.burns import check_destination, tier_for
+from bystack.sidechain.burns import check_destination
 from bystack.sidechain.inclusion import Inclusion, verify_included
 from bystack.sidechain.mirror import terms_in_force
 from bystack.sidechain.peg_events import ReturnAsked
@@ -34,6 +34,7 @@ from bystack.sidechain.requests import new_number, open_request
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import move
+from bystack.sidechain.tiering import tier_for
 
 NOBODY = bytes(32)
 

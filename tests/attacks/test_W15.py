@@ -20,7 +20,8 @@ from bystack.ledger.transactions import (
 from bystack.primitives.codec import Malformed, NotCanonical, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import BURN, decode_action
-from bystack.sidechain.burns import Burn, BurnAboveCapacity, tier_for
+from bystack.sidechain.burns import Burn
+from bystack.sidechain.tiering import BurnAboveCapacity, tier_for
 from tests.ledger.people import CAROL
 from tests.sidechain.mainside import GOLD, TERMS
 from tests.sidechain.world import World, funded

@@ -13,11 +13,12 @@ from bystack.ledger.transactions import DepositLock, Outpoint, Output, RetireLoc
 from bystack.ledger.vault_errors import BucketExceeded, NotMature, TooLate, Underfunded
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.batches import batch_of
-from bystack.sidechain.burns import BurnAboveCapacity, BurnBelowMinimum
+from bystack.sidechain.burns import BurnBelowMinimum
 from bystack.sidechain.claims import DONATION, ClaimLimit, claimed_at
 from bystack.sidechain.lifting import StopStands
 from bystack.sidechain.records import PegoutState, pegout_id
 from bystack.sidechain.stops import PegsPaused
+from bystack.sidechain.tiering import BurnAboveCapacity
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.sidechain.federations import approved, federated
 from tests.sidechain.law import Ledger, claimable, deposits, operation, prove_all

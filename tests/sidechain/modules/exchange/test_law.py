@@ -11,7 +11,7 @@ from bystack.ledger.amounts import BTM, AmountOverflow
 from bystack.ledger.transactions import Action, NoWitness, Outpoint, Transaction, TransactionBody
 from bystack.ledger.validation import Overspent
 from bystack.primitives.codec import MAX_INT, encode
-from bystack.sidechain.burns import BurnAboveCapacity, BurnBelowMinimum
+from bystack.sidechain.burns import BurnBelowMinimum
 from bystack.sidechain.claims import claimed_at
 from bystack.sidechain.modules.exchange.book import OrderUnknown
 from bystack.sidechain.modules.exchange.module import PLACE, NotOwner
@@ -19,6 +19,7 @@ from bystack.sidechain.modules.exchange.orders import PlaceOrder, Side
 from bystack.sidechain.records import pegout_id
 from bystack.sidechain.stops import PegsPaused
 from bystack.sidechain.sums import unshared_key
+from bystack.sidechain.tiering import BurnAboveCapacity
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.sidechain.law import Ledger, deposits, prove_all
 from tests.sidechain.mainside import GOLD
