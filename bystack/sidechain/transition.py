@@ -28,11 +28,11 @@ from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.fees import check_fees, least_fees
 from bystack.sidechain.modules.base import BlockContext, Modules, Payment
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.records import OUTBOX
+from bystack.sidechain.records import MIRROR, OUTBOX, Mirror
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import Stage, Told
 from bystack.sidechain.state import StateView, SystemState, state_root
-from bystack.sidechain.stops import watch_lag
+from bystack.sidechain.stops import stops_of, watch_lag
 from bystack.sidechain.sums import retire
 
 BLOCK_VERSION = 1
@@ -247,7 +247,8 @@ class Execution:
         stage = self.stage
         fees = custody.unshared(stage.state, self.genesis)
         spare = custody.spare(stage.state, self.genesis)
-        return replace(stage.block, fees=fees, spare=spare, pegs=tuple(stage.pegs))
+        terms = _terms(stage.state)
+        return replace(stage.block, fees=fees, spare=spare, pegs=tuple(stage.pegs), terms=terms)
 
     def finish(self) -> Executed:
         """End the block: form a batch, tell the modules, compute the roots."""
@@ -281,17 +282,27 @@ def _context(genesis: Genesis, parent: Header, place: Place, state: SystemState)
     record = epochs.current(state)
     if place.proposer >= len(record.validators):
         raise HeaderWrong(field="proposer", given=place.proposer, below=len(record.validators))
+    proposer = record.validators.validators[place.proposer]
     return BlockContext(
         chain=genesis.id,
         height=place.height,
         time=place.time,
         relay_height=RelayView(state).best().header.height,
         epoch=record.epoch,
-        proposer=record.validators.validators[place.proposer].key,
+        proposer=proposer.key,
         signers=epochs.signers_of(state, parent, place.certificate),
         turns=place.height == record.last,
         units=genesis.units,
+        node=proposer.node,
+        stops=int(stops_of(state)),
+        terms=_terms(state),
     )
+
+
+def _terms(state: SystemState) -> bytes:
+    """The vault's terms as proved so far, empty before it is."""
+    mirror = state.read(Mirror, MIRROR)
+    return b"" if mirror is None else mirror.terms
 
 
 def _check_locks(tx: Transaction) -> None:
