@@ -17,6 +17,7 @@ from bystack.node.signer.vault.approvals import Approvals
 from bystack.node.signer.vault.calls import Calls
 from bystack.node.signer.vault.feeding import Feeding
 from bystack.node.signer.vault.keygen import Keygen
+from bystack.node.signer.vault.operations import Operations
 from bystack.node.signer.vault.orders import Orders
 from bystack.node.signer.vault.release import Release
 from bystack.node.signer.vault.view import View
@@ -55,6 +56,7 @@ class VaultKeeper:
         Keygen(self.view, ceremonies).add_to(self._calls)
         Feeding(self.view).add_to(self._calls)
         Orders(self.view, self.release, records).add_to(self._calls)
+        Operations(self.view, self.release).add_to(self._calls)
         self._approvals.add_to(self._calls)
         self._order = trio.Lock()
 

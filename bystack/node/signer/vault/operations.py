@@ -1,0 +1,89 @@
+"""Operations about the vault's terms: decided by the federation, compiled here, then signed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from bystack.federation.charter import parse_charter
+from bystack.federation.charter_reading import CHARTER_LIMIT
+from bystack.federation.module.records import (
+    KEY,
+    KEY_NEXT,
+    TERMS,
+    KeyEpoch,
+    TermsDecision,
+    entry_key,
+)
+from bystack.federation.vault_warrants import (
+    Decided,
+    Signing,
+    TermsUndecided,
+    VaultSeen,
+    VaultUnproved,
+    terms_signings,
+)
+from bystack.ledger.transactions import Action
+from bystack.ledger.vault_operations import MAX_OPERATION, decode_operation
+from bystack.node import federation_files
+from bystack.node.signer.vault.calls import Calls
+from bystack.node.signer.vault.release import Release
+from bystack.node.signer.vault.view import View
+from bystack.primitives.codec import decode
+
+SHOWN = (entry_key(KEY), entry_key(KEY_NEXT), entry_key(TERMS))
+"""The entries of the sidechain's state that a member shows before it asks."""
+
+Bytes = Annotated[bytes, Meta(max_length=CHARTER_LIMIT)]
+
+
+class Operations:
+    """What the vault is asked to do beside paying: announce, adopt, replace, recover."""
+
+    def __init__(self, view: View, release: Release) -> None:
+        self._view, self._release = view, release
+
+    def add_to(self, calls: Calls) -> None:
+        """Add the methods of this room."""
+        calls.add(self.operation, self.shown)
+
+    def shown(self) -> list[bytes]:
+        """The keys of the entries that must be shown before `operation`."""
+        return list(SHOWN)
+
+    def operation(self, action: bytes, charter: Bytes) -> list[Any]:
+        """Per digest to sign: the digest, partials, (key, signature) of the named keys asked for.
+
+        `charter`: the bytes of the charter that the operation's terms are compiled from.
+        """
+        asked = decode(Action, action, MAX_OPERATION)
+        operation = decode_operation(asked.kind, asked.body)
+        signings = terms_signings(self._seen(), operation, self._decided(charter))
+        return [self._sign(one) for one in signings]
+
+    def _seen(self) -> VaultSeen:
+        watch = self._view.watch
+        if watch.vault is None:
+            raise VaultUnproved(vault=watch.genesis.vault)
+        return VaultSeen(self._view.main, watch.genesis.vault, watch.terms, watch.vault)
+
+    def _decided(self, charter: bytes) -> Decided:
+        known = self._view.knowledge.known
+        key = known(KeyEpoch, entry_key(KEY))
+        if key is None:
+            raise TermsUndecided(reason="the sidechain has no federation's module")
+        return Decided(
+            parse_charter(charter),
+            federation_files.read_roster(federation_files.roster_path(self._view.name)),
+            key.key,
+            known(KeyEpoch, entry_key(KEY_NEXT)),
+            known(TermsDecision, entry_key(TERMS)),
+        )
+
+    def _sign(self, signing: Signing) -> list[Any]:
+        """The partials are of the key in force, and of no use where the policy asks for none."""
+        partials = self._release.spend(signing.warrant)
+        named = self._release.sign_named(set(signing.keys), signing.warrant.digest)
+        pairs = [[self._release.public(name), one] for name, one in named.items()]
+        return [signing.warrant.digest, partials, pairs]
