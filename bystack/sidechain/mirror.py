@@ -119,14 +119,16 @@ def prove_anchor(stage: Stage, action: AnchorSpend) -> tuple[Output, ...]:
         return ()
     stage.state.write(before_key(step.seq), before)
     stage.tell("anchor", seq=step.seq, operation=type(step.operation).__name__.lower())
-    stage.note(_proved(stage, step.seq, step.operation))
+    stage.note(_proved(stage, step, step.operation))
     return _settle(stage, step, step.operation, decode_terms(before.terms))
 
 
-def _proved(stage: Stage, seq: int, operation: AnchorOperation) -> AnchorProved:
-    batch = batch_of(stage.state, seq) if isinstance(operation, Order) else None
+def _proved(stage: Stage, step: Step, operation: AnchorOperation) -> AnchorProved:
+    batch = batch_of(stage.state, step.seq) if isinstance(operation, Order) else None
     known = isinstance(operation, Order) and batch is not None and _is_order_of(operation, batch)
-    return AnchorProved(seq, type(operation).__name__.lower(), known)
+    sponsor = _recipient(step.included.transaction)
+    root = sponsor.root if sponsor else b""
+    return AnchorProved(step.seq, type(operation).__name__.lower(), known, root)
 
 
 def follow(genesis: Genesis, mirror: Mirror | None, included: Included) -> Step:

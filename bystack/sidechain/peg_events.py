@@ -71,11 +71,14 @@ class BatchFormed(NamedTuple):
 class AnchorProved(NamedTuple):
     """A spend of the vault's anchor was proved: its seq, the operation's name in small letters.
 
-    `known`: an order that is the batch of its seq."""
+    `known`: an order that is the batch of its seq. `sponsor`: the policy root its memo names, if
+    any.
+    """
 
     seq: int
     operation: str
     known: bool
+    sponsor: bytes = b""
 
 
 class BatchPaid(NamedTuple):
