@@ -17,6 +17,7 @@ from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status,
 from bystack.client.cli.network import demo, devnet
 from bystack.client.cli.proofs import proof, verify_proof
 from bystack.client.cli.registry import registry
+from bystack.client.cli.sidechain import sidechain
 from bystack.client.cli.stake import stake
 from bystack.client.cli.vault import vault
 from bystack.client.cli.wallet import wallet
@@ -39,8 +40,8 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
-    asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault, mine,
-    devnet, demo, bench, export_command, import_command,
+    asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
+    sidechain, mine, devnet, demo, bench, export_command, import_command,
 )  # fmt: skip
 
 for command in COMMANDS:
