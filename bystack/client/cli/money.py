@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.gates import check_open
 from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
 
 
@@ -37,12 +38,22 @@ def send(
 @click.argument("amount")
 @asset_option
 @click.option("--to", default="", help="Address on the sidechain; your own without it.")
+@click.option("--anyway", is_flag=True, help="Deposit though nothing is minted for now.")
 @home_option
 @json_option
 @guarded
-def pegin(chain: str, amount: str, asset: str, to: str, home: str, as_json: bool) -> None:
-    """Deposit AMOUNT into the vault of the sidechain CHAIN; it is minted there by proof."""
-    show(node(home).pegin(chain, amount, asset, to), as_json=as_json)
+def pegin(
+    chain: str, amount: str, asset: str, to: str, anyway: bool, home: str, as_json: bool
+) -> None:
+    """Deposit AMOUNT into the vault of the sidechain CHAIN; it is minted there by proof.
+
+    Refused while the way in is shut (bystack peg-status CHAIN), unless told to go on --anyway:
+    the deposit then waits in the vault.
+    """
+    rpc = node(home)
+    if not anyway:
+        check_open(rpc, chain, "pegin")
+    show(rpc.pegin(chain, amount, asset, to), as_json=as_json)
 
 
 @click.command()
@@ -58,7 +69,9 @@ def pegout(chain: str, to: str, amount: str, asset: str, home: str, as_json: boo
 
     Next: bystack pegout-status CHAIN PEGOUT tells what it waits for, and about how long.
     """
-    show(node(home).sendtomainchain(chain, to, amount, asset), as_json=as_json)
+    rpc = node(home)
+    check_open(rpc, chain, "pegout", to)
+    show(rpc.sendtomainchain(chain, to, amount, asset), as_json=as_json)
 
 
 @click.command("pegout-status")
@@ -93,4 +106,7 @@ def pegin_status(chain: str, txid: str, home: str, as_json: bool) -> None:
 @guarded
 def transfer(to: str, amount: str, asset: str, source: str, home: str, as_json: bool) -> None:
     """Move AMOUNT from one sidechain to an address TO on another, through the main chain."""
-    show(node(home).sendtosidechain(source, to, amount, asset), as_json=as_json)
+    rpc = node(home)
+    if source != "main":
+        check_open(rpc, source, "pegout")
+    show(rpc.sendtosidechain(source, to, amount, asset), as_json=as_json)

@@ -1,0 +1,51 @@
+"""Whether a way across the pegs is open, told before money goes on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.rpc import Rpc, RpcFailed
+
+NOT_FOUND = -5
+WAYS = ("pegin", "pegout", "payouts", "signing")
+
+
+def check_open(rpc: Rpc, chain: str, way: str, *params: Any) -> None:
+    """Raise `ClickException` with the reasons while a way is shut.
+
+    A chain that this node does not run is left to whoever is asked next.
+    """
+    try:
+        status: dict[str, Any] = rpc.side(chain, "getpegstatus", *params)
+    except RpcFailed as error:
+        if error.code == NOT_FOUND:
+            raise
+        return
+    if not status[way]["open"]:
+        raise click.ClickException(f"{chain}: {way} is shut. {_reasons(status[way])}")
+    if way == "pegout" and not status["payouts"]["open"]:
+        text = _reasons(status["payouts"])
+        click.echo(f"Payouts stand still now: what is burned waits. {text}", err=True)
+
+
+def _reasons(way: dict[str, Any]) -> str:
+    return " ".join(f"{one['rule']}: {one['why']}; opened by {one['lifts']}." for one in way["why"])
+
+
+@click.command("peg-status")
+@click.argument("chain")
+@click.option("--to", default="", help="A main-chain address that a peg-out would pay.")
+@home_option
+@json_option
+@guarded
+def peg_status(chain: str, to: str, home: str, as_json: bool) -> None:
+    """Which ways into and out of the sidechain CHAIN are open, and what opens the others."""
+    status = node(home).side(chain, "getpegstatus", to)
+    if as_json:
+        return show(status, as_json=True)
+    for way in WAYS:
+        said = "open" if status[way]["open"] else f"shut. {_reasons(status[way])}"
+        click.echo(f"{way}: {said}")
