@@ -9,25 +9,30 @@ import click
 import tomli_w
 
 from bystack.client.cli.conventions import guarded, home_option, name_argument, node
+from bystack.client.files import write
 
 
 @click.command("genesis")
 @name_argument
-@click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("spec", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @home_option
 @guarded
-def genesis(name: str, spec: Path, out: Path, home: str) -> None:
+def genesis(name: str, spec: Path | None, out: Path | None, home: str) -> None:
     """Build the sidechain's genesis from what SPEC (TOML) says, and write it to OUT.
 
-    Every member builds it; the ids must be the same. configs/sidechain.spec.toml is an example,
-    with engine, assets, validators and modules.
+    SPEC is sidechains/NAME.spec.toml of the home unless given (bystack sidechain new wrote it), OUT
+    sidechains/NAME.genesis.toml. Every member builds it; the ids must be the same. The vault is
+    found by the charter's terms; it must lie K blocks deep. configs/sidechain.spec.toml is an
+    example with engine, assets, validators and modules.
     """
+    folder = Path(home).expanduser() / "sidechains"
+    spec, out = spec or folder / f"{name}.spec.toml", out or folder / f"{name}.genesis.toml"
     try:
         said = tomllib.loads(spec.read_text())
     except (ValueError, OSError) as error:
         raise click.ClickException(f"{spec}: {error}") from None
     made = node(home).federation(name, "buildgenesis", said)
-    out.write_text(tomli_w.dumps(made["genesis"]))
+    write(out, tomli_w.dumps(made["genesis"]).encode())
     click.echo(f"sidechain {made['id']}")
-    click.echo(f"Next: compare the id with every member, then name {out} in [[sidechain]]")
+    click.echo(f"Next: compare the id with every member, then: bystack sidechain add {out}")
