@@ -20,6 +20,7 @@ MAX_FACTS = 4_000
 MAX_LINE = 8_000
 
 _subject = tagged("guard/subject")
+_hand = tagged("guard/hand")
 
 
 class Kind(IntEnum):
@@ -128,3 +129,8 @@ def subject_of(kind: Kind, *parts: bytes | int) -> bytes:
     """The subject of an alarm: what makes it the same alarm again."""
     given = (fixed(part) if isinstance(part, int) else part for part in parts)
     return _subject(fixed(int(kind)), *given)
+
+
+def by_hand(kind: ActKind, turn: int) -> bytes:
+    """The subject of an act that an operator asked for: one of each kind (and target) a turn."""
+    return _hand(fixed(int(kind)), fixed(turn))

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from bystack.ledger.policies import Policy
 from bystack.ledger.terms import Terms, decode_terms
 from bystack.ledger.transactions import (
     DepositLock,
@@ -26,6 +27,7 @@ from bystack.ledger.vault_operations import (
     Operation,
     Order,
     Veto,
+    guard_hash,
 )
 from bystack.ledger.vault_state import AnchorState, decode_state, tier_of
 from bystack.mainchain.blocks import Block
@@ -85,6 +87,8 @@ class Vault:
         self._coins: dict[Outpoint, Output] = {}
         self._undo: deque[_Undo] = deque(maxlen=MAX_UNDO)
         self._forgotten = -1
+        self._turns: list[tuple[int, int, Operation]] = []
+        self._guards = {guard_hash(genesis.terms.guard.policy): genesis.terms.guard.policy}
         self.waiting: dict[Outpoint, Waiting] = {}
         self.height = 0
 
@@ -100,6 +104,12 @@ class Vault:
         return decode_state(self._mirror.state)
 
     @property
+    def place(self) -> Outpoint:
+        """Where the anchor is now; the vault must be known."""
+        assert self._mirror is not None, "asked before the vault was created"
+        return self._mirror.anchor
+
+    @property
     def terms(self) -> Terms:
         """The terms in force."""
         return decode_terms(self._mirror.terms) if self._mirror else self._genesis.terms
@@ -111,6 +121,16 @@ class Vault:
         for output in self._coins.values():
             held[output.asset] += output.amount
         return held
+
+    def at_turn(self, turn: int) -> Operation | None:
+        """What used this turn up; None while it is still to come."""
+        return next((one for _, at, one in self._turns if at == turn), None)
+
+    def guard_of(self, coin: Outpoint) -> Policy:
+        """The policy that may veto a waiting coin, as the coin names it."""
+        lock = self._coins[coin].lock
+        assert isinstance(lock, PendingLock), "only pending coins wait"
+        return self._guards[lock.guard]
 
     def connect(self, height: int, block: Block) -> tuple[Move, ...]:
         """Take a block; the operations on the vault in it, in order."""
@@ -133,6 +153,7 @@ class Vault:
             undo = self._undo.pop()
             self._mirror, self.waiting = undo.mirror, undo.waiting
             # In this order: a coin may have been made and spent in the one block.
+            self._turns = [one for one in self._turns if one[0] < height]
             self._coins.update(undo.spent)
             for point in undo.created:
                 self._coins.pop(point, None)
@@ -154,8 +175,15 @@ class Vault:
             return
         step = follow(self._genesis, before, Included(tx, block.header))
         self._mirror = step.mirror
-        if step.operation is not None:
+        if before is not None and step.operation is not None:
+            self._turned(height, decode_state(before.state), step.operation)
             yield self._moved(height, tx, step.operation, step.seq, terms)
+
+    def _turned(self, height: int, before: AnchorState, operation: Operation) -> None:
+        if self.anchor.turn != before.turn:
+            self._turns.append((height, before.turn, operation))
+            policy = self.terms.guard.policy
+            self._guards[guard_hash(policy)] = policy
 
     def _of_vault(self, tx: Transaction) -> bool:
         """True if it spends the anchor, or creates it."""
