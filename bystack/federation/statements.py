@@ -26,7 +26,7 @@ class StatementForeign(Invalid):
 
 
 class StatementTooEarly(Invalid):
-    """The statement is about a block that is not final yet."""
+    """The statement is about a block that is not final, or not relayed, yet."""
 
 
 class StatementOutdated(Invalid):
@@ -70,14 +70,16 @@ class AssetTerms(Wire):
 class Statement(Wire):
     """A member's word on the reserves after a final block of the sidechain.
 
-    `height`, `header`: that block. `main_height`, `main_block`: the main-chain block, K deep under
-    the relay, that the vault's side is counted at. `version`: the signer's; `log`: the newest hash
-    of its audit log, so that no entry before can be changed later unseen.
+    `height`, `header`: that block; `relay_height`: the main-chain height it had relayed.
+    `main_height`, `main_block`: the main-chain block, K deep under that, at which the vault's side
+    is counted. `version`: the signer's; `log`: the newest hash of its audit log, so that no entry
+    before can be changed later unseen.
     """
 
     chain: Bytes32
     height: U63
     header: Bytes32
+    relay_height: U63
     main_height: U63
     main_block: Bytes32
     version: U32
@@ -92,12 +94,13 @@ class Statement(Wire):
     @property
     def facts(self) -> tuple[object, ...]:
         """What two honest signers say alike of one height: all but version and log."""
-        return (self.chain, self.height, self.header, self.main_height, self.assets)
+        places = (self.relay_height, self.main_height, self.main_block)
+        return (self.chain, self.height, self.header, *places, self.assets)
 
 
-def interval_of(height: int, interval: int) -> int:
-    """The number of the interval a height of the sidechain lies in; `interval`: its blocks."""
-    return height // interval
+def interval_of(relay_height: int, interval: int) -> int:
+    """The number of the interval a relayed main-chain height lies in; `interval`: its blocks."""
+    return relay_height // interval
 
 
 def check_statement(statement: Statement, block: BlockContext, interval: int) -> None:
@@ -107,11 +110,12 @@ def check_statement(statement: Statement, block: BlockContext, interval: int) ->
     """
     if statement.chain != block.chain:
         raise StatementForeign(chain=statement.chain)
-    if statement.height >= block.height:
-        raise StatementTooEarly(height=statement.height, block=block.height)
-    newest = interval_of(block.height, interval)
-    if interval_of(statement.height, interval) < newest - 1:
-        raise StatementOutdated(height=statement.height, block=block.height, interval=interval)
+    if statement.height >= block.height or statement.relay_height > block.relay_height:
+        raise StatementTooEarly(height=statement.height, relayed=statement.relay_height)
+    newest = interval_of(block.relay_height, interval)
+    if interval_of(statement.relay_height, interval) < newest - 1:
+        facts = {"relayed": statement.relay_height, "now": block.relay_height}
+        raise StatementOutdated(**facts, interval=interval)
     ids = [one.asset for one in statement.assets]
     if any(left >= right for left, right in pairwise(ids)):
         raise StatementDisordered(assets=len(ids))
@@ -135,9 +139,9 @@ def take_statement(
         raise SignerOutdated(version=statement.version, least=least_version)
     last = statement_of(state, member)
     if last is not None:
-        made, now = (interval_of(one.height, interval) for one in (last, statement))
+        made, now = (interval_of(one.relay_height, interval) for one in (last, statement))
         if now <= made:
-            raise StatementTwice(interval=now, height=last.height)
+            raise StatementTwice(interval=now, made=made)
     state.put(encode(statement), _KEPT, member)
 
 
@@ -147,12 +151,15 @@ def statement_of(state: PrefixedState, member: bytes) -> Statement | None:
     return None if data is None else decode(Statement, data, MAX_STATEMENT)
 
 
-def timely(state: PrefixedState, member: bytes, height: int, interval: int) -> bool:
-    """True if the member's last statement is of the interval at `height` or the one before."""
+def age(statement: Statement, relay_height: int, interval: int) -> int:
+    """How many intervals before that of a relayed height the statement was made."""
+    return interval_of(relay_height, interval) - interval_of(statement.relay_height, interval)
+
+
+def timely(state: PrefixedState, member: bytes, relay_height: int, interval: int) -> bool:
+    """True if the member's last statement is of the present interval or the one before."""
     last = statement_of(state, member)
-    return last is not None and interval_of(last.height, interval) >= (
-        interval_of(height, interval) - 1
-    )
+    return last is not None and age(last, relay_height, interval) < 2
 
 
 def contradict(first: Statement, second: Statement) -> bool:

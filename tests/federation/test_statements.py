@@ -28,15 +28,15 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "bystack"
 CHAIN, KEY, OTHER = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 N = 100
 TERMS = AssetTerms(b"\x07" * 32, 1000, 700, 50, 100, 60, 95, 5)
-SAID = Statement(CHAIN, 250, b"\x04" * 32, 40, b"\x05" * 32, 2, b"\x06" * 32, (TERMS,))
+SAID = Statement(CHAIN, 900, b"\x04" * 32, 250, 244, b"\x05" * 32, 2, b"\x06" * 32, (TERMS,))
 
 
 def fresh() -> PrefixedState:
     return PrefixedState(SystemState({}), "federation")
 
 
-def take(state: PrefixedState, said: Statement, height: int = 260, key: bytes = KEY) -> None:
-    take_statement(state, BlockContext(CHAIN, height, 0, 50), key, said, N, 2)
+def take(state: PrefixedState, said: Statement, relayed: int = 260, key: bytes = KEY) -> None:
+    take_statement(state, BlockContext(CHAIN, 950, 0, relayed), key, said, N, 2)
 
 
 @pytest.mark.parametrize("name, value", [("asset_terms", TERMS), ("statement", SAID)])
@@ -52,55 +52,56 @@ def test_a_statement_is_kept():
 
 
 @pytest.mark.parametrize(
-    "change, height, error",
+    "change, relayed, error",
     [
         ({"chain": OTHER}, 260, StatementForeign),
-        ({}, 250, StatementTooEarly),
+        ({"height": 950}, 260, StatementTooEarly),
+        ({}, 249, StatementTooEarly),
         ({}, 400, StatementOutdated),
         ({"version": 1}, 260, SignerOutdated),
         ({"assets": (TERMS, TERMS)}, 260, StatementDisordered),
         ({"assets": (TERMS, replace(TERMS, asset=CHAIN))}, 260, StatementDisordered),
     ],
 )
-def test_what_is_refused_and_changes_nothing(change, height, error):
+def test_what_is_refused_and_changes_nothing(change, relayed, error):
     state = fresh()
     with pytest.raises(error):
-        take(state, replace(SAID, **change), height)
+        take(state, replace(SAID, **change), relayed)
     assert statement_of(state, KEY) is None
 
 
 def test_one_statement_per_member_and_interval():
     state = fresh()
     take(state, SAID)
-    for height in (249, 250, 299):
+    for relayed in (249, 250, 299):
         with pytest.raises(StatementTwice):
-            take(state, replace(SAID, height=height), 310)
+            take(state, replace(SAID, relay_height=relayed, height=901), 310)
     take(state, SAID, key=OTHER)
-    take(state, replace(SAID, height=300), 310)
-    assert statement_of(state, KEY).height == 300
+    take(state, replace(SAID, relay_height=300), 310)
+    assert statement_of(state, KEY).relay_height == 300
 
 
 def test_the_interval_before_may_still_be_stated():
     take(fresh(), SAID, 399)
 
 
-@pytest.mark.parametrize("height, yes", [(260, True), (399, True), (400, False)])
-def test_timely(height, yes):
+@pytest.mark.parametrize("relayed, yes", [(260, True), (399, True), (400, False)])
+def test_timely(relayed, yes):
     state = fresh()
     take(state, SAID)
-    assert timely(state, KEY, height, N) is yes and not timely(state, OTHER, height, N)
+    assert timely(state, KEY, relayed, N) is yes and not timely(state, OTHER, relayed, N)
 
 
 def test_what_contradicts():
     lower = replace(TERMS, vault=999)
     assert contradict(SAID, replace(SAID, assets=(lower,)))
     assert contradict(SAID, replace(SAID, header=OTHER))
-    for alike in (SAID, replace(SAID, log=OTHER, version=3), replace(SAID, height=251)):
+    for alike in (SAID, replace(SAID, log=OTHER, version=3), replace(SAID, height=901)):
         assert not contradict(SAID, alike)
     assert not contradict(SAID, replace(SAID, chain=OTHER, header=OTHER))
 
 
 def test_how_many_agree():
-    other = replace(SAID, main_height=41)
+    other = replace(SAID, main_height=241)
     assert agreeing([]) == 0
     assert agreeing([SAID, other, replace(SAID, log=OTHER)]) == 2

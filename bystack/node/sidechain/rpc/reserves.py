@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from bystack.federation.module.records import NAME, rules_of, standing_of
-from bystack.federation.statements import AssetTerms, Statement, agreeing, statement_of
+from bystack.federation.statements import AssetTerms, Statement, age, agreeing, statement_of
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Methods
@@ -53,7 +53,7 @@ class ReserveMethods:
             base = store.base(snapshot)
             side, state = base.parent, SystemState(base.state)
             said = [one for _, one in self._said(state) if one is not None]
-        lately = [one for one in said if self._age(state, one, side.height) < 2]
+            lately = [one for one in said if self._age(state, one) < 2]
         return {
             "height": height,
             "sidechain_height": side.height,
@@ -78,19 +78,18 @@ class ReserveMethods:
             for seat in standing_of(own).seats
         ]
 
-    def _age(self, state: SystemState, said: Statement, height: int) -> int:
+    def _age(self, state: SystemState, said: Statement) -> int:
         """How many intervals ago a statement was made."""
-        interval = rules_of(read_only(state, NAME)).statement
-        return height // interval - said.height // interval
+        relayed = RelayView(state).best().header.height
+        return age(said, relayed, rules_of(read_only(state, NAME)).statement)
 
     def statements(self) -> list[Json]:
         """One object per member in seat order; `statement` is null for one that made none."""
         with self._reader.state() as state:
-            height = self._reader.height
             return [
                 {
                     "member": name,
-                    "intervals_ago": None if said is None else self._age(state, said, height),
+                    "intervals_ago": None if said is None else self._age(state, said),
                     "statement": None if said is None else self._statement(said),
                 }
                 for name, said in self._said(state)
@@ -100,6 +99,7 @@ class ReserveMethods:
         return {
             "sidechain_height": said.height,
             "blockhash": said.header.hex(),
+            "relay_height": said.relay_height,
             "height": said.main_height,
             "main_blockhash": said.main_block.hex(),
             "version": said.version,
