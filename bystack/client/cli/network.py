@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,47 @@ def _opened(folder: str) -> Devnet:
     except network.NoDevnet as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+@devnet.command("add")
+@click.argument("name")
+@dir_option
+@click.option("--module", "modules", multiple=True, help="As in up. Repeatable.")
+@json_option
+def add(name: str, folder: str, modules: tuple[str, ...], as_json: bool) -> None:
+    """One more sidechain NAME for a running network, which goes on serving the others."""
+    from bystack.client.devnet import adding
+    from bystack.client.report import Steps
+
+    steps, net = Steps(quiet=as_json), _opened(folder)
+    try:
+        adding.add(net, name, steps, time.time_ns() // 1_000_000, modules)
+    # The boundary of the command: the step that failed and its reason, whatever it was.
+    except Exception as error:
+        steps.failed(error)
+        click.echo(f"{error}; see {folder}/node*/logs", err=True)
+        sys.exit(1)
+    if as_json:
+        show({"ok": True, "steps": steps.done}, as_json=True)
+    else:
+        click.echo(f"Running. Next: bystack pegin {name} 1 --home {folder}/node1")
+
+
+@devnet.command("remove")
+@click.argument("name")
+@dir_option
+@guarded
+def remove(name: str, folder: str) -> None:
+    """Stop running an added sidechain NAME on every node; its data stays."""
+    from bystack.client.devnet import adding
+    from bystack.client.tables import TableRefused
+
+    try:
+        adding.remove(_opened(folder), name)
+    except TableRefused as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    click.echo(f"{name} is not run any more; its data stays in {folder}/node*/data")
 
 
 @devnet.command("down")

@@ -125,3 +125,8 @@ def read_public(folder: Path) -> dict[str, Any]:
     """The public parts of every key the devnet made."""
     found: dict[str, Any] = msgspec.json.decode((folder / "public.json").read_bytes())
     return found
+
+
+def toml(table: dict[str, Any]) -> bytes:
+    """A table as the bytes of a file."""
+    return tomli_w.dumps(table).encode()

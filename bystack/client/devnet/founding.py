@@ -105,8 +105,8 @@ def make_homes(net: Devnet) -> dict[str, Any]:
         partial(_make_home, net.layout, node, named.get(node.name)) for node in net.layout.nodes
     ]
     makers += [
-        partial(_make_keys, net.folder / "towers", _wanted("named", files.TOWERS)),
-        partial(_make_keys, net.folder / "recovery", _wanted("named", files.RECOVERY)),
+        partial(make_keys, net.folder / "towers", _wanted("named", files.TOWERS)),
+        partial(make_keys, net.folder / "recovery", _wanted("named", files.RECOVERY)),
     ]
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         made = list(pool.map(lambda make: make(), makers))
@@ -128,10 +128,11 @@ def _wanted(kind: str, names: Iterable[str]) -> list[str]:
 def _make_home(layout: Layout, node: Node, named: str | None) -> dict[str, Any]:
     bystackd("init", "--home", node.home, "--network", "regtest")
     wanted = [*_wanted("validator", layout.sidechains), *_wanted("member", layout.sidechains)]
-    return _make_keys(Path(node.home), wanted + _wanted("named", [named] if named else []))
+    return make_keys(Path(node.home), wanted + _wanted("named", [named] if named else []))
 
 
-def _make_keys(home: Path, wanted: list[str]) -> dict[str, Any]:
+def make_keys(home: Path, wanted: list[str]) -> dict[str, Any]:
+    """Key files in a home; their public parts by kind and name."""
     os.makedirs(home, mode=0o700, exist_ok=True)
     output = bystackd("key", "new", *wanted, "--home", str(home), "--cheap")
     parts: dict[str, Any] = msgspec.json.decode(output)
@@ -180,7 +181,7 @@ def join(net: Devnet) -> dict[str, Any]:
     """Give every member charter and roster, and start the memberships."""
     public = files.read_public(net.folder)
     for node in net.layout.federated:
-        public[node.name]["recipient"] = _recipient(net, node)
+        public[node.name]["recipient"] = recipient_of(net, node)
     for name in net.layout.sidechains:
         table = tomli_w.dumps(files.roster(net.layout, name, public, assets_of(net)))
         for node in net.layout.nodes:
@@ -193,7 +194,7 @@ def join(net: Devnet) -> dict[str, Any]:
     return {name: _charter_hash(net, name) for name in net.layout.sidechains}
 
 
-def _recipient(net: Devnet, node: Node) -> str:
+def recipient_of(net: Devnet, node: Node) -> str:
     """A policy root of the node's own wallet: where its fees go."""
     path = net.folder / f"recipient-{node.name}"
     if not path.exists():

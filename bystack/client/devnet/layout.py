@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from bystack.client.files import write
+
 FILE = "devnet.json"
 NAMES = ("trade", "games")
 
@@ -29,6 +31,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     `modules`: of every sidechain, beside the federation's; as `modules.table` reads them.
     `choices`: what its genesis says otherwise than usual, as `modules.choice` reads it.
+    `added`: sidechains that joined later, whose tables are files of their own.
     """
 
     nodes: list[Node]
@@ -37,6 +40,12 @@ class Layout(msgspec.Struct, frozen=True):
     members: int
     modules: list[str] = []
     choices: list[str] = []
+    added: list[str] = []
+
+    @property
+    def chains(self) -> list[str]:
+        """Every sidechain that runs here by now."""
+        return [*self.sidechains, *self.added]
 
     @property
     def validating(self) -> Sequence[Node]:
@@ -92,9 +101,13 @@ def new_layout(
     layout = Layout(nodes, names, validators, members, list(modules), list(choices))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
-    (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(layout)))
-    os.chmod(folder / FILE, 0o600)
+    write_layout(folder, layout)
     return layout
+
+
+def write_layout(folder: Path, layout: Layout) -> None:
+    """Keep a layout in its folder."""
+    write(folder / FILE, msgspec.json.format(msgspec.json.encode(layout)))
 
 
 def read_layout(folder: Path) -> Layout | None:

@@ -112,7 +112,7 @@ def _state(facts: dict[str, Any]) -> str:
 
 def _chains(net: Devnet, node: Node) -> dict[str, Any]:
     chains = {"main": _chain(net, node, "/")}
-    for name in net.layout.sidechains:
+    for name in net.layout.chains:
         chains[name] = _chain(net, node, f"/sidechain/{name}")
     return chains
 
