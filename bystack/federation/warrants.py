@@ -46,7 +46,7 @@ class RequestSigned(Invalid):
 
 
 class RequestPaid(Invalid):
-    """A request was paid by the order of an earlier seq."""
+    """A request was paid, or is to be after a delay, by the order of an earlier seq."""
 
 
 class NotStuck(Invalid):
@@ -145,7 +145,7 @@ class Warrants:
             spent = self._watch.spent.get(other)
             if spent is None:
                 raise RequestSigned(request=id, seq=other, asked=seq)
-            if spent == self._orders[other]:
+            if spent == self._orders[other] and not self._watch.vetoes.sent_back(other):
                 raise RequestPaid(request=id, seq=other)
 
     def touch(self, seq: int, tier: int) -> Warrant:

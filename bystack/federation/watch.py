@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bystack.federation.vetoes import Vetoes
 from bystack.ledger.terms import Terms, decode_terms
-from bystack.ledger.vault_operations import Order, operation_digest
+from bystack.ledger.vault_operations import AnchorOperation, Order, operation_digest
 from bystack.ledger.vault_state import AnchorState, decode_state
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.params import chain_id
 from bystack.mainchain.work import ENGINES, Engine
-from bystack.sidechain.inclusion import Inclusion, verify_included
-from bystack.sidechain.mirror import follow
+from bystack.sidechain.inclusion import Included, Inclusion, verify_included
+from bystack.sidechain.mirror import follow, pending_coins
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import Mirror
 from bystack.sidechain.relay import RelayView, extend, start_relay
@@ -66,6 +67,7 @@ class Watch:
         self._window.take(state.changes)
         self._history: list[tuple[Mirror, int]] = []
         self.spent: dict[int, bytes] = {}
+        self.vetoes = Vetoes()
 
     @property
     def view(self) -> RelayView:
@@ -101,16 +103,31 @@ class Watch:
         while self._history and self._history[-1][0].header in gone:
             _, seq = self._history.pop()
             self.spent.pop(seq, None)
+            self.vetoes.forget(seq)
+        self.vetoes.leave(gone)
         self._forget()
 
     def anchor(self, inclusion: Inclusion) -> None:
         """Follow the vault by one proved transaction; raises why the proof does not hold."""
         included = verify_included(self.view, inclusion, self._depth)
-        step = follow(self.genesis, self.mirror, included)
+        terms, step = self.terms, follow(self.genesis, self.mirror, included)
         self._history.append((step.mirror, step.seq if step.operation else -1))
         if step.operation is not None:
             self.spent[step.seq] = self._digest(step.seq, step.operation)
+            self._set_aside(step.seq, step.operation, included, terms)
         self._forget()
+
+    def _set_aside(
+        self, seq: int, operation: AnchorOperation, included: Included, terms: Terms
+    ) -> None:
+        """The coins that a delayed order made, which a guard may send back."""
+        if isinstance(operation, Order) and terms.tiers[operation.tier].delay:
+            coins = pending_coins(included.transaction, operation)
+            self.vetoes.ordered(seq, [coin for coin, _ in coins])
+
+    def veto(self, inclusion: Inclusion) -> None:
+        """A guard's veto, proved; raises `NotVetoed` and why the proof does not hold."""
+        self.vetoes.prove(verify_included(self.view, inclusion, self.genesis.depth))
 
     def _forget(self) -> None:
         """Drop the mirrors that no branch leaving from the window can bring back.

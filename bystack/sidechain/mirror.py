@@ -184,14 +184,14 @@ def _settle(
     if not delayed:
         settlement.settle(stage, seq, batch)
         return settlement.repay(stage, seq, batch, recipient)
-    for coin, loss in _pending_coins(step.included.transaction, operation):
+    for coin, loss in pending_coins(step.included.transaction, operation):
         settlement.set_aside(stage, seq, batch, coin, Pending(seq, 1, loss))
     return settlement.repay(stage, seq, batch, recipient, half=1)
 
 
 def _unknown(stage: Stage, step: Step, order: Order, delayed: bool) -> None:
     """An order that is no batch: what it takes is lost now, or when its coins are completed."""
-    coins = _pending_coins(step.included.transaction, order) if delayed else ()
+    coins = pending_coins(step.included.transaction, order) if delayed else ()
     losses.report_unknown(stage, step.seq, () if delayed else order.outputs, len(coins))
     for coin, loss in coins:
         stage.state.write(settlement.pending_key(coin), Pending(step.seq, 0, loss))
@@ -200,7 +200,7 @@ def _unknown(stage: Stage, step: Step, order: Order, delayed: bool) -> None:
         settlement.void(stage, step.seq, batch)
 
 
-def _pending_coins(transaction: Transaction, order: Order) -> tuple[tuple[Outpoint, Loss], ...]:
+def pending_coins(transaction: Transaction, order: Order) -> tuple[tuple[Outpoint, Loss], ...]:
     """The coins a delayed order sets aside: after the anchor, one per asset, ascending."""
     sums = sorted(order_sums(order).items())
     return tuple((Outpoint(transaction.id, 1 + i), Loss(*sum)) for i, sum in enumerate(sums))
