@@ -7,12 +7,20 @@ every rule rests on a signature the culprit made, and an honest member signs one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bystack.federation.faults import ComplaintFalse, check_body, check_receipts, false_accusers
-from bystack.federation.messages import Open, Signed, Transcript, check_signed, receipt_holds
+from bystack.federation.messages import (
+    Acknowledge,
+    Open,
+    Signed,
+    Transcript,
+    check_signed,
+    receipt_holds,
+)
 from bystack.federation.record import Record, receipts_of
+from bystack.federation.session import Kind, Session
 from bystack.primitives.errors import Invalid
 
 
@@ -39,6 +47,18 @@ class Equivocated(Invalid):
     """Two different messages of one round are signed by one member."""
 
 
+class AccusedByQuorum(Invalid):
+    """Owners of a signing quorum of the new shares complain of one reshared dealing.
+
+    Its constant is a live share, which so many openings would reveal: this is verdict enough.
+    """
+
+
+def blocking(session: Session, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """Verdicts that end the attempt: on members of the new set, without whom there is no key."""
+    return tuple(verdict for verdict in verdicts if verdict.member < session.size)
+
+
 def convict(transcript: Transcript) -> tuple[Verdict, ...]:
     """Everyone the transcript proves guilty, in order of seat; the same for whoever asks.
 
@@ -48,7 +68,7 @@ def convict(transcript: Transcript) -> tuple[Verdict, ...]:
     for signed in transcript.messages:
         check_signed(transcript.session, signed)
     record = Record(transcript)
-    found = set(_equivocations(record))
+    found = {*_equivocations(record), *_accused(record)}
     for signed in transcript.messages:
         found |= set(judge(record, signed))
     return tuple(sorted(found))
@@ -72,9 +92,24 @@ def _sayings(record: Record) -> Iterator[tuple[int, int, bytes]]:
     for signed in record.messages:
         yield signed.sender, signed.body.ROUND, signed.digest
         turn, receipts = receipts_of(signed.body)
-        for sender, receipt in enumerate(receipts[: record.session.size]):
+        for sender, receipt in enumerate(receipts[: len(record.session.parties)]):
             if receipt_holds(record.session, sender, turn, receipt):
                 yield sender, turn, receipt.digest
+
+
+def _accused(record: Record) -> Iterator[Verdict]:
+    if record.session.kind != Kind.RESHARE:
+        return
+    accusers: dict[tuple[int, int], set[int]] = {}
+    for signed in record.messages:
+        if isinstance(signed.body, Acknowledge):
+            own = record.session.parties[signed.sender].indices
+            for each in signed.body.complaints:
+                # Whoever complains for another's index is convicted of that, and counts for none.
+                accusers.setdefault((each.dealer, each.source), set()).update({each.index} & {*own})
+    for (dealer, _), indices in accusers.items():
+        if len(indices) >= record.session.threshold:
+            yield Verdict(dealer, AccusedByQuorum.__name__, 1)
 
 
 def judge(record: Record, signed: Signed) -> Iterator[Verdict]:

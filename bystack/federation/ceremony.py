@@ -11,11 +11,13 @@ when someone is convicted, and broadcast the transcript that convicts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from bystack.federation import dkg
-from bystack.federation.blame import Convicted, Verdict, convict, judge, silent
+from bystack.federation.blame import Convicted, Verdict, blocking, convict, judge, silent
+from bystack.federation.combining import DealersShort
+from bystack.federation.drawing import Held
 from bystack.federation.events import (
     Aborted,
     Broadcast,
@@ -30,6 +32,7 @@ from bystack.federation.events import (
 )
 from bystack.federation.identity import identity_public
 from bystack.federation.messages import (
+    Deal,
     KeyCertificate,
     Message,
     PartialSignature,
@@ -37,7 +40,7 @@ from bystack.federation.messages import (
     Transcript,
     check_signed,
 )
-from bystack.federation.record import Record
+from bystack.federation.record import Record, complete
 from bystack.federation.session import Session
 from bystack.federation.states import (
     SLOT,
@@ -59,29 +62,39 @@ Outcome = tuple["Ceremony", tuple[Output, ...]]
 
 @dataclass(frozen=True)
 class Ceremony:
-    """One member's part in one key generation. `identity` is its Ed25519 secret."""
+    """One member's part in one key generation. `identity` is its Ed25519 secret.
+
+    `held`: its shares of the key that a refresh or reshare continues, by index.
+    """
 
     state: CeremonyState
     identity: bytes
+    held: Held = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "Ceremony(redacted)"
 
     @classmethod
-    def begin(cls, session: Session, identity: bytes, randomness: bytes) -> Outcome:
+    def begin(
+        cls,
+        session: Session,
+        identity: bytes,
+        randomness: bytes,
+        held: Held = dkg.NOTHING_HELD,
+    ) -> Outcome:
         """Say hello. `randomness` is 32 fresh random bytes. Raises for a session without a seat.
 
         Begin a session once: after a crash, `resume` from what was persisted.
         """
-        seat = session.roster.position(identity_public(identity))
-        greeted = dkg.round_zero(session, seat, identity, randomness)
-        return cls(CeremonyState(greeted, (greeted.message,)), identity)._enter(greeted)
+        seat = session.seat(identity_public(identity))
+        greeted = dkg.round_zero(session, seat, identity, randomness, held)
+        return cls(CeremonyState(greeted, (greeted.message,)), identity, held)._enter(greeted)
 
     @classmethod
-    def resume(cls, data: bytes, identity: bytes) -> Outcome:
+    def resume(cls, data: bytes, identity: bytes, held: Held = dkg.NOTHING_HELD) -> Outcome:
         """The machine as last persisted, saying its last word again; raises the codec's errors."""
         state = decode_state(data)
-        ceremony = cls(state, identity)
+        ceremony = cls(state, identity, held)
         match state.step:
             case Finished(shares=shares, certificate=certificate):
                 return ceremony, (Done(shares, certificate), Broadcast(certificate))
@@ -124,7 +137,7 @@ class Ceremony:
             case Retry():
                 return self, self._repeat()
             case Deadline(turn) if turn == self.turn:
-                return self._expire(turn)
+                return self._expire(turn, randomness)
             case Deadline():
                 return self, ()
             case _:
@@ -163,7 +176,7 @@ class Ceremony:
         match self.state.step:
             case Finished() | Certified() | Ended():
                 return self._hear(evidence, randomness)
-            case _ if found := convict(ceremony.transcript):
+            case _ if found := blocking(self.session, convict(ceremony.transcript)):
                 return ceremony._abort(found)
             case _:
                 return ceremony._progress(randomness)
@@ -175,44 +188,71 @@ class Ceremony:
             if signed not in slot and len(slot) < SLOT:
                 slot.append(signed)
         pool = tuple(signed for key in sorted(slots) for signed in slots[key])
-        return Ceremony(CeremonyState(self.state.step, pool), self.identity)
+        return self._at(CeremonyState(self.state.step, pool))
 
-    def _progress(self, randomness: bytes) -> Outcome:
+    def _at(self, state: CeremonyState) -> Ceremony:
+        return Ceremony(state, self.identity, self.held)
+
+    def _progress(self, randomness: bytes, *, closing: bool = False) -> Outcome:
+        """Go on if the round is complete; `closing`: or if only members that leave are missing."""
         certified = isinstance(self.state.step, Certified)
-        if not certified and self._contradicted() and (found := convict(self.transcript)):
+        contradicted = not certified and self._contradicted()
+        if contradicted and (found := blocking(self.session, convict(self.transcript))):
             return self._abort(found)
-        turn, heard = self.turn, {signed.sender for signed in self._round()}
-        if turn is None or len(heard) < self.session.size:
+        messages = () if self.turn is None or self._awaits_the_end else self._round()
+        if not complete(self.session, messages, closing=closing):
             return self, ()
         try:
-            return self._advance(self._round(), randomness)
+            return self._advance(messages, randomness)
         except Convicted as convicted:
             # After certifying, guilt ends nothing: another may hold a better certification.
             return (self, ()) if certified else self._abort(convicted.verdicts)
+        except DealersShort:
+            return self._abort((), self._unheard())
+
+    @property
+    def _awaits_the_end(self) -> bool:
+        """A member that leaves has dealt, and awaits the certificate."""
+        return isinstance(self.state.step, Dealt) and self.state.step.seat >= self.session.size
+
+    def _unheard(self) -> tuple[int, ...]:
+        """Who leaves and did not deal here."""
+        dealt = {signed.sender for signed in self.state.pool if isinstance(signed.body, Deal)}
+        leaving = range(self.session.size, len(self.session.parties))
+        return tuple(seat for seat in leaving if seat not in dealt)
 
     def _contradicted(self) -> bool:
         slots = [(signed.body.ROUND, signed.sender) for signed in self.state.pool]
         return len(set(slots)) < len(slots)
 
     def _round(self) -> tuple[Signed, ...]:
-        """One message of the current round from each member heard: of two, one without fault."""
+        """One message of the current round from each member heard: of two, one without fault.
+
+        A member that leaves counts as silent unless what it said is faultless.
+        """
         record, chosen = Record(self.transcript), dict[int, Signed]()
         for signed in self.state.pool:
             if self.turn != signed.body.ROUND:
                 continue
             if signed.sender not in chosen or any(judge(record, chosen[signed.sender])):
                 chosen[signed.sender] = signed
-        return tuple(chosen[seat] for seat in sorted(chosen))
+        return tuple(
+            chosen[seat]
+            for seat in sorted(chosen)
+            if seat < self.session.size or not any(judge(record, chosen[seat]))
+        )
 
     def _advance(self, messages: tuple[Signed, ...], randomness: bytes) -> Outcome:
         match self.state.step:
             case Greeted() as greeted:
-                step = dkg.round_one(greeted, messages, self.identity, randomness)
+                step = dkg.round_one(greeted, messages, self.identity, randomness, self.held)
                 return self._enter(step)
             case Dealt() as dealt:
                 return self._enter(dkg.round_two(dealt, messages, self.identity))
             case Acknowledged() as acknowledged:
-                return self._enter(dkg.round_three(acknowledged, messages, self.identity))
+                return self._enter(
+                    dkg.round_three(acknowledged, messages, self.identity, self.held)
+                )
             case Opened() as opened:
                 return self._abort(dkg.judge_openings(opened, messages).verdicts)
             case Certified() as certified:
@@ -224,8 +264,7 @@ class Ceremony:
         """Begin the next round; its messages may have arrived already."""
         if isinstance(step, Finished | Ended):
             raise Misuse("a ceremony ends by `_complete` or `_abort`")
-        ceremony = Ceremony(CeremonyState(step, self.state.pool), self.identity)
-        ceremony = ceremony._pooled((step.message,))
+        ceremony = self._at(CeremonyState(step, self.state.pool))._pooled((step.message,))
         said = (Persist(ceremony.state), Broadcast(step.message))
         after, outputs = ceremony._progress(b"")
         return after, (*said, *outputs)
@@ -234,26 +273,31 @@ class Ceremony:
         state = CeremonyState(finished, ())
         done = Done(finished.shares, finished.certificate)
         outputs = (Persist(state), done, Broadcast(finished.certificate))
-        return Ceremony(state, self.identity), outputs
+        return self._at(state), outputs
 
     def _certificate(self, certificate: KeyCertificate) -> Outcome:
         match self.state.step:
             case Certified() as certified:
                 return self._complete(dkg.accept(certified, certificate))
+            case Greeted() | Dealt() as leaving if leaving.seat >= self.session.size:
+                return self._complete(dkg.take_leave(leaving, certificate))
             case _:
                 return self, ()
 
-    def _expire(self, turn: int) -> Outcome:
+    def _expire(self, turn: int, randomness: bytes) -> Outcome:
+        """The round lasted too long: without those who leave, if enough old shares are dealt."""
         missing = silent(self.transcript, turn)
         if isinstance(self.state.step, Certified):
             return self, (Aborted(convict(self.transcript), missing, certified=True),)
-        return self._abort(convict(self.transcript), missing)
+        if turn < 2 and not missing:
+            after, outputs = self._progress(randomness, closing=True)
+            if outputs:
+                return after, outputs
+        return self._abort(convict(self.transcript), missing or self._unheard())
 
     def _abort(self, verdicts: tuple[Verdict, ...], missing: tuple[int, ...] = ()) -> Outcome:
         seat = self.state.step.seat
-        ceremony = Ceremony(
-            CeremonyState(Ended(self.session, seat), self.state.pool), self.identity
-        )
+        ceremony = self._at(CeremonyState(Ended(self.session, seat), self.state.pool))
         outputs: tuple[Output, ...] = (Persist(ceremony.state),)
         if verdicts:
             outputs += (Broadcast(self.transcript),)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from bystack.federation.identity import identity_sign, identity_verify
 from bystack.federation.messages import KeyCertificate, Partial
-from bystack.federation.session import Session, check_session
+from bystack.federation.session import Kind, Session, check_session
 from bystack.federation.shares import KeyShare
 from bystack.primitives import bls
 from bystack.primitives.curve import evaluate_commitments, g1_add, g1_valid
@@ -37,6 +37,10 @@ class AttestationsIncomplete(InvalidKeyCertificate):
 
 class AttestationWrong(InvalidKeyCertificate):
     """A member did not attest this transcript and polynomial."""
+
+
+class KeyChanged(InvalidKeyCertificate):
+    """A refresh or reshare must leave the group key as it is."""
 
 
 class PossessionUnproved(InvalidKeyCertificate):
@@ -79,16 +83,27 @@ def check_polynomial(polynomial: Sequence[bytes], threshold: int) -> None:
         raise PolynomialDegenerate()
 
 
-def prove_share(share: KeyShare, key: bytes) -> Partial:
+def possession(session: Session, key: bytes) -> bytes:
+    """What the shares sign, under the tag of proofs of possession: for a new key the key itself.
+
+    A key that is continued has such a proof already; there the session shows that the new shares
+    made it.
+    """
+    return key if session.kind == Kind.FRESH else key + session.id
+
+
+def prove_share(session: Session, share: KeyShare, key: bytes) -> Partial:
     """The share's part of the group key's proof of possession."""
-    return Partial(share.index, bls.sign(share.secret, key, tag=bls.POP_TAG))
+    message = possession(session, key)
+    return Partial(share.index, bls.sign(share.secret, message, tag=bls.POP_TAG))
 
 
 @lru_cache(maxsize=1024)  # judged again when the round is complete
-def share_proved(polynomial: tuple[bytes, ...], partial: Partial) -> bool:
+def share_proved(session: Session, polynomial: tuple[bytes, ...], partial: Partial) -> bool:
     """Whether a share's part of the proof of possession is right."""
     key = evaluate_commitments(polynomial, partial.index)
-    return bls.verify(key, polynomial[0], partial.signature, tag=bls.POP_TAG)
+    message = possession(session, polynomial[0])
+    return bls.verify(key, message, partial.signature, tag=bls.POP_TAG)
 
 
 def verify_key_certificate(certificate: KeyCertificate) -> None:
@@ -104,5 +119,8 @@ def verify_key_certificate(certificate: KeyCertificate) -> None:
     for seat, signature in enumerate(certificate.attestations):
         transcript, polynomial = certificate.transcript, certificate.polynomial
         check_attestation(session, seat, transcript, polynomial, signature)
-    if not bls.pop_verify(certificate.key, certificate.proof):
+    if session.previous and certificate.key != session.previous[0].polynomial[0]:
+        raise KeyChanged(before=session.previous[0].polynomial[0], after=certificate.key)
+    message = possession(session, certificate.key)
+    if not bls.verify(certificate.key, message, certificate.proof, tag=bls.POP_TAG):
         raise PossessionUnproved(key=certificate.key)

@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bystack.federation.messages import Dealing, Proof, Public, SealedShare
+from bystack.federation.session import Kind, Session
 from bystack.primitives.codec import encode
 from bystack.primitives.curve import (
+    INFINITY,
     ORDER,
     evaluate_commitments,
     g1_add,
@@ -29,7 +31,6 @@ from bystack.primitives.curve import (
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed, tagged
 
-FRESH_SOURCE = 0
 _NONCE = bytes(12)  # every pair has its own key, used once
 _P25519 = 2**255 - 19
 
@@ -58,6 +59,18 @@ class ProofWrong(InvalidDealing):
     """The dealer does not know the constant it commits to (rogue key)."""
 
 
+class ConstantNotZero(InvalidDealing):
+    """A refresh would change the key: its constant is not zero."""
+
+
+class ConstantForeign(InvalidDealing):
+    """What a reshare deals is not the old share of that index: the key would change."""
+
+
+class ProofUnasked(InvalidDealing):
+    """Only the constant of a fresh dealing is proved: any other is known beforehand."""
+
+
 class RecipientsWrong(InvalidDealing):
     """The shares are not exactly one for each share index, in order."""
 
@@ -84,9 +97,16 @@ def scalar(seed: bytes, session: bytes, purpose: bytes) -> int:
     return int.from_bytes(expand(seed, session, purpose, 64), "big") % ORDER
 
 
-def polynomial(seed: bytes, session: bytes, threshold: int) -> tuple[int, ...]:
-    """`threshold` secret coefficients, the constant first."""
-    return tuple(scalar(seed, session, b"coefficient" + fixed(k, 2)) for k in range(threshold))
+def polynomial(
+    seed: bytes, session: bytes, threshold: int, source: int = 0, constant: int | None = None
+) -> tuple[int, ...]:
+    """`threshold` secret coefficients, the constant first; `constant` unless it is to be random.
+
+    `source` keeps the several polynomials of one dealer apart.
+    """
+    name = b"coefficient" + fixed(source, 2)
+    drawn = tuple(scalar(seed, session, name + fixed(k, 2)) for k in range(threshold))
+    return drawn if constant is None else (constant, *drawn[1:])
 
 
 def evaluate(coefficients: Sequence[int], index: int) -> int:
@@ -194,26 +214,44 @@ def check_share(public: Public, index: int, share: bytes) -> int:
     return value
 
 
-def check_dealing(
-    session: bytes, dealer: int, dealing: Dealing, threshold: int, indices: tuple[int, ...]
-) -> None:
+def check_dealing(session: Session, dealer: int, dealing: Dealing) -> None:
     """The public checks of R1, the same verdict for everyone; raises `InvalidDealing`."""
-    _check_public(session, dealer, dealing.public, threshold)
-    if tuple(share.index for share in dealing.shares) != indices:
+    _check_public(session, dealer, dealing.public)
+    if tuple(share.index for share in dealing.shares) != session.roster.indices:
         raise RecipientsWrong(dealer=dealer)
     for share in dealing.shares:
         check_x25519(share.key)
 
 
 @lru_cache(maxsize=1024)  # judged again at the end of every round
-def _check_public(session: bytes, dealer: int, public: Public, threshold: int) -> None:
+def _check_public(session: Session, dealer: int, public: Public) -> None:
+    threshold = session.threshold
     if len(public.commitments) != threshold:
         raise CommitmentsLength(dealer=dealer, given=len(public.commitments), threshold=threshold)
     for point in public.commitments:
         if not g1_valid(point, allow_infinity=True):
             raise CommitmentMalformed(dealer=dealer, point=point)
+    if session.kind == Kind.FRESH:
+        return _check_fresh(session, dealer, public)
+    if public.proof:
+        raise ProofUnasked(dealer=dealer)
+    _check_continued(session, dealer, public)
+
+
+def _check_fresh(session: Session, dealer: int, public: Public) -> None:
     if not g1_valid(public.commitments[0]):
         raise ConstantInfinity(dealer=dealer)
-    if public.source != FRESH_SOURCE or len(public.proof) != 1:
+    if len(public.proof) != 1:
         raise ProofMissing(dealer=dealer, source=public.source)
-    check_proof(session, dealer, public.commitments[0], public.proof[0])
+    check_proof(session.id, dealer, public.commitments[0], public.proof[0])
+
+
+def _check_continued(session: Session, dealer: int, public: Public) -> None:
+    """The constant of a refresh is zero, that of a reshare the old share of its source."""
+    if session.kind == Kind.REFRESH:
+        if public.commitments[0] != INFINITY:
+            raise ConstantNotZero(dealer=dealer)
+        return
+    expected = evaluate_commitments(session.previous[0].polynomial, public.source)
+    if public.commitments[0] != expected:
+        raise ConstantForeign(dealer=dealer, source=public.source)

@@ -4,36 +4,47 @@ Joint Feldman with proofs of knowledge, member to member (`federation.md` sectio
 returns a state – a wire value, to be made durable before its `message` is sent – from which a
 member resumes after a crash; all secrets come from the seeds in it, so it cannot deal twice.
 A round refuses incomplete input, and raises `Convicted` when the messages prove anyone guilty.
+
+A refresh and a reshare run the same rounds. In a reshare members that leave only greet and deal,
+and what they fail to do, or do wrong, costs no more than their own dealings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from bystack.federation.blame import Convicted, convict, silent
+from bystack.federation.blame import Convicted, blocking, convict, silent
 from bystack.federation.certificates import (
     attest,
     check_polynomial,
     prove_share,
-    sum_polynomials,
     verify_key_certificate,
 )
+from bystack.federation.combining import (
+    check_dealers,
+    combined_shares,
+    gathered,
+    group_polynomial,
+)
 from bystack.federation.dealing import (
-    FRESH_SOURCE,
     Pair,
     ShareOffPolynomial,
     ShareUnreadable,
     check_share,
-    commit,
-    evaluate,
-    expand,
-    polynomial,
-    prove,
     public_hash,
-    scalar,
     x25519_public,
 )
+from bystack.federation.drawing import (
+    Held,
+    check_held,
+    dealing,
+    dealt_sources,
+    pair_secret,
+    publics,
+    session_key,
+)
 from bystack.federation.messages import (
+    ABSENT,
     Acknowledge,
     Certify,
     Complaint,
@@ -43,17 +54,20 @@ from bystack.federation.messages import (
     KeyCertificate,
     Open,
     Opening,
-    Public,
     Receipt,
-    SealedShare,
     Signed,
     Transcript,
     check_signed,
     sign_message,
 )
-from bystack.federation.record import complaints_against, transcript_hash
+from bystack.federation.record import (
+    agreed_deals,
+    chosen_sources,
+    complaints_against,
+    disputed,
+    transcript_hash,
+)
 from bystack.federation.session import Session, check_session
-from bystack.federation.shares import KeyShare
 from bystack.federation.states import (
     Acknowledged,
     Certified,
@@ -64,13 +78,13 @@ from bystack.federation.states import (
     Opened,
 )
 from bystack.primitives import bls
-from bystack.primitives.curve import ORDER
 from bystack.primitives.errors import Invalid, Misuse
-from bystack.primitives.hashes import fixed
+
+NOTHING_HELD: Held = {}
 
 
 class RoundIncomplete(Invalid):
-    """The messages are not exactly one of the round from each member."""
+    """The messages are not exactly one of the round from each member that must speak in it."""
 
 
 class OwnMessageForeign(Invalid):
@@ -81,63 +95,78 @@ class CertificateForeign(Invalid):
     """The certificate is of another session or transcript than the one certified here."""
 
 
-def round_zero(session: Session, seat: int, identity: bytes, seed: bytes) -> Greeted:
+def round_zero(
+    session: Session, seat: int, identity: bytes, seed: bytes, held: Held = NOTHING_HELD
+) -> Greeted:
     """R0 hello. `identity` is the Ed25519 secret of the member in seat `seat`; `seed` is 32 fresh
-    random bytes, never used again. Raises `InvalidSession`, `InvalidRoster`."""
+    random bytes, never used again; `held` its shares of the key that is continued. Raises
+    `InvalidSession`, `InvalidRoster`, `HeldShareForeign`."""
     check_session(session)
+    check_held(session, seat, held)
+    promised = publics(session, seat, seed, held)
     hello = Hello(
-        x25519_public(_session_key(seed, session.id)),
-        (public_hash(session.id, seat, _public(session, seat, seed)),),
+        x25519_public(session_key(seed, session.id)),
+        tuple(public_hash(session.id, seat, public) for public in promised),
     )
     return Greeted(session, seat, seed, sign_message(session, seat, hello, identity))
 
 
 def round_one(
-    greeted: Greeted, hellos: Iterable[Signed], identity: bytes, ephemeral: bytes
+    greeted: Greeted,
+    hellos: Iterable[Signed],
+    identity: bytes,
+    ephemeral: bytes,
+    held: Held = NOTHING_HELD,
 ) -> Dealt:
     """R1 deal, after everyone's hello. `ephemeral` is another 32 fresh random bytes."""
-    session, seat, seed = greeted.session, greeted.seat, greeted.seed
+    session, seat, seeds = greeted.session, greeted.seat, (greeted.seed, ephemeral)
     record = _collect(session, (), hellos, greeted.message)
-    keys = [signed.body.key for signed in record if isinstance(signed.body, Hello)]
-    public, coefficients = _public(session, seat, seed), _coefficients(session, seed)
-    shares = []
-    for owner, index in _recipients(session):
-        pair = Pair(session.id, seat, public, index)
-        secret = _pair_secret(ephemeral, session.id, index)
-        key, sealed = pair.seal(secret, keys[owner], evaluate(coefficients, index))
-        shares.append(SealedShare(index, key, sealed))
-    deal = Deal(_receipts(record), (Dealing(public, tuple(shares)),))
-    signed = sign_message(session, seat, deal, identity)
-    return Dealt(session, seat, seed, ephemeral, record, signed)
+    keys = {s.sender: s.body.key for s in record if isinstance(s.body, Hello)}
+    dealings = tuple(
+        dealing(session, seat, source, seeds, held, keys)
+        for source in dealt_sources(session, seat, held)
+    )
+    signed = sign_message(session, seat, Deal(_receipts(session, record, 0), dealings), identity)
+    return Dealt(session, seat, greeted.seed, ephemeral, record, signed)
 
 
 def round_two(dealt: Dealt, deals: Iterable[Signed], identity: bytes) -> Acknowledged:
     """R2 acknowledge, or complain of every share that is not what its dealer committed to."""
     session, seat = dealt.session, dealt.seat
     record = _collect(session, dealt.record, deals, dealt.message)
-    secret = _session_key(dealt.seed, session.id)
-    sums, complaints = dict.fromkeys(session.roster.members[seat].indices, 0), []
-    for dealer, dealing in enumerate(_dealings(record)):
-        for index in sums:
+    secret = session_key(dealt.seed, session.id)
+    parts: dict[tuple[int, int], int] = {}
+    complaints = []
+    for dealer, each in _dealings(record):
+        source = each.public.source
+        for index in session.roster.members[seat].indices:
             try:
-                sums[index] += _receive(session, dealer, dealing, index, secret)
+                share = _receive(session, dealer, each, index, secret)
             except (ShareUnreadable, ShareOffPolynomial):
-                complaints.append(Complaint(dealer, FRESH_SOURCE, index))
-    body = Acknowledge(_receipts(record[-session.size :]), tuple(complaints))
+                complaints.append(Complaint(dealer, source, index))
+            else:
+                parts[source, index] = parts.get((source, index), 0) + share
+    body = Acknowledge(_receipts(session, record, 1), tuple(complaints))
     signed = sign_message(session, seat, body, identity)
-    shares = () if complaints else _shares(session, sums)
-    return Acknowledged(session, seat, dealt.ephemeral, shares, record, signed)
+    kept = () if disputed(session, (body,)) else gathered(parts)
+    return Acknowledged(session, seat, dealt.ephemeral, kept, record, signed)
 
 
 def round_three(
-    state: Acknowledged, acknowledgements: Iterable[Signed], identity: bytes
+    state: Acknowledged,
+    acknowledgements: Iterable[Signed],
+    identity: bytes,
+    held: Held = NOTHING_HELD,
 ) -> Opened | Certified:
-    """R3 open, if anyone complained, else R4 certify: never both."""
+    """R3 open, if anyone complained of a member of the new set, else R4 certify: never both.
+
+    Raises `DealersShort` if too few old shares are left to make the new ones of.
+    """
     record = _collect(state.session, state.record, acknowledgements, state.message)
-    said = [signed.body for signed in record if isinstance(signed.body, Acknowledge)]
-    if any(body.complaints for body in said):
-        return _open(state, record, tuple(said), identity)
-    return _certify(state, record, identity)
+    said = tuple(signed.body for signed in record if isinstance(signed.body, Acknowledge))
+    if disputed(state.session, said):
+        return _open(state, record, said, identity)
+    return _certify(state, record, said, identity, held)
 
 
 def judge_openings(opened: Opened, opens: Iterable[Signed]) -> Convicted:
@@ -155,11 +184,11 @@ def finish(certified: Certified, certifies: Iterable[Signed]) -> Finished:
     record = _collect(session, certified.record, certifies, certified.message)
     bodies = [signed.body for signed in record if isinstance(signed.body, Certify)]
     partials = {each.index: each.signature for body in bodies for each in body.partials}
-    chosen = {index: partials[index] for index in sorted(partials)[: session.roster.threshold]}
+    chosen = {index: partials[index] for index in sorted(partials)[: session.threshold]}
     certificate = KeyCertificate(
         session,
         bodies[certified.seat].transcript,
-        _group(record),
+        _group(session, record),
         tuple(body.attestation for body in bodies),
         bls.combine(chosen),
     )
@@ -177,6 +206,14 @@ def accept(certified: Certified, certificate: KeyCertificate) -> Finished:
     return Finished(certified.session, certified.seat, certified.shares, certificate)
 
 
+def take_leave(dealt: Greeted | Dealt, certificate: KeyCertificate) -> Finished:
+    """The end for a member that leaves: the others hold the new shares."""
+    if certificate.session != dealt.session:
+        raise CertificateForeign(session=certificate.session.id)
+    verify_key_certificate(certificate)
+    return Finished(dealt.session, dealt.seat, (), certificate)
+
+
 def _open(
     state: Acknowledged, record: Messages, said: tuple[Acknowledge, ...], identity: bytes
 ) -> Opened:
@@ -184,84 +221,91 @@ def _open(
     # session key would open every other dealer's share too.
     session = state.session
     openings = tuple(
-        Opening(each.source, each.index, _pair_secret(state.ephemeral, session.id, each.index))
+        Opening(
+            each.source,
+            each.index,
+            pair_secret(state.ephemeral, session.id, each.source, each.index),
+        )
         for _, each in complaints_against(said, state.seat)
     )
-    body = Open(_receipts(record[-session.size :]), openings)
+    body = Open(_receipts(session, record, 2), openings)
     signed = sign_message(session, state.seat, body, identity)
     return Opened(session, state.seat, record, signed)
 
 
-def _certify(state: Acknowledged, record: Messages, identity: bytes) -> Certified:
-    session, size = state.session, state.session.size
-    group = _group(record)
-    check_polynomial(group, session.roster.threshold)
-    hellos, deals, acknowledgements = (
-        _receipts(record[turn * size : (turn + 1) * size]) for turn in range(3)
+def _certify(
+    state: Acknowledged,
+    record: Messages,
+    said: tuple[Acknowledge, ...],
+    identity: bytes,
+    held: Held,
+) -> Certified:
+    session = state.session
+    sources = [source for _, source in chosen_sources(session, said, _deals(record))]
+    check_dealers(session, sources)
+    group = _group(session, record)
+    check_polynomial(group, session.threshold)
+    shares = combined_shares(session, state.parts, sources, held)
+    acknowledgements = _receipts(session, record, 2)
+    transcript = transcript_hash(
+        session.id,
+        _receipts(session, record, 0)[: session.size],
+        agreed_deals(said),
+        acknowledgements,
     )
-    transcript = transcript_hash(session.id, hellos, deals, acknowledgements)
-    partials = tuple(prove_share(share, group[0]) for share in state.shares)
+    partials = tuple(prove_share(session, share, group[0]) for share in shares)
     attestation = attest(session, transcript, group, identity)
     body = Certify(acknowledgements, transcript, attestation, partials)
     signed = sign_message(session, state.seat, body, identity)
-    return Certified(session, state.seat, state.shares, record, signed)
+    return Certified(session, state.seat, shares, record, signed)
 
 
 def _collect(
     session: Session, record: tuple[Signed, ...], messages: Iterable[Signed], own: Signed
 ) -> Messages:
-    """`record` and one message of own's round from each member, in order of seat; none guilty."""
+    """`record` and one message of own's round from each member, in order of seat; none guilty.
+
+    All of the new set must have spoken; of those who leave, whoever is here is faultless.
+    """
     given = sorted(messages, key=lambda signed: signed.sender)
     for signed in given:
         check_signed(session, signed)
-    turns = {signed.body.ROUND for signed in given}
-    if [signed.sender for signed in given] != list(range(session.size)) or len(turns) != 1:
+    turns, senders = {signed.body.ROUND for signed in given}, [s.sender for s in given]
+    whole_set = senders[: session.size] == list(range(session.size))
+    if not whole_set or len(set(senders)) < len(senders) or len(turns) != 1:
         raise RoundIncomplete(missing=silent(Transcript(session, tuple(given)), own.body.ROUND))
-    if given[own.sender] != own:
+    if own not in given:
         raise OwnMessageForeign(seat=own.sender)
-    whole = (*record, *given)
-    if found := convict(Transcript(session, whole)):
-        raise Convicted(found=found)
-    return whole
+    found = convict(Transcript(session, (*record, *given)))
+    if guilty := blocking(session, found):
+        raise Convicted(found=guilty)
+    left_out = {verdict.member for verdict in found}
+    return (*record, *(signed for signed in given if signed.sender not in left_out))
 
 
-def _receipts(messages: tuple[Signed, ...]) -> tuple[Receipt, ...]:
-    return tuple(signed.receipt for signed in messages)
+def _receipts(session: Session, record: Messages, turn: int) -> tuple[Receipt, ...]:
+    """What was heard in a round, by seat; after the deals only the new set speaks."""
+    heard = {signed.sender: signed.receipt for signed in record if turn == signed.body.ROUND}
+    seats = len(session.parties) if turn < 2 else session.size
+    return tuple(heard.get(seat, ABSENT) for seat in range(seats))
 
 
-def _dealings(record: Messages) -> list[Dealing]:
-    """The one dealing of each member, in order of seat."""
-    return [signed.body.dealings[0] for signed in record if isinstance(signed.body, Deal)]
+def _deals(record: Messages) -> Mapping[int, Deal]:
+    return {signed.sender: signed.body for signed in record if isinstance(signed.body, Deal)}
 
 
-def _group(record: Messages) -> tuple[bytes, ...]:
-    return sum_polynomials([dealing.public.commitments for dealing in _dealings(record)])
+def _dealings(record: Messages) -> list[tuple[int, Dealing]]:
+    """Every dealing with its dealer's seat, in order."""
+    deals = sorted(_deals(record).items())
+    return [(seat, each) for seat, deal in deals for each in deal.dealings]
 
 
-def _recipients(session: Session) -> list[tuple[int, int]]:
-    """Every share index with its owner's seat."""
-    members = enumerate(session.roster.members)
-    return [(seat, index) for seat, member in members for index in member.indices]
-
-
-def _session_key(seed: bytes, session: bytes) -> bytes:
-    return expand(seed, session, b"session key")
-
-
-def _pair_secret(ephemeral: bytes, session: bytes, index: int) -> bytes:
-    return expand(ephemeral, session, b"pair" + fixed(index, 2))
-
-
-def _coefficients(session: Session, seed: bytes) -> tuple[int, ...]:
-    return polynomial(seed, session.id, session.roster.threshold)
-
-
-def _public(session: Session, seat: int, seed: bytes) -> Public:
-    """The public part of this member's dealing; the same whenever it is asked for."""
-    coefficients = _coefficients(session, seed)
-    nonce = scalar(seed, session.id, b"proof nonce")
-    proof = prove(session.id, seat, coefficients[0], nonce)
-    return Public(FRESH_SOURCE, commit(coefficients), (proof,))
+def _group(session: Session, record: Messages) -> tuple[bytes, ...]:
+    """The new public polynomial, by what all acknowledged."""
+    said = tuple(signed.body for signed in record if isinstance(signed.body, Acknowledge))
+    chosen = chosen_sources(session, said, _deals(record))
+    public = {(seat, each.public.source): each.public for seat, each in _dealings(record)}
+    return group_polynomial(session, tuple(public[one] for one in chosen))
 
 
 def _receive(session: Session, dealer: int, dealing: Dealing, index: int, secret: bytes) -> int:
@@ -270,9 +314,3 @@ def _receive(session: Session, dealer: int, dealing: Dealing, index: int, secret
     pair = Pair(session.id, dealer, dealing.public, index)
     share = pair.unseal(secret, sealed.key, sealed, x25519_public(secret))
     return check_share(dealing.public, index, share)
-
-
-def _shares(session: Session, sums: dict[int, int]) -> tuple[KeyShare, ...]:
-    return tuple(
-        KeyShare(session.id, index, fixed(value % ORDER, 32)) for index, value in sums.items()
-    )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bystack.federation.certificates import check_attestation, share_proved, sum_polynomials
+from bystack.federation.certificates import check_attestation, share_proved
+from bystack.federation.combining import check_dealers, group_polynomial
 from bystack.federation.dealing import (
-    FRESH_SOURCE,
     InvalidDealing,
     Pair,
     check_dealing,
@@ -21,6 +21,7 @@ from bystack.federation.dealing import (
     x25519_public,
 )
 from bystack.federation.messages import (
+    ABSENT,
     Acknowledge,
     Body,
     Certify,
@@ -30,21 +31,34 @@ from bystack.federation.messages import (
     Opening,
     receipt_holds,
 )
-from bystack.federation.record import Record, complaints_against, receipts_of, transcript_hash
-from bystack.federation.session import Session
+from bystack.federation.record import (
+    Record,
+    agreed_deals,
+    chosen_sources,
+    complaints_against,
+    disputed,
+    receipts_of,
+    sources_of,
+    transcript_hash,
+)
+from bystack.federation.session import Kind, Session
 from bystack.primitives.errors import Invalid
 
 
 class ReceiptsWrong(Invalid):
-    """The receipts are not one genuine receipt for each member."""
+    """The receipts are not one genuine receipt for each member (absent: only who leaves)."""
 
 
 class DealingsWrong(InvalidDealing):
-    """A fresh key takes exactly one commitment and one dealing from each member."""
+    """The commitments or dealings are not those of the session: one, or one for each old share."""
 
 
 class DealUncommitted(InvalidDealing):
     """The deal is not the one its dealer committed to in its hello."""
+
+
+class LeaverSpeaks(Invalid):
+    """Who leaves the federation greets and deals, and decides nothing more."""
 
 
 class ComplaintForeign(Invalid):
@@ -80,18 +94,22 @@ def check_receipts(session: Session, body: Body) -> None:
     turn, receipts = receipts_of(body)
     if isinstance(body, Hello):
         return
-    if len(receipts) != session.size:
-        raise ReceiptsWrong(given=len(receipts), members=session.size)
+    seats = len(session.parties) if turn < 2 else session.size
+    if len(receipts) != seats:
+        raise ReceiptsWrong(given=len(receipts), members=seats)
     for sender, receipt in enumerate(receipts):
-        if not receipt_holds(session, sender, turn, receipt):
+        absent = receipt == ABSENT and sender >= session.size
+        if not absent and not receipt_holds(session, sender, turn, receipt):
             raise ReceiptsWrong(sender=sender, round=turn)
 
 
 def check_body(record: Record, sender: int, body: Body) -> None:
     """Raise the rule that what the member in seat `sender` said breaks."""
+    if sender >= record.session.size and body.ROUND > 1:
+        raise LeaverSpeaks(sender=sender, round=body.ROUND)
     match body:
         case Hello():
-            _check_hello(body)
+            _check_hello(record.session, sender, body)
         case Deal():
             _check_deal(record, sender, body)
         case Acknowledge():
@@ -102,31 +120,39 @@ def check_body(record: Record, sender: int, body: Body) -> None:
             _check_certify(record, sender, body)
 
 
-def _check_hello(body: Hello) -> None:
-    if len(body.commitments) != 1:
+def _check_hello(session: Session, sender: int, body: Hello) -> None:
+    allowed = {len(sources) for sources in _allowed(session, sender)}
+    if len(body.commitments) not in allowed:
         raise DealingsWrong(given=len(body.commitments))
     check_x25519(body.key)
 
 
+def _allowed(session: Session, seat: int) -> tuple[tuple[int, ...], ...]:
+    """What may be dealt from a seat: all of its sources; in a reshare also nothing, if lost."""
+    sources = session.sources(seat)
+    return (sources, ()) if session.kind == Kind.RESHARE else (sources,)
+
+
 def _check_deal(record: Record, sender: int, body: Deal) -> None:
     session = record.session
-    if len(body.dealings) != 1:
+    if sources_of(body) not in _allowed(session, sender):
         raise DealingsWrong(given=len(body.dealings))
-    dealing = body.dealings[0]
-    threshold, indices = session.roster.threshold, session.roster.indices
-    check_dealing(session.id, sender, dealing, threshold, indices)
+    for dealing in body.dealings:
+        check_dealing(session, sender, dealing)
     hello = record.hello(sender, body)
-    if hello and hello.commitments[:1] != (public_hash(session.id, sender, dealing.public),):
+    promised = tuple(public_hash(session.id, sender, each.public) for each in body.dealings)
+    if hello and hello.commitments != promised:
         raise DealUncommitted(dealer=sender)
 
 
 def _check_complaints(session: Session, sender: int, body: Acknowledge) -> None:
     own = session.roster.members[sender].indices
-    keys = [(complaint.dealer, complaint.index) for complaint in body.complaints]
+    keys = [(each.dealer, each.source, each.index) for each in body.complaints]
     if keys != sorted(set(keys)):
         raise ComplaintForeign(sender=sender)
     for complaint in body.complaints:
-        known = complaint.dealer < session.size and complaint.source == FRESH_SOURCE
+        dealer = complaint.dealer
+        known = dealer < len(session.parties) and complaint.source in session.sources(dealer)
         if not known or complaint.dealer == sender or complaint.index not in own:
             raise ComplaintForeign(sender=sender, dealer=complaint.dealer)
 
@@ -153,12 +179,14 @@ def check_opening(
     other. False: the transcript lacks the deal or the hello, and nothing is proved.
     """
     deal = record.deal(dealer, complained)
-    if deal is None or len(deal.hellos) != record.session.size or len(deal.dealings) != 1:
+    if deal is None or len(deal.hellos) != len(record.session.parties):
         return False
-    hello, dealing = record.hello(accuser, deal), deal.dealings[0]
-    sealed = [share for share in dealing.shares if share.index == opening.index]
-    if hello is None or len(sealed) != 1:
+    hello = record.hello(accuser, deal)
+    found = [each for each in deal.dealings if each.public.source == opening.source]
+    sealed = [each for one in found for each in one.shares if each.index == opening.index]
+    if hello is None or len(found) != 1 or len(sealed) != 1:
         return False
+    dealing = found[0]
     if x25519_public(opening.scalar) != sealed[0].key:
         raise OpeningForeign(dealer=dealer, index=opening.index)
     pair = Pair(record.session.id, dealer, dealing.public, opening.index)
@@ -177,36 +205,38 @@ def false_accusers(record: Record, dealer: int, body: Open) -> Iterator[int]:
 
 
 def _check_certify(record: Record, sender: int, body: Certify) -> None:
-    acknowledgements = record.acknowledged(body)
+    session, acknowledgements = record.session, record.acknowledged(body)
     if acknowledgements is None:
         return
-    if any(each.complaints for each in acknowledgements):
+    if disputed(session, acknowledgements):
         raise CertifiedDispute(sender=sender)
-    seen = acknowledgements[sender].deals
-    if len(seen) != record.session.size:
+    if any(len(each.deals) != len(session.parties) for each in acknowledgements):
         raise ReceiptsWrong(sender=sender, round=1)
-    deals = [record.deal(dealer, acknowledgements[sender]) for dealer in range(len(seen))]
-    publics = [deal.dealings[0].public for deal in deals if deal and len(deal.dealings) == 1]
-    own = deals[sender]
-    if own is None or len(publics) != record.session.size:
+    deals, agreed = record.dealt(acknowledgements[sender]), agreed_deals(acknowledgements)
+    named = {seat for seat, receipt in enumerate(agreed) if receipt != ABSENT}
+    if not {*named, sender} <= deals.keys():
         return
-    expected = transcript_hash(record.session.id, own.hellos, seen, body.acknowledgements)
+    hellos, said = deals[sender].hellos[: session.size], body.acknowledgements
+    expected = transcript_hash(session.id, hellos, agreed, said)
     if body.transcript != expected:
         raise TranscriptWrong(sender=sender, expected=expected, given=body.transcript)
-    threshold = record.session.roster.threshold
-    if any(len(public.commitments) != threshold for public in publics):
+    chosen = chosen_sources(session, acknowledgements, deals)
+    check_dealers(session, [source for _, source in chosen])
+    publics = tuple(
+        each.public
+        for seat, source in chosen
+        for each in deals[seat].dealings
+        if each.public.source == source
+    )
+    if any(len(public.commitments) != session.threshold for public in publics):
         return  # their dealers are convicted already
-    _check_proofs(record, sender, body, [public.commitments for public in publics])
+    _check_proofs(session, sender, body, group_polynomial(session, publics))
 
 
-def _check_proofs(
-    record: Record, sender: int, body: Certify, polynomials: list[tuple[bytes, ...]]
-) -> None:
-    group = sum_polynomials(polynomials)
-    check_attestation(record.session, sender, body.transcript, group, body.attestation)
-    indices = record.session.roster.members[sender].indices
-    if tuple(partial.index for partial in body.partials) != indices:
+def _check_proofs(session: Session, sender: int, body: Certify, group: tuple[bytes, ...]) -> None:
+    check_attestation(session, sender, body.transcript, group, body.attestation)
+    if tuple(partial.index for partial in body.partials) != session.roster.members[sender].indices:
         raise PartialsWrong(sender=sender)
     for partial in body.partials:
-        if not share_proved(group, partial):
+        if not share_proved(session, group, partial):
             raise PartialsWrong(sender=sender, index=partial.index)

@@ -39,6 +39,9 @@ class Receipt(Wire):
 
 Receipts = Annotated[tuple[Receipt, ...], Meta(max_length=MAX_MEMBERS)]
 
+ABSENT = Receipt(bytes(32), bytes(64))
+"""Stands for a member that leaves and was not heard: a reshare need not wait for it."""
+
 
 class Hello(Wire, tag=0):
     """R0: a fresh X25519 key, and a hash commitment to the public part of each coming dealing."""
@@ -83,7 +86,8 @@ class Dealing(Wire):
 
 
 class Deal(Wire, tag=1):
-    """R1: the hellos received, and the dealings promised in one's own (a fresh key has one)."""
+    """R1: the hellos received, and the dealings promised in one's own: one, or of a reshare one
+    for each old share, or none by who holds none."""
 
     ROUND: ClassVar[int] = 1
     hellos: Receipts
@@ -103,7 +107,7 @@ class Acknowledge(Wire, tag=2):
 
     ROUND: ClassVar[int] = 2
     deals: Receipts
-    complaints: Annotated[tuple[Complaint, ...], Meta(max_length=MAX_WEIGHT * MAX_MEMBERS)]
+    complaints: Annotated[tuple[Complaint, ...], Meta(max_length=MAX_WEIGHT * MAX_WEIGHT)]
 
 
 class Opening(Wire):
@@ -119,7 +123,7 @@ class Open(Wire, tag=3):
 
     ROUND: ClassVar[int] = 3
     acknowledgements: Receipts
-    openings: Annotated[tuple[Opening, ...], Meta(max_length=MAX_WEIGHT)]
+    openings: Annotated[tuple[Opening, ...], Meta(max_length=MAX_WEIGHT * MAX_WEIGHT)]
 
 
 class Partial(Wire):
@@ -241,14 +245,14 @@ def sign_message(session: Session, sender: int, body: Body, secret: bytes) -> Si
 def receipt_holds(session: Session, sender: int, turn: int, receipt: Receipt) -> bool:
     """Whether the member in seat `sender` signed this digest in that round."""
     digest = signing_digest(session.id, sender, turn, receipt.digest)
-    return identity_verify(session.roster.members[sender].identity, digest, receipt.signature)
+    return identity_verify(session.parties[sender].identity, digest, receipt.signature)
 
 
 def check_signed(session: Session, signed: Signed) -> None:
     """Refuse what is not a message of this session by the member it names."""
     if signed.session != session.id:
         raise SessionForeign(session=signed.session)
-    if signed.sender >= session.size:
-        raise SenderUnknown(sender=signed.sender, members=session.size)
+    if signed.sender >= len(session.parties):
+        raise SenderUnknown(sender=signed.sender, members=len(session.parties))
     if not receipt_holds(session, signed.sender, signed.body.ROUND, signed.receipt):
         raise SignatureForged(sender=signed.sender, round=signed.body.ROUND)

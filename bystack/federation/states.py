@@ -10,11 +10,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bystack.federation.members import MAX_MEMBERS, Position
+from bystack.federation.members import MAX_MEMBERS, MAX_WEIGHT, Index, Position
 from bystack.federation.messages import ROUNDS, KeyCertificate, Signed
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShares, Secret
-from bystack.primitives.codec import Bytes32, decode
+from bystack.primitives.codec import U16, Bytes32, decode
 
 STATE_LIMIT = 16 << 20
 SLOT = 2  # two different messages of one member and round prove equivocation; more add nothing
@@ -41,13 +41,21 @@ class Dealt(Secret, tag=1):
     message: Signed
 
 
+class Part(Secret):
+    """What was dealt to one own index: from one old share, or (source 0) by all in sum."""
+
+    source: U16
+    index: Index
+    secret: Bytes32
+
+
 class Acknowledged(Secret, tag=2):
-    """After R2: the shares received in sum (none if any was bad); `record` adds the deals."""
+    """After R2: what was received (nothing of what it complains of); `record` adds the deals."""
 
     session: Session
     seat: Position
     ephemeral: Bytes32
-    shares: KeyShares
+    parts: Annotated[tuple[Part, ...], Meta(max_length=MAX_WEIGHT * MAX_WEIGHT)]
     record: Messages
     message: Signed
 
@@ -72,7 +80,7 @@ class Certified(Secret, tag=4):
 
 
 class Finished(Secret, tag=5):
-    """The key exists: this member's shares of it, and the certificate."""
+    """The key exists: this member's shares of it (none, if it leaves), and the certificate."""
 
     session: Session
     seat: Position

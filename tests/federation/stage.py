@@ -1,12 +1,14 @@
 """A federation for tests: members with known keys, and a network whose every choice is visible."""
 
+from __future__ import annotations
+
 from collections import deque
 
 from bystack.federation.ceremony import Ceremony
 from bystack.federation.events import Aborted, Broadcast, Done, Persist, Received, Send
 from bystack.federation.identity import identity_public
 from bystack.federation.members import Roster, Seat, seat
-from bystack.federation.session import Session
+from bystack.federation.session import Kind, Previous, Session
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import sha256
@@ -32,6 +34,39 @@ def roster(weights: tuple[int, ...], threshold: int) -> Roster:
     )
 
 
+def changed(old: Done, seats: tuple[tuple[int, int], ...], threshold: int) -> Session:
+    """The reshare of a key to another set: (member, weight) each, with fresh indices."""
+    rows = [
+        Seat(b"m%d" % n, identity_public(secret(n)), dice("node", n), weight, dice("pay", n))
+        for n, weight in seats
+    ]
+    return continued(old, Kind.RESHARE, seat(threshold, rows))
+
+
+def continued(done: Done, kind: Kind, roster: Roster | None = None, attempt: int = 0) -> Session:
+    """The session that refreshes or reshares the key which `done` made."""
+    held = done.certificate.session
+    previous = Previous(held.epoch, held.roster, done.certificate.polynomial)
+    new, epoch = roster or held.roster, held.epoch + 1
+    return Session(held.chain, held.federation, epoch, attempt, int(kind), new, (previous,))
+
+
+def holdings(network: Network) -> dict[bytes, dict[int, int]]:
+    """By identity: the shares that a finished network's members hold."""
+    return {
+        network.session.parties[n].identity: {
+            share.index: int.from_bytes(share.secret, "big") for share in results[-1].shares
+        }
+        for n, results in network.results.items()
+        if results and isinstance(results[-1], Done)
+    }
+
+
+def number(held: Session, at: int) -> int:
+    """Which known secret the party in a seat has: its name says so."""
+    return int(held.parties[at].name[1:])
+
+
 def session(weights: tuple[int, ...] = (1, 1, 1), threshold: int = 2, attempt: int = 0) -> Session:
     return Session(dice("chain"), dice("charter"), 1, attempt, 0, roster(weights, threshold), ())
 
@@ -42,13 +77,15 @@ class Network:
     Outputs are performed in order; what was persisted survives a crash, all else is lost.
     """
 
-    def __init__(self, held: Session, villain=None) -> None:
+    def __init__(self, held: Session, villain=None, shares=None, mute=()) -> None:
         self.session = held
+        self.shares = shares or {}
+        self.mute = set(mute)
         self.villain = villain
         self.wires: deque[tuple[int, object]] = deque()
         self.disks: dict[int, bytes] = {}
         self.machines: dict[int, Ceremony] = {}
-        self.results: dict[int, list[Done | Aborted]] = {n: [] for n in range(held.size)}
+        self.results: dict[int, list[Done | Aborted]] = {n: [] for n in range(len(held.parties))}
         self.rolls = 0
         for member in self.honest:
             self.begin(member)
@@ -58,14 +95,24 @@ class Network:
     @property
     def honest(self) -> list[int]:
         taken = self.villain.seat if self.villain else None
-        return [n for n in range(self.session.size) if n != taken]
+        seats = range(len(self.session.parties))
+        return [n for n in seats if n != taken and n not in self.mute]
 
     def roll(self) -> bytes:
         self.rolls += 1
         return dice("roll", self.rolls)
 
     def begin(self, member: int) -> None:
-        self.adopt(member, Ceremony.begin(self.session, secret(member), self.roll()))
+        self.adopt(
+            member,
+            Ceremony.begin(self.session, self.secret(member), self.roll(), self.held(member)),
+        )
+
+    def secret(self, member: int) -> bytes:
+        return secret(number(self.session, member))
+
+    def held(self, member: int) -> dict[int, int]:
+        return self.shares.get(self.session.parties[member].identity, {})
 
     def adopt(self, member: int, outcome, crash_after: int | None = None) -> None:
         self.machines[member], outputs = outcome
@@ -83,7 +130,7 @@ class Network:
             case Send(to, message):
                 self.wires.append((to, message))
             case Broadcast(message):
-                others = [n for n in range(self.session.size) if n != member]
+                others = [n for n in range(len(self.session.parties)) if n != member]
                 self.wires.extend((to, message) for to in others)
             case Done() | Aborted():
                 self.results[member].append(output)
@@ -91,11 +138,15 @@ class Network:
     def restart(self, member: int) -> None:
         if member not in self.disks:
             return self.begin(member)
-        self.adopt(member, Ceremony.resume(self.disks[member], secret(member)))
+        self.adopt(
+            member, Ceremony.resume(self.disks[member], self.secret(member), self.held(member))
+        )
 
     def deliver(self, at: int = 0, crash_after: int | None = None) -> None:
         to, message = self.wires[at]
         del self.wires[at]
+        if to in self.mute:
+            return
         if self.villain and to == self.villain.seat:
             self.wires.extend(self.villain.hear(message))
             return

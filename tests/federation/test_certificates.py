@@ -18,7 +18,7 @@ from bystack.federation.certificates import (
     verify_key_certificate,
 )
 from bystack.federation.members import ThresholdTooLow
-from bystack.federation.session import KindRefused
+from bystack.federation.session import PreviousMissing
 from bystack.primitives import bls
 from bystack.primitives.curve import INFINITY, g1_add, g1_mul
 from bystack.primitives.hashes import fixed
@@ -109,7 +109,7 @@ def test_the_session_itself_is_judged():
     roster = replace(good().session.roster, threshold=1)
     with pytest.raises(ThresholdTooLow):
         verify_key_certificate(replace(good(), session=replace(good().session, roster=roster)))
-    with pytest.raises(KindRefused):
+    with pytest.raises(PreviousMissing):
         verify_key_certificate(replace(good(), session=replace(good().session, kind=1)))
 
 
@@ -128,6 +128,6 @@ def test_a_share_is_proved_by_its_own_signature_only():
     machine.wires.clear()
     from bystack.federation.certificates import prove_share
 
-    partial = prove_share(network.result(0).shares[0], certificate.key)
-    assert share_proved(certificate.polynomial, partial)
-    assert not share_proved(certificate.polynomial, replace(partial, index=2))
+    partial = prove_share(certificate.session, network.result(0).shares[0], certificate.key)
+    assert share_proved(certificate.session, certificate.polynomial, partial)
+    assert not share_proved(certificate.session, certificate.polynomial, replace(partial, index=2))

@@ -143,7 +143,7 @@ def test_a_member_that_complains_keeps_no_sum_of_bad_shares():
     wrong = replace(body, dealings=(replace(dealing, shares=broken),))
     sent = [dealt[0].message, sign_message(held, 1, wrong, secret(1)), dealt[2].message]
     state = dkg.round_two(dealt[0], sent, secret(0))
-    assert state.message.body.complaints == (Complaint(1, 0, 1),) and state.shares == ()
+    assert state.message.body.complaints == (Complaint(1, 0, 1),) and state.parts == ()
 
 
 def test_the_guilty_stop_the_round():

@@ -6,7 +6,7 @@ import pytest
 
 from bystack.federation.events import Persist
 from bystack.federation.shares import KeyShare
-from bystack.federation.states import CeremonyState, decode_state
+from bystack.federation.states import CeremonyState, Part, decode_state
 from bystack.primitives.codec import encode
 from tests.wire import check_wire, golden, refused
 
@@ -58,6 +58,10 @@ def test_a_state_has_golden_bytes_and_no_others(kind: str) -> None:
 
 def test_a_share_has_golden_bytes_and_no_others() -> None:
     check_wire("federation_key_share", KeyShare(b"\x01" * 32, 7, b"\x02" * 32))
+
+
+def test_what_was_dealt_has_golden_bytes_and_no_others() -> None:
+    check_wire("federation_part", Part(3, 7, b"\x02" * 32))
 
 
 def test_a_share_index_is_never_zero() -> None:

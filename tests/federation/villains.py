@@ -34,7 +34,7 @@ from bystack.federation.shares import KeyShare
 from bystack.primitives.curve import INFINITY, ORDER, g1_mul
 from bystack.primitives.hashes import fixed
 
-from .stage import dice, secret
+from .stage import dice, number, secret
 
 LOW_ORDER = bytes(32)
 
@@ -49,7 +49,7 @@ class Villain:
     silent_from = 9
 
     def __init__(self, session, seat):
-        self.session, self.seat, self.secret = session, seat, secret(seat)
+        self.session, self.seat, self.secret = session, seat, secret(number(session, seat))
         self.id, self.size = session.id, session.size
         self.threshold = session.roster.threshold
         self.own = session.roster.members[seat].indices
@@ -159,7 +159,7 @@ class Villain:
 
     def certify(self, to):
         group, transcript = self.group(), self.transcript()
-        partials = tuple(prove_share(share, group[0]) for share in self.shares())
+        partials = tuple(prove_share(self.session, share, group[0]) for share in self.shares())
         attestation = attest(self.session, transcript, group, self.secret)
         return Certify(self.receipts(2), transcript, attestation, partials)
 
