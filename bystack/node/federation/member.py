@@ -23,7 +23,6 @@ from bystack.federation.members import Roster
 from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
 from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.purse import Purse
-from bystack.ledger.vault_operations import Create, Touch, decode_operation, name_of
 from bystack.node.federation.events import (
     Ask,
     Event,
@@ -37,6 +36,8 @@ from bystack.node.federation.events import (
 from bystack.node.federation.founding import Founding
 from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.links import Links
+from bystack.node.federation.operating.building import Builder
+from bystack.node.federation.operating.desk import Desk
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.requests import answer
 from bystack.node.federation.setting import Setting
@@ -60,6 +61,8 @@ class Member:
         self.keygen = Keygen(self)
         self.founding = Founding(self)
         self.orders = Orders(self)
+        self.desk = Desk(self, self.founding, self.orders)
+        self.builder = Builder(self, self.founding, self.orders)
         self.bridge: Bridge | None = None
 
     @property
@@ -113,20 +116,10 @@ class Member:
             case Partials():
                 await self.take(bridge.received(seat, message))
             case AskOperation():
-                await self._asked(seat, message)
+                await self.desk.asked(seat, message)
             case NamedSignature():
-                self.founding.named(message)
+                self.desk.named(message)
                 bridge.named(message)
-
-    async def _asked(self, seat: int, message: AskOperation) -> None:
-        """A member asks for signatures of a vault operation."""
-        match decode_operation(message.operation.kind, message.operation.body):
-            case Create() if message.first:
-                await self.founding.asked(message.first[0], 0, seat)
-            case Touch(seq, tier):
-                await self.orders.asked_touch(seq, tier)
-            case other:
-                log.info("not asked for in this way", operation=name_of(other))
 
     async def ensure_bridge(self) -> Bridge | None:
         """The bridge of the certified key, once there is one."""
@@ -176,9 +169,8 @@ class Member:
         if bridge is None:
             return
         if self.orders.founded:
-            self.founding.over(bridge)
-        else:
-            self.founding.again()
+            self.desk.over(bridge)
+        self.desk.again()
         for own in bridge.again():
             self.say(own)
         await self.orders.tick()

@@ -24,6 +24,7 @@ from bystack.federation.module.records import SIGNER_VERSION
 from bystack.ledger.transactions import VERSION, Action, Approval, Transaction, TransactionBody
 from bystack.node.federation.events import Ask, Event
 from bystack.node.federation.links import Links
+from bystack.node.federation.operating.building import NO_PARAMS, Params
 from bystack.node.rpc import Hash, Hex, Methods
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.sidechain.parameters import (
@@ -43,7 +44,14 @@ _KINDS = {Pause: PAUSE, Resume: RESUME, RefundRequests: REFUND, Govern: GOVERN}
 What = Annotated[
     str, Meta(pattern="^(claims|burns|batches|signing|all)$", description="what to pause")
 ]
-Kind = Annotated[str, Meta(pattern="^(create|touch)$", description="create or touch")]
+VaultOperation = Annotated[
+    str,
+    Meta(
+        pattern="^(create|order|touch|complete|veto|announce|cancel|adopt|freeze|replace|recover"
+        "|consolidate)$",
+        description="an operation of the vault",
+    ),
+]
 Proposal = Annotated[
     str, Meta(pattern="^(resume|refund|govern)$", description="resume, refund or govern")
 ]
@@ -171,6 +179,10 @@ def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
         """Orders and touches being signed: who has signed, who is missing."""
         return list(await requests.ask("pending"))
 
+    async def listvaultoperations() -> list[dict[str, Any]]:
+        """The vault operations built here: who must sign, who has."""
+        return list(await requests.ask("operations"))
+
     async def listmembers() -> Any:
         """Members and weights as the sidechain knows them."""
         return await links.side.call("module", FederationModule.name, "listmembers", [])
@@ -185,7 +197,14 @@ def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
         pair = (bytes.fromhex(first), bytes.fromhex(second))
         return {"frozen": bool(await links.signer.call("compare", *pair))}
 
-    for function in (getfederationinfo, listpending, listmembers, getpauses, submitconflict):
+    for function in (
+        getfederationinfo,
+        listpending,
+        listvaultoperations,
+        listmembers,
+        getpauses,
+        submitconflict,
+    ):
         methods.add(function.__name__, function)
 
 
@@ -198,13 +217,21 @@ def _add_launch(methods: Methods, requests: Requests) -> None:
         """End a key generation whose round lasts too long; begin again with the next attempt."""
         return dict(await requests.ask("giveup"))
 
-    async def buildvaultoperation(operation: Kind) -> dict[str, Any]:
-        """Have all members sign the vault's creation, or a touch; the digest others sign."""
-        return dict(await requests.ask("build", operation))
+    async def buildvaultoperation(
+        operation: VaultOperation, params: Params = NO_PARAMS
+    ) -> dict[str, Any]:
+        """Build a vault operation and have the members sign it where that is theirs: the digests,
+        who must sign and who has, and from which height on a block may hold it. `params`: `tier`
+        (touch), `seq` (order), `coin` (veto, complete), `asset` (consolidate), `charter` as text
+        and a group `key` of your own (announce, adopt, replace, recover)."""
+        return dict(await requests.ask("build", operation, params))
 
-    async def submitvaultoperation(signatures: dict[str, Hex] | None = None) -> dict[str, Any]:
-        """Complete and send the creation; `signatures` by charter key name (guards, recovery)."""
-        return dict(await requests.ask("submit", signatures or {}))
+    async def submitvaultoperation(
+        signatures: dict[str, Hex] | None = None, operation: str = ""
+    ) -> dict[str, Any]:
+        """Complete and send what was built last, or the `operation` of this name or id;
+        `signatures` by charter key name (guards, recovery)."""
+        return dict(await requests.ask("submit", signatures or {}, operation))
 
     async def buildgenesis(spec: GenesisSpec) -> dict[str, Any]:
         """The sidechain's genesis for the founded vault, as plain data, and its id."""

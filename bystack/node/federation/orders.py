@@ -199,13 +199,6 @@ class Orders:
         main = self._member.setting.main
         return operation_digest(main, self.genesis.vault, seq, operation)
 
-    async def build_touch(self, tier: int) -> bytes:
-        """Ask everyone to void the vault's present seq; the digest."""
-        anchor = await self._anchor()
-        digest = await self.asked_touch(anchor.state.seq, tier)
-        self._member.say(_asking(Touch(anchor.state.seq, tier)))
-        return digest
-
     async def asked_touch(self, seq: int, tier: int) -> bytes:
         """Have a touch signed, if our signer finds that the seq stands still."""
         touch = Touch(seq, tier)

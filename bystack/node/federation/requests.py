@@ -8,6 +8,8 @@ from bystack.ledger.vault_operations import Order
 from bystack.node.federation.events import Ask
 from bystack.node.federation.genesis_building import Founders, build_genesis
 from bystack.node.federation.keygen import Keygen
+from bystack.node.federation.operating.building import Builder, Params
+from bystack.node.federation.operating.desk import Desk
 from bystack.node.federation.orders import Orders
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.addresses import Address, encode_address
@@ -20,6 +22,8 @@ class Serving(Founders, Protocol):
 
     keygen: Keygen
     orders: Orders
+    desk: Desk
+    builder: Builder
 
 
 async def answer(member: Serving, ask: Ask) -> None:
@@ -44,30 +48,27 @@ async def _perform(member: Serving, method: str, *params: Any) -> Any:
             return {"state": member.keygen.state}
         case "pending", ():
             return pending(member)
-        case "build", ("create",):
-            digest = await member.founding.build()
-            return {"digest": digest.hex(), "vault": member.founding.vault.hex()}
-        case "build", ("touch",):
-            return {"digest": (await member.orders.build_touch(0)).hex()}
+        case "build", (str() as operation, Params() as given):
+            job = await member.desk.open(await member.builder.build(operation, given))
+            return await member.desk.form(job)
+        case "operations", ():
+            return [await member.desk.form(job) for job in member.desk.jobs.values()]
         case "genesis", ():
             return member.orders.genesis
         case "buildgenesis", (GenesisSpec() as spec,):
             return await build_genesis(member, spec)
-        case "submit", (dict() as signatures,):
-            return await submit(member, signatures)
+        case "submit", (dict() as signatures, str() as which):
+            return await submit(member, signatures, which)
         case _:
             raise RemoteError(-32602, f"{method} does not take {params}")
 
 
-async def submit(member: Serving, signatures: dict[str, str]) -> dict[str, str]:
-    """Complete the vault's creation with the signatures operators bring, by charter key name."""
-    for name, signature in sorted(signatures.items()):
-        key = member.setting.file.keys.get(name)
-        if key is None:
-            raise RemoteError(-8, f"the roster has no key named {name}", {"rule": "KeyUnknown"})
-        member.founding.add(bytes.fromhex(key), bytes.fromhex(signature))
-    txid, vault = await member.founding.submit()
-    return {"txid": txid.hex(), "vault": vault.hex()}
+async def submit(member: Serving, signatures: dict[str, str], which: str) -> dict[str, str]:
+    """Complete and send what was built, with the signatures that operators bring, by key name."""
+    job = member.desk.find(which)
+    member.desk.bring(job, {name: bytes.fromhex(one) for name, one in signatures.items()})
+    txid = await member.desk.submit(job)
+    return {"txid": txid.hex(), "vault": job.vault.hex(), "operation": job.name}
 
 
 async def info(member: Serving) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from bystack.node.federation.assembling import (
     draft_complete,
     draft_consolidate,
 )
+from bystack.node.federation.links import Links
 from bystack.node.federation.membership import TURN_TICKS, Membership
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import encode
@@ -87,25 +88,11 @@ class Upkeep:
 
     async def _complete(self, pending: OwnedCoin) -> bytes | None:
         """Pay out a mature coin, if the sidechain knows for whom it is."""
-        outputs = await self._payouts(pending)
+        outputs = await payouts(self._member.links, pending)
         if outputs is None:
             return None
         memo = self._member.setting.recipient
         return await self._submit(draft_complete(self._member.purse, pending, outputs, memo))
-
-    async def _payouts(self, pending: OwnedCoin) -> tuple[Output, ...] | None:
-        """The outputs of the batch that a pending coin belongs to, of its asset; None if none."""
-        (point, coin), links = pending, self._member.links
-        if not links.side.connected:
-            return None
-        found = await links.state(Pending, pending_key(point))
-        batch = await links.state(Batch, batch_key(found.seq)) if found and found.known else None
-        if batch is None:
-            return None
-        record = batch.record
-        outputs = share(Order(record.seq, record.tier, record.outputs), coin.asset)
-        named = isinstance(coin.lock, PendingLock) and outputs_hash(outputs) == coin.lock.outputs
-        return outputs if named else None
 
     async def _consolidate(self, heap: Sequence[OwnedCoin]) -> bytes:
         return await self._submit(draft_consolidate(self._member.purse, heap))
@@ -118,6 +105,21 @@ class Upkeep:
         except (RemoteError, Invalid):
             purse.release(draft.sponsor)
             raise
+
+
+async def payouts(links: Links, pending: OwnedCoin) -> tuple[Output, ...] | None:
+    """The outputs of the batch that a pending coin belongs to, of its asset; None if unknown."""
+    point, coin = pending
+    if not links.side.connected:
+        return None
+    found = await links.state(Pending, pending_key(point))
+    batch = await links.state(Batch, batch_key(found.seq)) if found and found.known else None
+    if batch is None:
+        return None
+    record = batch.record
+    outputs = share(Order(record.seq, record.tier, record.outputs), coin.asset)
+    named = isinstance(coin.lock, PendingLock) and outputs_hash(outputs) == coin.lock.outputs
+    return outputs if named else None
 
 
 def _mature(coins: Sequence[OwnedCoin], height: int) -> list[OwnedCoin]:

@@ -15,6 +15,7 @@ from bystack.ledger.amounts import BTM
 from bystack.ledger.vault_operations import Touch, encode_operation
 from bystack.node.federation.events import MainConnected
 from bystack.node.federation.membership import TURN_TICKS
+from bystack.node.federation.operating.building import NO_PARAMS
 from bystack.sidechain.records import Batch
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB, CAROL
@@ -182,7 +183,7 @@ def test_a_seq_that_stands_still_is_voided_by_everyone(net: Net) -> None:
     async def play() -> None:
         await net.tick(2)
         with pytest.raises(Exception, match="NotStuck"):
-            await net.ask(0, "build", "touch")
+            await net.ask(0, "build", "touch", NO_PARAMS)
         net.main.grow(TOUCH_AFTER)
         await net.tick(2)
         await net.hear(
@@ -190,7 +191,7 @@ def test_a_seq_that_stands_still_is_voided_by_everyone(net: Net) -> None:
         )  # no such tier: refused, and nothing is stuck by it
         assert net.members[1].orders.jobs == {}
         net.up = {0}  # the others are away when it is asked for
-        built = await net.ask(0, "build", "touch")
+        built = await net.ask(0, "build", "touch", NO_PARAMS)
         await net.tick(A_ROUND)
         assert net.payouts(18) == [] and len(built["digest"]) == 64
         net.up = {0, 1}
@@ -225,7 +226,7 @@ def test_an_order_the_main_chain_refuses_costs_nothing_and_can_be_voided(net: Ne
         assert all(m.purse._reserved == {} for m in net.members)
         net.main.grow(TOUCH_AFTER)
         await net.tick(2)
-        await net.ask(0, "build", "touch")
+        await net.ask(0, "build", "touch", NO_PARAMS)
         await net.tick(2 * A_ROUND)
         assert len(net.payouts(18)) == 1 and net.payouts() == []
 

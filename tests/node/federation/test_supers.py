@@ -11,6 +11,7 @@ from bystack.federation.bridge import NamedSignature
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.transactions import PendingLock
 from bystack.node.federation.membership import TURN_TICKS
+from bystack.node.federation.operating.building import Params
 from bystack.primitives.keys import public_key, sign
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB, CAROL
@@ -99,7 +100,7 @@ def test_a_touch_of_the_large_tier_needs_its_keys_too(tmp_path: Path) -> None:
         await net.tick(2)
         net.main.grow(TOUCH_AFTER)
         await net.tick(2)
-        await net.members[0].orders.build_touch(1)
+        await net.ask(0, "build", "touch", Params(tier=1))
         await net.tick(A_ROUND)
         assert len(net.payouts(TOUCH)) == 1
 
