@@ -12,22 +12,27 @@ from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 
+from bystack.federation.messages import KeyCertificate
+from bystack.federation.module.decisions import Decision, Lift, Refund, SetParameters, Text
 from bystack.federation.module.records import (
     SIGNER_VERSION,
     Standing,
     number_at,
     put_number,
 )
+from bystack.federation.statements import Statement
 from bystack.ledger.effects import Check, SchnorrCheck
 from bystack.ledger.transactions import Approval
-from bystack.primitives.codec import U8, U16, U32, U63, Bytes32, Bytes64, Wire, decode
+from bystack.primitives.codec import U8, U16, U32, U63, Bit, Bytes32, Bytes64, Wire, decode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed, tagged
 from bystack.sidechain.modules.base import ActionContext, ActionUnknown, PrefixedState
 from bystack.sidechain.parameters import Parameters
 
 PAUSE, RESUME, REFUND, GOVERN = 1, 2, 3, 4
-MAX_BODY = 10_000
+PROPOSE, VOTE, CERTIFY, STATE, ENACT = 5, 6, 7, 8, 9
+MAX_BODY = 100_000
+MAX_APPROVALS = 10_000
 
 _digest = tagged("federation/action")
 
@@ -80,6 +85,35 @@ class Govern(Wire):
     parameters: Parameters
 
 
+class Propose(Wire):
+    """Open a proposal under the next number. Who approves it, first its proposer, votes yes."""
+
+    number: U63
+    decision: Decision
+    note: Text
+
+
+class CastVote(Wire):
+    """Vote on the proposal of this number and id; everyone who approves votes alike."""
+
+    number: U63
+    proposal: Bytes32
+    yes: Bit
+
+
+class Enact(Wire):
+    """Decide at once; by a quorum."""
+
+    nonce: U63
+    decision: Decision
+
+
+class Certify(Wire):
+    """Show the certificate of the change in flight; by anybody, who approves nothing."""
+
+    certificate: KeyCertificate
+
+
 class MemberApproval(Wire):
     """One member's signature over an action, and the version of the signer that made it."""
 
@@ -90,17 +124,33 @@ class MemberApproval(Wire):
 
 Approvals = Annotated[tuple[MemberApproval, ...], Meta(min_length=1, max_length=64)]
 
-MemberAction = Pause | Resume | RefundRequests | Govern
+QuorumAction = Resume | RefundRequests | Govern | Enact
+MemberAction = Pause | QuorumAction | Propose | CastVote | Statement
+"""What members approve; a `Certify` nobody need approve."""
 
 KINDS: Final[Mapping[int, type[MemberAction]]] = MappingProxyType(
-    {PAUSE: Pause, RESUME: Resume, REFUND: RefundRequests, GOVERN: Govern}
+    {
+        PAUSE: Pause,
+        RESUME: Resume,
+        REFUND: RefundRequests,
+        GOVERN: Govern,
+        PROPOSE: Propose,
+        VOTE: CastVote,
+        STATE: Statement,
+        ENACT: Enact,
+    }
+)
+NUMBERS: Final[Mapping[type[Wire], int]] = MappingProxyType(
+    {**{kind: number for number, kind in KINDS.items()}, Certify: CERTIFY}
 )
 
 
 class Signers(NamedTuple):
-    """The seats that approve an action, in their order, and their signatures to be verified."""
+    """The seats that approve an action, in their order, with the versions of their signers; and
+    their signatures, to be verified."""
 
     seats: tuple[int, ...]
+    versions: tuple[int, ...]
     checks: tuple[Check, ...]
 
 
@@ -116,9 +166,22 @@ def decode_action(kind: int, body: bytes) -> MemberAction:
     return decode(KINDS[kind], body, MAX_BODY)
 
 
-def kind_of(action: MemberAction) -> int:
-    """The kind an action goes by."""
-    return next(kind for kind, type_ in KINDS.items() if type(action) is type_)
+def decode_certify(body: bytes) -> KeyCertificate:
+    """The certificate that a `Certify` shows; raises the codec's errors."""
+    return decode(Certify, body, MAX_BODY).certificate
+
+
+def decided_by(action: QuorumAction) -> Decision:
+    """The decision that a quorum's action makes at once."""
+    match action:
+        case Resume():
+            return Lift()
+        case RefundRequests(_, ids):
+            return Refund(ids)
+        case Govern(_, parameters):
+            return SetParameters(parameters)
+        case Enact(_, decision):
+            return decision
 
 
 def signers_of(standing: Standing, context: ActionContext, kind: int) -> Signers:
@@ -126,30 +189,19 @@ def signers_of(standing: Standing, context: ActionContext, kind: int) -> Signers
     witness = context.witness
     if not isinstance(witness, Approval) or witness.signatures:
         raise ApprovalMissing(position=context.position)
-    approvals = decode(Approvals, witness.revealed, MAX_BODY)
+    approvals = decode(Approvals, witness.revealed, MAX_APPROVALS)
     seats: list[int] = []
     checks: list[Check] = []
+    body = context.action.body
     for one in approvals:
         if one.member >= len(standing.seats):
             raise MemberUnknown(member=one.member)
         if one.member in seats:
             raise MemberTwice(member=one.member)
         seats.append(one.member)
-        digest = action_digest(context.block.chain, kind, context.action.body, one.version)
+        digest = action_digest(context.block.chain, kind, body, one.version)
         checks.append(SchnorrCheck(standing.seats[one.member].governance, digest, one.signature))
-    return Signers(tuple(seats), tuple(checks))
-
-
-def weight_of(standing: Standing, seats: tuple[int, ...]) -> int:
-    """The weight of these seats together."""
-    return sum(standing.seats[seat].member.weight for seat in seats)
-
-
-def check_quorum(standing: Standing, seats: tuple[int, ...]) -> None:
-    """Raise `QuorumMissing` unless these seats weigh the threshold."""
-    weight = weight_of(standing, seats)
-    if weight < standing.threshold:
-        raise QuorumMissing(weight=weight, threshold=standing.threshold)
+    return Signers(tuple(seats), tuple(one.version for one in approvals), tuple(checks))
 
 
 def next_nonce(state: PrefixedState) -> int:

@@ -9,9 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
-from bystack.federation.module.records import Rules, number_at, put_number
+from msgspec import Meta
+
+from bystack.federation.module.actions import Pause
+from bystack.federation.module.records import (
+    Rules,
+    get_entry,
+    number_at,
+    put_entry,
+    put_number,
+)
+from bystack.primitives.codec import U8, U63, Wire
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import PrefixedState
 
@@ -20,6 +30,9 @@ EVERYTHING = CLAIMS | BURNS | BATCHES | SIGNING
 
 UNTIL: Final = b"until"
 """With a switch as second part: the entry that says until which relayed height it pauses."""
+
+PAUSED: Final = b"paused"
+"""With a member's identity as second part: its last pause."""
 
 SWITCHES: Final[Mapping[str, int]] = MappingProxyType(
     {"claims": CLAIMS, "burns": BURNS, "batches": BATCHES, "signing": SIGNING}
@@ -36,6 +49,14 @@ class FederationPaused(Invalid):
 
 class PauseEmpty(Invalid):
     """The pause names nothing, or something unknown, to be paused."""
+
+
+class Paused(Wire):
+    """A member's last pause: of what, since which relayed height, why."""
+
+    what: U8
+    since: U63
+    reason: Annotated[str, Meta(max_length=200)]
 
 
 def until(state: PrefixedState, what: int) -> int:
@@ -59,13 +80,18 @@ def refuse_paused(state: PrefixedState, name: str, height: int) -> None:
         raise FederationPaused(what=name, until=until(state, SWITCHES[name]))
 
 
-def pause(state: PrefixedState, rules: Rules, identity: bytes, what: int, height: int) -> None:
+def last_pause(state: PrefixedState, identity: bytes) -> Paused | None:
+    """The last pause of a member, if any."""
+    return get_entry(state, Paused, PAUSED, identity)
+
+
+def pause(state: PrefixedState, rules: Rules, identity: bytes, action: Pause, height: int) -> None:
     """One member pauses; raises `PauseEmpty`, `PausedTooOften`."""
-    last = state.get(b"paused", identity)
-    if last is not None and height < number_at(state, b"paused", identity) + rules.rest:
-        raise PausedTooOften(member=identity, height=height, rest=rules.rest)
-    hold(state, what, height + rules.pause)
-    put_number(state, height, b"paused", identity)
+    last = last_pause(state, identity)
+    if last is not None and height < last.since + rules.rest:
+        raise PausedTooOften(member=identity, height=height, again=last.since + rules.rest)
+    hold(state, action.what, height + rules.pause)
+    put_entry(state, Paused(action.what, height, action.reason), PAUSED, identity)
 
 
 def hold(state: PrefixedState, what: int, end: int) -> None:

@@ -43,6 +43,9 @@ SIGNER_VERSION: Final = 1
 
 PAUSE_BLOCKS: Final = 720
 PAUSE_REST: Final = 8064
+MAX_BLOCKS: Final = 1_000_000
+"""About nineteen years of main-chain blocks: no number of the federation's is longer."""
+
 MAX_ENTRY: Final = 500_000
 
 STANDING: Final = b"standing"
@@ -59,6 +62,10 @@ W = TypeVar("W")
 
 class FederationInvalid(Invalid):
     """The federation's genesis has members, a threshold, a key or numbers that cannot be."""
+
+
+class RulesInvalid(Invalid):
+    """A number of the federation's is out of its range."""
 
 
 class GovernanceKeyInvalid(Invalid):
@@ -144,11 +151,11 @@ class Work(Wire):
 
 
 class Rules(Wire):
-    """The federation's numbers; blocks are main-chain blocks.
+    """The federation's numbers, in main-chain blocks where nothing else is said.
 
     `lifetime`: how long a proposal may be voted on. `change`: how long a change may be in flight.
     `pause`: how long one member's pause lasts, at most once in `rest`. `statement`: members state
-    the reserves every so many blocks. `share`: peg fees are shared every so many epochs of the
+    the reserves once in so many. `share`: peg fees are shared every so many epochs of the
     sidechain. `version`: least signer that counts.
     """
 
@@ -216,6 +223,18 @@ def check_standing(standing: Standing) -> None:
     for key in keys:
         if key == bytes(32) or keys.count(key) > 1:
             raise GovernanceKeyInvalid(key=key)
+
+
+def check_rules(rules: Rules) -> None:
+    """Raise `RulesInvalid` for numbers under which nothing could be decided or stated."""
+    for name in ("lifetime", "change", "pause", "statement", "share", "version"):
+        if getattr(rules, name) == 0:
+            raise RulesInvalid(field=name, given=0, least=1)
+    if rules.rest < 2 * rules.pause:
+        raise RulesInvalid(field="rest", given=rules.rest, least=2 * rules.pause)
+    for name in ("lifetime", "change", "rest"):
+        if getattr(rules, name) > MAX_BLOCKS:
+            raise RulesInvalid(field=name, given=getattr(rules, name), most=MAX_BLOCKS)
 
 
 def put_entry(state: PrefixedState, value: Wire | None, *parts: bytes | int) -> None:

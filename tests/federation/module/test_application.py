@@ -210,7 +210,7 @@ def test_an_approval_serves_once_one_kind_one_chain_one_body() -> None:
 def test_an_unknown_action_is_refused() -> None:
     world = federated_funds()
     with pytest.raises(Exception, match="ActionUnknown"):
-        world.block(approved(world, 9, Resume))
+        world.block(approved(world, 99, Resume))
     body = TransactionBody(1, (), (), (Action(256 + PAUSE, b"\xff"),), 0, 0, b"")
     with pytest.raises(Malformed):
         world.block(Transaction(body, (Approval(b"\xff", ()),)))
