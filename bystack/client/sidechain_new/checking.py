@@ -35,7 +35,7 @@ from bystack.sidechain.consensus.engine import EngineUnfit
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import ValidatorSet, check_set
 from bystack.sidechain.engines import ConsensusError, engine_of
-from bystack.sidechain.modules.specification import ModuleSpecInvalid, configured
+from bystack.sidechain.modules.specification import ModuleSpec, ModuleSpecInvalid, configured
 from bystack.sidechain.params import Genesis, ModuleConfig, genesis_faults
 from bystack.sidechain.specification import Founded, GenesisSpec, drafted
 
@@ -166,12 +166,14 @@ def _terms(charter: Charter, file: RosterFile, faults: list[Fault]) -> Terms | N
 
 
 def _genesis_faults(spec: GenesisSpec, terms: Terms, params: Params) -> Iterator[Fault]:
-    for number, one in enumerate(spec.modules):
+    sound: list[ModuleSpec] = []
+    for one in spec.modules:
         try:
-            configured([one], [asset.asset for asset in spec.assets])
+            configured([*sound, one], [asset.asset for asset in spec.assets])
+            sound.append(one)
         except ModuleSpecInvalid as error:
             yield _fault(f"specification modules {one.name}", error)
-            spec.modules[number] = msgspec.structs.replace(one, config={}, hex="00")
+    spec.modules = sound
     genesis = drafted(spec, _stood_in(terms, params))
     yield from (_fault("specification", error) for error in genesis_faults(genesis))
     yield from _voters(genesis)

@@ -1,0 +1,98 @@
+"""`bystack sidechain`: from other people's files to the files of a sidechain, step by step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from bystack.client.cli.main import main
+from tests.client.sidechain_new.founders import KEYS, parts
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "bystack.toml").write_text('network = "regtest"\n')
+    for facts in parts():
+        (tmp_path / f"{facts['name']}.json").write_bytes(msgspec.json.encode(facts))
+    return folder
+
+
+def run(home: Path, *words: str, said: str = "") -> Result:
+    return CliRunner().invoke(main, ["sidechain", *words, "--home", str(home)], input=said)
+
+
+def new(home: Path, *words: str, said: str = "") -> Result:
+    files = [str(path) for path in sorted(home.parent.glob("op*.json"))]
+    return run(home, "new", "port", *files, *words, said=said)
+
+
+GIVEN = ["--asset", "BTM", "--limit", "BTM=100"]
+GIVEN += [word for name, key in KEYS.items() for word in ("--key", f"{name}={key}")]
+
+
+def test_flags_alone_make_the_files_and_say_the_next_step(home: Path) -> None:
+    done = new(home, "--yes", *GIVEN)
+    assert done.exit_code == 0, done.output
+    assert "Tier ordinary: bls(operations) may pay out at most 100 BTM" in done.output
+    assert "Next: give the three files to every member" in done.output
+    for place in (
+        "federations/port.charter.toml",
+        "federations/port.roster.toml",
+        "sidechains/port.spec.toml",
+    ):
+        assert (home / place).exists()
+    again = new(home, "--yes", *GIVEN)
+    assert again.exit_code == 1 and "bystack sidechain next port" in again.output
+    assert new(home, "--yes", "--replace", *GIVEN).exit_code == 0
+    (home / "keys").mkdir()
+    (home / "keys" / "port-epoch-0-share-1.key").write_bytes(b"")
+    bound = new(home, "--yes", "--replace", *GIVEN)
+    assert bound.exit_code == 1 and "bound to its charter" in bound.output
+
+
+def test_all_faults_come_at_once_and_nothing_is_written(home: Path) -> None:
+    done = new(home, "--yes", "--asset", "BTM")
+    assert done.exit_code == 2
+    assert [line.partition(":")[0] for line in done.output.splitlines()][:3] == [
+        "limit of BTM",
+        "guards",
+        "recovery",
+    ]
+    assert new(home, "--yes", "--asset", "X").exit_code == 2
+    assert not (home / "federations").exists() and not (home / "sidechains").exists()
+
+
+def test_questions_lead_to_the_same_files(home: Path) -> None:
+    keys = "".join(f"{name}={key}\n" for name, key in KEYS.items())
+    done = new(home, "--json", said=f"\nBTM\n\n100\n{keys}\n\n\n\n")
+    assert done.exit_code == 0, done.output
+    charter = (home / "federations" / "port.charter.toml").read_bytes()
+    assert new(home, "--yes", "--replace", *GIVEN).exit_code == 0
+    assert (home / "federations" / "port.charter.toml").read_bytes() == charter
+
+
+def test_next_says_where_the_launch_stands(home: Path) -> None:
+    first = run(home, "next", "port")
+    assert first.exit_code == 0 and "Next: bystack sidechain new port" in first.output
+    assert new(home, "--yes", *GIVEN).exit_code == 0
+    second = json.loads(run(home, "next", "port", "--json").output)
+    assert [step["done"] for step in second] == [True, False]
+    assert second[-1]["next"].startswith("bystackd key new member:port, then bystack sidechain")
+    (home / "keys").mkdir()
+    (home / "keys" / "port.member.key").write_text("")
+    joined = run(home, "apply", "port")
+    assert joined.exit_code == 0 and "bystack federation keygen port" in joined.output
+    third = json.loads(run(home, "next", "port", "--json").output)
+    assert third[-1]["says"] == "its process is not up"
+
+
+def test_list_and_removal_of_nothing(home: Path) -> None:
+    assert "bystack sidechain add FILE" in run(home, "list").output
+    gone = run(home, "remove", "port", "--yes")
+    assert gone.exit_code == 1 and "no sidechain port" in gone.output
