@@ -82,9 +82,11 @@ def apply(name: str, listen: str, peers: tuple[str, ...], home: str) -> None:
 @in_a_sentence
 def next_step(name: str, home: str, as_json: bool) -> None:
     """How far the launch of NAME is, as this node sees it, and what to do next."""
+    from bystack.client.rpc import Rpc
     from bystack.client.sidechain_new.steps import Launch
 
-    found = list(Launch(Path(home).expanduser(), name, node(home)).steps())
+    place = Path(home).expanduser()
+    found = list(Launch(place, name, Rpc(place)).steps())
     if as_json:
         return show([one._asdict() for one in found], as_json=True)
     for one in found:
