@@ -13,6 +13,7 @@ from bystack.client.cli.drafts import pst, sign, swap
 from bystack.client.cli.exchange import exchange
 from bystack.client.cli.federation.group import federation
 from bystack.client.cli.gates import peg_status
+from bystack.client.cli.guard import guard
 from bystack.client.cli.mine import mine
 from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status, send, transfer
 from bystack.client.cli.network import demo, devnet
@@ -42,7 +43,7 @@ def main() -> None:
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
-    sidechain, mine, devnet, demo, bench, export_command, import_command,
+    guard, sidechain, mine, devnet, demo, bench, export_command, import_command,
 )  # fmt: skip
 
 for command in COMMANDS:

@@ -43,6 +43,7 @@ def devnet() -> None:
     help="In a new network's sidechain geneses: consensus=bbft|authority|solo, election=NAME,"
     " gateways, epoch, freeze, interval, timeout, finality, blocks_per_leader. Repeatable.",
 )
+@click.option("--guard", is_flag=True, help="And a node that guards the vaults.")
 @json_option
 def up(
     folder: str,
@@ -51,6 +52,7 @@ def up(
     members: int | None,
     modules: tuple[str, ...],
     choices: tuple[str, ...],
+    guard: bool,
     as_json: bool,
 ) -> None:
     """Make a network, or start what is missing of an existing one."""
@@ -60,7 +62,7 @@ def up(
     steps = Steps(quiet=as_json)
     try:
         shape, place = (sidechains, validators, members), Path(folder).resolve()
-        net = network.up(place, shape, steps, modules=modules, choices=choices)
+        net = network.up(place, shape, steps, modules=modules, choices=choices, guard=guard)
     # The boundary of the command: the step that failed and its reason, whatever it was.
     except Exception as error:
         steps.failed(error)

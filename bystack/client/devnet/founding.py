@@ -44,7 +44,7 @@ class Devnet:
     def __init__(self, folder: Path, layout: Layout, empty_interval: int = EMPTY_INTERVAL) -> None:
         self.folder, self.layout = folder, layout
         self.empty_interval = empty_interval
-        self.rpcs = {node.name: Rpc(Path(node.home)) for node in layout.nodes}
+        self.rpcs = {node.name: Rpc(Path(node.home)) for node in layout.everyone}
 
     def __getitem__(self, number: int) -> Rpc:
         return self.rpcs[self.layout.nodes[number].name]

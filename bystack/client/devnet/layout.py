@@ -31,7 +31,8 @@ class Layout(msgspec.Struct, frozen=True):
 
     `modules`: of every sidechain, beside the federation's; as `modules.table` reads them.
     `choices`: what its genesis says otherwise than usual, as `modules.choice` reads it.
-    `added`: sidechains that joined later, whose tables are files of their own.
+    `added`: sidechains that joined later, whose tables are files of their own. `guards`: nodes
+    that watch, of which none signs or validates.
     """
 
     nodes: list[Node]
@@ -41,11 +42,17 @@ class Layout(msgspec.Struct, frozen=True):
     modules: list[str] = []
     choices: list[str] = []
     added: list[str] = []
+    guards: list[Node] = []
 
     @property
     def chains(self) -> list[str]:
         """Every sidechain that runs here by now."""
         return [*self.sidechains, *self.added]
+
+    @property
+    def everyone(self) -> Sequence[Node]:
+        """Every node there is, guards last."""
+        return [*self.nodes, *self.guards]
 
     @property
     def validating(self) -> Sequence[Node]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bystack.client.devnet import processes
+from bystack.client.devnet import guarding, processes
 from bystack.client.devnet.founding import EMPTY_INTERVAL, Devnet, Reporter, found
 from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
 from bystack.client.devnet.modules import choice, table
@@ -41,8 +41,10 @@ def up(
     empty_interval: int = EMPTY_INTERVAL,
     modules: Sequence[str] = (),
     choices: Sequence[str] = (),
+    *,
+    guard: bool = False,
 ) -> Devnet:
-    """Make the network, or start what is missing of an existing one.
+    """Make the network, or start what is missing of an existing one; with a `guard`, if asked for.
 
     `wanted` is a `Shape` with None where nothing is asked for; `empty_interval` (milliseconds),
     `modules` (see `modules.table`) and `choices` (see `modules.choice`) go into a sidechain's
@@ -65,7 +67,7 @@ def up(
         raise LayoutFixed(f"{folder} holds {fixed}; ask for the same, or choose another directory")
     net = Devnet(folder, layout, empty_interval)
     found(net, report)
-    return net
+    return guarding.add(net, report) if guard or layout.guards else net
 
 
 def opened(folder: Path) -> Devnet:
@@ -79,7 +81,7 @@ def opened(folder: Path) -> Devnet:
 def down(folder: Path, *, remove: bool = False) -> list[str]:
     """Stop every node; with `remove`, delete the directory too. The nodes that were running."""
     net = opened(folder)
-    live = [node for node in net.layout.nodes if processes.running(node)]
+    live = [node for node in net.layout.everyone if processes.running(node)]
     with ThreadPoolExecutor(max_workers=max(1, len(live))) as pool:
         list(pool.map(processes.stop, live))
     if remove:
@@ -89,7 +91,7 @@ def down(folder: Path, *, remove: bool = False) -> list[str]:
 
 def status(net: Devnet) -> dict[str, Any]:
     """Nodes with their processes and the height and tip of each chain as each node has them."""
-    return {"nodes": [_node(net, node) for node in net.layout.nodes]}
+    return {"nodes": [_node(net, node) for node in net.layout.everyone]}
 
 
 def _node(net: Devnet, node: Node) -> dict[str, Any]:

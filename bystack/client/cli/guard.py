@@ -1,0 +1,175 @@
+"""A guard's commands: what it sees, what it raised, and the acts that need a person."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+
+from bystack.client.cli.conventions import (
+    guarded,
+    home_option,
+    json_option,
+    name_argument,
+    node,
+    show,
+)
+
+NEXT = {
+    "freeze": "members find out why; recovery or a new quorum decides before the freeze ends",
+    "veto": "the coin returns to the treasury; its requests return to the queue",
+    "cancel": "govern may announce again: find out who holds its keys",
+}
+
+
+@click.group()
+def guard() -> None:
+    """A watchtower over the vault of the sidechain NAME.
+
+    It can freeze (no payouts for a while), veto (a delayed payout) and cancel (announced terms);
+    it can move nothing. See docs/guards.md.
+    """
+
+
+@guard.command("status")
+@name_argument
+@home_option
+@json_option
+@guarded
+def status(name: str, home: str, as_json: bool) -> None:
+    """What the guard sees, how the vault stands, what it can pay in fees."""
+    found = node(home).guard(name, "getguardinfo")
+    if as_json:
+        show(found, as_json=True)
+        return
+    vault = found.pop("vault") or {"vault": "not seen yet"}
+    sponsor = found.pop("sponsor")
+    show({**found, "sponsor": sponsor["address"], "balance": sponsor["balance"]}, as_json=False)
+    click.echo("")
+    pending = vault.pop("pending", [])
+    show({f"vault {key}": value for key, value in vault.items()}, as_json=False)
+    for coin in pending:
+        click.echo(f"pending until {coin['mature']}: {coin['outpoint']} {coin['units']} units")
+    click.echo(f"\nNext: {_advice(name, found, sponsor)}")
+
+
+def _advice(name: str, found: dict[str, Any], sponsor: dict[str, Any]) -> str:
+    if not found["seeing"]:
+        return "the node is not up to date, so the guard judges nothing: see bystack status"
+    if not sponsor["balance"]:
+        return f"send BTM to {sponsor['address']}: without it no act gets into a block"
+    if found["standing"] or found["alarms"]:
+        return f"bystack guard alarms {name}"
+    return "nothing to do: the guard watches"
+
+
+@guard.command("alarms")
+@name_argument
+@click.option("--count", default=20, show_default=True, help="How many, newest last.")
+@click.option("--follow", is_flag=True, help="Go on with each new one, one JSON object a line.")
+@home_option
+@json_option
+@guarded
+def alarms(name: str, count: int, follow: bool, home: str, as_json: bool) -> None:
+    """What the guard raised: kind, height of the main chain, facts."""
+    rpc = node(home)
+    rows = rpc.guard(name, "listalarms", count)
+    if follow:
+        _follow(rpc, name, rows)
+    if as_json or not rows:
+        show(rows or ([] if as_json else "no alarms"), as_json=as_json)
+        return
+    show([_row(one) for one in rows], as_json=False)
+    click.echo(f"\nNext: bystack guard status {name}; what each kind means: docs/guards.md")
+
+
+def _row(alarm: dict[str, Any]) -> dict[str, Any]:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(alarm["time"]))
+    over = not alarm["standing"] and not alarm["facts"]
+    kind = alarm["kind"] + (" (over)" if over else "")
+    return {"time": when, "height": alarm["height"], "kind": kind, "facts": alarm["facts"]}
+
+
+def _follow(rpc: Any, name: str, rows: list[dict[str, Any]]) -> None:
+    """Print what is there and whatever comes, until interrupted."""
+    seen = 0
+    while True:
+        for one in rows:
+            click.echo(json.dumps(one))
+        seen = seen or rpc.guard(name, "getguardinfo")["alarms"]
+        time.sleep(1)
+        total = rpc.guard(name, "getguardinfo")["alarms"]
+        fresh = min(1000, total - seen)
+        rows, seen = (rpc.guard(name, "listalarms", fresh) if fresh > 0 else []), total
+
+
+@guard.command("acts")
+@name_argument
+@home_option
+@json_option
+@guarded
+def acts(name: str, home: str, as_json: bool) -> None:
+    """Acts on their way: what was sent, and what is missing."""
+    rows = node(home).guard(name, "listacts")
+    show(rows or ([] if as_json else "no act is on its way"), as_json=as_json)
+
+
+@guard.command("freeze")
+@name_argument
+@home_option
+@json_option
+@guarded
+def freeze(name: str, home: str, as_json: bool) -> None:
+    """Stop payouts for the charter's number of blocks. Not again for four times as long after."""
+    _acted(node(home).guard(name, "freezevault"), as_json=as_json)
+
+
+@guard.command("veto")
+@name_argument
+@click.argument("outpoint", metavar="TXID:VOUT")
+@home_option
+@json_option
+@guarded
+def veto(name: str, outpoint: str, home: str, as_json: bool) -> None:
+    """Send a delayed payout back; `status` lists those that wait."""
+    txid, _, index = outpoint.partition(":")
+    if not index.isdigit():
+        raise click.BadParameter(f"{outpoint}: expected TXID:VOUT as bystack guard status shows it")
+    _acted(node(home).guard(name, "vetopayout", txid, int(index)), as_json=as_json)
+
+
+@guard.command("cancel")
+@name_argument
+@click.argument("terms")
+@home_option
+@json_option
+@guarded
+def cancel(name: str, terms: str, home: str, as_json: bool) -> None:
+    """Withdraw announced TERMS, given by their hash as `status` shows it."""
+    _acted(node(home).guard(name, "cancelterms", terms), as_json=as_json)
+
+
+@guard.command("sign")
+@name_argument
+@click.argument("digest")
+@click.argument("signatures", nargs=-1, required=True, metavar="KEY=HEX...")
+@home_option
+@json_option
+@guarded
+def sign(name: str, digest: str, signatures: tuple[str, ...], home: str, as_json: bool) -> None:
+    """Bring other guards' signatures of an act, where the charter asks for more than one guard."""
+    given = dict(one.split("=", 1) for one in signatures if "=" in one)
+    if len(given) != len(signatures):
+        raise click.BadParameter("signatures are KEY=HEX, as bystack guard acts shows them")
+    _acted(node(home).guard(name, "addguardsignature", digest, given), as_json=as_json)
+
+
+def _acted(found: dict[str, Any], *, as_json: bool) -> None:
+    show(found, as_json=as_json)
+    if as_json:
+        return
+    if found["refused"]:
+        click.echo(f"\nNot sent yet: {found['refused']}")
+    click.echo(f"\nNext: {NEXT[found['act']]}")
