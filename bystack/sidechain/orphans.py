@@ -20,6 +20,7 @@ from bystack.sidechain.records import (
     PegoutState,
     Pending,
     Resolved,
+    orphaned_key,
 )
 from bystack.sidechain.requests import set_state
 from bystack.sidechain.settlement import (
@@ -117,6 +118,7 @@ def _reopen(stage: Stage, seq: int, batch: Batch) -> None:
 
 def _unpay(stage: Stage, seq: int, batch: Batch, to: PegoutState) -> None:
     """What the batch paid is owed again, unless another seq paid it too."""
+    stage.state.write(orphaned_key(seq), 1)
     for id, request in requests_of(stage, batch):
         if seq in losses.overpaid(stage.state, id):
             losses.forget_overpaid(stage, seq, id, request)

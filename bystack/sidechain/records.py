@@ -208,6 +208,11 @@ def batch_key(seq: int) -> bytes:
     return state_key("batch", seq)
 
 
+def orphaned_key(seq: int) -> bytes:
+    """Where it is written that a batch was paid once and a reorganisation took that back."""
+    return state_key("batch/orphaned", seq)
+
+
 def sums_key(asset: bytes) -> bytes:
     """Where the sums of an asset are kept."""
     return state_key("sums", asset)

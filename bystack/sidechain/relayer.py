@@ -22,7 +22,7 @@ from bystack.ledger.transactions import (
     VaultLock,
     decode_transaction,
 )
-from bystack.ledger.vault_operations import COMPLETE, CREATE, VAULT_KINDS, VETO
+from bystack.ledger.vault_operations import COMPLETE, CREATE, ORDER, VAULT_KINDS, VETO, Order
 from bystack.mainchain.actions import is_coinbase
 from bystack.mainchain.blocks import Block
 from bystack.primitives.codec import Wire
@@ -46,7 +46,7 @@ from bystack.sidechain.claims import (
     deposits_in,
 )
 from bystack.sidechain.inclusion import Inclusion
-from bystack.sidechain.mirror import AnchorSpend, PendingSpend
+from bystack.sidechain.mirror import AnchorSpend, PendingSpend, operation_in
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.peg_numbers import PegNumbers, in_force
 from bystack.sidechain.records import MIRROR, Mirror
@@ -111,13 +111,15 @@ class Deposit:
 class Found:
     """What one main-chain block holds for this sidechain.
 
-    `anchors` maps the anchor spent to the transaction that spent it, the creation under itself.
+    `anchors` maps the anchor spent to the transaction that spent it, the creation under itself;
+    `orders` the seq of an order to its transaction.
     """
 
     id: bytes
     deposits: list[Deposit] = field(default_factory=list)
     anchors: dict[Outpoint | None, bytes] = field(default_factory=dict)
     payouts: dict[Outpoint, bytes] = field(default_factory=dict)
+    orders: dict[int, bytes] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.deposits or self.anchors or self.payouts)
@@ -172,6 +174,25 @@ class Relayer:
             return
         if kinds:
             found.anchors[None if CREATE in kinds else spent] = tx.id
+        if ORDER in kinds:
+            order = operation_in(tx)
+            assert isinstance(order, Order), "the main chain takes one operation a transaction"
+            found.orders[order.seq] = tx.id
+
+    def order_at(self, seq: int) -> tuple[int, bytes] | None:
+        """Where the order of a seq lies on this node's best chain: height, transaction."""
+        for height, found in reversed(self._found.items()):
+            if seq in found.orders:
+                return height, found.orders[seq]
+        return None
+
+    def resolved_at(self, order: bytes) -> int:
+        """The height at which what an order set aside was completed or vetoed, -1 if not yet.
+
+        Its first coin is asked for: a delayed batch is of one asset.
+        """
+        coin = Outpoint(order, 1)
+        return next((at for at, found in self._found.items() if coin in found.payouts), -1)
 
     # The sidechain
 

@@ -21,6 +21,7 @@ from bystack.sidechain.records import (
     Pending,
     Request,
     batch_key,
+    orphaned_key,
 )
 from bystack.sidechain.requests import request_of, set_state
 from bystack.sidechain.stage import Stage
@@ -58,6 +59,8 @@ def owned(stage: Stage, seq: int, batch: Batch) -> Requests:
 def settle(stage: Stage, seq: int, batch: Batch) -> None:
     """Its order is the proved spend of its seq (or, delayed, its completion is proved)."""
     mark(stage, seq, batch, BatchState.SETTLED)
+    if stage.state.get(orphaned_key(seq)) is not None:
+        stage.state.put(orphaned_key(seq), None)
     mine = {id for id, _ in owned(stage, seq, batch)}
     for id, request in requests_of(stage, batch):
         if request.state == PegoutState.REQUESTED:

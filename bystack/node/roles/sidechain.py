@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import trio
@@ -31,6 +31,7 @@ from bystack.node.sidechain.rpc.epochs import EpochMethods
 from bystack.node.sidechain.rpc.modules import ModuleMethods
 from bystack.node.sidechain.rpc.parameters import ParameterMethods
 from bystack.node.sidechain.rpc.peers import SidePeerMethods
+from bystack.node.sidechain.rpc.pegouts import PegoutMethods
 from bystack.node.sidechain.rpc.pegs import PegMethods
 from bystack.node.sidechain.rpc.proofs import ProofMethods
 from bystack.node.sidechain.rpc.reserves import ReserveMethods
@@ -58,6 +59,7 @@ from bystack.sidechain.params import Genesis
 from bystack.sidechain.snapshots.messages import CAPS as AID_CAPS
 
 MAX_INBOUND: Final = 512
+MEMBER_SECONDS: Final = 2.0
 """Every validator may be connected to us, and there may be 400."""
 
 log = structlog.get_logger("sidechain")
@@ -121,6 +123,15 @@ async def new_address(name: str) -> str:
         return str(await wallet.call("rpc", "getnewaddress", [], "wallet", name, "*"))
 
 
+async def pending_of(name: str) -> list[dict[str, Any]]:
+    """What this node's federation member has pending; raises `RemoteError`, `Unavailable`."""
+    async with connect(socket_of("federation", name)) as member:
+        found: list[dict[str, Any]] = await member.call(
+            "rpc", "listpending", [], "read", name, "*", timeout=MEMBER_SECONDS
+        )
+        return found
+
+
 def rpc_methods(
     driver: Driver, reader: Reader, relaying: Relaying, name: str, node_id: bytes
 ) -> Methods:
@@ -128,6 +139,7 @@ def rpc_methods(
     methods = Methods()
     fresh = partial(new_address, name)
     PegMethods(driver, reader, driver.main, fresh).register(methods)
+    PegoutMethods(driver, reader, relaying, partial(pending_of, name)).register(methods)
     ReserveMethods(driver, reader, relaying).register(methods)
     ChainMethods(driver, reader).register(methods)
     ProofMethods(driver, reader.prover).register(methods)

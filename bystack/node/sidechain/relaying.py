@@ -77,6 +77,14 @@ class Relaying:
         view, own = RelayView(state), dict(self._known).get(height)
         return own is None or not view.holds(height) or view.at(height).id == own
 
+    def sight(self, seq: int) -> tuple[int, int]:
+        """Heights of a batch's order and of the end of its delay on this main chain, -1 for none.
+
+        What is not mined is not told apart from what this node has not read yet.
+        """
+        order = self._relayer.order_at(seq)
+        return (-1, -1) if order is None else (order[0], self._relayer.resolved_at(order[1]))
+
     # The main chain
 
     async def _follow(self) -> None:

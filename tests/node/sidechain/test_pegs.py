@@ -20,6 +20,7 @@ from bystack.ledger.transactions import (
     TransactionBody,
 )
 from bystack.node.ipc import RemoteError
+from bystack.node.sidechain.rpc.standing import pegout_state, request_at
 from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import encode
 from bystack.sidechain.actions import encode_action
@@ -109,6 +110,13 @@ async def in_and_out(net: Network) -> None:
     id = pegout_id(net.genesis.id, tx.id, 0)
     net.grow(6)  # the bucket fills
     await until(lambda: state_of(net, id) == {"batched"})
+    status = await other.rpc("getpegoutstatus", tx.id.hex())
+    assert (status["id"], status["state"], status["seq"]) == (id.hex(), "batched", 0)
+    assert status["wait"] in ("burial", "signatures") and status["signing"] is None
+    assert status["paid_in_about_seconds"] > 0
+    for missing in (("00" * 32,), (tx.id.hex(), 1)):
+        with pytest.raises(RemoteError, match="No such peg-out"):
+            await other.rpc("getpegoutstatus", *missing)
     (seq,) = (await one.rpc("getsidechaininfo"))["open_batches"]
     with one.store.snapshot() as snapshot:
         batch = batch_of(SystemState(one.store.base(snapshot).state), seq)
@@ -117,19 +125,25 @@ async def in_and_out(net: Network) -> None:
     assert proof and one.store.leaves_at(batch.height) == batch.leaf + 1
     net.main.chain.send(net.main.chain.order(batch.record.outputs, batch.record.tier))
     await holds(net)
-    net.grow(K)
+    net.grow(1)
+    waits = [(await node.rpc("getpegoutstatus", id.hex()))["wait"] for node in net.nodes.values()]
+    assert set(waits) <= {"headers", "signatures", "burial"}
+    net.grow(K - 1)
     await until(lambda: state_of(net, id) == {"settled"})
+    assert (await one.rpc("getpegoutstatus", id.hex()))["wait"] == "nothing"
     row = await holds(net)
     payout = batch.record.outputs[0].amount
     assert (row["vault"], row["owed"]) == (1000 - payout, 0)
 
 
 def state_of(net: Network, id: bytes) -> set[str]:
-    try:
-        found = [node.methods._methods["getpegoutstatus"].function for node in net.nodes.values()]
-        return {status(id.hex())["state"] for status in found}
-    except RemoteError:
-        return set()
+    found = set()
+    for node in net.nodes.values():
+        with node.store.snapshot() as snapshot:
+            state = SystemState(node.store.base(snapshot).state)
+            request = request_at(state, id)
+            found.add("" if request is None else pegout_state(state, request))
+    return found
 
 
 def test_what_a_deposit_waits_for_and_who_may_claim(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""RPC about the pegs: addresses to deposit at, claims, where a deposit or a peg-out stands."""
+"""RPC about what enters the sidechain: addresses, claims, where a deposit stands."""
 
 from __future__ import annotations
 
@@ -21,14 +21,11 @@ from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.rpc.forms import Forms, Json
-from bystack.node.sidechain.rpc.standing import pegout_state, pegout_wait, position, request_at
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import U32
 from bystack.primitives.errors import Invalid
-from bystack.primitives.plain import to_plain
 from bystack.sidechain.actions import system_transaction
-from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import (
     DONATION,
     Claim,
@@ -39,7 +36,6 @@ from bystack.sidechain.claims import (
     note_for,
 )
 from bystack.sidechain.peg_numbers import PegNumbers, in_force
-from bystack.sidechain.records import PegoutState, Request
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.relayer import Proof, Want, minted
 from bystack.sidechain.state import SystemState
@@ -84,7 +80,6 @@ class PegMethods:
         add("getpeginaddress", self.address, help="Where to deposit on the main chain.")
         add("claimpegin", self.claim, scope="wallet", help="Prove a deposit; anyone may.")
         add("getpeginstatus", self.pegin, help="Where a deposit stands.")
-        add("getpegoutstatus", self.pegout, help="Where a peg-out stands.")
 
     async def address(self, recipient: Text = "") -> Json:
         """The deposit address for a recipient here (an address; a new one of the wallet)."""
@@ -196,40 +191,3 @@ class PegMethods:
         due = found.proof.height + max(asset.confirmations, age)
         left = max(0, due - RelayView(state).best().header.height)
         return ("waiting" if left else "claimable"), left
-
-    # Peg-outs
-
-    def pegout(self, id: Hash) -> Json:
-        """A peg-out's state, what it waits for and about how long."""
-        key = bytes.fromhex(id)
-        return self._reader.look(lambda state: self._pegout(state, key))
-
-    def _pegout(self, state: SystemState, id: bytes) -> Json:
-        request = request_at(state, id)
-        if request is None:
-            raise RemoteError(NOT_FOUND, "No such peg-out")
-        wait = pegout_wait(self._genesis, state, request, id)
-        seconds = wait.blocks * self._genesis.main.spacing
-        return {
-            "id": id.hex(),
-            "state": pegout_state(state, request),
-            "number": request.number,
-            "destination": self._forms.main_address(request.destination),
-            "lock": to_plain(request.destination),
-            "burned": self._forms.asset(request.asset, request.burned),
-            "payout": self._forms.asset(request.asset, request.payout),
-            "tier": request.tier,
-            "vetoes": request.vetoes,
-            **self._place(state, request, id),
-            "waits_for": wait.reason,
-            "about_blocks": wait.blocks,
-            "about_seconds": seconds,
-        }
-
-    def _place(self, state: SystemState, request: Request, id: bytes) -> Json:
-        """In the queue, or in which batch."""
-        if request.state == PegoutState.REQUESTED:
-            return {"before": position(state, request, id), "seq": None, "batch_height": None}
-        batch = batch_of(state, request.seq)
-        height = None if batch is None else batch.height
-        return {"before": 0, "seq": request.seq, "batch_height": height}

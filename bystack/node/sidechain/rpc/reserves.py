@@ -19,7 +19,7 @@ from bystack.primitives.addresses import DEPOSIT, POLICY, decode_address
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.gates import SOMEBODY, Gate, Gatekeeper, Hold
 from bystack.sidechain.holdings import Row
-from bystack.sidechain.modules.base import read_only
+from bystack.sidechain.modules.base import Modules, read_only
 from bystack.sidechain.records import Destination
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
@@ -123,21 +123,10 @@ class ReserveMethods:
             keeper = Gatekeeper(
                 self._genesis, self._reader.modules, state, header.height, header.time
             )
-            gates = (*keeper.gates(lock), self._signing(state))
+            gates = (*keeper.gates(lock), signing_gate(self._reader.modules, state))
             relayed = RelayView(state).best().header.height
         ways = {gate.way: _gate(gate) for gate in gates}
         return {"sidechain_height": header.height, "relay_height": relayed, **ways}
-
-    def _signing(self, state: SystemState) -> Gate:
-        """Signers stop by a switch of the federation's own."""
-        for module in self._reader.modules.modules:
-            pauses = module.query(read_only(state, module.name), "getpauses", []) or {}
-            until = int(pauses.get("signing", 0))
-            if until > RelayView(state).best().header.height:
-                lifts = f"main-chain height {until}, or a quorum"
-                why = "the federation has paused signing"
-                return Gate("signing", (Hold("FederationPaused", why, None, until, lifts),))
-        return Gate("signing", ())
 
     def _lock(self, text: str) -> Destination:
         try:
@@ -152,6 +141,18 @@ class ReserveMethods:
                 return PolicyLock(given.payload)
             case _:
                 raise RemoteError(NOT_FOUND, "Invalid address: nothing is paid out there")
+
+
+def signing_gate(modules: Modules, state: SystemState) -> Gate:
+    """Signers stop by a switch of the federation's own."""
+    for module in modules.modules:
+        pauses = module.query(read_only(state, module.name), "getpauses", []) or {}
+        until = int(pauses.get("signing", 0))
+        if until > RelayView(state).best().header.height:
+            lifts = f"main-chain height {until}, or a quorum"
+            why = "the federation has paused signing"
+            return Gate("signing", (Hold("FederationPaused", why, None, until, lifts),))
+    return Gate("signing", ())
 
 
 def _gate(gate: Gate) -> Json:

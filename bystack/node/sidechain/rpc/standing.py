@@ -1,7 +1,8 @@
-"""Where a peg-out or a deposit stands: its state, what it waits for, about how long.
+"""Where a peg-out stands: its state, what it waits for now, about how long, when the money arrives.
 
-Pure: reads the sidechain's state; heights of the main chain are the relay's. Times are estimates
-from the main chain's spacing and the sidechain's empty interval.
+Pure: reads the sidechain's state, and beside it what this node has seen of the main chain and heard
+of its federation's member (`Sight`). Blocks are the main chain's as relayed; times are estimates
+from its spacing and the sidechain's interval of empty blocks.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bystack.ledger.buckets import levels
-from bystack.ledger.terms import Tier, decode_terms
+from bystack.ledger.terms import Limit, Terms, decode_terms
 from bystack.ledger.vault_state import decode_state
-from bystack.sidechain import queue
+from bystack.sidechain import parameters, queue
 from bystack.sidechain.batches import batch_of, open_seqs
-from bystack.sidechain.params import Genesis
+from bystack.sidechain.gates import Gate, Gatekeeper, Hold
 from bystack.sidechain.records import (
     MAX_OPEN,
     MIRROR,
@@ -21,21 +22,59 @@ from bystack.sidechain.records import (
     Mirror,
     PegoutState,
     Request,
+    orphaned_key,
     request_key,
 )
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
-from bystack.sidechain.stops import stops_of
+from bystack.sidechain.tiering import APART
+
+LOOKED_AT = 10_000
+"""How far into a queue somebody's place is counted."""
+
+BEYOND_EVERY_TIER = (
+    "new terms of the vault: no tier can pay so much at once; a quorum of the federation may "
+    "refund it"
+)
 
 
 class Wait(NamedTuple):
-    """What something waits for, and for about how many main-chain blocks."""
+    """What something waits for: a word for programs, a sentence, and about how long.
 
+    `blocks`: of the main chain; `side`: of the sidechain. Both 0 where nobody can tell.
+    """
+
+    code: str
     reason: str
-    blocks: int
+    blocks: int = 0
+    side: int = 0
 
 
-NOTHING = Wait("", 0)
+class Signing(NamedTuple):
+    """An order as this node's member knows it: weight signed of the threshold, who is missing."""
+
+    weight: int
+    threshold: int
+    missing: tuple[str, ...]
+    complete: bool
+    sent: bool
+
+
+class Sight(NamedTuple):
+    """What this node sees beside the state.
+
+    `ordered`, `resolved`: the main-chain heights of the batch's order, and of the completion or
+    veto of what it set aside; -1 for none on this node's best chain. `signing`: None without a
+    member that knows. `held`: whether the members' signing is paused.
+    """
+
+    ordered: int = -1
+    resolved: int = -1
+    signing: Signing | None = None
+    held: Gate = Gate("signing", ())
+
+
+NOTHING = Wait("nothing", "")
 
 
 def request_at(state: SystemState, id: bytes) -> Request | None:
@@ -44,95 +83,208 @@ def request_at(state: SystemState, id: bytes) -> Request | None:
 
 
 def pegout_state(state: SystemState, request: Request) -> str:
-    """requested, vetoed, batched, orphaned, pending, settled or refunded.
+    """requested, vetoed, batched, pending, orphaned, settled or refunded.
 
-    Vetoed: back in the queue by the guard. Orphaned: its batch was settled once and is open again.
+    Vetoed: back in the queue by the guard. Orphaned: its batch was settled once, and a
+    reorganisation took that back.
     """
     found = PegoutState(request.state)
     if found == PegoutState.REQUESTED and request.vetoes:
         return "vetoed"
+    again = found in (PegoutState.BATCHED, PegoutState.PENDING)
+    if again and state.get(orphaned_key(request.seq)) is not None:
+        return "orphaned"
     return found.name.lower()
-
-
-def pegout_wait(genesis: Genesis, state: SystemState, request: Request, id: bytes) -> Wait:
-    """What a peg-out waits for."""
-    match PegoutState(request.state):
-        case PegoutState.REQUESTED:
-            return _for_batch(state, request, id)
-        case PegoutState.BATCHED:
-            reason = f"the order of seq {request.seq} on the main chain, {genesis.depth} deep"
-            return Wait(reason, genesis.depth + 1)
-        case PegoutState.PENDING:
-            tier = _tier(state, request)
-            delay = 0 if tier is None else tier.delay
-            return Wait(
-                f"the delay of its tier, then {genesis.depth} headers",
-                _rest(genesis, state, request, delay),
-            )
-        case _:
-            return NOTHING
-
-
-def _rest(genesis: Genesis, state: SystemState, request: Request, delay: int) -> int:
-    """Blocks until a delayed payout, ordered before the mirror's height, is proved complete."""
-    mirror = state.read(Mirror, MIRROR)
-    if mirror is None:
-        return delay + genesis.depth
-    passed = RelayView(state).best().header.height - mirror.height
-    return max(1, delay + 2 * genesis.depth - passed)
-
-
-def _for_batch(state: SystemState, request: Request, id: bytes) -> Wait:
-    mirror = state.read(Mirror, MIRROR)
-    if stops_of(state):
-        return Wait(f"a quorum to lift the stop {stops_of(state).name}", 0)
-    if mirror is None:
-        return Wait("the proof of the vault's creation", 1)
-    if len(open_seqs(state)) >= MAX_OPEN:
-        return Wait(f"one of {MAX_OPEN} open batches to be settled", 1)
-    before = position(state, request, id)
-    tier = _tier(state, request)
-    if tier is None or not tier.limits:
-        return Wait(f"the next batch; {before} before it", 0)
-    return _for_bucket(state, mirror, request, tier, before)
-
-
-def _for_bucket(
-    state: SystemState, mirror: Mirror, request: Request, tier: Tier, before: int
-) -> Wait:
-    """The allowance of its tier must cover all before it in the queue, and itself."""
-    height = max(RelayView(state).best().header.height, mirror.height)
-    room = levels(decode_state(mirror.state).buckets, decode_terms(mirror.terms), height)
-    free = room.get((request.tier, request.asset), 0)
-    for seq in open_seqs(state):
-        batch = batch_of(state, seq)
-        if batch and batch.state == BatchState.OPEN and batch.record.tier == request.tier:
-            outputs = batch.record.outputs
-            free -= sum(o.amount for o in outputs if o.asset == request.asset)
-    needed = request.payout + sum(
-        other.payout
-        for _, other in queue.waiting(state, request.tier, before)
-        if other.asset == request.asset
-    )
-    if needed <= free:
-        return Wait(f"the next batch; {before} before it", 0)
-    limit = next((one for one in tier.limits if one.asset == request.asset), None)
-    steps = -(-(needed - free) // limit.refill) if limit and limit.refill else 1
-    blocks = steps * (limit.period if limit else 1)
-    return Wait(f"its tier's allowance to refill; {before} before it", blocks)
 
 
 def position(state: SystemState, request: Request, id: bytes) -> int:
     """How many requests stand before this one in its queue."""
-    for place, (other, _) in enumerate(queue.waiting(state, request.tier, 10_000)):
+    for place, (other, _) in enumerate(queue.waiting(state, request.tier, LOOKED_AT)):
         if other == id:
             return place
     return 0
 
 
-def _tier(state: SystemState, request: Request) -> Tier | None:
-    mirror = state.read(Mirror, MIRROR)
-    if mirror is None:
+class Standing(NamedTuple):
+    """One peg-out, on one state, as one node sees it."""
+
+    keeper: Gatekeeper
+    id: bytes
+    request: Request
+    sight: Sight
+
+    @property
+    def state(self) -> SystemState:
+        """The sidechain's state."""
+        return self.keeper.state
+
+    @property
+    def relayed(self) -> int:
+        """The relayed main chain's height."""
+        return RelayView(self.state).best().header.height
+
+    @property
+    def terms(self) -> Terms | None:
+        """The vault's terms as proved; None before its creation is."""
+        mirror = self.state.read(Mirror, MIRROR)
+        return decode_terms(mirror.terms) if mirror else None
+
+    @property
+    def delay(self) -> int:
+        """Blocks that a payout of this tier waits."""
+        terms, tier = self.terms, self.request.tier
+        return terms.tiers[tier].delay if terms and tier < len(terms.tiers) else 0
+
+    def wait(self) -> Wait:
+        """What it waits for now."""
+        match PegoutState(self.request.state):
+            case PegoutState.REQUESTED:
+                return self._in_queue()
+            case PegoutState.BATCHED:
+                return self._in_batch()
+            case PegoutState.PENDING:
+                return self._pending()
+            case _:
+                return NOTHING
+
+    def arrives(self, wait: Wait) -> tuple[int, int]:
+        """After about how many main-chain and sidechain blocks from now the money is there."""
+        finality = self.keeper.genesis.consensus.finality
+        later = self.delay + 1 if self.delay else 0
+        match wait.code:
+            case "nothing" | "headers":
+                return 0, 0
+            case "delay":
+                return wait.blocks, 0
+            case "burial" | "signatures" | "sending" | "block" | "signing":
+                return max(wait.blocks, 1) + later, wait.side
+            case _:
+                return wait.blocks + 1 + later, wait.side + 1 + finality
+
+    # -- in the queue
+
+    def _in_queue(self) -> Wait:
+        held = self._held()
+        if held is not None:
+            return held
+        if self.request.tier == APART:
+            return Wait("terms", BEYOND_EVERY_TIER)
+        if len(open_seqs(self.state)) >= MAX_OPEN:
+            reason = f"one of the {MAX_OPEN} open batches to be proved on the main chain"
+            return Wait("open_batches", reason, self._oldest_open())
+        return self._for_bucket()
+
+    def _held(self) -> Wait | None:
+        """What shuts the way of payouts, and what opens it."""
+        for gate in self.keeper.gates():
+            for hold in gate.holds if gate.way == "payouts" else ():
+                return self._hold(hold, "stopped")
+        if self.terms is None:
+            return Wait("vault", "the proof of the vault's creation", 1)
         return None
-    tiers = decode_terms(mirror.terms).tiers
-    return tiers[request.tier] if request.tier < len(tiers) else None
+
+    def _hold(self, hold: Hold, code: str) -> Wait:
+        left = max(0, hold.until - self.relayed)
+        return Wait(code, f"{hold.why}; what lifts it: {hold.lifts}", left)
+
+    def _oldest_open(self) -> int:
+        """At the soonest its order is mined at once and buried."""
+        return self.keeper.genesis.depth + 1
+
+    def _for_bucket(self) -> Wait:
+        """The allowance of its tier must cover all before it in the queue, and itself."""
+        state, request = self.state, self.request
+        before = position(state, request, self.id)
+        next_batch = Wait("batch", f"the next batch of its tier; {before} before it", 0, 1)
+        limit = self._limit()
+        if limit is None:
+            return next_batch
+        missing = self._needed(before) - self._free()
+        if missing <= 0:
+            return next_batch
+        blocks = -(-missing // limit.refill) * limit.period
+        return Wait("allowance", f"its tier's allowance to refill; {before} before it", blocks)
+
+    def _limit(self) -> Limit | None:
+        terms, request = self.terms, self.request
+        limits = terms.tiers[request.tier].limits if terms else ()
+        return next((one for one in limits if one.asset == request.asset), None)
+
+    def _needed(self, before: int) -> int:
+        """What it and all before it in its queue take of its asset, as far as one refill tells."""
+        ahead = queue.waiting(self.state, self.request.tier, before)
+        asset = self.request.asset
+        return self.request.payout + sum(r.payout for _, r in ahead if r.asset == asset)
+
+    def _free(self) -> int:
+        """What its tier may pay of its asset at the relayed tip, less what is on its way."""
+        state, request = self.state, self.request
+        mirror = state.read(Mirror, MIRROR)
+        assert mirror is not None, "a tier has a limit, so its vault is proved"
+        height = max(self.relayed, mirror.height)
+        buckets = decode_state(mirror.state).buckets
+        free = levels(buckets, decode_terms(mirror.terms), height)
+        open_batches = (batch_of(state, seq) for seq in open_seqs(state))
+        taken = (
+            output.amount
+            for batch in open_batches
+            if batch and batch.state == BatchState.OPEN and batch.record.tier == request.tier
+            for output in batch.record.outputs
+            if output.asset == request.asset
+        )
+        return free.get((request.tier, request.asset), 0) - sum(taken)
+
+    # -- in a batch
+
+    def _in_batch(self) -> Wait:
+        request = self.request
+        if self.sight.ordered >= 0:
+            return self._headers(self.sight.ordered, f"the order of seq {request.seq}")
+        batch = batch_of(self.state, request.seq)
+        finality = self.keeper.genesis.consensus.finality
+        left = 0 if batch is None else batch.height + finality - self.keeper.height
+        if left > 0:
+            return Wait("burial", f"{left} more final blocks on the batch's", 0, left)
+        if not self.sight.held.open:
+            return self._hold(self.sight.held.holds[0], "signing")
+        return self._signatures()
+
+    def _signatures(self) -> Wait:
+        seq, known = self.request.seq, self.sight.signing
+        if known is None:
+            reason = f"members to sign and send the order of seq {seq}; ask one (listpending)"
+            return Wait("signatures", reason, 1)
+        if not known.complete:
+            missing = ", ".join(known.missing) or "named keys of its tier"
+            reason = f"signatures: weight {known.weight} of {known.threshold}; missing: {missing}"
+            return Wait("signatures", reason, 1)
+        if not known.sent:
+            mirror = self.state.read(Mirror, MIRROR)
+            first = decode_state(mirror.state).seq if mirror else 0
+            reason = f"its turn to be sent: seq {seq}, and {first} is the first not proved spent"
+            return Wait("sending", reason, max(1, seq - first + 1))
+        return Wait("block", f"a main-chain block to take the order of seq {seq}", 1)
+
+    def _headers(self, mined: int, what: str) -> Wait:
+        depth = self.keeper.genesis.depth
+        left = max(0, mined + depth - self.relayed)
+        if not left:
+            return Wait("proof", f"the proof of {what}, which any node brings", 0, 1)
+        return Wait("headers", f"{left} more relayed headers on {what}", left)
+
+    # -- set aside
+
+    def _pending(self) -> Wait:
+        if self.sight.resolved >= 0:
+            return self._headers(self.sight.resolved, "its completion or veto")
+        mirror, delay = self.state.read(Mirror, MIRROR), self.delay
+        ordered = self.sight.ordered if self.sight.ordered >= 0 else mirror.height if mirror else 0
+        left = max(1, ordered + delay - self.relayed)
+        reason = f"the delay of its tier, {delay} blocks, in which a guard may veto it"
+        return Wait("delay", reason, left)
+
+
+def seconds(keeper: Gatekeeper, blocks: int, side: int) -> int:
+    """About how long so many blocks of each chain take."""
+    interval = parameters.in_force(keeper.state).empty_interval
+    return blocks * keeper.genesis.main.spacing + side * interval // 1000
