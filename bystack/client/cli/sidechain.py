@@ -174,7 +174,7 @@ def list_sidechains(home: str, as_json: bool) -> None:
         row["member"] = "yes" if one.name in members else "no"
         try:
             info = rpc.side(one.name, "getsidechaininfo")
-            row |= {"block": rpc.side(one.name, "getblockcount"), "id": info["id"]}
+            row |= {"block": info["blocks"], "id": info["chain_id"]}
         except (RpcFailed, NodeDown) as error:
             row |= {"block": "", "id": str(error)}
         rows.append(row)

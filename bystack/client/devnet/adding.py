@@ -6,16 +6,18 @@ generation, vault, genesis, sidechain: no process that ran before is started ane
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from bystack.client import hosting
+from bystack.client import hosting, tables
 from bystack.client.devnet import files
 from bystack.client.devnet.founding import (
+    WORKERS,
     Devnet,
     Reporter,
     assets_of,
@@ -33,23 +35,23 @@ from bystack.client.sidechain_new.writing import Written, written
 from bystack.client.tables import TableRefused, params_in
 from bystack.node.config.tables import Sidechain
 
+T = TypeVar("T")
+
 LIMITS = {"BTM": "30", "GOLD": "600"}
 
 
 def add(net: Devnet, name: str, report: Reporter, now: int, modules: Sequence[str] = ()) -> Devnet:
-    """Launch the sidechain `name`; the devnet with it. `now` is its first moment in milliseconds.
+    """Launch the sidechain `name`, or go on where that ended; the devnet with it.
 
-    Raises `TableRefused` where the name or the files do not fit.
+    `now`: its first moment in milliseconds. Raises `TableRefused` where name or files do not fit.
     """
-    _check_name(net.layout, name)
-    grown = Devnet(net.folder, _grown(net.layout, name), net.empty_interval)
+    grown = net if name in net.layout.added else _grown(net, name)
     report.step(f"charter and roster of {name}", lambda: _describe(grown, name, now, modules))
-    report.step("memberships", lambda: _join(grown, name))
+    report.step(f"memberships {name}", lambda: _join(grown, name))
     report.step(f"key generation {name}", partial(generate_key, grown, name))
     report.step(f"vault {name}", partial(found_vault, grown, name))
     report.step(f"genesis {name}", lambda: _genesis(grown, name))
     report.step(f"sidechain {name}", lambda: _start(grown, name))
-    write_layout(grown.folder, grown.layout)
     return grown
 
 
@@ -74,21 +76,29 @@ def _check_name(layout: Layout, name: str) -> None:
         raise TableRefused(f"{name} is, or was, a sidechain of this devnet; choose another name")
 
 
-def _grown(layout: Layout, name: str) -> Layout:
-    ports = iter(free_ports(2 * len(layout.nodes)))
+def _grown(net: Devnet, name: str) -> Devnet:
+    """The devnet with ports for one more sidechain, written down."""
+    _check_name(net.layout, name)
+    ports = iter(free_ports(2 * len(net.layout.nodes)))
     nodes = [
         msgspec.structs.replace(
             node,
             side={**node.side, name: next(ports)},
             member={**node.member, name: next(ports)},
         )
-        for node in layout.nodes
+        for node in net.layout.nodes
     ]
-    return msgspec.structs.replace(layout, nodes=nodes, added=[*layout.added, name])
+    added = [*net.layout.added, name]
+    layout = msgspec.structs.replace(net.layout, nodes=nodes, added=added)
+    write_layout(net.folder, layout)
+    return Devnet(net.folder, layout, net.empty_interval)
 
 
 def _describe(net: Devnet, name: str, now: int, modules: Sequence[str]) -> dict[str, Any]:
-    operators = [_operator(net, node, name) for node in net.layout.federated]
+    last = Path(net.layout.nodes[-1].home)
+    if (last / "sidechains" / f"{name}.spec.toml").exists():
+        return {"operators": net.layout.members}
+    operators = _each(net.layout.federated, lambda node: _operator(net, node, name))
     apart = [node for node in net.layout.validating if node not in net.layout.federated]
     public = files.read_public(net.folder)
     assets = [
@@ -113,6 +123,12 @@ def _describe(net: Devnet, name: str, now: int, modules: Sequence[str]) -> dict[
     return {"operators": len(operators)}
 
 
+def _each(nodes: Sequence[Node], work: Callable[[Node], T]) -> list[T]:
+    """The work done for each node at one time; its results in their order."""
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        return list(pool.map(work, nodes))
+
+
 def _numbers(layout: Layout) -> dict[str, int | str]:
     """What the other sidechains' geneses say of the engine, where no module is meant."""
     chosen = dict(choice(one) for one in layout.choices)
@@ -126,9 +142,12 @@ def _judge(net: Devnet, made: Written) -> None:
 
 def _operator(net: Devnet, node: Node, name: str) -> Operator:
     """A node's keys for the new sidechain, and their public parts."""
-    wanted = [f"member:{name}"]
-    wanted += [f"validator:{name}"] if node in net.layout.validating else []
-    parts = make_keys(Path(node.home), wanted)
+    kept = net.folder / f"public-{name}-{node.name}.json"
+    if not kept.exists():
+        wanted = [f"member:{name}"]
+        wanted += [f"validator:{name}"] if node in net.layout.validating else []
+        files.write(kept, msgspec.json.encode(make_keys(Path(node.home), wanted)))
+    parts = msgspec.json.decode(kept.read_bytes())
     facts = {"name": node.name, "recipient": recipient_of(net, node), **parts}
     return msgspec.convert(facts, Operator)
 
@@ -136,38 +155,49 @@ def _operator(net: Devnet, node: Node, name: str) -> Operator:
 def _join(net: Devnet, name: str) -> dict[str, Any]:
     members = net.layout.federated
     for number, node in enumerate(members):
-        peers = [f"127.0.0.1:{other.member[name]}" for other in members[:number]]
-        listen = f"127.0.0.1:{node.member[name]}"
-        hosting.membership(Path(node.home), name, listen, peers)
-    return {"members": len(members)}
+        home = Path(node.home)
+        if not tables.table_path(home, tables.FEDERATIONS, name).exists():
+            peers = [f"127.0.0.1:{other.member[name]}" for other in members[:number]]
+            hosting.membership(home, name, f"127.0.0.1:{node.member[name]}", peers)
+    up = net.all_members("members start", lambda rpc: rpc.federation(name, "getfederationinfo"))
+    return {"members": len(up)}
 
 
 def _genesis(net: Devnet, name: str) -> dict[str, Any]:
     """Built by every member from the specification; the vault is found by its terms."""
+    path = net.folder / f"genesis-{name}.json"
+    if path.exists():
+        return {"sidechain": msgspec.json.decode(path.read_bytes())["id"]}
     spec = Path(net.layout.nodes[0].home) / "sidechains" / f"{name}.spec.toml"
     said = msgspec.toml.decode(spec.read_bytes())
     built = [rpc.federation(name, "buildgenesis", said) for rpc in net.members()]
     assert len({one["id"] for one in built}) == 1, "members build different geneses"
-    files.write(net.folder / f"genesis-{name}.json", msgspec.json.encode(built[0]))
     for node in net.layout.nodes:
         text = files.toml(built[0]["genesis"])
         files.write(Path(node.home) / "sidechains" / f"{name}.genesis.toml", text)
+    files.write(path, msgspec.json.encode(built[0]))
     return {"sidechain": built[0]["id"]}
 
 
 def _start(net: Devnet, name: str) -> dict[str, Any]:
-    """Each node takes it up in turn; whoever ran before runs on."""
-    untouched = 0
-    for number, node in enumerate(net.layout.nodes):
-        table: dict[str, Any] = {
-            "listen": f"127.0.0.1:{node.side[name]}",
-            "peers": [f"127.0.0.1:{other.side[name]}" for other in net.layout.nodes[:number]],
-        }
-        if node in net.layout.validating:
-            table["validator_key"] = f"keys/{name}.validator.key"
-        home, rpc = Path(node.home), net.rpcs[node.name]
-        genesis = home / "sidechains" / f"{name}.genesis.toml"
-        made = hosting.add(home, genesis, name, table, rpc)
-        assert not made.restarted, f"{made.restarted} of {node.name} were started anew"
-        untouched += made.untouched
-    return {"id": made.id, "untouched": untouched}
+    """Every node takes it up; whoever ran before runs on."""
+    untouched = sum(_each(net.layout.nodes, lambda node: _take_up(net, node, name)))
+    first = net.each(f"{name} grows", lambda rpc: rpc.side(name, "getblockcount"), 120)
+    return {"height": min(first), "untouched": untouched}
+
+
+def _take_up(net: Devnet, node: Node, name: str) -> int:
+    """How many other processes of the node ran on."""
+    home, nodes = Path(node.home), net.layout.nodes
+    if tables.table_path(home, tables.SIDECHAINS, name).exists():
+        return 0
+    table: dict[str, Any] = {
+        "listen": f"127.0.0.1:{node.side[name]}",
+        "peers": [f"127.0.0.1:{other.side[name]}" for other in nodes[: nodes.index(node)]],
+    }
+    if node in net.layout.validating:
+        table["validator_key"] = f"keys/{name}.validator.key"
+    genesis = home / "sidechains" / f"{name}.genesis.toml"
+    made = hosting.add(home, genesis, name, table, net.rpcs[node.name])
+    assert not made.restarted, f"{made.restarted} of {node.name} were started anew"
+    return made.untouched

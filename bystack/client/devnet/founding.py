@@ -76,6 +76,10 @@ class Devnet:
         """Wait for every node's first true answer."""
         return [wait_for(what, partial(probe, rpc), seconds) for rpc in self.everyone]
 
+    def all_members(self, what: str, probe: Callable[[Rpc], T | None]) -> list[T]:
+        """Wait for every member's first true answer."""
+        return [wait_for(what, partial(probe, rpc)) for rpc in self.members()]
+
     def members(self) -> list[Rpc]:
         """The RPC of the nodes that are members of the federations."""
         return [self.rpcs[node.name] for node in self.layout.federated]
