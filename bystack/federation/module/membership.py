@@ -81,10 +81,6 @@ class CertificateForeign(Invalid):
     """The certificate is of another ceremony than the change in flight."""
 
 
-class KeyDiffers(Invalid):
-    """A refresh or reshare keeps the key; this certificate is of another one."""
-
-
 def change_of(state: PrefixedState) -> Change | None:
     """The change in flight, if any."""
     return get_entry(state, Change, CHANGE)
@@ -244,7 +240,7 @@ def _previous(key: KeyEpoch) -> Previous:
 def certify(state: PrefixedState, certificate: KeyCertificate, height: int) -> KeyEpoch:
     """The change in flight has its certificate: standing and key follow; the new key epoch.
 
-    Raises `NoChange`, `CertificateForeign`, `KeyDiffers`, and what the certificate lacks.
+    Raises `NoChange`, `CertificateForeign`, and what the certificate lacks.
     """
     change = change_of(state)
     if change is None:
@@ -254,8 +250,6 @@ def certify(state: PrefixedState, certificate: KeyCertificate, height: int) -> K
         raise CertificateForeign(session=session.id, epoch=session.epoch, awaited=change.epoch)
     verify_key_certificate(certificate)
     fresh = change.kind == Kind.FRESH
-    if not fresh and certificate.key != key_of(state).key:
-        raise KeyDiffers(given=certificate.key, expected=key_of(state).key)
     made = KeyEpoch(
         epoch=session.epoch,
         kind=session.kind,
