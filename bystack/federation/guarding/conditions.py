@@ -19,6 +19,8 @@ SILENT_MS: Final = 60_000
 """No final block for so long (or twenty empty intervals): the sidechain stands still."""
 LASTING_MS: Final = 60_000
 """How long a lag or blindness must last before it is said."""
+STALE_MS: Final = 15_000
+"""A view older than this says nothing of the present: the follower did not answer since."""
 LAG: Final = 48
 LATE_TENTHS: Final = 9
 
@@ -32,19 +34,23 @@ class Conditions:
         self._since: dict[Kind, int] = {}
         self._silence = max(SILENT_MS, 20 * genesis.consensus.empty_interval)
         self._view: View | None = None
-        self._progress = 0
+        self._progress = self._looked = 0
         self._now = 0
 
     @property
     def stands_still(self) -> bool:
-        """The follower has peers and has had no final block for long."""
+        """The follower answers, has peers, and has had no final block for long."""
         quiet = self._now - self._progress >= self._silence
-        return self._view is not None and self._view.peers > 0 and quiet
+        return self._fresh and self._view is not None and self._view.peers > 0 and quiet
+
+    @property
+    def _fresh(self) -> bool:
+        return self._now - self._looked <= STALE_MS
 
     @property
     def seeing(self) -> bool:
         """The follower shows the sidechain's present, or that it has none."""
-        if self._view is None:
+        if self._view is None or not self._fresh:
             return False
         return self._now - self._view.time <= self._silence or self.stands_still
 
@@ -52,7 +58,7 @@ class Conditions:
         """The sidechain's final state as it stands now."""
         if self._view is None or view.height > self._view.height:
             self._progress = now
-        self._view, self._now = view, max(now, self._now)
+        self._view, self._looked, self._now = view, now, max(now, self._now)
         deficits = {asset.hex(): s.deficit for asset, s in view.sums.items() if s.deficit}
         stops = {"stops": view.stops.name or str(int(view.stops))}
         return [

@@ -35,6 +35,8 @@ from bystack.node.store.failpoints import failpoint
 
 log = structlog.get_logger("guard")
 
+LOOK_TICKS = 4
+
 
 class Watchman:
     """One guard. Made once; `run` owns everything in it."""
@@ -53,6 +55,7 @@ class Watchman:
         self._feeding = Feeding(self.links, genesis, 0)
         self.acting = Acting(self.links, self.setting, self.book, self.purse, self._feeding)
         self._reached = False
+        self._ticks = 0
 
     async def run(self, inbox: trio.MemoryReceiveChannel[Event]) -> None:
         """Handle events for ever; lines that are down are asked again at the next."""
@@ -110,13 +113,23 @@ class Watchman:
         await self._act()
 
     async def _tick(self) -> None:
-        status = await self.links.main.call("status")
-        here = status["height"] == self.machine.vault.height
-        caught_up = self._reached and here and not status["syncing"]
+        """The clock; the view is renewed when it is wanted, or has grown old."""
+        self._ticks += 1
+        caught_up = await self._caught_up()
         self.perform(self.machine.heard(Heard(_now(), caught_up, self.purse.balance)))
-        if self.machine.open or self.machine.view is None:
+        if self.machine.open or self.machine.view is None or self._ticks % LOOK_TICKS == 0:
             await self._look()
-        await self._act()
+        else:
+            await self._act()
+
+    async def _caught_up(self) -> bool:
+        """Whether the own main chain stands where its network does, and this guard with it."""
+        try:
+            status = await self.links.main.call("status")
+        except (Unavailable, RemoteError):
+            return False
+        here = status["height"] == self.machine.vault.height
+        return self._reached and here and not status["syncing"]
 
     async def _act(self) -> None:
         """Acts go on only from a vault that is known as it stands."""

@@ -52,9 +52,9 @@ def test_a_relay_that_stays_behind() -> None:
 
 def test_a_sidechain_without_final_blocks() -> None:
     one = Tower().ready()
-    one.clock(LONG - 1)
+    one.idle(LONG - 1)
     assert one.alarms == []
-    one.clock(1)
+    one.idle(1)
     assert one.alarms == [Kind.SILENT] and one.machine.seeing
     one.final(1)
     one.clock(0)
@@ -64,9 +64,9 @@ def test_a_sidechain_without_final_blocks() -> None:
 def test_a_follower_without_peers_is_blind_and_not_silent() -> None:
     one = Tower().ready()
     one.final(1, peers=0)
-    one.clock(LONG + 1)
+    one.idle(LONG + 1)
     assert not one.machine.seeing
-    one.clock(61)
+    one.idle(61)
     assert one.alarms == [Kind.BLIND]
     one.final(1, peers=1)
     one.clock()
@@ -99,3 +99,13 @@ def test_what_stood_before_a_restart_is_not_raised_again_and_can_end() -> None:
     one.balance = 1_000
     one.clock()
     assert one.ended == [Kind.PURSE_LOW]
+
+
+def test_a_follower_that_does_not_answer_is_blindness_too() -> None:
+    one = Tower().ready()
+    one.clock(15)
+    assert one.machine.seeing
+    one.clock(1)
+    assert not one.machine.seeing
+    one.clock(LONG)
+    assert one.alarms == [Kind.BLIND]

@@ -102,11 +102,11 @@ def test_a_sidechain_that_stands_still_has_said_all_it_will_say() -> None:
     one = tower()
     rob(one)
     for _ in range(PATIENCE):
-        one.clock(100)
+        one.idle(100)
         assert one.alarms in ([], [Kind.SILENT])
         one.main.mine()
         one.blocks()
-    one.clock(1)
+    one.idle(1)
     assert set(one.alarms) == {Kind.SILENT, Kind.UNKNOWN_SPEND}
     assert [act.kind for act in one.acts] == [ActKind.FREEZE]
 

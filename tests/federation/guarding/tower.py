@@ -53,6 +53,14 @@ class Tower:
         heard = Heard(self.now, self.caught_up, self.balance)
         self.outputs += self.machine.heard(heard)
 
+    def idle(self, seconds: float) -> None:
+        """The follower answers; it has no new final block."""
+        view = self.machine.view
+        assert view is not None
+        self.now += int(seconds * SECOND)
+        self.outputs += self.machine.viewed(view, self.now)
+        self.clock()
+
     def final(self, seconds: float = 1, **changes: Any) -> None:
         """The sidechain's next final block, so many seconds later."""
         self.side |= {"height": self.side["height"] + 1, **changes}
