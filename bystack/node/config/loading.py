@@ -275,6 +275,7 @@ def _across(
     yield from _light(data)
     yield from _pruning(data, extra)
     yield from _doubled_names(data, extra)
+    yield from _upstreams(data)
     yield from _listening(data, extra)
 
 
@@ -318,6 +319,15 @@ def _pruning(
         table = readers[0] if readers else "sidechain"
         wanted = f"0: [[{table}]] reads old main-chain blocks at each start"
         yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
+
+
+def _upstreams(data: dict[str, Any]) -> Iterator[ConfigError]:
+    """A signer that waits for more main-chain nodes than are named would never sign."""
+    for one in data.get("federation", []):
+        most = 1 + len(set(one.get("upstream_peers", ())))
+        if (needed := one.get("upstreams", 1)) > most:
+            wanted = f"at most {most}: the own node and those of upstream_peers"
+            yield ConfigError(FILE, "federation", "upstreams", _shown(needed), wanted)
 
 
 def _doubled_names(

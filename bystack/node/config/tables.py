@@ -198,6 +198,14 @@ class Federation(Table, frozen=True, kw_only=True):
     peers: Annotated[tuple[Peer, ...], Meta(description="other members")] = ()
     member_key: Annotated[File, Meta(description="the member's identity key file")]
     charter: Annotated[File, Meta(description="the charter; the same bytes for every member")]
+    upstreams: Annotated[
+        int,
+        Meta(ge=1, le=16, description="main-chain nodes, own included, that must agree to sign"),
+    ] = 1
+    upstream_peers: Annotated[
+        tuple[Peer, ...],
+        Meta(max_length=16, description="main-chain nodes to hear headers from, beside the own"),
+    ] = ()
 
 
 class Guard(Table, frozen=True, kw_only=True):

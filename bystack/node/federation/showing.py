@@ -1,30 +1,64 @@
-"""Showing the signer entries of the sidechain's state, each with its proof.
+"""Showing the signer what the federation decreed: entries of the sidechain's state, with proofs.
 
-The signer believes what is proved and new enough; whoever asks it for something that depends on the
-state shows it first.
+The signer says which it wants and under which height it saw each last; it verifies them itself, and
+signs nothing while it lacks one. They are shown anew as the sidechain goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, Final
+
+import structlog
+import trio
 
 from bystack.node.federation.epochs import EpochFeeding
 from bystack.node.federation.links import Links
+from bystack.node.ipc import RemoteError, Unavailable
+from bystack.primitives.codec import decode
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.proofs import MAX_STATE_PROOF, StateProof
+
+log = structlog.get_logger("federation")
+
+TICK_SECONDS: Final = 1.0
+AGAIN_AFTER: Final = 16
+"""Blocks after which an entry is shown anew: well before the signer finds it old."""
+MAX_PROOF: Final = MAX_STATE_PROOF + 1_000_000
 
 
 class Showing:
-    """What one member shows its signer."""
+    """What the signer still wants to see, or to see anew."""
 
     def __init__(self, links: Links) -> None:
         self._links, self._epochs = links, EpochFeeding(links)
 
-    async def show(self, keys: Iterable[bytes]) -> None:
-        """Prove these entries, or that they are absent, as of now; raises what the signer refuses.
+    async def run(self) -> None:
+        """Show until cancelled; what is refused, or a line that is down, is tried again."""
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            try:
+                await self.step()
+            except (Unavailable, RemoteError, Invalid) as error:
+                self._epochs.restart()
+                log.debug("signer not shown the state", reason=str(error))
 
-        The signer is brought to the newest epoch first, whose validators certify the proofs.
-        """
-        self._epochs.restart()
-        newest = await self._links.newest_final()
-        await self._epochs.reach(newest.header.epoch)
+    async def step(self) -> None:
+        """Show every entry that the signer lacks or knows too old. Raises what the lines raise."""
+        _, wanted = await self._links.signer.call("wanted")
+        if not wanted:
+            return
+        tip = int((await self._links.side.call("status"))["height"])
+        for key, height in wanted:
+            if tip and (height < 0 or tip - height >= AGAIN_AFTER):
+                await self._show(key)
+
+    async def show(self, keys: Iterable[bytes]) -> None:
+        """Show these entries as of now, for something that depends on them. Raises likewise."""
         for key in keys:
-            await self._links.signer.call("entry", await self._links.side.call("prove_state", key))
+            await self._show(key)
+
+    async def _show(self, key: bytes) -> None:
+        data: Any = await self._links.side.call("proved_entry", key)
+        await self._epochs.reach(decode(StateProof, data, MAX_PROOF).header.epoch)
+        await self._links.signer.call("entry", data)

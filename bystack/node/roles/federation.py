@@ -19,6 +19,8 @@ from bystack.node.federation.links import Links
 from bystack.node.federation.member import CAPS, Member
 from bystack.node.federation.methods import Actions, Requests, methods_of
 from bystack.node.federation.setting import Setting
+from bystack.node.federation.showing import Showing
+from bystack.node.federation.upstreams import Hearing
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
@@ -115,6 +117,9 @@ async def main(context: RoleContext) -> None:
         nursery.start_soon(tick, inbox)
         nursery.start_soon(_doubt, links, inbox, setting)
         nursery.start_soon(_hear, host, setting, inbox)
+        nursery.start_soon(Showing(links).run)
+        if table.upstreams > 1:
+            nursery.start_soon(Hearing(links, setting.params, table.upstream_peers).run)
         await member.run(events)
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import structlog
 import trio
 
+from bystack.federation.identity import identity_public
+from bystack.federation.upstreams import Upstreams
 from bystack.mainchain.params import chain_id
 from bystack.node import genesis_files
 from bystack.node.config import Config, ConfigErrors
@@ -28,13 +30,14 @@ from bystack.node.keyfiles import KeyFileError
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.signer import keys
+from bystack.node.signer.audit_log import open_audit
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.guarding import KIND as GUARD
 from bystack.node.signer.guarding import GuardKeeper, guard_journal, guarded_genesis
 from bystack.node.signer.holding import KeyHeld, hold_key
 from bystack.node.signer.journals import open_votes, open_warrants
 from bystack.node.signer.marks import Mark
-from bystack.node.signer.vault.keeper import VaultKeeper
+from bystack.node.signer.vault.keeper import Held, VaultKeeper
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal, JournalError
 from bystack.primitives import bls
@@ -54,6 +57,11 @@ def validator_socket(name: str) -> str:
 def federation_socket(name: str) -> str:
     """The socket bound to the shares of a federation."""
     return f"run/signer-federation-{name}.sock"
+
+
+def operator_socket(name: str) -> str:
+    """The socket of a member's operator: what waits for his word."""
+    return f"run/signer-operator-{name}.sock"
 
 
 def guard_socket(name: str) -> str:
@@ -138,6 +146,7 @@ class Keepers:
     async def _put_away(self, config: Config) -> None:
         tables: dict[str, object] = {validator_socket(one.name): one for one in config.sidechain}
         tables |= {federation_socket(one.name): one for one in config.federation}
+        tables |= {operator_socket(one.name): one for one in config.federation}
         tables |= {guard_socket(one.name): one for one in config.guard}
         for path, served in list(self._served.items()):
             if served.table != tables.get(path):
@@ -191,7 +200,14 @@ class Keepers:
             journal = stack.enter_context(
                 open_warrants(self._context.data, table.name, self._params.magic)
             )
-            await self._keep(path, table, self._vault_keeper(table, journal).handle, stack)
+            audit = stack.enter_context(
+                open_audit(
+                    self._context.data, table.name, self._params.magic, must_exist=bool(journal)
+                )
+            )
+            keeper = self._vault_keeper(table, journal, audit)
+            await self._keep(path, table, keeper.handle, stack)
+            await self._keep(operator_socket(table.name), table, keeper.operate, ExitStack())
 
     async def _serve_guard(self, table: Guard, path: str) -> None:
         secret = keys.load(table.key, keys.NAMED, cheap=self._cheap)
@@ -201,15 +217,22 @@ class Keepers:
             keeper = GuardKeeper(secret, guarded_genesis(table), journal)
             await self._keep(path, table, keeper.handle, stack)
 
-    def _vault_keeper(self, table: Federation, journal: Journal) -> VaultKeeper:
-        identity = keys.load(table.member_key, keys.MEMBER, cheap=self._cheap)
+    def _vault_keeper(self, table: Federation, journal: Journal, audit: Journal) -> VaultKeeper:
+        cheap, folder = self._cheap, self._context.data
+        identity = keys.load(table.member_key, keys.MEMBER, cheap=cheap)
         own = f"keys/{table.name}.governance.key"
-        governance = keys.load(own, keys.GOVERNANCE, cheap=self._cheap)
-        named = dict(keys.named_keys(cheap=self._cheap))
-        ceremonies = Ceremonies(table.name, identity, self._context.data, cheap=self._cheap)
-        main = chain_id(self._params)
-        folder = self._context.data
-        return VaultKeeper(table.name, main, ceremonies, journal, named, governance, folder)
+        held = Held(
+            name=table.name,
+            main=chain_id(self._params),
+            hrp=self._params.hrp,
+            identity=identity_public(identity),
+            named=dict(keys.named_keys(cheap=cheap)),
+            governance=keys.load(own, keys.GOVERNANCE, cheap=cheap),
+            folder=folder,
+        )
+        ceremonies = Ceremonies(table.name, identity, folder, cheap=cheap)
+        upstreams = Upstreams(table.upstreams, frozenset(table.upstream_peers))
+        return VaultKeeper(held, ceremonies, journal, audit, upstreams)
 
 
 async def main(context: RoleContext) -> None:

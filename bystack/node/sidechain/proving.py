@@ -180,16 +180,21 @@ class Prover:
         final = self.final(proofs.final.header.height)
         return StateProofs(final, proofs.system_root, proofs.coin_digest, proofs.entries)
 
+    def entry_shown(self, proof: StateProof) -> StateProof:
+        """The same with its header shown final; raises `NotProvable` while it cannot be."""
+        final = self.final(proof.header.height)
+        return StateProof(
+            final, proof.system_root, proof.coin_digest, proof.key, proof.value, proof.proof
+        )
+
     def entry_file(self, proof: StateProof) -> ProofFile:
         """The file around an entry's proof.
 
         Raises `NotProvable` until its header can be shown final.
         """
-        final = self.final(proof.header.height)
-        whole = StateProof(
-            final, proof.system_root, proof.coin_digest, proof.key, proof.value, proof.proof
-        )
-        return ProofFile(self._store.genesis, self._path(final.header.epoch), (), (whole,))
+        whole = self.entry_shown(proof)
+        path = self._path(whole.header.epoch)
+        return ProofFile(self._store.genesis, path, (), (whole,))
 
 
 def as_recorded(request: Request) -> Request:

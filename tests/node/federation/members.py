@@ -22,6 +22,7 @@ from bystack.federation.purse import Purse
 from bystack.federation.roster_file import AssetEntry, MemberEntry, RosterFile
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
+from bystack.federation.upstreams import Upstreams
 from bystack.ledger.terms import Terms
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.mainchain.blocks import Block
@@ -41,7 +42,8 @@ from bystack.node.federation.requests import answer
 from bystack.node.federation.setting import Setting
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.ipc.errors import from_invalid
-from bystack.node.signer.vault.keeper import VaultKeeper
+from bystack.node.signer.audit_log import open_audit
+from bystack.node.signer.vault.keeper import Held, VaultKeeper
 from bystack.node.signer.vault.view import View
 from bystack.node.store.journal import Journal
 from bystack.primitives.codec import encode
@@ -232,14 +234,15 @@ class Net:
         finished: Any = Finished(seat + 1)
         folder = self.folder / f"signer-{seat}"
         folder.mkdir(exist_ok=True)
-        keeper = Keeper(
-            "trade", chain_id(EASY), finished, journal, named, b"\x05" * 32, str(folder)
-        )
+        audit = open_audit(str(folder), "trade", EASY.magic, must_exist=False)
+        held = Held("trade", chain_id(EASY), EASY.hrp, bytes(32), named, b"\x05" * 32, str(folder))
+        keeper = Keeper(held, finished, journal, audit, Upstreams(1, frozenset()))
         keeper.view.told_genesis, keeper.view.told_terms = self.genesis, self.terms
         return keeper
 
     def restart_signer(self, seat: int) -> None:
         self.signers[seat].release.journal.close()
+        self.signers[seat].audit.close()
         self.signers[seat] = self.signer(seat)
 
     def member(self, seat: int) -> Member:

@@ -122,7 +122,7 @@ WRONG = [
 CALLS = {
     FEDERATION: {
         "begin": 1, "hear": 1, "headers": 1, "anchor": 1, "order": 1, "touch": 2, "create": 2,
-        "approve": 2,
+        "approve": 2, "upstream": 2, "entry": 1, "operation": 2,
     },
     VALIDATOR: {"sign": 1, "ready": 1},
 }  # fmt: skip
@@ -132,6 +132,8 @@ CALLS = {
 def test_wrong_parameters_are_refused_by_name(signer: Signer, name: str) -> None:
     for method, count in CALLS[name].items():
         for wrong in WRONG:
+            if (method, wrong) == ("headers", []):
+                continue  # the node has none that are better
             for params in ([wrong] * count, [wrong] * (count + 1), [encode(0), wrong][-count:]):
                 with pytest.raises(RemoteError) as refused:
                     signer.call(name, method, *params)
@@ -156,7 +158,7 @@ def test_everything_is_private(signer: Signer) -> None:
             loose.append((path, oct(path.stat().st_mode)))
     assert loose == []
     sockets = [path for path in signer.home.rglob("*") if path.is_socket()]
-    assert len(sockets) == 2
+    assert len(sockets) == 3
     assert stat.S_IMODE(signer.home.stat().st_mode) == 0o700
 
 

@@ -125,7 +125,7 @@ def test_member_actions_are_signed_with_the_members_own_key(signer: Signer) -> N
     signature = signer.call(FEDERATION, "approve", PAUSE, body)
     key = signer.call(FEDERATION, "info")["governance"]
     assert schnorr.verify(key, action_digest(genesis.id, PAUSE, body), signature)
-    for kind, data, rule in ((9, body, "ActionUnknown"), (PAUSE, b"\x01", "Malformed")):
+    for kind, data, rule in ((250, body, "ActionUnknown"), (PAUSE, b"\x01", "Malformed")):
         assert refusal(signer, FEDERATION, "approve", kind, data) == rule
 
 

@@ -19,7 +19,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.entries import entry_key
 from bystack.sidechain.proof_files import ProofFile, write_proof
-from bystack.sidechain.proofs import MAX_ENTRIES, MAX_KEY
+from bystack.sidechain.proofs import MAX_ENTRIES, MAX_KEY, StateProof
 
 PATIENCE: Final = 30.0
 """Seconds that a proof waits for headers on top of it, where finality is a matter of depth."""
@@ -31,6 +31,23 @@ Asked = Annotated[str, Meta(max_length=2_100)]
 Key = Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$", max_length=2 * MAX_KEY)]
 Keys = Annotated[list[Key], Meta(min_length=1, max_length=MAX_ENTRIES)]
 Most = Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
+
+
+async def once_final(driver: Driver, made: Callable[[], T], height: int) -> T:
+    """What `made` gives, as soon as the header it stands under can be shown final."""
+    with trio.move_on_after(PATIENCE):
+        while True:
+            try:
+                return await trio.to_thread.run_sync(made)
+            except NotProvable:
+                await driver.changed.wait()
+    raise NotProvable(height=height, tip=driver.store.height)
+
+
+async def entry_shown(driver: Driver, prover: Prover, key: bytes) -> StateProof:
+    """A state entry as of now under a header that is shown final; raises `NotProvable`."""
+    proof = prover.entry(key)
+    return await once_final(driver, partial(prover.entry_shown, proof), proof.header.height)
 
 
 class ProofMethods:
@@ -82,14 +99,7 @@ class ProofMethods:
         return await self._once_final(partial(self._prover.entry_file, proof), proof.header.height)
 
     async def _once_final(self, made: Callable[[], T], height: int) -> T:
-        """What `made` gives, as soon as the header it stands under can be shown final."""
-        with trio.move_on_after(PATIENCE):
-            while True:
-                try:
-                    return await trio.to_thread.run_sync(made)
-                except NotProvable:
-                    await self._driver.changed.wait()
-        raise NotProvable(height=height, tip=self._driver.store.height)
+        return await once_final(self._driver, made, height)
 
     async def entries(self, keys: Keys) -> Json:
         """What keys of the state (in hex) have after one block, the last final one: `hex` is a

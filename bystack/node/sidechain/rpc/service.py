@@ -11,6 +11,7 @@ from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.following import follow, follow_tips
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc.proofs import entry_shown
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
 
@@ -38,6 +39,8 @@ class Service:
                 return await self.submit(data)
             case "submit_many", [list(many)]:
                 return await self.submit_many(many)
+            case "proved_entry", [bytes(key)]:
+                return encode(await entry_shown(self._driver, self._reader.prover, key))
             case "states", [list(keys)] if len(keys) <= MAX_KEYS:
                 return self._reader.states(keys)
             case _:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from bystack.federation.module.actions import action_digest, decode_action
+from bystack.federation.policies.requests import ACTION, Request
 from bystack.node.signer.vault.calls import Calls
+from bystack.node.signer.vault.deciding import Deciding
 from bystack.node.signer.vault.view import View
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import U8
@@ -14,8 +16,8 @@ from bystack.primitives.codec import U8
 class Approvals:
     """The governance key at work."""
 
-    def __init__(self, view: View, secret: bytes) -> None:
-        self._view, self._secret = view, secret
+    def __init__(self, view: View, deciding: Deciding, secret: bytes) -> None:
+        self._view, self._deciding, self._secret = view, deciding, secret
 
     def add_to(self, calls: Calls) -> None:
         """Add the methods of this room."""
@@ -30,4 +32,5 @@ class Approvals:
         """The signature of the member's own action; raises `ActionUnknown` and codec errors."""
         decode_action(kind, body)
         digest = action_digest(self._view.genesis().id, kind, body)
+        self._deciding.check(Request(ACTION, digest, 0, 0))
         return schnorr.sign(self._secret, digest, os.urandom(32))

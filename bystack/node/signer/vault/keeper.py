@@ -7,17 +7,23 @@ journals a warrant before any signature leaves, of a share or of a charter key (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 
+from bystack.federation.audit import beginning
+from bystack.federation.module.records import SIGNER_VERSION
+from bystack.federation.upstreams import Upstreams
 from bystack.federation.warrants import Warrant
+from bystack.node.signer.audit_log import AuditLog, Clock, unix_time
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.vault.approvals import Approvals
 from bystack.node.signer.vault.calls import Calls
+from bystack.node.signer.vault.deciding import Deciding
 from bystack.node.signer.vault.feeding import Feeding
 from bystack.node.signer.vault.keygen import Keygen
 from bystack.node.signer.vault.operations import Operations
+from bystack.node.signer.vault.operators import Operators
 from bystack.node.signer.vault.orders import Orders
 from bystack.node.signer.vault.release import Release
 from bystack.node.signer.vault.view import View
@@ -27,43 +33,69 @@ from bystack.primitives.codec import decode
 MAX_WARRANT = 3_000_000
 
 
-class VaultKeeper:
-    """One federation's keys. Calls enter one at a time.
+class Held(NamedTuple):
+    """What a signer holds for one federation.
 
-    `named`: the node's Schnorr keys by their charter names; `governance`: the member's own key for
-    actions on the sidechain.
+    `main`: the main chain's id, `hrp` its address prefix; `identity`: the member's, public;
+    `named`: the node's Schnorr keys by their charter names; `governance`: the member's own secret,
+    for actions on the sidechain and for its audit log; `folder`: where journals lie.
     """
+
+    name: str
+    main: bytes
+    hrp: str
+    identity: bytes
+    named: Mapping[str, bytes]
+    governance: bytes
+    folder: str = "data/signer"
+
+
+class VaultKeeper:
+    """One federation's keys. Calls enter one at a time. `audit`: the journal of its decisions."""
 
     view_kind: type[View] = View
 
     def __init__(
         self,
-        name: str,
-        main: bytes,
+        held: Held,
         ceremonies: Ceremonies,
         journal: Journal,
-        named: Mapping[str, bytes],
-        governance: bytes,
-        folder: str = "data/signer",
+        audit: Journal,
+        upstreams: Upstreams,
+        clock: Clock = unix_time,
     ) -> None:
         self.records = records = [decode(Warrant, line, MAX_WARRANT) for line in journal.records()]
-        self._ceremonies = ceremonies
-        self.view = self.view_kind(name, main, ceremonies, records, folder)
-        self.release = Release(self.view, ceremonies, journal, records, named)
-        self._approvals = Approvals(self.view, governance)
-        self._calls = Calls()
-        self._calls.add(self.info)
-        Keygen(self.view, ceremonies).add_to(self._calls)
-        Feeding(self.view).add_to(self._calls)
-        Orders(self.view, self.release, records).add_to(self._calls)
+        self._ceremonies, self._upstreams = ceremonies, upstreams
+        self.audit = AuditLog(audit, held.governance, beginning(held.main, held.name), clock)
+        self.view = self.view_kind(
+            held.name, held.main, held.identity, ceremonies, records, held.folder
+        )
+        self.deciding = Deciding(self.view, self.audit, held.hrp, upstreams)
+        self.release = Release(self.view, ceremonies, self.deciding, journal, records, held.named)
+        self._approvals = Approvals(self.view, self.deciding, held.governance)
+        self._calls, self._operators = Calls(), Calls()
+        self._add_rooms(clock)
+        self._order = trio.Lock()
+
+    def _add_rooms(self, clock: Clock) -> None:
+        self._calls.add(self.info, self.log_head)
+        Keygen(self.view, self._ceremonies).add_to(self._calls)
+        Feeding(self.view, self._upstreams, clock).add_to(self._calls)
+        Orders(self.view, self.deciding, self.release, self.records).add_to(self._calls)
         Operations(self.view, self.release).add_to(self._calls)
         self._approvals.add_to(self._calls)
-        self._order = trio.Lock()
+        Operators(self.deciding).add_to(self._operators)
+        self._operators.add(self.info)
 
     async def handle(self, method: str, params: Sequence[Any]) -> Any:
         """One call of the member's process; raises the rule that refuses."""
         async with self._order:
             return await trio.to_thread.run_sync(self.answer, method, params)
+
+    async def operate(self, method: str, params: Sequence[Any]) -> Any:
+        """One call of the operator, on a socket of his own."""
+        async with self._order:
+            return await trio.to_thread.run_sync(self._operators.call, method, params)
 
     def answer(self, method: str, params: Sequence[Any]) -> Any:
         """The same, when nobody else calls."""
@@ -81,4 +113,11 @@ class VaultKeeper:
             "governance": self._approvals.public,
             "epoch": epoch,
             "frozen": frozen,
+            "version": SIGNER_VERSION,
+            "waiting": len(self.deciding.waiting),
+            "stalled": self.deciding.stalled_now(),
         }
+
+    def log_head(self) -> list[Any]:
+        """How many records the audit log has, and the hash of the last: for others to publish."""
+        return list(self.audit.head)

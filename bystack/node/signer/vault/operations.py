@@ -16,6 +16,7 @@ from bystack.federation.module.records import (
     TermsDecision,
     entry_key,
 )
+from bystack.federation.policies.requests import Request
 from bystack.federation.vault_warrants import (
     Decided,
     Signing,
@@ -59,8 +60,11 @@ class Operations:
         """
         asked = decode(Action, action, MAX_OPERATION)
         operation = decode_operation(asked.kind, asked.body)
-        signings = terms_signings(self._seen(), operation, self._decided(charter))
-        return [self._sign(one) for one in signings]
+        seen = self._seen()
+        signings = terms_signings(seen, operation, self._decided(charter))
+        height, seq = self._view.watch.tip.header.height, seen.state.seq
+        kind = type(operation).__name__.lower()
+        return [self._sign(Request(kind, one.warrant.digest, seq, height), one) for one in signings]
 
     def _seen(self) -> VaultSeen:
         watch = self._view.watch
@@ -81,9 +85,9 @@ class Operations:
             known(TermsDecision, entry_key(TERMS)),
         )
 
-    def _sign(self, signing: Signing) -> list[Any]:
+    def _sign(self, request: Request, signing: Signing) -> list[Any]:
         """The partials are of the key in force, and of no use where the policy asks for none."""
-        partials = self._release.spend(signing.warrant)
+        partials = self._release.spend(request, signing.warrant)
         named = self._release.sign_named(set(signing.keys), signing.warrant.digest)
         pairs = [[self._release.public(name), one] for name, one in named.items()]
         return [signing.warrant.digest, partials, pairs]

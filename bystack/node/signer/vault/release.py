@@ -1,6 +1,6 @@
 """The one way by which a signature of a share or of a charter key leaves the signer.
 
-A warrant is journalled before any (W06, W08).
+The decision is in the audit log, and a warrant in the journal, before any does (W06, W08).
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from bystack.federation.policies.requests import Request
 from bystack.federation.signing import sign_partial
 from bystack.federation.warrants import Warrant, serve_warrant
 from bystack.node.signer.ceremonies import Ceremonies
+from bystack.node.signer.vault.deciding import Deciding
 from bystack.node.signer.vault.view import View
 from bystack.node.signer.votes import JournalRefused
 from bystack.node.store.failpoints import failpoint
@@ -29,11 +31,13 @@ class Release:
         self,
         view: View,
         ceremonies: Ceremonies,
+        deciding: Deciding,
         journal: Journal,
         records: list[Warrant],
         named: Mapping[str, bytes],
     ) -> None:
-        self._view, self._ceremonies, self.journal = view, ceremonies, journal
+        self._view, self._ceremonies, self._deciding = view, ceremonies, deciding
+        self.journal = journal
         self._records, self.named = records, dict(named)
 
     def names(self) -> list[str]:
@@ -44,8 +48,12 @@ class Release:
         """Bind this key to its sidechain, for good: before the first spend of the anchor."""
         self.record(serve_warrant(self._view.watch.genesis, self._records))
 
-    def spend(self, warrant: Warrant) -> list[bytes]:
-        """Journal the warrant of a spend, then give this signer's partial signatures."""
+    def spend(self, request: Request, warrant: Warrant) -> list[bytes]:
+        """Decide, journal the warrant of a spend, then give this signer's partial signatures.
+
+        Raises as `Deciding.check`, `ShareMissing`, `JournalRefused`.
+        """
+        self._deciding.check(request)
         self.bind()
         shares = self._ceremonies.shares()
         failpoint("signer.before_warrant")
@@ -55,8 +63,9 @@ class Release:
         failpoint("signer.before_partials")
         return [encode(partial) for partial in partials]
 
-    def partials(self, warrant: Warrant) -> list[bytes]:
+    def partials(self, request: Request, warrant: Warrant) -> list[bytes]:
         """Partial signatures of what nothing later depends on: any number of drafts is signed."""
+        self._deciding.check(request)
         return [encode(one) for one in sign_partial(self._ceremonies.shares(), warrant.digest)]
 
     def record(self, warrant: Warrant) -> None:

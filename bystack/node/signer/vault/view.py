@@ -6,20 +6,28 @@ Everything is read when it is first needed: a federation's files appear one afte
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from bystack.federation.knowledge import Knowledge
+from bystack.federation.module.records import CHANGE, KEY, KEY_NEXT, entry_key
+from bystack.federation.policies.decrees import standing_keys
 from bystack.federation.warrants import Warrant, Warrants, serve_warrant
 from bystack.federation.watch import Watch
 from bystack.ledger.terms import Terms
 from bystack.node import federation_files, genesis_files
 from bystack.node.engines import engines_of
-from bystack.node.signer.ceremonies import Ceremonies, NoCeremony
+from bystack.node.signer.ceremonies import Ceremonies
+from bystack.node.signer.epochs import NoCeremony
 from bystack.node.signer.light import Following, light_path
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.light import Verifier
 from bystack.sidechain.engines import ConsensusError, verifier_of
 from bystack.sidechain.params import Genesis
+
+MAX_WANTED: Final = 512
+KEY_ENTRIES: Final = (entry_key(KEY), entry_key(KEY_NEXT), entry_key(CHANGE))
 
 
 class NoSidechain(Invalid):
@@ -35,31 +43,39 @@ class GenesisForeign(Invalid):
 
 
 class View:
-    """One federation as its signer sees it. `records`: the warrants, a list that grows."""
+    """One federation as its signer sees it.
+
+    `identity`: the member's public identity; `records`: the warrants, a list that grows.
+    """
 
     def __init__(
         self,
         name: str,
         main: bytes,
+        identity: bytes,
         ceremonies: Ceremonies,
         records: Sequence[Warrant],
         folder: str,
     ) -> None:
-        self.name, self.main, self.folder = name, main, folder
+        self.name, self.main, self.identity, self.folder = name, main, identity, folder
         self._ceremonies, self._records = ceremonies, records
         self._watch: Watch | None = None
         self._following: Following | None = None
         self._knowledge: Knowledge | None = None
         self._warrants: Warrants | None = None
+        self._wanted: OrderedDict[bytes, None] = OrderedDict()
 
     def terms(self) -> Terms:
         """The terms that charter, roster and certified key compile to; raises `NoCeremony`."""
         certificate = self._ceremonies.certificate
         if certificate is None:
             raise NoCeremony(federation=self.name)
+        return self._compiled(certificate.key)
+
+    def _compiled(self, key: bytes) -> Terms:
         charter = federation_files.read_charter(federation_files.charter_path(self.name))
         roster = federation_files.read_roster(federation_files.roster_path(self.name))
-        return federation_files.terms_of(charter, roster, certificate.key)
+        return federation_files.terms_of(charter, roster, key)
 
     def genesis(self) -> Genesis:
         """The sidechain this vault serves; its terms must be those compiled here.
@@ -70,10 +86,19 @@ class View:
         if not os.path.exists(path):
             raise NoSidechain(name=self.name)
         genesis = genesis_files.read_genesis(path)
-        if genesis.terms != self.terms():
+        if genesis.terms != self._first_terms(genesis):
             raise GenesisForeign(sidechain=genesis.id)
         serve_warrant(genesis, self._records)
         return genesis
+
+    def _first_terms(self, genesis: Genesis) -> Terms:
+        """What this signer compiles for the key that the federation began with.
+
+        Who joined later has no certificate of it, and takes the key from the genesis.
+        """
+        first = self._ceremonies.epochs.first
+        key = first.key if first else federation_files.first_key(genesis)
+        return self.terms() if key is None else self._compiled(key)
 
     @property
     def watch(self) -> Watch:
@@ -82,6 +107,11 @@ class View:
             genesis = self.genesis()
             self._watch = Watch(genesis, engines_of(genesis.main))
         return self._watch
+
+    @property
+    def founded(self) -> bool:
+        """Whether anything of the main chain is verified here yet."""
+        return self._watch is not None
 
     @property
     def followed(self) -> Following:
@@ -104,6 +134,21 @@ class View:
         if self._warrants is None:
             self._warrants = Warrants(self.watch, self._records, self.followed.client)
         return self._warrants
+
+    def want(self, keys: Iterable[bytes]) -> None:
+        """Ask the member to show these entries of the state; the oldest wishes are forgotten."""
+        for key in keys:
+            self._wanted[key] = None
+            self._wanted.move_to_end(key)
+        while len(self._wanted) > MAX_WANTED:
+            self._wanted.popitem(last=False)
+
+    def wanted(self) -> tuple[bytes, ...]:
+        """The entries that the member is to show, and to show anew as the sidechain goes on."""
+        standing = standing_keys(self.watch.genesis, self.identity)
+        if standing:
+            standing += KEY_ENTRIES
+        return tuple(dict.fromkeys((*standing, *self._wanted)))
 
     def remember(self, warrant: Warrant) -> None:
         """Tell the judge of a warrant that is durable now."""
