@@ -109,9 +109,10 @@ def sponsored(
     build: Build,
     approved: Approval | NoWitness,
     extra: int,
+    rate: int = RATE,
 ) -> Draft:
-    """A body whose sponsor pays for its weight; raises `PurseEmpty`, and what building raises."""
-    fee = FIRST_FEE + RATE * extra
+    """A body whose sponsor pays `rate` for its weight; raises `PurseEmpty` and as `build`."""
+    fee = FIRST_FEE // RATE * rate + rate * extra
     while True:
         sponsor, paying = purse.sponsor(fee)
         try:
@@ -121,15 +122,16 @@ def sponsored(
             raise
         empty = (NoWitness(),) * len(paying)
         weight = assemble(body, empty, approved).size + CHECK_WEIGHT + extra
-        if weight * RATE <= fee:
+        if weight * rate <= fee:
             return Draft(body, (*vault_coins, *paying), sponsor)
         purse.release(sponsor)
-        fee = weight * RATE
+        fee = weight * rate
 
 
 def draft_order(
-    purse: Purse, anchor: Anchor, terms: Terms, order: Order, coins: list[OwnedCoin], memo: bytes
-) -> Draft:
+    purse: Purse, anchor: Anchor, terms: Terms, order: Order, coins: list[OwnedCoin], memo: bytes,
+    rate: int = RATE,
+) -> Draft:  # fmt: skip
     """An order's body: the anchor, vault coins, the sponsor."""
     spent = [anchor.stored, *(coin for _, coin in coins)]
     return sponsored(
@@ -138,10 +140,13 @@ def draft_order(
         lambda sponsor: build_order(anchor.coin, terms, order, coins, sponsor, memo),
         approval(terms, ()),
         0,
+        rate,
     )
 
 
-def draft_touch(purse: Purse, anchor: Anchor, terms: Terms, touch: Touch) -> Draft:
+def draft_touch(
+    purse: Purse, anchor: Anchor, terms: Terms, touch: Touch, rate: int = RATE
+) -> Draft:
     """A touch's body."""
     return sponsored(
         purse,
@@ -149,6 +154,7 @@ def draft_touch(purse: Purse, anchor: Anchor, terms: Terms, touch: Touch) -> Dra
         lambda sponsor: build_touch(anchor.coin, touch.seq, touch.tier, sponsor),
         approval(terms, ()),
         0,
+        rate,
     )
 
 

@@ -6,40 +6,34 @@ takes one order per seq whoever sent it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
 from bystack.federation.bridge import AskOperation, Bridge
-from bystack.federation.warrants import OrderRequest
-from bystack.ledger.fulfilment import SignaturesInsufficient
+from bystack.federation.warrants import TOUCH_AFTER, OrderRequest
 from bystack.ledger.terms import Terms
-from bystack.ledger.vault_approvals import demands
 from bystack.ledger.vault_operations import Order, Touch, encode_operation, operation_digest
+from bystack.ledger.vault_state import order_sums
 from bystack.mainchain.blocks import Block
 from bystack.node.federation.assembling import (
     Anchor,
-    CoinsTooMany,
-    Draft,
-    Signatures,
     anchor_among,
-    coins_for,
-    complete,
-    draft_order,
-    draft_touch,
 )
 from bystack.node.federation.epochs import EpochFeeding
 from bystack.node.federation.events import SideFinal
 from bystack.node.federation.feeding import Feeding
 from bystack.node.federation.membership import TURN_TICKS, Membership
+from bystack.node.federation.sending import Job, Sending
 from bystack.node.federation.upkeep import Upkeep
 from bystack.node.ipc import RemoteError
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.light import KEPT_SETS, FinalHeader
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.records import MIRROR, OPEN, Batch, Mirror, batch_key
+from bystack.sidechain.records import OPEN, Batch, batch_key
+from bystack.sidechain.tiering import pays
 
 log = structlog.get_logger("federation")
 
@@ -50,22 +44,6 @@ signer may have begun anew."""
 
 class NotFounded(Invalid):
     """The federation's sidechain is not on this node yet."""
-
-
-@dataclass
-class Job:
-    """An order or touch being signed: what, its digest, when this member tries to send it.
-
-    `short`: the signatures do not suffice, so the own signer is asked again (terms may have changed
-    since, and its named keys with them). `crowded`: it needs too many coins, which must be joined.
-    """
-
-    operation: Order | Touch
-    digest: bytes
-    due: int
-    sent: bytes = b""
-    short: bool = False
-    crowded: bool = False
 
 
 class Orders:
@@ -80,9 +58,15 @@ class Orders:
         self._ticks = 0
         self._passed = 0
         self._moved = self._unsigned = True
+        self._open: dict[int, Batch] = {}
         self._upkeep = Upkeep(member)
         self._epochs = EpochFeeding(member.links)
-        self.jobs: dict[bytes, Job] = {}
+        self._sending = Sending(member)
+
+    @property
+    def jobs(self) -> dict[bytes, Job]:
+        """What is being signed or sent, by digest."""
+        return self._sending.jobs
 
     @property
     def genesis(self) -> Genesis:
@@ -133,9 +117,12 @@ class Orders:
         """Have each open batch signed whose seq the main chain has not spent yet."""
         seqs = await self._member.links.state(tuple[int, ...], OPEN) or ()
         self._unsigned = any(seq >= self._passed for seq in seqs)
+        self._open = {}
         later = await self._provable() if self._unsigned else None
         for seq in seqs:
             batch = await self._member.links.state(Batch, batch_key(seq))
+            if batch is not None:
+                self._open[seq] = batch
             if batch is not None and later is not None and seq >= self._passed:
                 await self._sign_or_tell(batch, later)
 
@@ -228,7 +215,8 @@ class Orders:
         self._passed = anchor.state.seq
         if self._ticks % TURN_TICKS == 0:
             self._ask_again()
-        await self._send_due(anchor)
+            await self._void(anchor)
+        await self._sending.due(anchor, self.genesis, self._ticks)
         idle = all(job.crowded for job in self.jobs.values())
         await self._upkeep.step(coins, self._ticks, idle=idle)
         self._moved = not fed
@@ -238,6 +226,17 @@ class Orders:
         for job in self.jobs.values():
             if isinstance(job.operation, Touch):
                 self._member.say(_asking(job.operation))
+
+    async def _void(self, anchor: Anchor) -> None:
+        """Have a seq voided that keeps the open batches behind it waiting for ever."""
+        seq, terms = anchor.state.seq, await self._sending.terms(self.genesis)
+        old = self._member.purse.height - anchor.state.touched > TOUCH_AFTER
+        if not old or not blocked(seq, self._open, terms):
+            return
+        try:
+            await self.asked_touch(seq, 0)
+        except RemoteError as error:
+            log.info("seq not voided", seq=seq, reason=str(error))
 
     async def _feed(self, genesis: Genesis) -> bool:
         """Bring the signer up to the tip; what it refuses does not keep back what is signed."""
@@ -254,60 +253,18 @@ class Orders:
         vault = self.genesis.vault
         return anchor_among(vault, await self._member.links.vault_coins(vault))
 
-    async def _send_due(self, anchor: Anchor) -> None:
-        bridge = await self._member.ensure_bridge()
-        assert bridge is not None, "jobs are signed by a key"
-        for job in list(self.jobs.values()):
-            if job.operation.seq < anchor.state.seq:
-                self.jobs.pop(job.digest)
-                bridge.done(job.digest)
-                continue
-            due = job.operation.seq == anchor.state.seq and self._ticks >= job.due
-            if due and bridge.signature(job.digest) is not None:
-                await self._send(job, anchor, bridge.signatures(job.digest))
 
-    async def _send(self, job: Job, anchor: Anchor, signatures: Signatures) -> None:
-        """Send one; a refusal, or an empty purse, waits for this member's next turn."""
-        job.due = self._ticks + TURN_TICKS * len(self._member.roster.members)
-        try:
-            job.sent = await self._submit(job, anchor, signatures)
-        except (RemoteError, Invalid) as error:
-            job.short = isinstance(error, SignaturesInsufficient)
-            job.crowded = isinstance(error, CoinsTooMany)
-            # Another member was first, a named key is away, or the vault waits for its bucket.
-            tell = log.warning if job.short or job.crowded else log.info
-            tell("not taken", seq=job.operation.seq, reason=str(error))
-            return
-        log.info("sent", seq=job.operation.seq, transaction=job.sent.hex())
+def blocked(seq: int, open_batches: Mapping[int, Batch], terms: Terms) -> bool:
+    """True if batches wait for a seq that no order can ever spend.
 
-    async def _submit(self, job: Job, anchor: Anchor, signatures: Signatures) -> bytes:
-        main, vault, terms = self._member.setting.main, self.genesis.vault, await self._terms()
-        draft = await self._draft(job, anchor, terms)
-        try:
-            demanded = demands(main, vault, job.operation, terms)
-            tx = complete(self._member.purse, main, draft, terms, demanded, signatures)
-            return bytes(await self._member.links.main.call("submit", encode(tx)))
-        except (RemoteError, Invalid):
-            self._member.purse.release(draft.sponsor)
-            raise
-
-    async def _draft(self, job: Job, anchor: Anchor, terms: Terms) -> Draft:
-        purse = self._member.purse
-        match job.operation:
-            case Touch() as touch:
-                return draft_touch(purse, anchor, terms, touch)
-            case Order() as order:
-                coins = await self._member.links.vault_coins(self.genesis.vault)
-                chosen = coins_for(order, coins)
-                memo = self._member.setting.recipient
-                return draft_order(purse, anchor, terms, order, chosen, memo)
-
-    async def _terms(self) -> Terms:
-        """The terms in force, as the sidechain's mirror has proved them."""
-        mirror = await self._member.links.state(Mirror, MIRROR)
-        if mirror is None:
-            return self.genesis.terms
-        return decode(Terms, mirror.terms, 100_000)
+    Its batch is void (a reorganisation took back what had voided it, and its requests have moved
+    on), or the vault's terms changed and its tier can never pay it.
+    """
+    batch = open_batches.get(seq)
+    if batch is None:
+        return any(later > seq for later in open_batches)
+    sums = order_sums(Order(seq, batch.record.tier, batch.record.outputs))
+    return not all(pays(terms, batch.record.tier, *one) for one in sums.items())
 
 
 def _asking(touch: Touch) -> AskOperation:
