@@ -14,6 +14,8 @@ from bystack.federation.charter_compiling import compile
 from bystack.federation.messages import KeyCertificate
 from bystack.federation.module.records import (
     DEFAULT_RULES,
+    MAX_ENTRY,
+    NAME,
     FederationConfig,
     KeyEpoch,
     Newcomer,
@@ -31,7 +33,9 @@ from bystack.federation.roster_file import (
 from bystack.federation.session import Kind, Session
 from bystack.ledger.terms import Terms
 from bystack.node.store import files
+from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.params import Genesis
 
 MAX_FILE = 1_000_000
 
@@ -86,6 +90,14 @@ def terms_of(charter: Charter, file: RosterFile, group: bytes) -> Terms:
     """The vault's terms: every member compiles them and compares. `group`: the group key."""
     keys = keys_of(file) | dict.fromkeys(charter.group_keys, group)
     return compile(charter, keys, assets_of(file))
+
+
+def first_key(genesis: Genesis) -> bytes | None:
+    """The group key that a sidechain's federation began with; None without its module."""
+    for module in genesis.modules:
+        if module.name == NAME:
+            return decode(FederationConfig, module.config, MAX_ENTRY).key.key
+    return None
 
 
 def module_config(

@@ -1,4 +1,4 @@
-"""Key generation in the signer: it runs the ceremony, the member's process carries its bytes."""
+"""Key ceremonies in the signer: it runs them, the member's process carries their bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from bystack.federation.ceremony import Ceremony
-from bystack.federation.certificates import verify_key_certificate
 from bystack.federation.events import (
     Aborted,
     Broadcast,
@@ -23,32 +22,31 @@ from bystack.federation.events import (
     Send,
 )
 from bystack.federation.identity import identity_public
-from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate, decode_message
+from bystack.federation.messages import KeyCertificate, decode_message
+from bystack.federation.module.records import KeyEpoch
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
+from bystack.federation.states import Certified, decode_state
 from bystack.node.signer import keys
+from bystack.node.signer.epochs import Epochs, NoCeremony
 from bystack.node.store import files
 from bystack.node.store.failpoints import failpoint
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 Sent = list[Any]
-
-
-class NoCeremony(Invalid):
-    """No key generation is under way: start it with `bystack federation keygen`."""
 
 
 class KeyExists(Invalid):
     """This federation has its group key already."""
 
 
-class ShareMissing(Invalid):
-    """A share of this member lies not in its key files: restore it from the backup."""
+class AttemptCertified(Invalid):
+    """This member has certified an earlier attempt, which may still make the key: it waits."""
 
 
 class Ceremonies:
-    """The key generation of one federation, its shares and its certificate, at rest and running.
+    """The key ceremonies of one federation, at rest and running, and what they made (`epochs`).
 
     Each session has a file of its own, so that no session is ever dealt twice, in whatever order
     attempts are made. The newest goes on by itself when the process starts again.
@@ -57,34 +55,48 @@ class Ceremonies:
     def __init__(self, name: str, identity: bytes, folder: str, *, cheap: bool) -> None:
         self._name, self._identity, self._cheap = name, identity, cheap
         self._folder = folder
-        self._certificate = f"{folder}/certificate-{name}.bin"
         self._running: Ceremony | None = None
-        self.certificate: KeyCertificate | None = self._load_certificate()
+        self.epochs = Epochs(name, identity_public(identity), folder, cheap=cheap)
         self._go_on()
 
-    def _load_certificate(self) -> KeyCertificate | None:
-        if not os.path.exists(self._certificate):
-            return None
-        certificate = decode(KeyCertificate, Path(self._certificate).read_bytes(), MESSAGE_LIMIT)
-        verify_key_certificate(certificate)
-        return certificate
+    @property
+    def certificate(self) -> KeyCertificate | None:
+        """The certificate of the epoch in force, if it is here."""
+        return self.epochs.certificate
+
+    def shares(self) -> tuple[KeyShare, ...]:
+        """This signer's shares of the epoch in force; raises as `Epochs.shares`."""
+        return self.epochs.shares()
 
     def _state_of(self, session: Session) -> str:
-        return f"{self._folder}/ceremony-{self._name}-{session.id.hex()[:16]}.key"
+        number = keys.numbered(session.epoch, session.attempt)
+        return f"{self._folder}/ceremony-{self._name}-epoch-{number}-{session.id.hex()[:16]}.key"
+
+    def _states(self, epoch: int | str = "*") -> list[str]:
+        """The files of the ceremonies of an epoch, or of all, the newest last."""
+        id = "[0-9a-f]" * 16
+        names = (f"{epoch}-{id}", f"{epoch}.*-{id}")
+        found = [
+            str(path)
+            for name in names
+            for path in Path(self._folder).glob(f"ceremony-{self._name}-epoch-{name}.key")
+        ]
+        return sorted(set(found), key=os.path.getmtime)
 
     def _go_on(self) -> None:
-        """Take up the certified session, or else the newest; what to send, `retry` says again."""
-        if self.certificate is not None:
-            paths = [self._state_of(self.certificate.session)]
-        else:
-            found = Path(self._folder).glob(f"ceremony-{self._name}-{'[0-9a-f]' * 16}.key")
-            paths = sorted(map(str, found), key=os.path.getmtime)
-        if paths and os.path.exists(paths[-1]):
+        """Take up the newest ceremony; what to send, `retry` says again."""
+        if paths := self._states():
             self._resume(paths[-1])
 
     def _resume(self, path: str) -> list[Sent]:
         data = keys.load(path, keys.CEREMONY, cheap=self._cheap)
-        return self._perform(*Ceremony.resume(data, self._identity))
+        held = self.epochs.held(decode_state(data).step.session)
+        return self._perform(*Ceremony.resume(data, self._identity, held))
+
+    @property
+    def session(self) -> Session | None:
+        """The session of the ceremony that is under way or was the last; None: there was none."""
+        return self._running.session if self._running else None
 
     @property
     def attempt(self) -> int | None:
@@ -92,28 +104,31 @@ class Ceremonies:
         running = self._running
         return running.session.attempt if running and running.turn is not None else None
 
-    def shares(self) -> tuple[KeyShare, ...]:
-        """This signer's shares of the certified key; raises `NoCeremony`, `ShareMissing`."""
-        if self.certificate is None:
-            raise NoCeremony(federation=self._name)
-        roster = self.certificate.session.roster
-        member = roster.members[roster.position(identity_public(self._identity))]
-        return tuple(self._share(self.certificate, index) for index in member.indices)
-
-    def _share(self, certificate: KeyCertificate, index: int) -> KeyShare:
-        path = keys.share_path(self._name, certificate.session.epoch, index)
-        if not os.path.exists(path):
-            raise ShareMissing(index=index)
-        return KeyShare(certificate.key_id, index, keys.load(path, keys.SHARE, cheap=self._cheap))
-
     def begin(self, session: Session) -> list[Sent]:
-        """Start, or go on with, the key generation of this session; what to send."""
-        if self.certificate is not None:
-            raise KeyExists(key=self.certificate.key)
+        """Start, or go on with, the generation of the first key; what to send."""
+        if self.epochs.certificate is not None or self.epochs.proved is not None:
+            raise KeyExists(epoch=self.epochs.number)
+        return self._take_part(session)
+
+    def change(self, session: Session) -> list[Sent]:
+        """Start, or go on with, the ceremony of a change that the federation decided.
+
+        The caller has it proved. Raises `AttemptCertified`, and what `Ceremony.begin` raises.
+        """
+        running = self._running
+        if running is not None and isinstance(running.state.step, Certified):
+            own = running.session
+            if own.epoch == session.epoch and own.attempt < session.attempt:
+                raise AttemptCertified(attempt=own.attempt)
+        return self._take_part(session)
+
+    def _take_part(self, session: Session) -> list[Sent]:
         path = self._state_of(session)
         if os.path.exists(path):
             return self._resume(path)
-        return self._perform(*Ceremony.begin(session, self._identity, secrets.token_bytes(32)))
+        held = self.epochs.held(session)
+        dice = secrets.token_bytes(32)
+        return self._perform(*Ceremony.begin(session, self._identity, dice, held))
 
     def hear(self, data: bytes) -> list[Sent]:
         """A message from another member."""
@@ -156,19 +171,33 @@ class Ceremonies:
             case Broadcast(message):
                 return [["broadcast", encode(message)]]
             case Done(shares, certificate):
-                self._keep(shares, certificate)
+                self.epochs.keep(shares, certificate)
                 return [["done", encode(certificate)]]
             case Aborted(verdicts, silent, certified):
                 reasons = [[verdict.member, verdict.rule] for verdict in verdicts]
                 return [["aborted", reasons, list(silent), int(certified)]]
 
-    def _keep(self, shares: tuple[KeyShare, ...], certificate: KeyCertificate) -> None:
-        """Shares first, then the certificate that makes them count; once."""
-        if self.certificate is not None:
-            return
-        for share in shares:
-            path = keys.share_path(self._name, certificate.session.epoch, share.index)
-            keys.save(path, keys.SHARE, share.secret, cheap=self._cheap)
-        failpoint("ceremony.before_certificate")
-        files.replace(self._certificate, encode(certificate))
-        self.certificate = certificate
+    def follow(self, proved: KeyEpoch, height: int) -> list[int]:
+        """Put the proved epoch in force, erase what is outdated at this main-chain height.
+
+        The epochs erased. Raises `EpochOlder`.
+        """
+        self.epochs.enforce(proved)
+        gone = [each for each in self.epochs.outdated(height) if self._erase(each)]
+        return [each.epoch for each in gone]
+
+    def _erase(self, session: Session) -> bool:
+        """Shares, and the states that hold them or what they are made of."""
+        shares = self.epochs.erase(session)
+        states = [path for path in self._states(session.epoch) if path != self._current()]
+        for path in states:
+            failpoint("ceremony.before_erase")
+            os.unlink(path)
+        if states:
+            files.sync_folder(self._folder)
+        return shares or bool(states)
+
+    def _current(self) -> str | None:
+        """The state of the epoch in force stays: it answers those who are late."""
+        certificate = self.epochs.certificate
+        return self._state_of(certificate.session) if certificate else None

@@ -37,9 +37,14 @@ def save(path: files.Path, kind: str, secret: bytes, *, cheap: bool) -> None:
     write_key(path, kind, secret, password(), cheap=cheap, replace=True)
 
 
-def share_path(federation: str, epoch: int, index: int) -> str:
-    """The key file of one share of one key epoch."""
-    return f"keys/{federation}-epoch-{epoch}-share-{index}.key"
+def share_path(federation: str, epoch: int, attempt: int, index: int) -> str:
+    """The key file of one share: of one attempt at one key epoch."""
+    return f"keys/{federation}-epoch-{numbered(epoch, attempt)}-share-{index}.key"
+
+
+def numbered(epoch: int, attempt: int) -> str:
+    """An epoch in file names; later attempts at it have their number too."""
+    return f"{epoch}.{attempt}" if attempt else str(epoch)
 
 
 def named_keys(*, cheap: bool) -> Iterator[tuple[str, bytes]]:

@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bystack.federation.messages import Signed, decode_message
 from bystack.federation.session import Session
-from bystack.node.signer.ceremonies import Ceremonies, KeyExists, NoCeremony, ShareMissing
+from bystack.node.signer.ceremonies import Ceremonies, KeyExists
+from bystack.node.signer.epochs import NoCeremony, ShareMissing
 from tests.federation.stage import SUPERS, secret, session
 from tests.node.signer.homes import Others
 
-FIRST, SECOND = session(SUPERS, 5, 0), session(SUPERS, 5, 1)
+FIRST, SECOND = (replace(session(SUPERS, 5, n), epoch=0) for n in (0, 1))
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +100,7 @@ def test_whoever_is_late_gets_the_certificate_also_after_a_restart() -> None:
 def test_the_certificate_is_written_after_a_crash_before_it() -> None:
     own = opened()
     finish(own)
-    os.unlink("data/certificate-trade.bin")
+    os.unlink("data/certificate-trade-epoch-0.bin")
     after = opened()
     assert after.certificate == own.certificate and after.shares() == own.shares()
 
@@ -138,7 +140,7 @@ def test_giving_up_names_the_silent() -> None:
 def test_a_lost_share_is_named() -> None:
     own = opened()
     finish(own)
-    os.unlink("keys/trade-epoch-1-share-2.key")
+    os.unlink("keys/trade-epoch-0-share-2.key")
     with pytest.raises(ShareMissing) as refused:
         own.shares()
     assert refused.value.index == 2

@@ -50,6 +50,6 @@ def test_a_large_federations_key_generation_fits() -> None:
 def test_named_keys_are_found_by_their_files() -> None:
     for name in ("super-1", "a.b"):
         keys.save(f"keys/{name}.named.key", keys.NAMED, SECRET, cheap=True)
-    keys.save(keys.share_path("trade", 0, 3), keys.SHARE, SECRET, cheap=True)
+    keys.save(keys.share_path("trade", 0, 0, 3), keys.SHARE, SECRET, cheap=True)
     assert dict(keys.named_keys(cheap=True)) == {"a.b": SECRET, "super-1": SECRET}
     assert os.path.exists("keys/trade-epoch-0-share-3.key")

@@ -1,0 +1,216 @@
+"""The key epochs a signer holds: shares and certificates at rest, which counts, what is erased.
+
+The first epoch counts once it is certified; any later one when the sidechain's state, proved to
+this signer, says so. Until then the signer goes on with the epoch before: there is always one that
+signs (K10). Shares that count no more are erased.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from bystack.federation.certificates import verify_key_certificate
+from bystack.federation.members import Roster
+from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate
+from bystack.federation.module.records import MAX_ENTRY, KeyEpoch
+from bystack.federation.session import Previous, Session
+from bystack.federation.shares import KeyShare
+from bystack.node.signer import keys
+from bystack.node.store import files
+from bystack.node.store.failpoints import failpoint
+from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
+
+FIRST: Final = 0
+ERASE_AFTER: Final = 2016
+"""Main-chain blocks after a new key was adopted: two weeks, deeper than any reorganisation."""
+
+
+class NoCeremony(Invalid):
+    """No key generation is under way: start it with `bystack federation keygen`."""
+
+
+class ShareMissing(Invalid):
+    """A share of this member lies not in its key files: restore it from the backup."""
+
+
+class Departed(Invalid):
+    """This member has no seat in the federation any more: it signs nothing."""
+
+
+class EpochMissing(Invalid):
+    """The key epoch in force was made, but not to its end in this signer: the others can send it
+    the certificate."""
+
+
+class EpochOlder(Invalid):
+    """The key epoch shown is older than one that was in force already."""
+
+
+class Epochs:
+    """One member's part in the epochs of one federation's key.
+
+    `identity`: the member's public identity; `folder`: where certificates lie. Everything is kept
+    by session: two attempts at one epoch may both be certified, and the chain picks one.
+    """
+
+    def __init__(self, name: str, identity: bytes, folder: str, *, cheap: bool) -> None:
+        self._name, self._identity, self._folder, self._cheap = name, identity, folder, cheap
+        self._pointer = f"{folder}/key-epoch-{name}.bin"
+        self.certificates = self._load_certificates()
+        self.proved = self._load_proved()
+
+    def _path(self, session: Session) -> str:
+        number = keys.numbered(session.epoch, session.attempt)
+        return f"{self._folder}/certificate-{self._name}-epoch-{number}.bin"
+
+    def _load_certificates(self) -> dict[bytes, KeyCertificate]:
+        found = {}
+        for path in sorted(Path(self._folder).glob(f"certificate-{self._name}-epoch-*.bin")):
+            certificate = decode(KeyCertificate, path.read_bytes(), MESSAGE_LIMIT)
+            verify_key_certificate(certificate)
+            found[certificate.key_id] = certificate
+        return found
+
+    def _load_proved(self) -> KeyEpoch | None:
+        if not os.path.exists(self._pointer):
+            return None
+        return decode(KeyEpoch, Path(self._pointer).read_bytes(), MAX_ENTRY)
+
+    @property
+    def certificate(self) -> KeyCertificate | None:
+        """The certificate of the epoch in force, if it is here."""
+        if self.proved is not None:
+            return self.certificates.get(self.proved.session)
+        return self.first
+
+    @property
+    def first(self) -> KeyCertificate | None:
+        """The certificate of the key that the federation began with, if it is here."""
+        found = [one for one in self.certificates.values() if one.session.epoch == FIRST]
+        return min(found, key=lambda one: one.session.attempt, default=None)
+
+    @property
+    def number(self) -> int:
+        """The epoch in force, as far as it is known here."""
+        return self.proved.epoch if self.proved else FIRST
+
+    @property
+    def seated(self) -> bool:
+        """False once this member is proved to have no seat in the epoch in force."""
+        return self.proved is None or bool(self._indices(self.proved.roster))
+
+    def _indices(self, roster: Roster) -> tuple[int, ...]:
+        own = [one.indices for one in roster.members if one.identity == self._identity]
+        return own[0] if own else ()
+
+    def in_force(self) -> KeyCertificate:
+        """The certificate whose shares sign; raises `Departed`, `EpochMissing`, `NoCeremony`."""
+        if not self.seated:
+            raise Departed(federation=self._name, epoch=self.number)
+        if self.certificate is not None:
+            return self.certificate
+        if self.proved is None:
+            raise NoCeremony(federation=self._name)
+        raise EpochMissing(epoch=self.number)
+
+    def shares(self) -> tuple[KeyShare, ...]:
+        """This member's shares of the epoch in force; raises as `in_force`, and `ShareMissing`."""
+        return self.shares_of(self.in_force())
+
+    def shares_of(self, certificate: KeyCertificate) -> tuple[KeyShare, ...]:
+        """Its shares of a certified epoch, none if it has no seat there; raises `ShareMissing`."""
+        own = self._indices(certificate.session.roster)
+        return tuple(self._share(certificate.session, index) for index in own)
+
+    def _share(self, session: Session, index: int) -> KeyShare:
+        path = self._share_path(session, index)
+        if not os.path.exists(path):
+            raise ShareMissing(index=index, epoch=session.epoch)
+        return KeyShare(session.id, index, keys.load(path, keys.SHARE, cheap=self._cheap))
+
+    def _share_path(self, session: Session, index: int) -> str:
+        return keys.share_path(self._name, session.epoch, session.attempt, index)
+
+    def held(self, session: Session) -> dict[int, int]:
+        """The shares that a session continues, as scalars: none if not all are in the files."""
+        wanted = session.previous[0] if session.previous else None
+        for certificate in self.certificates.values():
+            made = certificate.session
+            if wanted == Previous(made.epoch, made.roster, certificate.polynomial):
+                return self._scalars(certificate)
+        return {}
+
+    def _scalars(self, certificate: KeyCertificate) -> dict[int, int]:
+        try:
+            shares = self.shares_of(certificate)
+        except ShareMissing:
+            return {}
+        return {share.index: int.from_bytes(share.secret, "big") for share in shares}
+
+    def keep(self, shares: tuple[KeyShare, ...], certificate: KeyCertificate) -> None:
+        """Make an epoch durable: shares first, then the certificate that makes them count; once."""
+        session = certificate.session
+        if session.id in self.certificates:
+            return
+        for share in shares:
+            path = self._share_path(session, share.index)
+            keys.save(path, keys.SHARE, share.secret, cheap=self._cheap)
+        failpoint("ceremony.before_certificate")
+        files.replace(self._path(session), encode(certificate))
+        failpoint("ceremony.after_certificate")
+        self.certificates[session.id] = certificate
+
+    def enforce(self, proved: KeyEpoch) -> bool:
+        """The epoch that the state has in force, proved; whether it is another than before.
+
+        Raises `EpochOlder`; then nothing has changed.
+        """
+        if proved == self.proved:
+            return False
+        if self.proved is not None and proved.epoch < self.proved.epoch:
+            raise EpochOlder(shown=proved.epoch, known=self.proved.epoch)
+        failpoint("epochs.before_enforce")
+        files.replace(self._pointer, encode(proved))
+        failpoint("epochs.after_enforce")
+        self.proved = proved
+        return True
+
+    def outdated(self, height: int) -> tuple[Session, ...]:
+        """The sessions whose shares must be erased by now, given the main chain's height.
+
+        Of the same key: all but the one in force. Of a key before: those that were replaced
+        `ERASE_AFTER` blocks ago. None of them while this signer lacks a share of the present
+        epoch, which it could not do without them.
+        """
+        proved = self.proved
+        if proved is None or not self._ready(proved):
+            return ()
+        late = height >= proved.since + ERASE_AFTER
+        others = [one for one in self.certificates.values() if one.key_id != proved.session]
+        return tuple(
+            one.session
+            for one in others
+            if one.session.epoch <= proved.epoch
+            and (late or one.key == proved.key or one.session.epoch == proved.epoch)
+        )
+
+    def _ready(self, proved: KeyEpoch) -> bool:
+        """Whether this member's part of the epoch in force is in its files, or it has none."""
+        certificate = self.certificates.get(proved.session)
+        if not self._indices(proved.roster):
+            return True
+        return certificate is not None and bool(self._scalars(certificate))
+
+    def erase(self, session: Session) -> bool:
+        """Remove the share files of a session; whether there were any."""
+        paths = [self._share_path(session, index) for index in self._indices(session.roster)]
+        found = [path for path in paths if os.path.exists(path)]
+        for path in found:
+            failpoint("epochs.before_erase")
+            os.unlink(path)
+        if found:
+            files.sync_folder("keys")
+        return bool(found)
