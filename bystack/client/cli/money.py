@@ -7,6 +7,8 @@ import click
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.gates import check_open
 from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
+from bystack.client.crossing import Crossing, told
+from bystack.client.rpc import Rpc
 
 
 @click.command()
@@ -97,16 +99,45 @@ def pegin_status(chain: str, txid: str, home: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("to")
-@click.argument("amount")
+@click.argument("words", metavar="[ADDRESS] AMOUNT", nargs=-1, required=True)
 @asset_option
 @click.option("--from", "source", required=True, help="The sidechain the money leaves.")
+@click.option(
+    "--to", "target", default="", help="The sidechain it goes to: your own address there."
+)
+@click.option("--wait", is_flag=True, help="Tell every stage until it has arrived.")
 @home_option
 @json_option
 @guarded
-def transfer(to: str, amount: str, asset: str, source: str, home: str, as_json: bool) -> None:
-    """Move AMOUNT from one sidechain to an address TO on another, through the main chain."""
+def transfer(
+    words: tuple[str, ...], asset: str, source: str, target: str, wait: bool, home: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Move AMOUNT from one sidechain to another, through the main chain.
+
+    It goes to a new address of your own on the sidechain --to, or to ADDRESS. A burn, one payout of
+    the one vault into the other, an ordinary claim: all of it happens by itself, watched or not.
+
+    \b
+    bystack transfer 20 --from trade --to games --wait
+    bystack transfer ADDRESS 20 --from trade
+    """
     rpc = node(home)
+    amount = words[-1]
+    if len(words) > 2 or (len(words) == 1) != bool(target):
+        raise click.UsageError("give AMOUNT and --to CHAIN, or ADDRESS and AMOUNT")
+    to = rpc.getnewaddress(target) if target else words[0]
     if source != "main":
         check_open(rpc, source, "pegout")
-    show(rpc.sendtosidechain(source, to, amount, asset), as_json=as_json)
+    sent = rpc.sendtosidechain(source, to, amount, asset)
+    show({**sent, "to": to}, as_json=as_json)
+    if wait:
+        watch(rpc, Crossing(source, target, to, sent["pegout"]))
+    elif not as_json:
+        click.echo(f"Next: bystack pegout-status {source} {sent.get('pegout', '')}")
+
+
+def watch(rpc: Rpc, crossing: Crossing) -> None:
+    """Tell every stage of a crossing as it comes, on standard error."""
+    for sentence in told(rpc, crossing):
+        click.echo(sentence, err=True)

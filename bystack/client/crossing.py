@@ -1,0 +1,70 @@
+"""Money on its way from one sidechain to another, told stage by stage as the node sees it.
+
+A burn on the one, one payout of its vault into the other's, an ordinary claim there: everything
+happens by itself, and whoever watches only tells.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+
+PAUSE: Final = 0.5
+ENDED: Final = ("settled", "refunded")
+
+
+class Crossing(NamedTuple):
+    """A burn under way: from which chain, where to, under which id.
+
+    `target`: empty where the address is somebody else's.
+    """
+
+    source: str
+    target: str
+    address: str
+    pegout: str
+
+
+def told(rpc: Rpc, crossing: Crossing, pause: float = PAUSE) -> Iterator[str]:
+    """A sentence at every change, until the money is there, or came back."""
+    last = ""
+    while True:
+        said, over = _stage(rpc, crossing)
+        if said != last:
+            last = said
+            yield said
+        if over:
+            return
+        time.sleep(pause)
+
+
+def _stage(rpc: Rpc, crossing: Crossing) -> tuple[str, bool]:
+    try:
+        left = rpc.side(crossing.source, "getpegoutstatus", crossing.pegout)
+        if left["state"] in ENDED:
+            return _there(rpc, crossing, left)
+    except (RpcFailed, NodeDown) as error:
+        return f"{crossing.source}: {error}", False
+    return f"{crossing.source}: {left['state']}; {_waiting(left)}", False
+
+
+def _waiting(status: dict[str, Any]) -> str:
+    """What it waits for, and about how long."""
+    about = int(status.get("about_seconds") or 0)
+    return f"{status['waits_for']}" + (f" (about {about} s)" if about else "")
+
+
+def _there(rpc: Rpc, crossing: Crossing, left: dict[str, Any]) -> tuple[str, bool]:
+    if left["state"] == "refunded":
+        return f"{crossing.source}: given back; the payout could not be made", True
+    if not crossing.target:
+        return f"{crossing.source}: paid into the other sidechain's vault; it mints by itself", True
+    coins = rpc.listunspent(crossing.target)
+    mine = [one for one in coins if one["address"] == crossing.address]
+    if mine:
+        return f"{crossing.target}: {mine[0]['amount']} arrived at {crossing.address}", True
+    paid = f"{crossing.source}: paid on the main chain"
+    return f"{paid}; {crossing.target} mints it when the payout is deep enough", False
