@@ -131,7 +131,7 @@ def transfer(
         check_open(rpc, source, "pegout")
     sent = rpc.sendtosidechain(source, to, amount, asset)
     show({**sent, "to": to}, as_json=as_json)
-    if wait:
+    if wait and "pegout" in sent:
         watch(rpc, Crossing(source, target, to, sent["pegout"]))
     elif not as_json:
         click.echo(f"Next: bystack pegout-status {source} {sent.get('pegout', '')}")
