@@ -26,6 +26,7 @@ from tests.sidechain.mainside import FAST, GOLD, SLOW
 from tests.sidechain.world import PEOPLE, K, World
 
 ASSETS = (BTM, GOLD)
+Move = tuple[Callable[[], object], int]
 
 
 @lru_cache(maxsize=1)
@@ -41,12 +42,13 @@ def _template() -> World:
 
 
 class History:
-    """One history. `deep`: reorganisations may reach deeper than K."""
+    """One history. `deep`: reorganisations may reach deeper than K. `trace`: what happened."""
 
-    def __init__(self, seed: int, deep: bool) -> None:
+    def __init__(self, seed: int, deep: bool, template: World | None = None) -> None:
         self.random = Random(seed)
         self.deep = deep
-        self.world = _template().copy()
+        self.world = (template or _template()).copy()
+        self.trace: list[str] = []
         self.world.strict = False
         self.pegouts: list[bytes] = []
         self.retired: Counter[bytes] = Counter()
@@ -58,19 +60,35 @@ class History:
             if claimed_at(self.world.view, place) is not None
         }
 
-    def run(self, steps: int) -> None:
-        weighted = (
+    def moves(self) -> tuple[Move, ...]:
+        """What may happen, and how often beside the others."""
+        return (
             (self.deposit, 4), (self.grow, 6), (self.claim, 5), (self.burn, 6), (self.pay, 8),
             (self.move, 2), (self.touch, 2), (self.foreign, 1), (self.pending, 4),
             (self.prove, 5), (self.reorganise, 3), (self.again, 3), (self.donate, 2),
             (self.reprove, 3), (self.refund, 2), (self.resume, 4), (self.retire, 1),
         )  # fmt: skip
-        acts: list[Callable[[], object]] = [act for act, _ in weighted]
-        for _ in range(steps):
-            (act,) = self.random.choices(acts, [weight for _, weight in weighted])
+
+    def run(self, steps: int) -> None:
+        moves = self.moves()
+        acts, weights = [act for act, _ in moves], [weight for _, weight in moves]
+        for step in range(steps):
+            (act,) = self.random.choices(acts, weights)
+            self.trace.append(f"{step}: {act.__name__} at {self._where()}")
             if act() is not False:
                 self.did[act.__name__] += 1
+            self.after()
+        self.trace.append(f"checked at {self._where()}")
         self.check()
+
+    def _where(self) -> str:
+        world = self.world
+        heights = f"main {world.main.height} relayed {world.relayed}"
+        open, stops = world.open, world.stops.name or "none"
+        return f"{heights} side {world.side.header.height} open {open} stops {stops}"
+
+    def after(self) -> None:
+        """After each step."""
 
     def check(self) -> None:
         prove_all(self.world)
@@ -100,7 +118,12 @@ class History:
         seq = self.world.main.state.seq
         if batch_of(self.world.view, seq) is None:
             return False
-        return self._send(lambda: self.world.order_of(seq), BucketExceeded, Underfunded)
+        memo = self._memo()
+        return self._send(lambda: self.world.order_of(seq, memo), BucketExceeded, Underfunded)
+
+    def _memo(self) -> bytes:
+        """Whom the settling transaction names as its sponsor, if anybody."""
+        return self.random.choice((b"", BOB.lock.root))
 
     def touch(self) -> None:
         self.world.main.send(self.world.main.touch())
@@ -126,11 +149,12 @@ class History:
         outputs = tuple(o for o in getattr(order, "outputs", ()) if o.asset == coin.asset)
         if self.random.random() < 0.7:
             self.world.main.grow(4)
-        return self._send(lambda: self.world.main.complete(place, outputs), NotMature)
+        memo = self._memo()
+        return self._send(lambda: self.world.main.complete(place, outputs, memo), NotMature)
 
     def reorganise(self) -> None:
         deep = self.deep and self.random.random() < 0.4
-        depth = self.random.randint(K + 1, 14) if deep else self.random.randint(1, K)
+        depth = self._deep() if deep else self.random.randint(1, K)
         gone = self.world.main.reorganise(depth)
         if self.random.random() < 0.6:
             for tx in gone:
@@ -140,6 +164,14 @@ class History:
         self.world.relay()
         if deep:
             self.check()
+
+    def _deep(self) -> int:
+        """More than K blocks: some number, or as many as take the last vault operations away."""
+        main = self.world.main
+        line = main.line[self.world.genesis.checkpoint.header.height + 1 :]
+        heights = [n for n, block in enumerate(line) if any(map(operation, block.transactions))]
+        reaching = [len(line) - n for n in heights[-6:] if K < len(line) - n <= 30]
+        return self.random.choice([self.random.randint(K + 1, 14), *reaching])
 
     def again(self) -> bool:
         """Mine one of the transactions that fell out."""
@@ -177,10 +209,12 @@ class History:
         return bool(free)
 
     def burn(self) -> bool:
-        owner, asset = self.random.choice(PEOPLE), self.random.choice(ASSETS)
-        amount = self.random.randint(5, 1500)
-        if self.world.balance(owner, asset) <= amount:
+        purses = [(owner, asset) for owner in PEOPLE for asset in ASSETS]
+        owner, asset = max(self.random.sample(purses, 3), key=lambda one: self.world.balance(*one))
+        most = self.world.balance(owner, asset) - 1
+        if most < 5:
             return False
+        amount = self.random.randint(5, min(1500, most))
         tx = self.world.burn_tx(amount, owner, asset)
         try:
             self.world.block(tx)
@@ -241,16 +275,30 @@ class History:
         return bool(again)
 
     def refund(self) -> bool:
-        waiting = [id for id in self.pegouts if self.world.stands(id) == PegoutState.REQUESTED]
+        waiting = [id for id in self.pegouts if self._refundable(id)]
         if waiting:
             id = self.random.choice(waiting)
             made = lambda nonce: RefundRequests(nonce, (id,))  # noqa: E731
             self.world.block(approved(self.world, REFUND, made))
         return bool(waiting)
 
+    def _make_good(self) -> None:
+        """End what keeps the stops, as far as it can be ended."""
+        self.world.relay(K)
+        prove_all(self.world)
+        for act in (self.reprove, self.donate):
+            self.did[act.__name__] += act()
+
+    def _refundable(self, id: bytes) -> bool:
+        """What waits and was burned here; a stray deposit has nobody to be refunded to."""
+        waits = self.world.stands(id) == PegoutState.REQUESTED
+        return waits and self.world.request(id).refund != bytes(32)
+
     def resume(self) -> bool:
         if not self.world.stops:
             return False
+        if self.random.random() < 0.7:
+            self._make_good()
         try:
             self.world.block(approved(self.world, RESUME, Resume))
         except StopStands:

@@ -26,7 +26,7 @@ from bystack.ledger.vault_operations import (
     Order,
     decode_operation,
 )
-from bystack.sidechain import custody
+from bystack.sidechain import custody, peg_numbers
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import claimed_at
 from bystack.sidechain.records import MIRROR, Mirror, PegoutState
@@ -75,7 +75,9 @@ def claimable(world: World, output: Output) -> bool:
     chain, recipient = output.lock.note[:32], output.lock.note[32:]
     entry = world.genesis.by_asset.get(output.asset)
     named = chain == world.genesis.id and recipient != bytes(32)
-    return named and entry is not None and output.amount >= entry.pegin_minimum
+    if not named or entry is None:
+        return False
+    return output.amount >= peg_numbers.in_force(world.view).of(output.asset).pegin_minimum
 
 
 def held(world: World, asset: bytes) -> int:
@@ -94,6 +96,7 @@ class Ledger:
         self.unclaimed: Counter[bytes] = Counter()
         self.given: Counter[bytes] = Counter()
         self.lost: Counter[bytes] = Counter()
+        self.donated: Counter[bytes] = Counter()
         self.payments: Counter[bytes] = Counter()
         self._coins()
         self._deposits()
@@ -120,6 +123,7 @@ class Ledger:
             assert record is not None
             if not record.orphaned:
                 assert place in there
+                self.donated[record.asset] += record.amount * record.donation
             elif not record.donation:
                 self.lost[record.asset] += record.amount
 
@@ -161,6 +165,7 @@ class Ledger:
             assert sums.circulating == self.world.supply(asset) + held(self.world, asset)
             assert sums.owed == owed[asset]
             assert sums.lost == self.lost[asset]
+            assert sums.donated == self.donated[asset]
             liabilities = sums.circulating + sums.pool + sums.owed + self.unclaimed[asset]
             # surplus = gifts nobody counted + what was destroyed here, less what they make good
             surplus = self.given[asset] + retired[asset] - min(sums.donated, sums.lost)

@@ -15,7 +15,7 @@ import msgspec
 from bystack.ledger.amounts import BTM, AssetDefinition
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import All, Bls, Key, Policy, Thresh
-from bystack.ledger.terms import Govern, Guard, Limit, Recover, Terms, Tier
+from bystack.ledger.terms import Govern, Guard, Limit, Recover, Terms, Tier, terms_hash
 from bystack.ledger.transactions import (
     Approval,
     DepositLock,
@@ -67,17 +67,18 @@ ZEROS = bytes(32)
 GOLD_ISSUE = Issue(BOB.lock.root, AssetDefinition("GOLD", "", 0, 1, 1, b"", 0), 1_000_000)
 GOLD = issued_asset(GOLD_ISSUE)
 GROUP = bls.key_gen(b"group" * 8)
+GROUPS = {bls.sk_to_pk(secret): secret for secret in (GROUP, bls.key_gen(b"later" * 8))}
 KEYS = {name: sha256(name.encode()).digest() for name in ("super", "guard", "govern", "recover")}
 POLICIES = {name: Key(public_key(secret)) for name, secret in KEYS.items()}
 FAST, SLOW, OPEN_ENDED = 0, 1, 2
 
 
-def usual_terms() -> Terms:
-    """Tiers: at once within 1000 (refilled in 10 steps), after 4 blocks, and without limits."""
-    group = Bls(bls.sk_to_pk(GROUP))
+def usual_terms(key: bytes = bls.sk_to_pk(GROUP), most: int = 1000) -> Terms:
+    """Tiers: at once within `most` (refilled in 10 steps), after 4 blocks, and without limits."""
+    group = Bls(key)
     large = All((group, POLICIES["super"]))
-    fast = (Limit(BTM, 1000, 500, 2), Limit(GOLD, 600, 300, 2))
-    slow = (Limit(BTM, 4000, 2000, 2), Limit(GOLD, 4000, 2000, 2))
+    fast = (Limit(BTM, most, most // 2, 2), Limit(GOLD, 600, 300, 2))
+    slow = (Limit(BTM, 4 * most, 2 * most, 2), Limit(GOLD, 4000, 2000, 2))
     return Terms(
         (Tier(group, fast, 0), Tier(large, slow, 4), Tier(All((*large.subs, group)), (), 144)),
         Guard(Thresh(1, (POLICIES["guard"],)), 20),
@@ -88,13 +89,17 @@ def usual_terms() -> Terms:
 
 
 TERMS = usual_terms()
+VARIANTS = tuple(usual_terms(key, most) for key in GROUPS for most in (1000, 700, 1400))
+"""What the vault may be governed by in turn: two group keys, three sizes of its buckets."""
+
+_KNOWN = {terms_hash(terms): terms for terms in VARIANTS}
 
 
 def items(policy: Policy, digest: bytes) -> Items:
     """What satisfies a policy when every key is at hand."""
     match policy:
-        case Bls():
-            return (bls.sign(GROUP, digest),)
+        case Bls(key):
+            return (bls.sign(GROUPS[key], digest),)
         case Key(key):
             held = next(secret for secret in KEYS.values() if public_key(secret) == key)
             return (sign(held, digest, ZEROS),)
@@ -269,6 +274,11 @@ class VaultChain(Main):
     def state(self) -> AnchorState:
         return decode_state(self.coins[self.anchor].state)
 
+    @property
+    def terms(self) -> Terms:
+        """The terms in force, of the variants; else the usual ones."""
+        return _KNOWN.get(self.state.terms, TERMS)
+
     def vault_coins(self, asset: bytes) -> list[OwnedCoin]:
         """What an order may spend."""
         kinds = DepositLock | TreasuryLock
@@ -295,11 +305,12 @@ class VaultChain(Main):
         assets = sorted({output.asset for output in outputs})
         coins = [coin for asset in assets for coin in self.vault_coins(asset)]
         anchor = AnchorCoin(self.anchor, self.vault)
-        body = build_order(anchor, TERMS, order, coins, self.sponsor(), memo)
+        body = build_order(anchor, self.terms, order, coins, self.sponsor(), memo)
         return self.signed(body, self._approve(order))
 
     def _approve(self, operation: AnchorOperation) -> Approval:
-        return approval(TERMS, groups(demands(CHAIN, self.vault, operation, TERMS)))
+        terms = self.terms
+        return approval(terms, groups(demands(CHAIN, self.vault, operation, terms)))
 
     def spend(self, operation: AnchorOperation) -> Transaction:
         body = build_anchor_spend(AnchorCoin(self.anchor, self.vault), operation, self.sponsor())
@@ -316,7 +327,7 @@ class VaultChain(Main):
 
     def veto(self, pending: Outpoint) -> Transaction:
         body = build_veto((pending, self.coins[pending]), self.sponsor())
-        guard = TERMS.guard.policy
+        guard = self.terms.guard.policy
         (given,) = groups(veto_demands(CHAIN, self.vault, Veto(pending), guard))
         return self.signed(body, veto_approval(guard, given))
 
