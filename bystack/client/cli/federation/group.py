@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.federation import charter, governing, keys, launch, status
+from bystack.client.cli.federation import charter, governing, keys, launch, policy, status
 
 
 @click.group()
@@ -20,6 +20,11 @@ COMMANDS: tuple[click.Command, ...] = (
     governing.pause,
     governing.govern,
     charter.charter,
+    policy.requests,
+    policy.approve,
+    policy.reject,
+    policy.policy,
+    policy.log,
 )
 
 for command in COMMANDS:
