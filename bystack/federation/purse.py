@@ -91,6 +91,11 @@ class Purse:
         """What the purse holds, in 10⁻⁸ BTM."""
         return sum(coin.amount for coin in self._coins.values())
 
+    @property
+    def count(self) -> int:
+        """How many coins it holds: so many operations can be sponsored before the next block."""
+        return len(self._coins)
+
     def sponsor(self, fee: int, *, reserve: int = 6) -> tuple[Sponsor, tuple[Coin, ...]]:
         """One coin that pays `fee`, the rest returned; kept back for `reserve` blocks.
 

@@ -46,7 +46,12 @@ def status(name: str, home: str, as_json: bool) -> None:
         return
     vault = found.pop("vault") or {"vault": "not seen yet"}
     sponsor = found.pop("sponsor")
-    show({**found, "sponsor": sponsor["address"], "balance": sponsor["balance"]}, as_json=False)
+    purse = {
+        "sponsor": sponsor["address"],
+        "balance": sponsor["balance"],
+        "coins": sponsor["coins"],
+    }
+    show({**found, **purse}, as_json=False)
     click.echo("")
     pending = vault.pop("pending", [])
     show({f"vault {key}": value for key, value in vault.items()}, as_json=False)
@@ -60,6 +65,8 @@ def _advice(name: str, found: dict[str, Any], sponsor: dict[str, Any]) -> str:
         return "the node is not up to date, so the guard judges nothing: see bystack status"
     if not sponsor["balance"]:
         return f"send BTM to {sponsor['address']}: without it no act gets into a block"
+    if sponsor["coins"] < 2:
+        return f"send a second coin to {sponsor['address']}: each act needs one of its own"
     if found["standing"] or found["alarms"]:
         return f"bystack guard alarms {name}"
     return "nothing to do: the guard watches"

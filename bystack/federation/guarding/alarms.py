@@ -53,7 +53,7 @@ class Kind(IntEnum):
     BLIND = 13
     """This guard's own node is not up to date: it judges nothing."""
     PURSE_LOW = 14
-    """The guard's purse can hardly pay the fees of an act."""
+    """The guard's purse can hardly pay the fees of two acts at once."""
     ACT_FAILED = 15
     """What the guard wanted to do was refused."""
 

@@ -23,6 +23,8 @@ STALE_MS: Final = 15_000
 """A view older than this says nothing of the present: the follower did not answer since."""
 LAG: Final = 48
 LATE_TENTHS: Final = 9
+LEAST_COINS: Final = 2
+"""A freeze and a veto may be due in one block, and each needs a coin of its own."""
 
 
 class Conditions:
@@ -103,9 +105,9 @@ class Conditions:
         return self._now - self._since.setdefault(kind, self._now) >= least
 
     def _purse(self, heard: Heard) -> Iterator[Output]:
-        low = heard.caught_up and heard.balance < self._low
-        facts = {"balance": heard.balance, "least": self._low}
-        return self._lasting(Kind.PURSE_LOW, low, facts)
+        little = heard.balance < self._low or heard.coins < LEAST_COINS
+        facts = {"balance": heard.balance, "least": self._low, "coins": heard.coins}
+        return self._lasting(Kind.PURSE_LOW, heard.caught_up and little, facts)
 
     def _quiet(self) -> Iterator[Output]:
         assert self._view is not None

@@ -44,7 +44,9 @@ def judge(question: Question, view: View, *, stands_still: bool, height: int) ->
     """
     match question.move.operation:
         case Order() as order:
-            batch = view.batches.get(question.move.seq)
+            if question.move.seq not in view.batches:
+                return Verdict.NOT_YET  # it was not asked for: the view is older than the order
+            batch = view.batches[question.move.seq]
             if batch is not None:
                 return Verdict.BACKED if is_order_of(order, batch) else Verdict.UNKNOWN
             if view.next_seq > question.move.seq:

@@ -56,7 +56,7 @@ class Guarding:
         self._questions: list[Question] = []
         self._payments: list[Move] = []
         self._lacking = 0
-        self._heard = Heard(0, False, 0)
+        self._heard = Heard(0, False, 0, 0)
         self._view: View | None = None
 
     @property

@@ -20,7 +20,7 @@ class View:
     `peers`: how many the follower has. `attached`: the relayed tip, of `relay_height`, is on this
     node's own best main chain. `mirrored`: the vault's seq as the sidechain has it proved.
     `next_seq`: above every seq that was ever given to a batch. `batches`: of the seqs asked for,
-    those there are. `decided`: the terms (hashes) that governance or a certified key allows.
+    None where there is none. `decided`: terms (hashes) that governance or a certified key allows.
     """
 
     height: int
@@ -31,7 +31,7 @@ class View:
     mirrored: int = -1
     next_seq: int = 0
     stops: Stop = field(default_factory=lambda: Stop(0))
-    batches: Mapping[int, Batch] = field(default_factory=dict)
+    batches: Mapping[int, Batch | None] = field(default_factory=dict)
     sums: Mapping[bytes, Sums] = field(default_factory=dict)
     decided: frozenset[bytes] = frozenset()
 
@@ -41,9 +41,10 @@ class Heard:
     """What the shell tells at each tick: `now` in milliseconds, and how the own node stands.
 
     `caught_up`: the own main chain is at its network's tip and all its blocks were handed over.
-    `balance`: of the purse, in 10⁻⁸ BTM.
+    `balance`: of the purse, in 10⁻⁸ BTM, in so many `coins`.
     """
 
     now: int
     caught_up: bool
     balance: int
+    coins: int

@@ -66,7 +66,7 @@ class GuardLinks(Links):
             mirrored=decode_state(_read(Mirror, mirror).state).seq if mirror else -1,
             next_seq=_number(next_seq),
             stops=Stop(_number(stops)),
-            batches={seq: _read(Batch, data) for seq, data in batches if data},
+            batches={seq: _read(Batch, data) if data else None for seq, data in batches},
             sums={one.asset: _read(Sums, data) for one, data in sums if data},
             decided=frozenset(_decided(terms, *decisions)),
         )

@@ -128,7 +128,11 @@ async def info(guard: Asked) -> dict[str, Any]:
         "sidechain_height": view.height if view else -1,
         "relay_height": view.relay_height if view else -1,
         "act": sorted(kind.name.lower() for kind in setting.rules.act),
-        "sponsor": {"address": encode_address(address), "balance": guard.purse.balance},
+        "sponsor": {
+            "address": encode_address(address),
+            "balance": guard.purse.balance,
+            "coins": guard.purse.count,
+        },
         "unjudged": machine.open,
         "acts": len(guard.acting.jobs),
         "vault": _vault(guard) if machine.vault.known else None,

@@ -116,7 +116,9 @@ class Watchman:
         """The clock; the view is renewed when it is wanted, or has grown old."""
         self._ticks += 1
         caught_up = await self._caught_up()
-        self.perform(self.machine.heard(Heard(_now(), caught_up, self.purse.balance)))
+        purse = self.purse
+        heard = Heard(_now(), caught_up, purse.balance, purse.count)
+        self.perform(self.machine.heard(heard))
         if self.machine.open or self.machine.view is None or self._ticks % LOOK_TICKS == 0:
             await self._look()
         else:

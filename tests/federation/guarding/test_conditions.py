@@ -84,6 +84,16 @@ def test_a_purse_that_cannot_pay() -> None:
     assert one.ended == [Kind.PURSE_LOW]
 
 
+def test_a_purse_of_one_coin_pays_for_one_act_only() -> None:
+    one = Tower().ready()
+    one.coins = 1
+    one.clock()
+    assert one.alarms == [Kind.PURSE_LOW]
+    one.coins = 2
+    one.clock()
+    assert one.ended == [Kind.PURSE_LOW]
+
+
 def test_what_stood_before_a_restart_is_not_raised_again_and_can_end() -> None:
     one = Tower()
     before = Alarm(Kind.PURSE_LOW, subject_of(Kind.PURSE_LOW, one.genesis.id), {}, standing=True)

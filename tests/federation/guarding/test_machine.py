@@ -81,6 +81,17 @@ def test_a_seq_that_was_passed_over_will_never_have_a_batch() -> None:
     assert one.alarms == [Kind.UNKNOWN_SPEND]
 
 
+def test_a_view_from_before_the_order_says_nothing_of_its_batch() -> None:
+    """The seq was not asked for then, though it was given to a batch already."""
+    one = tower()
+    one.batch(0, [paid(900)])
+    one.final()
+    rob(one)
+    assert (one.alarms, one.machine.open) == ([], 1)
+    one.later()
+    assert (one.alarms, one.machine.open) == ([], 0)
+
+
 def test_the_seqs_to_be_looked_up_are_those_not_judged() -> None:
     one = tower()
     rob(one)

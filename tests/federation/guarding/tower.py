@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bystack.federation.guarding.alarms import Act, Alarm, Ended, Kind, Output
@@ -36,7 +37,7 @@ class Tower:
             "height": 5, "peers": 3, "attached": True, "mirrored": 0, "next_seq": 0,
             "batches": {}, "sums": {}, "decided": frozenset(),
         }  # fmt: skip
-        self.caught_up, self.balance = True, 10**9
+        self.caught_up, self.balance, self.coins = True, 10**9, 3
 
     def blocks(self) -> None:
         """What the chain lost and won since the last time."""
@@ -50,7 +51,7 @@ class Tower:
 
     def clock(self, seconds: float = 0) -> None:
         self.now += int(seconds * SECOND)
-        heard = Heard(self.now, self.caught_up, self.balance)
+        heard = Heard(self.now, self.caught_up, self.balance, self.coins)
         self.outputs += self.machine.heard(heard)
 
     def idle(self, seconds: float) -> None:
@@ -58,15 +59,17 @@ class Tower:
         view = self.machine.view
         assert view is not None
         self.now += int(seconds * SECOND)
-        self.outputs += self.machine.viewed(view, self.now)
+        looked = {seq: self.side["batches"].get(seq) for seq in self.machine.wanted()}
+        self.outputs += self.machine.viewed(replace(view, batches=looked), self.now)
         self.clock()
 
     def final(self, seconds: float = 1, **changes: Any) -> None:
         """The sidechain's next final block, so many seconds later."""
         self.side |= {"height": self.side["height"] + 1, **changes}
         self.clock(seconds)
-        relayed = {"relay_height": self.main.height} | self.side
-        self.outputs += self.machine.viewed(View(time=self.now, **relayed), self.now)
+        shown = {"relay_height": self.main.height} | self.side
+        shown["batches"] = {seq: shown["batches"].get(seq) for seq in self.machine.wanted()}
+        self.outputs += self.machine.viewed(View(time=self.now, **shown), self.now)
 
     def ready(self) -> Tower:
         """Blocks handed over, the sidechain seen: the machine judges."""

@@ -1,0 +1,230 @@
+"""The guard's task: what the machine finds is written down, said once, done once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bystack.federation.guarding.machine import Rules
+from bystack.ledger.terms import terms_hash
+from bystack.ledger.vault_operations import CANCEL, FREEZE, VETO, Announce, Cancel, Freeze
+from bystack.node.guard.acting import STUCK_BLOCKS
+from bystack.node.ipc import RemoteError
+from tests.federation.guarding.test_machine import NEW
+from tests.federation.guarding.tower import paid
+from tests.node.guard.post import Killed, Post, in_trio
+from tests.sidechain.mainside import SLOW, TERMS
+
+POINTS = (
+    "guard.after_alarm", "guard.before_act", "guard.after_act", "guard.before_warrant",
+    "guard.after_warrant", "guard.before_submit", "guard.after_submit",
+)  # fmt: skip
+
+
+@pytest.fixture
+def post(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Post:
+    return Post(tmp_path, monkeypatch)
+
+
+@in_trio
+async def test_an_unknown_spend_is_frozen_before_the_next_block(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    height = post.main.height
+    await post.later()
+    assert post.kinds == ["unknown_spend"] and post.main.height == height
+    assert post.operations == [FREEZE]
+    await post.mined()
+    assert post.main.state.frozen_until == post.main.height + TERMS.guard.freeze
+    assert post.guard.acting.jobs == []
+
+
+@in_trio
+async def test_a_delayed_one_is_vetoed_too(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)], SLOW)
+    await post.later()
+    assert sorted(post.operations) == [VETO, FREEZE]
+    await post.mined()
+    assert post.main.pendings() == [] and post.main.state.frozen_until
+    await post.later()
+    assert post.guard.acting.jobs == [] and post.pool == []
+
+
+@in_trio
+async def test_a_batch_is_left_alone(post: Post) -> None:
+    post.batch(0, [paid(900)])
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    await post.later()
+    assert (post.kinds, post.pool) == ([], [])
+
+
+@in_trio
+async def test_undecided_terms_are_cancelled(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    post.main.send(post.main.spend(Announce(0, terms_hash(NEW))))
+    await post.follow()
+    await post.later()
+    assert post.kinds == ["undecided_terms"] and post.operations == [CANCEL]
+    await post.mined()
+    assert post.main.state.announced == ()
+
+
+@pytest.mark.parametrize("point", POINTS)
+@in_trio
+async def test_killed_anywhere_it_acts_once(post: Post, point: str) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    post.armed = point
+    with pytest.raises(Killed):
+        await post.later()
+    post.restart()
+    await post.follow()
+    await post.later(8)
+    assert post.operations == [FREEZE], "a transaction sent twice displaces itself"
+    await post.mined()
+    for _ in range(STUCK_BLOCKS + 1):
+        await post.later()
+        await post.mined()
+    assert post.main.state.turn == 1 and post.pool == []
+    assert post.kinds.count("unknown_spend") == 1
+    assert len(list(post.signed.records())) == 1
+
+
+@in_trio
+async def test_what_was_done_is_not_done_again_after_the_rest(post: Post) -> None:
+    """Read again from the start, the same old spend is no reason for a second freeze."""
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    await post.later()
+    await post.mined()
+    while post.main.height + 1 < post.main.state.freeze_from:
+        post.main.mine()
+    post.restart()
+    await post.follow()
+    await post.later()
+    assert post.pool == [] and post.main.state.turn == 1
+
+
+@in_trio
+async def test_a_cancellation_that_took_the_turn_does_not_take_the_freeze(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    post.main.send(post.main.spend(Announce(0, terms_hash(NEW))))
+    post.state.clear()
+    await post.rob([paid(900)])
+    await post.later()
+    assert set(post.kinds) == {"unknown_spend", "undecided_terms"}
+    cancel = [tx for tx in post.pool if tx.body.actions[0].kind == CANCEL]
+    if not cancel:  # both spend the anchor: the later one displaced the other
+        cancel = [post.main.spend(Cancel(0, terms_hash(NEW)))]
+    post.pool.clear()
+    post.main.send(cancel[0])
+    await post.follow()
+    await post.later()
+    assert post.operations == [FREEZE]
+    await post.mined()
+    assert post.main.state.turn == 2 and post.main.state.frozen_until
+
+
+@in_trio
+async def test_another_guards_freeze_is_enough(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    await post.later()
+    post.pool.clear()
+    post.main.send(post.main.spend(Freeze(0)))
+    await post.follow()
+    await post.later()
+    assert post.pool == [] and post.guard.acting.jobs == []
+
+
+@in_trio
+async def test_what_does_not_get_in_pays_more(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    await post.later()
+    fees = []
+    for _ in range(3):
+        (tx,) = post.pool
+        fees.append(10_000_000 - sum(output.amount for output in tx.body.outputs))
+        for _ in range(STUCK_BLOCKS):
+            post.main.mine()
+        await post.follow()
+        await post.later()
+    assert fees[0] < fees[1] < fees[2]
+    digests = {job.digest for job in post.guard.acting.jobs}
+    assert len(digests) == 1, "and no new signature"
+
+
+@in_trio
+async def test_an_anchor_that_moved_on_is_followed_at_once(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    await post.later()
+    (before,) = post.pool
+    post.main.send(post.main.touch())
+    await post.follow()
+    await post.later()
+    (after,) = post.pool
+    assert before.body.inputs[0] != after.body.inputs[0] == post.main.anchor
+    assert post.guard.acting.jobs[0].raises == 0
+
+
+@in_trio
+async def test_what_is_refused_is_an_alarm_once(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    post.refuse = "FeeTooLow"
+    await post.later(20)
+    assert post.kinds == ["unknown_spend", "act_failed"]
+    post.refuse = ""
+    await post.later()
+    assert post.operations == [FREEZE]
+
+
+@in_trio
+async def test_a_node_that_is_not_synced_raises_nothing(post: Post) -> None:
+    post.syncing = True
+    await post.follow()
+    await post.rob([paid(900)])
+    await post.later(10)
+    assert (post.kinds, post.pool) == ([], [])
+    post.syncing = False
+    await post.later()
+    assert post.kinds == ["unknown_spend"]
+
+
+@in_trio
+async def test_by_rule_or_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    post = Post(tmp_path, monkeypatch, Rules(act=frozenset()))
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)], SLOW)
+    await post.later()
+    assert post.kinds == ["unknown_spend"] and post.pool == []
+    from bystack.node.guard.requests import _perform
+
+    shown = await _perform(post.guard, "freeze")
+    assert shown["sent"] and shown["refused"] == ""
+    ((point, _),) = post.main.pendings()
+    await _perform(post.guard, "veto", point.transaction, point.index)
+    assert sorted(post.operations) == [VETO, FREEZE]
+    with pytest.raises(RemoteError, match="no pending payout"):
+        await _perform(post.guard, "veto", bytes(32), 0)
+    with pytest.raises(RemoteError, match="announced"):
+        await _perform(post.guard, "cancel", bytes(32))
+    info = await _perform(post.guard, "info")
+    assert info["seeing"] and info["acts"] == 2 and info["vault"]["turn"] == 0
