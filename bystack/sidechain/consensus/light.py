@@ -81,7 +81,7 @@ class Conflict(Wire):
 
 class Followed(Wire):
     """What a light client keeps: the last epochs' sets, ascending; headers verified lately, in
-    the order they came; what froze it.
+    the order they came, the highest among them; what froze it.
     """
 
     chain: Bytes32
@@ -164,8 +164,7 @@ class LightClient:
             self.followed = _with(self.followed, conflict=(Conflict(against[0], final),))
             self.check_open()
         if all(one.header != final.header for one in self.followed.seen):
-            seen = (*self.followed.seen, final)[-KEPT_HEADERS:]
-            self.followed = _with(self.followed, seen=seen)
+            self.followed = _with(self.followed, seen=_newest((*self.followed.seen, final)))
 
     def check_open(self) -> None:
         """Raise `ClientFrozen` once a contradiction is known."""
@@ -197,6 +196,14 @@ def contradict(a: FinalHeader, b: FinalHeader) -> bool:
     if low.height == high.height:
         return low.id != high.id
     return high.height == low.height + 1 and high.parent != low.id
+
+
+def _newest(seen: tuple[FinalHeader, ...]) -> tuple[FinalHeader, ...]:
+    """The headers to keep: the last that came, and the highest even when many old ones follow it,
+    since what is too old to count is told from it."""
+    kept, rest = seen[-KEPT_HEADERS:], seen[:-KEPT_HEADERS]
+    highest = max(seen, key=lambda one: one.header.height)
+    return kept if highest in kept or not rest else (highest, *kept[1:])
 
 
 def _with(
