@@ -15,6 +15,7 @@ from bystack.federation.warrants import ORDER, SERVE
 from bystack.node.ipc import RemoteError
 from bystack.sidechain.consensus.statements import Step
 from tests.node.signer.asked import (
+    audited,
     cast,
     expected,
     genesis_of,
@@ -38,11 +39,13 @@ from tests.node.signer.homes import (
 
 pytestmark = pytest.mark.processes
 
-# The first order writes two lines: which sidechain this key serves, and the order.
-LINES = {"journal.before_write": 2, "journal.before_sync": 2, "journal.after_sync": 2}
+# The first order writes three lines: that it is allowed, into the audit log, which sidechain this
+# key serves, and the order.
 WARRANT = ["signer.before_warrant", "signer.after_warrant", "signer.before_partials"]
-WARRANT += [f"{point}:{nth}" for point in LINES for nth in (1, 2)]
-DURABLE = {"signer.after_warrant", "signer.before_partials", "journal.after_sync:2"}
+WARRANT += ["signer.before_audit", "signer.after_audit"]
+WARRANT += [f"journal.before_sync:{nth}" for nth in (1, 2, 3)]
+WARRANT += ["journal.before_write:3", "journal.after_sync:3"]
+DURABLE = {"signer.after_warrant", "signer.before_partials", "journal.after_sync:3"}
 
 
 @pytest.mark.parametrize("point", WARRANT)
@@ -65,6 +68,9 @@ def test_w06_orders(point: str) -> None:
         assert refusal(signer, FEDERATION, "order", order(genesis, other)) == "RequestSigned"
         assert sign_order(signer, true) == expected(signer, true)
         signer.stop()
+        # The order is allowed once in the log, whatever happened; the log is whole.
+        allowed = [one for one in audited(signer) if one.kind == b"order" and not one.outcome]
+        assert len(allowed) == 1
         # Exactly one order under the seq, and the sidechain before it.
         assert [line.kind for line in warrants(signer)] == [SERVE, ORDER]
         assert warrants(signer)[0].digest == genesis.id

@@ -227,6 +227,8 @@ class Net:
         self.headers: dict[int, Header] = {}
         self.counts: dict[int, int] = {}
 
+    upstreams: tuple[int, frozenset[str]] = (1, frozenset())
+
     def signer(self, seat: int) -> Keeper:
         path = self.folder / f"warrants-{seat}.journal"
         journal = Journal.open(path, kind="warrants", magic=EASY.magic)
@@ -236,7 +238,7 @@ class Net:
         folder.mkdir(exist_ok=True)
         audit = open_audit(str(folder), "trade", EASY.magic, must_exist=False)
         held = Held("trade", chain_id(EASY), EASY.hrp, bytes(32), named, b"\x05" * 32, str(folder))
-        keeper = Keeper(held, finished, journal, audit, Upstreams(1, frozenset()))
+        keeper = Keeper(held, finished, journal, audit, Upstreams(*self.upstreams))
         keeper.view.told_genesis, keeper.view.told_terms = self.genesis, self.terms
         return keeper
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
+from bystack.federation.audit import AuditRecord, verified
 from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.shares import KeyShare
 from bystack.federation.signing import sign_partial
@@ -11,8 +12,10 @@ from bystack.federation.warrants import OrderRequest, Warrant
 from bystack.ledger.vault_operations import Order, operation_digest
 from bystack.mainchain.params import REGTEST, chain_id
 from bystack.node.genesis_files import read_genesis
+from bystack.node.signer.audit_log import read_lines
 from bystack.node.store.journal import Journal
 from bystack.primitives import bls
+from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.consensus.positions import JournalRecord, Position, SignRequest
 from bystack.sidechain.consensus.statements import COMMIT, Certificate, Step, Vote
@@ -68,7 +71,7 @@ def shares_of(signer: Signer) -> list[KeyShare]:
 
 
 def certificate_of(signer: Signer) -> KeyCertificate:
-    data = (signer.home / "data/signer/certificate-trade.bin").read_bytes()
+    data = (signer.home / "data/signer/certificate-trade-epoch-0.bin").read_bytes()
     return decode(KeyCertificate, data, 1 << 22)
 
 
@@ -78,6 +81,13 @@ def warrants(signer: Signer) -> list[Warrant]:
         signer.home / "data/signer/warrants-trade.journal", kind="warrants", magic=REGTEST.magic
     ) as journal:
         return [decode(Warrant, line, 100_000) for line in journal.records()]
+
+
+def audited(signer: Signer) -> list[AuditRecord]:
+    """The audit log as it lies on the disk, verified under the key in the signer's home."""
+    path = str(signer.home / "data/signer/audit-trade.journal")
+    public = schnorr.public_key(signer.key("trade.governance.key", "governance"))
+    return [line.record for line, _ in verified(read_lines(path), public)]
 
 
 def votes(signer: Signer) -> list[JournalRecord]:
