@@ -21,13 +21,13 @@ lost = no_such_package:Module
 """
 
 
-def install(folder: Path) -> Path:
-    """A folder for `sys.path` with the example in it, as `pip install` puts it there.
+def install(folder: Path, example: Path = EXAMPLE) -> Path:
+    """A folder for `sys.path` with an example in it, as `pip install` puts it there.
 
     It builds a copy, and asks no index: what it needs is here.
     """
     source, site = folder / "source", folder / "site"
-    shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(example, source, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     where = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(site), str(source)]
     done = subprocess.run([*pip, *where], capture_output=True, text=True, timeout=120)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Final
 
@@ -27,12 +26,15 @@ log = structlog.get_logger("signer")
 Rule = Callable[[Request, Mapping[str, Any]], Decision | None]
 
 
-@cache
+_loaded: dict[str, Rule] = {}
+
+
 def _rule(name: str) -> Rule | None:
-    for found in entry_points(group=GROUP, name=name):
-        rule: Rule = found.load()
-        return rule
-    return None
+    """The rule of this name, loaded once; a package may still be installed later."""
+    if name not in _loaded:
+        for found in entry_points(group=GROUP, name=name):
+            _loaded[name] = found.load()
+    return _loaded.get(name)
 
 
 def opinion_of(plugin: Plugin) -> Opinion:

@@ -18,7 +18,8 @@ from bystack.primitives import keys
 from bystack.primitives.addresses import POLICY, Address, encode_address
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB, CAROL
-from tests.node.federation.members import EASY, Net
+from tests.mainchain.builders import EASY
+from tests.node.federation.members import Net
 from tests.node.federation.test_orders import A_ROUND
 
 ROSTER = """
