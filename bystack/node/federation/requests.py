@@ -104,12 +104,17 @@ def _signer(seen: list[Any], told: dict[str, Any]) -> dict[str, Any]:
     """What it verified: the main chain's height, the vault's seq, the sidechain's newest epoch.
 
     `frozen`: two final blocks of the sidechain contradict each other, so it signs no order.
+    `version`: of the signer. `waiting`: requests that its policy did not let through. `stalled`:
+    why it signs nothing now, empty while enough main-chain nodes agree.
     """
     return {
         "height": seen[0],
         "seq": seen[2],
         "epoch": told["epoch"],
         "frozen": told["frozen"],
+        "version": told["version"],
+        "waiting": told["waiting"],
+        "stalled": told["stalled"],
     }
 
 
