@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bystack.client.cli.federation.policy import log
+from bystack.client.cli.federation.log import log
 from bystack.federation.audit import AuditLine, signed
 from bystack.federation.policies.judging import ALLOWED
 from bystack.node.signer.audit_log import AuditLog, audit_path, open_audit, read_lines

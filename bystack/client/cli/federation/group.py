@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.federation import charter, governing, keys, launch, policy, status
+from bystack.client.cli.federation import charter, governing, keys, launch, log, policy, status
 
 
 @click.group()
@@ -19,12 +19,18 @@ COMMANDS: tuple[click.Command, ...] = (
     launch.genesis,
     governing.pause,
     governing.govern,
+    governing.propose,
+    governing.vote,
+    governing.proposals,
+    governing.members,
+    governing.freezes,
+    governing.report,
     charter.charter,
     policy.requests,
     policy.approve,
     policy.reject,
     policy.policy,
-    policy.log,
+    log.log,
 )
 
 for command in COMMANDS:

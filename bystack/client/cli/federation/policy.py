@@ -1,4 +1,4 @@
-"""The operator and his own signer: what waits, his word on it, the policy, the audit log.
+"""The operator and his own signer: what waits, his word on it, the policy.
 
 These speak to the signer of this host on the operator's own socket, or read its files: neither the
 member's process nor any RPC stands between.
@@ -7,26 +7,31 @@ member's process nor any RPC stands between.
 from __future__ import annotations
 
 import contextlib
-import csv
-import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 import trio
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, name_argument, show
+from bystack.client.cli.conventions import (
+    guarded,
+    harmless,
+    home_option,
+    json_option,
+    name_argument,
+    show,
+)
 from bystack.client.rpc import NodeDown, RpcFailed
-from bystack.federation.audit import AuditLine, Head, check_head, verified
-from bystack.federation.policies.requests import Outcome
+from bystack.federation.policies.requests import POLICY_KEY
 from bystack.node.config import ConfigErrors, load_config
-from bystack.node.federation_files import FederationFileError, read_roster, roster_path
+from bystack.node.federation_files import FederationFileError
 from bystack.node.ipc import RemoteError, Unavailable, connect
 from bystack.node.networks import params_of
-from bystack.node.signer.audit_log import audit_path, read_lines
-from bystack.node.signer.policy_file import policy_path, read_policy
+from bystack.node.signer.policy_file import assets_of, policy_path, read_policy
 from bystack.node.store.journal import JournalError
+from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.primitives.errors import Invalid
 
 id_argument = click.argument("digest", metavar="ID")
@@ -77,18 +82,37 @@ def whole_digest(home: str, name: str, given: str) -> bytes:
 @guarded
 def requests(name: str, home: str, as_json: bool) -> None:
     """What the signer did not let through, and why; its ids are for `approve` and `reject`."""
-    rows = operate(home, name, "requests")
-    if not rows and not as_json:
+    rows = [_request(row, _names(home, name)) for row in operate(home, name, "requests")]
+    if as_json:
+        show(rows, as_json=True)
+    elif not rows:
         click.echo("Nothing waits.")
-        return
-    show([_request(row) for row in rows], as_json=as_json)
+    for row in () if as_json else rows:
+        click.echo(f"{row['digest']}  {row['kind']}  seq {row['seq']}  at block {row['height']}")
+        click.echo(harmless(f"  {row['outcome']}: {row['reason']} ({row['words']})"))
+        for payout in row["payouts"]:
+            click.echo(f"  pays {payout}")
 
 
-def _request(row: dict[str, Any]) -> dict[str, Any]:
-    payouts = [
-        f"{amount} of {asset.hex()} to {to[1:].hex()}" for to, asset, amount in row["payouts"]
-    ]
-    return {**row, "digest": row["digest"].hex(), "payouts": payouts}
+def _names(home: str, name: str) -> Callable[[list[Any]], str]:
+    """Says a payout with the roster's names of assets, and with addresses."""
+    with inside(home):
+        known = {asset.id: (text, asset.decimals) for text, asset in assets_of(name).items()}
+        hrp = params_of(load_config(".").network).hrp
+
+    def said(payout: list[Any]) -> str:
+        to, asset, amount = payout
+        text, decimals = known.get(asset, (asset.hex(), 0))
+        address = encode_address(Address(hrp, POLICY, to[1:])) if to[:1] == POLICY_KEY else ""
+        return (
+            f"{Decimal(amount).scaleb(-decimals):f} {text} to {address or 'vault ' + to[1:].hex()}"
+        )
+
+    return said
+
+
+def _request(row: dict[str, Any], said: Callable[[list[Any]], str]) -> dict[str, Any]:
+    return {**row, "digest": row["digest"].hex(), "payouts": [said(one) for one in row["payouts"]]}
 
 
 @click.command("approve")
@@ -129,81 +153,3 @@ def policy(name: str, home: str) -> None:
     click.echo(
         f"{path} holds." if any(read.digest) else f"There is no {path}: proofs alone decide."
     )
-
-
-@click.command("log")
-@name_argument
-@click.option("--verify", is_flag=True, help="Check hashes, numbers and signatures.")
-@click.option("--key", default="", help="The member's governance key in hex; else the roster's.")
-@click.option("--head", default="", help="A published hash that the log must have ended with once.")
-@click.option("--file", "path", default="", help="A copy of a log, instead of the home's own.")
-@click.option("--csv", "table", type=click.Path(dir_okay=False), help="Write it as CSV there.")
-@home_option
-@json_option
-@guarded
-def log(
-    name: str, verify: bool, key: str, head: str, path: str, table: str, home: str, as_json: bool
-) -> None:
-    """The signer's decisions, oldest first. Needs no running node."""
-    given = str(Path(path).absolute()) if path else audit_path("data/signer", name)
-    out = Path(table).absolute() if table else None
-    with inside(home):
-        lines = list(read_lines(given))
-        if verify or head or key:
-            click.echo(_verify(lines, name, key, head), err=as_json)
-    rows = [_row(line) for line in lines]
-    if out is not None:
-        with out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]) if rows else [])
-            writer.writeheader()
-            writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-        click.echo(f"{len(rows)} records in {out}", err=as_json)
-    elif as_json or not verify:
-        show(rows, as_json=as_json)
-
-
-def _verify(lines: list[AuditLine], name: str, key: str, head: str) -> str:
-    """A sentence on what was verified; raises `AuditBroken`, `AuditTruncated`."""
-    who, public = _author(lines, name, key)
-    heads = [head for _, head in verified(lines, public)]
-    if head:
-        check_head(heads, bytes.fromhex(head))
-    end = heads[-1] if heads else Head(0, bytes(32))
-    return f"{end.records} records verified, by {who}; the last has the hash {end.hash.hex()}"
-
-
-def _author(lines: list[AuditLine], name: str, key: str) -> tuple[str, bytes]:
-    """Whose log it is: the key given, or the one of the roster that signed the first record."""
-    if key:
-        return f"the key {key}", bytes.fromhex(key)
-    members = read_roster(roster_path(name)).member
-    for member in members:
-        public = bytes.fromhex(member.governance)
-        with contextlib.suppress(Invalid):
-            list(verified(lines[:1], public))
-            return f"the governance key of {member.name}", public
-    raise NodeDown("no member of the roster signed the first record: name the key with --key")
-
-
-def _row(line: AuditLine) -> dict[str, Any]:
-    record = line.record
-    at = datetime.datetime.fromtimestamp(record.time, datetime.UTC)
-    return {
-        "number": record.number,
-        "time": at.isoformat().replace("+00:00", "Z"),
-        "height": record.height,
-        "kind": record.kind.decode(errors="replace"),
-        "seq": record.seq,
-        "outcome": Outcome(record.outcome).name.lower(),
-        "reason": record.reason.decode(errors="replace"),
-        "digest": record.digest.hex(),
-        "words": record.words.decode(errors="replace"),
-        "spends": [f"{one.amount} {one.asset.hex()}" for one in record.spends],
-        "hash": line.hash.hex(),
-    }
-
-
-def _cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula: words come from people and plug-ins."""
-    text = "; ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
