@@ -30,7 +30,14 @@ from bystack.federation.policies.judging import Past
 from bystack.federation.policies.requests import Decision, Outcome, Request
 from bystack.node.signer.votes import JournalRefused
 from bystack.node.store.failpoints import failpoint
-from bystack.node.store.journal import Journal, JournalCorrupt, JournalError, scan, torn
+from bystack.node.store.journal import (
+    Journal,
+    JournalCorrupt,
+    JournalError,
+    JournalMissing,
+    scan,
+    torn,
+)
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -61,7 +68,11 @@ def open_audit(folder: str, name: str, magic: bytes, *, must_exist: bool) -> Jou
     Raises what `Journal.open` raises: without its log a signer does not know what it spent.
     """
     path = audit_path(folder, name)
-    return Journal.open(path, kind=AUDIT, magic=magic, must_exist=must_exist)
+    try:
+        return Journal.open(path, kind=AUDIT, magic=magic, must_exist=must_exist)
+    except (JournalMissing, JournalCorrupt) as error:
+        step = "restore it: without it this signer does not know what it let through and spent"
+        raise type(error)(path, error.fault, step) from None
 
 
 def read_lines(path: str) -> Iterator[AuditLine]:
