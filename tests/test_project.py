@@ -101,6 +101,7 @@ def test_everything_caught_at_once_is_caught_at_a_border() -> None:
         "bystack/client/demo/run.py",
         "bystack/node/ipc/server.py",
         "bystack/node/processes/role_main.py",
+        "bystack/node/signer/plugins.py",
         "bystack/node/web/server.py",
         "bystack/p2p/host.py",
         "bystack/sidechain/modules/containment.py",

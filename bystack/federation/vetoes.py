@@ -7,9 +7,13 @@ made is proved vetoed may its requests be signed under another seq: until then t
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_operations import Veto
+from bystack.primitives.codec import U63, Bytes32, Wire
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.inclusion import Included
 from bystack.sidechain.mirror import operation_in
@@ -19,13 +23,35 @@ class NotVetoed(Invalid):
     """The proved transaction is no veto of a payout that this signer's vault set aside."""
 
 
-class Vetoes:
-    """The coins of each delayed order, and which of them a guard sent back, in which block."""
+class SetAside(Wire):
+    """A coin that the delayed order of a seq made; `back`: the block of its veto, if proved."""
 
-    def __init__(self) -> None:
+    seq: U63
+    coin: Outpoint
+    back: Annotated[tuple[Bytes32, ...], Meta(max_length=1)]
+
+
+class Vetoes:
+    """The coins of each delayed order, and which of them a guard sent back, in which block.
+
+    `rows`: what another kept of it.
+    """
+
+    def __init__(self, rows: Sequence[SetAside] = ()) -> None:
         self._coins: dict[int, tuple[Outpoint, ...]] = {}
-        self._seqs: dict[Outpoint, int] = {}
-        self._back: dict[Outpoint, bytes] = {}
+        self._seqs: dict[Outpoint, int] = {row.coin: row.seq for row in rows}
+        self._back: dict[Outpoint, bytes] = {row.coin: at for row in rows for at in row.back}
+        for row in rows:
+            self._coins[row.seq] = (*self._coins.get(row.seq, ()), row.coin)
+
+    @property
+    def rows(self) -> tuple[SetAside, ...]:
+        """All of it, to be kept."""
+        return tuple(
+            SetAside(seq, coin, (self._back[coin],) if coin in self._back else ())
+            for seq, coins in self._coins.items()
+            for coin in coins
+        )
 
     def ordered(self, seq: int, coins: Sequence[Outpoint]) -> None:
         """A delayed order is proved: it made these coins."""

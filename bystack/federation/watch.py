@@ -7,9 +7,12 @@ otherwise, whatever the sidechain or the member says (W04, S01).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
-from bystack.federation.vetoes import Vetoes
+from msgspec import Meta
+
+from bystack.federation.vetoes import SetAside, Vetoes
 from bystack.ledger.terms import Terms, decode_terms
 from bystack.ledger.vault_operations import AnchorOperation, Order, operation_digest
 from bystack.ledger.vault_state import AnchorState, decode_state
@@ -17,6 +20,8 @@ from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import Entry
 from bystack.mainchain.params import chain_id
 from bystack.mainchain.work import ENGINES, Engine
+from bystack.primitives.codec import U63, Bytes32, Wire
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.inclusion import Included, Inclusion, verify_included
 from bystack.sidechain.mirror import follow, pending_coins
 from bystack.sidechain.params import Genesis
@@ -25,13 +30,57 @@ from bystack.sidechain.relay import RelayView, extend, start_relay
 from bystack.sidechain.state import SystemState
 
 OTHERWISE = b""
+MAX_ENTRY = 10_000
+
+
+class WatchForeign(Invalid):
+    """What was kept is of another sidechain."""
+
+
+class WindowRow(Wire):
+    """An entry of the relay window."""
+
+    key: Annotated[bytes, Meta(max_length=64)]
+    value: Annotated[bytes, Meta(max_length=MAX_ENTRY)]
+
+
+class Mirrored(Wire):
+    """The vault after a proved spend; `seqs`: the seq that was spent, none for the creation."""
+
+    mirror: Mirror
+    seqs: Annotated[tuple[U63, ...], Meta(max_length=1)]
+
+
+class SpentSeq(Wire):
+    """What spent a seq: an order's digest, or nothing for anything else."""
+
+    seq: U63
+    digest: Annotated[bytes, Meta(max_length=32)]
+
+
+class Watched(Wire):
+    """All that a signer verified of the main chain, to be kept: it need not be fed again.
+
+    Whoever keeps it sees to it that nobody else wrote it: nothing in it is verified again.
+    """
+
+    chain: Bytes32
+    window: tuple[WindowRow, ...]
+    history: tuple[Mirrored, ...]
+    spent: tuple[SpentSeq, ...]
+    set_aside: tuple[SetAside, ...]
 
 
 class Window:
     """The bytes a relay window is kept in: a plain map, since this process can be fed again."""
 
-    def __init__(self) -> None:
-        self._entries: dict[bytes, bytes] = {}
+    def __init__(self, rows: Iterable[WindowRow] = ()) -> None:
+        self._entries: dict[bytes, bytes] = {row.key: row.value for row in rows}
+
+    @property
+    def rows(self) -> tuple[WindowRow, ...]:
+        """All of it, to be kept."""
+        return tuple(WindowRow(key, value) for key, value in self._entries.items())
 
     def get(self, key: bytes, /) -> bytes | None:
         """The value at `key`, or None."""
@@ -68,6 +117,26 @@ class Watch:
         self._history: list[tuple[Mirror, int]] = []
         self.spent: dict[int, bytes] = {}
         self.vetoes = Vetoes()
+
+    @property
+    def watched(self) -> Watched:
+        """All that was verified so far, for `resume`."""
+        return Watched(
+            self.genesis.id,
+            self._window.rows,
+            tuple(Mirrored(mirror, (seq,) if seq >= 0 else ()) for mirror, seq in self._history),
+            tuple(SpentSeq(seq, digest) for seq, digest in self.spent.items()),
+            self.vetoes.rows,
+        )
+
+    def resume(self, kept: Watched) -> None:
+        """Go on where another watch of the same sidechain was; raises `WatchForeign`."""
+        if kept.chain != self.genesis.id:
+            raise WatchForeign(kept=kept.chain, sidechain=self.genesis.id)
+        self._window = Window(kept.window)
+        self._history = [(one.mirror, one.seqs[0] if one.seqs else -1) for one in kept.history]
+        self.spent = {one.seq: one.digest for one in kept.spent}
+        self.vetoes = Vetoes(kept.set_aside)
 
     @property
     def view(self) -> RelayView:

@@ -1,16 +1,30 @@
 """What a signer verifies by itself: headers, and its vault's anchor spends in order."""
 
 import pytest
+from msgspec.structs import replace
 
-from bystack.federation.watch import OTHERWISE
+from bystack.federation.vetoes import SetAside
+from bystack.federation.watch import (
+    OTHERWISE,
+    Mirrored,
+    SpentSeq,
+    Watch,
+    Watched,
+    WatchForeign,
+    WindowRow,
+)
+from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_operations import Order, operation_digest
 from bystack.mainchain.params import chain_id
+from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.inclusion import NotDeepEnough
 from bystack.sidechain.mirror import NotTheAnchor, NotTheCreation
+from bystack.sidechain.records import Mirror
 from bystack.sidechain.relay import RelayDetached, RelayNotBetter
 from tests.ledger.people import ALICE
 from tests.sidechain.world import K
+from tests.wire import check_wire
 
 from .peg import LATE, Peg, pays
 
@@ -124,3 +138,56 @@ def test_the_window_stays_bounded(peg: Peg) -> None:
         small.watch.headers(headers[start : start + 400], LATE)
     # An entry, its height, and the tip.
     assert len(small.watch._window._entries) <= 2 * small.genesis.window + 3
+
+
+MIRROR = Mirror(Outpoint(b"\x01" * 32, 0), b"state", b"terms", 7, b"\x02" * 32)
+WIRES = {
+    "window_row": WindowRow(b"relay/tip/", b"\x03" * 32),
+    "mirrored": Mirrored(MIRROR, (3,)),
+    "spent_seq": SpentSeq(3, b"\x04" * 32),
+    "watched": Watched(
+        b"\x05" * 32,
+        (WindowRow(b"relay/tip/", b"\x03" * 32),),
+        (Mirrored(MIRROR, ()),),
+        (SpentSeq(3, b""),),
+        (SetAside(3, Outpoint(b"\x06" * 32, 1), (b"\x07" * 32,)),),
+    ),
+    "set_aside": SetAside(3, Outpoint(b"\x06" * 32, 1), ()),
+}
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_golden_bytes(name: str) -> None:
+    check_wire(f"federation_{name}", WIRES[name])
+
+
+def kept(peg: Peg) -> Watch:
+    """Another watch that goes on from this one's bytes."""
+    watch = Watch(peg.genesis)
+    watch.resume(decode(Watched, encode(peg.watch.watched), 10_000_000))
+    return watch
+
+
+def test_what_was_verified_is_taken_up_again(peg: Peg) -> None:
+    order = paid(peg)
+    peg.main.grow(K)
+    peg.feed()
+    peg.created()
+    peg.prove(order)
+    again = kept(peg)
+    assert again.tip.id == peg.watch.tip.id and again.mirror == peg.watch.mirror
+    assert again.spent == peg.watch.spent and set(again.spent) == {0}
+    assert again.watched == peg.watch.watched
+    # A reorganisation takes back there what it takes back here.
+    depth = len(peg.main.entries) - peg.genesis.checkpoint.header.height - 2
+    peg.main.reorganise(depth)
+    above = [e.header for e in peg.main.entries[peg.genesis.checkpoint.header.height + 1 :]]
+    for watch in (peg.watch, again):
+        watch.headers(above, LATE)
+    assert again.watched == peg.watch.watched and again.spent == {}
+
+
+def test_what_another_sidechains_signer_kept_is_refused(peg: Peg) -> None:
+    foreign = replace(peg.watch.watched, chain=b"\x09" * 32)
+    with pytest.raises(WatchForeign):
+        Watch(peg.genesis).resume(foreign)

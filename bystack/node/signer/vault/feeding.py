@@ -53,6 +53,7 @@ class Feeding:
         if headers:
             watch.headers([decode_header(header) for header in headers], now)
         self._upstreams.hear(OWN, watch.view, [watch.tip.id], now)
+        self._view.keep()
         return self.seen()
 
     def upstream(self, source: Source, headers: list[bytes]) -> list[Any]:
@@ -67,11 +68,13 @@ class Feeding:
             with suppress(RelayNotBetter):
                 watch.headers(fresh, now)
         self._upstreams.hear(source, watch.view, [one.id for one in decoded], now)
+        self._view.keep()
         return self.seen()
 
     def anchor(self, inclusion: bytes) -> list[Any]:
         """The next spend of the vault's anchor, or its creation, proved; `seen` then."""
         self._view.watch.anchor(decode(Inclusion, inclusion, MAX_PROOF))
+        self._view.keep()
         return self.seen()
 
     def unvetoed(self, coins: Coins) -> list[bytes]:

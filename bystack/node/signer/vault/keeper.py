@@ -27,6 +27,7 @@ from bystack.node.signer.vault.operators import Operators
 from bystack.node.signer.vault.orders import Orders
 from bystack.node.signer.vault.release import Release
 from bystack.node.signer.vault.view import View
+from bystack.node.signer.watching import WatchFile, watch_path
 from bystack.node.store.journal import Journal
 from bystack.primitives.codec import decode
 
@@ -67,8 +68,9 @@ class VaultKeeper:
         self.records = records = [decode(Warrant, line, MAX_WARRANT) for line in journal.records()]
         self._ceremonies, self._upstreams = ceremonies, upstreams
         self.audit = AuditLog(audit, held.governance, beginning(held.main, held.name), clock)
+        kept = WatchFile(watch_path(held.folder, held.name), held.governance)
         self.view = self.view_kind(
-            held.name, held.main, held.identity, ceremonies, records, held.folder
+            held.name, held.main, held.identity, ceremonies, records, held.folder, kept
         )
         self.deciding = Deciding(self.view, self.audit, held.hrp, upstreams)
         self.release = Release(self.view, ceremonies, self.deciding, journal, records, held.named)

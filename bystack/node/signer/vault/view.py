@@ -21,6 +21,7 @@ from bystack.node.engines import engines_of
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.epochs import NoCeremony
 from bystack.node.signer.light import Following, light_path
+from bystack.node.signer.watching import WatchFile
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.light import Verifier
 from bystack.sidechain.engines import ConsensusError, verifier_of
@@ -56,9 +57,10 @@ class View:
         ceremonies: Ceremonies,
         records: Sequence[Warrant],
         folder: str,
+        kept: WatchFile,
     ) -> None:
         self.name, self.main, self.identity, self.folder = name, main, identity, folder
-        self._ceremonies, self._records = ceremonies, records
+        self._ceremonies, self._records, self._kept = ceremonies, records, kept
         self._watch: Watch | None = None
         self._following: Following | None = None
         self._knowledge: Knowledge | None = None
@@ -106,7 +108,12 @@ class View:
         if self._watch is None:
             genesis = self.genesis()
             self._watch = Watch(genesis, engines_of(genesis.main))
+            self._kept.resume(self._watch)
         return self._watch
+
+    def keep(self) -> None:
+        """Have the disk follow what was verified of the main chain."""
+        self._kept.follow(self.watch)
 
     @property
     def founded(self) -> bool:
