@@ -13,8 +13,9 @@ from typing import Annotated, Final, NamedTuple
 from msgspec import Meta
 
 from bystack.primitives import keys
-from bystack.primitives.codec import U8, U63, Bytes32, Bytes64, Wire, encode
+from bystack.primitives.codec import U8, U63, Bytes32, Bytes64, Wire, decode, encode
 from bystack.primitives.errors import Invalid
+from bystack.primitives.framing import scan, torn
 from bystack.primitives.hashes import tagged
 
 BEGIN: Final = b"begin"
@@ -39,6 +40,10 @@ class AuditBroken(Invalid):
 
 class AuditTruncated(Invalid):
     """The log lacks records that its member has published a head of."""
+
+
+class LogDamaged(Invalid):
+    """The file is no audit log, or damaged before its end."""
 
 
 class Spend(Wire):
@@ -125,3 +130,14 @@ def check_head(heads: Iterable[Head], published: bytes) -> None:
 def beginning(main: bytes, name: str) -> bytes:
     """The first record's digest: of the main chain's id and the federation's name."""
     return _beginning(main, name.encode())
+
+
+def read_log(data: bytes) -> tuple[AuditLine, ...]:
+    """The records in a log file's bytes; raises `LogDamaged` and the codec's errors.
+
+    A last record that is being written, or was torn, is not there yet.
+    """
+    found = scan(data)
+    if not found.spans or not torn(data[found.end :]):
+        raise LogDamaged(at=found.end, size=len(data))
+    return tuple(decode(AuditLine, data[start:end], MAX_RECORD) for start, end in found.spans[1:])

@@ -15,9 +15,9 @@ from bystack.client.cli.federation.log import log
 from bystack.federation.audit import AuditLine, signed
 from bystack.federation.policies.judging import ALLOWED
 from bystack.node.signer.audit_log import AuditLog, audit_path, open_audit, read_lines
-from bystack.node.store.journal import record, scan
 from bystack.primitives import keys
 from bystack.primitives.codec import decode, encode
+from bystack.primitives.framing import record, scan
 from tests.federation.policies.asked import asked, pays
 
 SECRET, THIEF = b"\x05" * 32, b"\x06" * 32

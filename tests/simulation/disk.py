@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from bystack.node.store.journal import record, scan, torn
 from bystack.primitives.codec import decode, encode
+from bystack.primitives.framing import record, scan, torn
 from bystack.sidechain.consensus.positions import JournalRecord, Position
 
 LIMIT = 100_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from bystack.federation.audit import (
@@ -22,6 +22,7 @@ from bystack.federation.audit import (
     AuditRecord,
     Head,
     Spend,
+    read_log,
     signed,
     verified,
 )
@@ -35,8 +36,6 @@ from bystack.node.store.journal import (
     JournalCorrupt,
     JournalError,
     JournalMissing,
-    scan,
-    torn,
 )
 from bystack.primitives import keys as schnorr
 from bystack.primitives.codec import decode, encode
@@ -75,17 +74,9 @@ def open_audit(folder: str, name: str, magic: bytes, *, must_exist: bool) -> Jou
         raise type(error)(path, error.fault, step) from None
 
 
-def read_lines(path: str) -> Iterator[AuditLine]:
-    """The records of a log, also while its signer runs; raises `JournalCorrupt`, codec errors.
-
-    A record that is being written, or was torn, is not there yet.
-    """
-    data = Path(path).read_bytes()
-    found = scan(data)
-    if not torn(data[found.end :]):
-        raise JournalCorrupt(path, f"damaged at byte {found.end} of {len(data)}", "restore it")
-    for start, end in found.spans[1:]:
-        yield decode(AuditLine, data[start:end], MAX_RECORD)
+def read_lines(path: str) -> tuple[AuditLine, ...]:
+    """The records of a log, also while its signer runs; raises as `read_log`."""
+    return read_log(Path(path).read_bytes())
 
 
 class AuditLog:

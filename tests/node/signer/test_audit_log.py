@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bystack.federation.audit import BEGIN, beginning, verified
+from bystack.federation.audit import BEGIN, LogDamaged, beginning, verified
 from bystack.federation.policies.allowance import Spent
 from bystack.federation.policies.judging import ALLOWED
 from bystack.federation.policies.requests import Decision, Outcome
@@ -132,7 +132,7 @@ def test_s07_a_changed_line_is_found_by_reader_and_signer(tmp_path: Path) -> Non
     data = bytearray(Path(path(tmp_path)).read_bytes())
     data[len(data) // 2] ^= 1
     Path(path(tmp_path)).write_bytes(data)
-    with pytest.raises(JournalCorrupt):
-        list(read_lines(path(tmp_path)))
+    with pytest.raises(LogDamaged):
+        read_lines(path(tmp_path))
     with pytest.raises(JournalCorrupt):
         opened(tmp_path)

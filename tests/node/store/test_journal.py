@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from bystack.node.store import journal as j
 from bystack.node.store.journal import Journal
+from bystack.primitives import framing
 from bystack.primitives.errors import Misuse
 
 
@@ -58,7 +59,7 @@ def test_journal_of_another_sort_is_refused(tmp_path: Path, facts: dict[str, obj
         opened(tmp_path / "v", **facts)
 
 
-@pytest.mark.parametrize("size", [0, j.MAX_PAYLOAD + 1])
+@pytest.mark.parametrize("size", [0, framing.MAX_PAYLOAD + 1])
 def test_payload_sizes_are_bounded(tmp_path: Path, size: int) -> None:
     with opened(tmp_path / "v") as log:
         with pytest.raises(Misuse):
@@ -105,7 +106,7 @@ with Journal.open(sys.argv[1], kind="votes", magic=b"test") as log:
 
 def test_a_full_disk_refuses_and_room_heals(tmp_path: Path) -> None:
     """Whatever part of the record found room, nothing is kept of it."""
-    whole = len(j.record(b"refused"))
+    whole = len(framing.record(b"refused"))
     done = subprocess.run(
         [sys.executable, "-c", ROOM, str(tmp_path / "v"), str(whole)],
         stdout=subprocess.PIPE,
@@ -124,9 +125,9 @@ def test_a_full_disk_and_a_crash_leave_the_records_before(tmp_path: Path) -> Non
     path = tmp_path / "v"
     with opened(path) as log:
         log.append(b"one")
-    for cut in range(1, len(j.record(b"two"))):
+    for cut in range(1, len(framing.record(b"two"))):
         with path.open("ab") as file:
-            file.write(j.record(b"two")[:cut])
+            file.write(framing.record(b"two")[:cut])
         with opened(path) as log:
             assert (list(log.records()), log.torn) == ([b"one"], cut)
 
@@ -196,7 +197,7 @@ def test_flipped_bit_before_the_last_record_is_named(data: st.DataObject) -> Non
             for number in range(4):
                 log.append(b"payload %d" % number)
         raw = bytearray(path.read_bytes())
-        last = len(raw) - j.PREFIX - len(b"payload 3")
+        last = len(raw) - framing.PREFIX - len(b"payload 3")
         at = data.draw(st.integers(0, last - 1))
         raw[at] ^= 1 << data.draw(st.integers(0, 7))
         path.write_bytes(raw)
@@ -247,7 +248,7 @@ class Crashes(RuleBasedStateMachine):
 
     @rule(payload=st.binary(min_size=1, max_size=60), data=st.data())
     def crash_while_appending(self, payload: bytes, data: st.DataObject) -> None:
-        whole = j.record(payload)
+        whole = framing.record(payload)
         cut = data.draw(st.integers(0, len(whole)))
         self.log.close()
         with self.path.open("ab") as file:
@@ -260,7 +261,7 @@ class Crashes(RuleBasedStateMachine):
     @precondition(lambda self: self.model)
     @rule(payload=st.binary(min_size=1, max_size=30), data=st.data())
     def last_record_half_written(self, payload: bytes, data: st.DataObject) -> None:
-        whole = bytearray(j.record(payload))
+        whole = bytearray(framing.record(payload))
         start = data.draw(st.integers(0, len(whole) - 1))
         blank = bytes(len(whole) - start)
         if whole[start:] == blank:

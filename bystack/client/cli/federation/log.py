@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import datetime
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,13 @@ from bystack.client.cli.conventions import (
     name_argument,
     show,
 )
-from bystack.client.cli.federation.policy import inside
 from bystack.client.rpc import NodeDown
-from bystack.federation.audit import AuditLine, Head, check_head, verified
+from bystack.federation.audit import EMPTY, AuditLine, check_head, read_log, verified
 from bystack.federation.policies.requests import Outcome
-from bystack.node.federation_files import read_roster, roster_path
-from bystack.node.signer.audit_log import audit_path, read_lines
+from bystack.federation.roster_file import parse_roster
 from bystack.primitives.errors import Invalid
+
+OUTCOMES = {int(one): one.name.lower() for one in Outcome}
 
 
 @click.command("log")
@@ -41,19 +43,18 @@ def log(
     name: str, verify: bool, key: str, head: str, path: str, table: str, home: str, as_json: bool
 ) -> None:
     """The signer's decisions, oldest first. Needs no running node."""
-    given = str(Path(path).absolute()) if path else audit_path("data/signer", name)
-    out = Path(table).absolute() if table else None
-    with inside(home):
-        lines = list(read_lines(given))
-        if verify or head or key:
-            click.echo(_verify(lines, name, key, head), err=as_json)
+    folder = Path(home).expanduser()
+    lines = _lines(Path(path) if path else folder / f"data/signer/audit-{name}.journal")
+    if verify or head or key:
+        who, public = _author(lines, folder / f"federations/{name}.roster.toml", key)
+        click.echo(_verify(lines, who, public, head), err=as_json)
     rows = [_row(line) for line in lines]
-    if out is not None:
-        with out.open("w", newline="") as file:
+    if table:
+        with Path(table).open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]) if rows else [])
             writer.writeheader()
             writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-        click.echo(f"{len(rows)} records in {out}", err=as_json)
+        click.echo(f"{len(rows)} records in {table}", err=as_json)
     elif as_json:
         show(rows, as_json=True)
     elif not verify:
@@ -61,21 +62,35 @@ def log(
             click.echo(harmless(_line(row)))
 
 
-def _verify(lines: list[AuditLine], name: str, key: str, head: str) -> str:
-    """A sentence on what was verified; raises `AuditBroken`, `AuditTruncated`."""
-    who, public = _author(lines, name, key)
-    heads = [head for _, head in verified(lines, public)]
-    if head:
-        check_head(heads, bytes.fromhex(head))
-    end = heads[-1] if heads else Head(0, bytes(32))
+def _lines(path: Path) -> tuple[AuditLine, ...]:
+    try:
+        return read_log(path.read_bytes())
+    except OSError as error:
+        raise NodeDown(f"{path}: {error.strerror}") from None
+    except Invalid as error:
+        raise NodeDown(f"{path}: {error}") from None
+
+
+def _verify(lines: Sequence[AuditLine], who: str, public: bytes, published: str) -> str:
+    """A sentence on what was verified; raises `NodeDown` with the rule that does not hold."""
+    try:
+        heads = [head for _, head in verified(lines, public)]
+        if published:
+            check_head(heads, _hash(published))
+    except Invalid as error:
+        raise NodeDown(str(error)) from None
+    end = heads[-1] if heads else EMPTY
     return f"{end.records} records verified, by {who}; the last has the hash {end.hash.hex()}"
 
 
-def _author(lines: list[AuditLine], name: str, key: str) -> tuple[str, bytes]:
+def _author(lines: Sequence[AuditLine], roster: Path, key: str) -> tuple[str, bytes]:
     """Whose log it is: the key given, or the one of the roster that signed the first record."""
     if key:
-        return f"the key {key}", bytes.fromhex(key)
-    members = read_roster(roster_path(name)).member
+        return f"the key {key}", _hash(key)
+    try:
+        members = parse_roster(roster.read_bytes()).member
+    except (OSError, Invalid) as error:
+        raise NodeDown(f"{roster} is not read ({error}): name the key with --key") from None
     for member in members:
         public = bytes.fromhex(member.governance)
         with contextlib.suppress(Invalid):
@@ -84,16 +99,29 @@ def _author(lines: list[AuditLine], name: str, key: str) -> tuple[str, bytes]:
     raise NodeDown("no member of the roster signed the first record: name the key with --key")
 
 
+def _hash(text: str) -> bytes:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise click.BadParameter(f"{text} is no 32 bytes in hex")
+    return bytes.fromhex(text)
+
+
+def _time(seconds: int) -> str:
+    """In UTC; a number where no calendar reaches."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
+
+
 def _row(line: AuditLine) -> dict[str, Any]:
     record = line.record
-    at = datetime.datetime.fromtimestamp(record.time, datetime.UTC)
     return {
         "number": record.number,
-        "time": at.isoformat().replace("+00:00", "Z"),
+        "time": _time(record.time),
         "height": record.height,
         "kind": record.kind.decode(errors="replace"),
         "seq": record.seq,
-        "outcome": Outcome(record.outcome).name.lower(),
+        "outcome": OUTCOMES.get(record.outcome, str(record.outcome)),
         "reason": record.reason.decode(errors="replace"),
         "digest": record.digest.hex(),
         "words": record.words.decode(errors="replace"),

@@ -53,7 +53,7 @@ class Deciding:
     def __init__(self, view: View, audit: AuditLog, hrp: str, upstreams: Upstreams) -> None:
         self._view, self.audit, self._upstreams = view, audit, upstreams
         self._clock: Clock = audit.clock
-        self._file = PolicyFile(view.name, hrp)
+        self.file = PolicyFile(view.name, hrp)
         self.waiting: OrderedDict[bytes, Waiting] = OrderedDict()
 
     def check(self, request: Request) -> None:
@@ -83,7 +83,7 @@ class Deciding:
         self.audit.note(request, decision)
 
     def _decide(self, request: Request) -> Decision:
-        read, now = self._file.now, self._clock()
+        read, now = self.file.now, self._clock()
         self.audit.bind(read.digest)
         known = Decreed()
         if request.kind not in BEFORE:

@@ -76,17 +76,17 @@ class VaultKeeper:
         self.release = Release(self.view, ceremonies, self.deciding, journal, records, held.named)
         self._approvals = Approvals(self.view, self.deciding, held.governance)
         self._calls, self._operators = Calls(), Calls()
-        self._add_rooms(clock)
+        self._add_rooms(held, clock)
         self._order = trio.Lock()
 
-    def _add_rooms(self, clock: Clock) -> None:
+    def _add_rooms(self, held: Held, clock: Clock) -> None:
         self._calls.add(self.info, self.log_head)
         Keygen(self.view, self._ceremonies).add_to(self._calls)
         Feeding(self.view, self._upstreams, clock).add_to(self._calls)
         Orders(self.view, self.deciding, self.release, self.records).add_to(self._calls)
         Operations(self.view, self.release).add_to(self._calls)
         self._approvals.add_to(self._calls)
-        Operators(self.deciding).add_to(self._operators)
+        Operators(self.deciding, held.name, held.hrp).add_to(self._operators)
         self._operators.add(self.info)
 
     async def handle(self, method: str, params: Sequence[Any]) -> Any:

@@ -69,6 +69,10 @@ def waits(net: Net, seat: int = 0) -> list[dict[str, Any]]:
     return found
 
 
+def says(net: Net, seat: int, word: str, row: dict[str, Any], reason: str) -> None:
+    net.signers[seat]._operators.call(word, [bytes.fromhex(row["digest"]), reason])
+
+
 def reasons(net: Net, seat: int = 0) -> list[str]:
     path = audit_path(str(net.folder / f"signer-{seat}"), "trade")
     lines = [line for line, _ in verified(read_lines(path), keys.public_key(b"\x05" * 32))]
@@ -83,9 +87,13 @@ def test_an_operator_approves_what_is_above_an_amount(net: Net) -> None:
         assert net.payouts() == []
         (row,) = waits(net)
         assert (row["kind"], row["reason"], row["outcome"]) == ("order", "approval_needed", "wait")
-        assert row["payouts"][0][2] == 20
+        (paid,) = row["payouts"]
+        assert (paid["amount"], paid["asset"]) == ("0.00000020", "BTM")
+        assert paid["to"] == encode_address(Address(EASY.hrp, POLICY, CAROL.lock.root))
         for seat in (0, 1):
-            net.signers[seat]._operators.call("approve", [row["digest"], "looked at it"])
+            net.signers[seat]._operators.call(
+                "approve", [bytes.fromhex(row["digest"]), "looked at it"]
+            )
         net.restart_signer(0)  # the word is on the disk
         await net.tick(2 * A_ROUND)
         assert len(net.payouts()) == 1, "two of three are enough"
@@ -105,7 +113,7 @@ def test_a_member_cannot_approve_for_its_operator(net: Net) -> None:
             with pytest.raises(Exception, match="MethodUnknown"):
                 net.signers[0].answer(method, [])
         with pytest.raises(Exception, match="ParameterInvalid"):
-            net.signers[0].answer("approve", [row["digest"], "by myself"])
+            net.signers[0].answer("approve", [bytes.fromhex(row["digest"]), "by myself"])
         with pytest.raises(Exception, match="RequestUnknown"):
             net.signers[0]._operators.call("approve", [b"\x01" * 32, "another digest"])
 
@@ -119,11 +127,15 @@ def test_what_an_operator_rejects_stays_so_until_he_approves(net: Net) -> None:
         await ordered(net)
         (row,) = waits(net)
         for seat in range(3):
-            net.signers[seat]._operators.call("reject", [row["digest"], "unknown payee"])
+            net.signers[seat]._operators.call(
+                "reject", [bytes.fromhex(row["digest"]), "unknown payee"]
+            )
         await net.tick(A_ROUND)
         assert [one["reason"] for one in waits(net)] == ["rejected"] and net.payouts() == []
         for seat in range(3):
-            net.signers[seat]._operators.call("approve", [row["digest"], "he called"])
+            net.signers[seat]._operators.call(
+                "approve", [bytes.fromhex(row["digest"]), "he called"]
+            )
         await net.tick(2 * A_ROUND)
         assert len(net.payouts()) == 1
 
