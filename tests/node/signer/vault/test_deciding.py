@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,25 @@ import pytest
 import trio
 
 from bystack.federation.audit import verified
+from bystack.federation.module.freezes import COUNT, FROZEN, Frozen, destination_id
+from bystack.federation.module.pauses import SIGNING, UNTIL
+from bystack.federation.module.records import NAME, entry_key
 from bystack.ledger.amounts import BTM
 from bystack.mainchain.params import REGTEST
 from bystack.node.signer.audit_log import audit_path, read_lines
 from bystack.node.signer.policy_file import policy_path
 from bystack.primitives import keys
 from bystack.primitives.addresses import POLICY, Address, encode_address
+from bystack.primitives.codec import encode
+from bystack.sidechain.params import ModuleConfig
 from tests.federation.peg import pays
+from tests.federation.proved import proved
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.mainchain.builders import EASY
+from tests.node.federation import members
 from tests.node.federation.members import Net
 from tests.node.federation.test_orders import A_ROUND
+from tests.sidechain.world import genesis_for
 
 ROSTER = """
 threshold = 2
@@ -43,7 +52,11 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Net:
     monkeypatch.chdir(tmp_path)
     Path("federations").mkdir()
     Path("federations/trade.roster.toml").write_text(ROSTER)
-    net = Net(tmp_path)
+    return founded(tmp_path)
+
+
+def founded(folder: Path) -> Net:
+    net = Net(folder)
     net.main.mine(net.main.transfer(ALICE, BOB.lock, 40_000_000))
     net.main.send(net.main.deposit(ALICE, 50_000, BTM, b"\x01" * 64))
     net.main.grow(30)
@@ -200,5 +213,47 @@ def test_who_has_no_policy_signs_by_proofs_alone(net: Net) -> None:
         await ordered(net)
         assert len(net.payouts()) == 1
         assert reasons(net) == ["begin begin", "order allowed"]
+
+    run(play)
+
+
+def show(net: Net, state: dict[bytes, bytes], height: int) -> None:
+    """Every signer is shown what it wants of a state, as its member does."""
+    assert net.genesis is not None
+    for signer in net.signers:
+        for key, _ in signer.answer("wanted", [])[1]:
+            signer.answer("entry", [encode(proved(net.genesis, height, key, state))])
+
+
+def test_what_the_federation_decided_is_obeyed_once_it_is_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is signed on a member's silence about pauses and freezes, nor against them."""
+    federated = partial(genesis_for, modules=(ModuleConfig(NAME, b""),))
+    monkeypatch.setattr(members, "genesis_for", federated)
+    monkeypatch.chdir(tmp_path)
+    net = founded(tmp_path)
+    frozen = Frozen(encode(CAROL.lock), b"rule", b"there", 1, 1)
+    froze = {
+        entry_key(COUNT): encode(1),
+        entry_key(FROZEN, destination_id(frozen.destination)): encode(frozen),
+    }
+
+    async def play() -> None:
+        await ordered(net)
+        assert net.payouts() == [] and waits(net) == [], "the member is told what is wanted"
+        show(net, {entry_key(UNTIL, SIGNING): encode(10**6)}, 910)
+        await net.tick(A_ROUND)
+        assert net.payouts() == [] and [one["reason"] for one in waits(net)] == ["signing_paused"]
+        show(net, froze, 920)
+        await net.tick(2)
+        show(net, froze, 920)  # now also whether this destination is frozen
+        await net.tick(A_ROUND)
+        assert net.payouts() == [] and [one["reason"] for one in waits(net)] == ["frozen"]
+        show(net, {}, 930)
+        await net.tick(2 * A_ROUND)
+        assert len(net.payouts()) == 1
+        said = ["order signing_paused", "order frozen", "order allowed"]
+        assert reasons(net) == ["begin begin", *said]
 
     run(play)
