@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bystack.federation.audit import (
@@ -64,14 +65,20 @@ def audit_path(folder: str, name: str) -> str:
 def open_audit(folder: str, name: str, magic: bytes, *, must_exist: bool) -> Journal:
     """The journal of a federation's decisions; `must_exist` once anything was signed.
 
-    Raises what `Journal.open` raises: without its log a signer does not know what it spent.
+    Without its log a signer does not know what it spent, so only its operator's own hand has it
+    begin another: the file `audit-NAME.journal.lost`. Raises what `Journal.open` raises.
     """
     path = audit_path(folder, name)
+    accepted = f"{path}.lost"
+    must_exist = must_exist and not os.path.exists(accepted)
     try:
-        return Journal.open(path, kind=AUDIT, magic=magic, must_exist=must_exist)
+        journal = Journal.open(path, kind=AUDIT, magic=magic, must_exist=must_exist)
     except (JournalMissing, JournalCorrupt) as error:
-        step = "restore it: without it this signer does not know what it let through and spent"
+        step = f"restore it; if it is lost for good, move it away and make the file {accepted}"
         raise type(error)(path, error.fault, step) from None
+    with suppress(FileNotFoundError):
+        os.unlink(accepted)
+    return journal
 
 
 def read_lines(path: str) -> tuple[AuditLine, ...]:

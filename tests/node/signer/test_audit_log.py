@@ -123,6 +123,23 @@ def test_a_log_that_is_missing_or_of_another_key_is_named(tmp_path: Path) -> Non
     opened(tmp_path, must_exist=True).close()
 
 
+def test_a_log_that_is_lost_for_good_is_begun_again_by_its_operators_hand(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.note(asked(pays(5)), ALLOWED)
+    log.close()
+    Path(path(tmp_path)).unlink()
+    accepted = Path(f"{path(tmp_path)}.lost")
+    with pytest.raises(JournalMissing, match=accepted.name):
+        opened(tmp_path, must_exist=True)
+    accepted.touch()
+    again = opened(tmp_path, must_exist=True)
+    assert again.head.records == 1 and not accepted.exists(), "once"
+    again.close()
+    Path(path(tmp_path)).unlink()
+    with pytest.raises(JournalMissing):
+        opened(tmp_path, must_exist=True)
+
+
 def test_s07_a_changed_line_is_found_by_reader_and_signer(tmp_path: Path) -> None:
     """The file's own checksum is no hindrance to who changes it; the chain is."""
     log = opened(tmp_path)
