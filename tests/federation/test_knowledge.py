@@ -18,7 +18,8 @@ from bystack.sidechain.consensus.verifier import InstantFinality
 from bystack.sidechain.params import Genesis
 from tests.federation.peg import RING, final
 from tests.federation.proved import proved
-from tests.sidechain.world import genesis_for, vault_chain
+from tests.sidechain.mainside import vault_chain
+from tests.sidechain.world import genesis_for
 
 KEY, NONE = b"module/one", b"module/none"
 STATE = {KEY: encode(7)}

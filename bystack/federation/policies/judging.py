@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from bystack.federation.policies.allowance import Spent, exceeded
+from bystack.federation.policies.allowance import Spending, exceeded
 from bystack.federation.policies.hours import open_at
 from bystack.federation.policies.policy import Policy
 from bystack.federation.policies.requests import ACTION, TOUCH, Decision, Outcome, Request
@@ -44,7 +44,7 @@ class Decreed:
 class Past:
     """What this signer decided before: spendings in order, digests charged, operators' words."""
 
-    spent: Sequence[Spent] = ()
+    spent: Spending = field(default_factory=Spending)
     charged: frozenset[bytes] | set[bytes] = frozenset()
     said: Said = field(default_factory=lambda: MappingProxyType({}))
 

@@ -27,7 +27,7 @@ from bystack.federation.audit import (
     signed,
     verified,
 )
-from bystack.federation.policies.allowance import Spent
+from bystack.federation.policies.allowance import Spending, Spent
 from bystack.federation.policies.judging import Past
 from bystack.federation.policies.requests import Decision, Outcome, Request
 from bystack.node.signer.votes import JournalRefused
@@ -93,7 +93,7 @@ class AuditLog:
         self._journal, self._secret, self.clock = journal, secret, clock
         self.head, self.height = EMPTY, 0
         self.policy = bytes(32)
-        self._spent: list[Spent] = []
+        self._spent = Spending()
         self._charged: set[bytes] = set()
         self._said: dict[bytes, bool] = {}
         self._last: dict[bytes, tuple[int, bytes]] = {}
@@ -123,7 +123,8 @@ class AuditLog:
         self._last[record.digest] = record.outcome, record.reason
         if record.outcome == Outcome.ALLOW and record.digest not in self._charged:
             self._charged.add(record.digest)
-            self._spent += [Spent(record.height, one.asset, one.amount) for one in record.spends]
+            spends = (Spent(record.height, one.asset, one.amount) for one in record.spends)
+            self._spent.rows.extend(spends)
 
     def close(self) -> None:
         """Release the journal."""

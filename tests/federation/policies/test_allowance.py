@@ -6,11 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bystack.federation.charter_compiling import bucket
-from bystack.federation.policies.allowance import Spent, exceeded, remaining
+from bystack.federation.policies.allowance import Spending, Spent, exceeded
+from bystack.ledger.terms import Limit
 from tests.federation.policies.asked import BTC, GOLD
 
 LIMIT = bucket(BTC, 100, 10)
 """10 more each block."""
+
+
+def remaining(limit: Limit, spent: list[Spent], height: int) -> int:
+    return Spending(spent).remaining(limit, height)
 
 
 def test_it_is_full_at_first_and_refills_by_blocks() -> None:
@@ -45,18 +50,20 @@ def test_a_limit_that_fell_binds_at_once() -> None:
 
 def test_the_first_limit_that_does_not_fit_is_named() -> None:
     limits = (bucket(GOLD, 5, 10), LIMIT)
-    assert exceeded(limits, [], {BTC: 100, GOLD: 5}, 50) is None
-    assert exceeded(limits, [], {BTC: 101, GOLD: 5}, 50) == (LIMIT, 100)
-    assert exceeded(limits, [Spent(49, GOLD, 4)], {GOLD: 3}, 49) == (limits[0], 1)
-    assert exceeded((), [], {BTC: 10**18}, 50) is None
+    assert exceeded(limits, Spending(), {BTC: 100, GOLD: 5}, 50) is None
+    assert exceeded(limits, Spending(), {BTC: 101, GOLD: 5}, 50) == (LIMIT, 100)
+    assert exceeded(limits, Spending([Spent(49, GOLD, 4)]), {GOLD: 3}, 49) == (limits[0], 1)
+    assert exceeded((), Spending(), {BTC: 10**18}, 50) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 100)), max_size=12))
 def test_no_window_sees_more_than_twice_the_limit(asked: list[tuple[int, int]]) -> None:
-    spent: list[Spent] = []
+    spending, spent = Spending(), list[Spent]()
     for height, amount in sorted(asked, key=lambda one: one[0]):
-        if exceeded((LIMIT,), spent, {BTC: amount}, height) is None:
+        if exceeded((LIMIT,), spending, {BTC: amount}, height) is None:
             spent.append(Spent(height, BTC, amount))
+            spending.rows.append(spent[-1])
+        assert spending.remaining(LIMIT, height) == remaining(LIMIT, spent, height)
     for start in range(41):
         within = sum(one.amount for one in spent if start <= one.height < start + 10)
         assert within <= 200

@@ -25,7 +25,8 @@ from tests.federation.peg import RING
 from tests.federation.policies.asked import BTC, asked, pays
 from tests.federation.proved import proved
 from tests.ledger.people import BOB, CAROL
-from tests.sidechain.world import genesis_for, vault_chain
+from tests.sidechain.mainside import vault_chain
+from tests.sidechain.world import genesis_for
 
 ME, OTHER = b"\x0a" * 32, b"\x0b" * 32
 REQUEST = asked(pays(5, to=CAROL.lock), pays(7, to=BOB.lock), pays(9, to=CAROL.lock))

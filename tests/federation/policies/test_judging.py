@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bystack.federation.charter_compiling import bucket
-from bystack.federation.policies.allowance import Spent
+from bystack.federation.policies.allowance import Spending, Spent
 from bystack.federation.policies.hours import Hours
 from bystack.federation.policies.judging import ALLOWED, Decreed, Past, decide
 from bystack.federation.policies.policy import OPEN, Policy
@@ -27,6 +27,7 @@ NIGHT = Hours((2,), 20 * 60, 21 * 60, 0)
 REQUEST = asked(pays(50), pays(3, GOLD))
 DIGEST = REQUEST.digest
 FREE, NEW = Decreed(), Past()
+ONE_SPENT = Past(Spending([Spent(100, BTC, 1)]))
 
 
 def judged(
@@ -60,7 +61,7 @@ def test_without_rules_proofs_alone_decide() -> None:
         ({"policy": Policy(hours=NIGHT)}, Outcome.WAIT, "out_of_hours"),
         ({"policy": Policy(limits=(bucket(BTC, 49, 7),))}, Outcome.DENY, "above_allowance"),
         (
-            {"policy": Policy(limits=(bucket(BTC, 50, 7),)), "past": Past([Spent(100, BTC, 1)])},
+            {"policy": Policy(limits=(bucket(BTC, 50, 7),)), "past": ONE_SPENT},
             Outcome.WAIT,
             "allowance_spent",
         ),
@@ -109,7 +110,7 @@ def test_an_approval_binds_its_digest_and_no_other_rule() -> None:
 
 
 def test_what_was_allowed_is_charged_once_but_bound_by_all_else() -> None:
-    spent = Past([Spent(100, BTC, 50)], {DIGEST})
+    spent = Past(Spending([Spent(100, BTC, 50)]), {DIGEST})
     full = Policy(limits=(bucket(BTC, 50, 7),))
     assert judged(full, past=spent)[0] is Outcome.ALLOW
     assert judged(full, past=spent, request=asked(pays(1), digest=2))[1] == "allowance_spent"

@@ -69,21 +69,21 @@ def test_a_restart_knows_what_was_spent_said_and_asked(tmp_path: Path) -> None:
     log.close()
     again = opened(tmp_path)
     assert again.past == log.past and again.head == log.head
-    assert again.past.spent == [Spent(100, BTC, 7)]
+    assert again.past.spent.rows == [Spent(100, BTC, 7)]
     assert again.past.said == {request.digest: True, other.digest: False}
     assert again.height == 100 and again.policy == b"\x09" * 32
     again.note(request, ALLOWED)
     again.note(asked(pays(1), digest=3, height=5), ALLOWED)
     again.bind(b"\x09" * 32)
     assert again.head.records == log.head.records + 1
-    assert again.past.spent[-1].height == 100, "heights never go back"
+    assert again.past.spent.rows[-1].height == 100, "heights never go back"
 
 
 def test_a_digest_is_charged_once(tmp_path: Path) -> None:
     log = opened(tmp_path)
     for decision in (ALLOWED, WAITS, ALLOWED):
         log.note(asked(pays(5)), decision)
-    assert log.past.spent == [Spent(100, BTC, 5)]
+    assert log.past.spent.rows == [Spent(100, BTC, 5)]
 
 
 def test_a_torn_line_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_torn_line_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
         Path(path(tmp_path)).write_bytes(whole[:-cut])
         assert len(lines(tmp_path)) == 1, "who reads meanwhile sees no half line"
         again = opened(tmp_path)
-        assert again.past.spent == []
+        assert again.past.spent.rows == []
         again.note(asked(pays(6)), ALLOWED)
         again.close()
         assert len(lines(tmp_path)) == 2
@@ -111,7 +111,7 @@ def test_a_full_disk_signs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     before = log.head
     with pytest.raises(JournalRefused):
         log.note(asked(pays(5)), ALLOWED)
-    assert log.head == before and log.past.spent == []
+    assert log.head == before and log.past.spent.rows == []
 
 
 def test_a_log_that_is_missing_or_of_another_key_is_named(tmp_path: Path) -> None:
