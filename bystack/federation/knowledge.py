@@ -15,8 +15,8 @@ from bystack.sidechain.consensus.light import LightClient
 from bystack.sidechain.proofs import MAX_STATE_PROOF, StateProof, check_state_proof
 from bystack.sidechain.state import MAX_VALUE
 
-FRESHNESS: Final = 128
-"""Blocks of the sidechain: some seconds to minutes; a member shows its entries again meanwhile."""
+FRESHNESS: Final = 16
+"""Blocks of the sidechain: some seconds; a member shows its entries again before it asks."""
 MAX_ENTRY_PROOF: Final = MAX_STATE_PROOF + 1_000_000
 MAX_KNOWN: Final = 4_096
 MAX_KNOWN_BYTES: Final = 32_000_000

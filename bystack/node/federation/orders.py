@@ -26,6 +26,7 @@ from bystack.node.federation.events import SideFinal
 from bystack.node.federation.feeding import Feeding
 from bystack.node.federation.membership import TURN_TICKS, Membership
 from bystack.node.federation.sending import Job, Sending
+from bystack.node.federation.showing import Showing
 from bystack.node.federation.upkeep import Upkeep
 from bystack.node.ipc import RemoteError
 from bystack.primitives.codec import encode
@@ -60,7 +61,7 @@ class Orders:
         self._moved = self._unsigned = True
         self._open: dict[int, Batch] = {}
         self._upkeep = Upkeep(member)
-        self._epochs = EpochFeeding(member.links)
+        self._epochs, self._showing = EpochFeeding(member.links), Showing(member.links)
         self._sending = Sending(member)
 
     @property
@@ -151,6 +152,7 @@ class Orders:
             return
         request = await self._request(batch, later)
         await self._epochs.reach(later.header.epoch)
+        await self._showing.before(later.header.height)
         partials, named = await self._member.links.signer.call("order", encode(request))
         log.info("order signed", seq=record.seq, payouts=len(record.outputs))
         self._begin(order, digest)

@@ -22,7 +22,7 @@ from bystack.sidechain.proofs import MAX_STATE_PROOF, StateProof
 log = structlog.get_logger("federation")
 
 TICK_SECONDS: Final = 1.0
-AGAIN_AFTER: Final = 16
+AGAIN_AFTER: Final = 4
 """Blocks after which an entry is shown anew: well before the signer finds it old."""
 MAX_PROOF: Final = MAX_STATE_PROOF + 1_000_000
 
@@ -45,17 +45,35 @@ class Showing:
 
     async def step(self) -> None:
         """Show every entry that the signer lacks or knows too old. Raises what the lines raise."""
+        await self._show_older(None)
+
+    async def before(self, height: int) -> None:
+        """Show what the signer has not seen as of a block, before it is asked to sign by it.
+
+        So a pause or a freeze that the chain has binds the very next order. What cannot be shown
+        now is left to the signer to miss.
+        """
+        try:
+            await self._show_older(height)
+        except (RemoteError, Invalid) as error:
+            log.info("signer not shown the state", reason=str(error))
+
+    async def _show_older(self, than: int | None) -> None:
         _, wanted = await self._links.signer.call("wanted")
         if not wanted:
             return
         tip = int((await self._links.side.call("status"))["height"])
+        least = tip - AGAIN_AFTER + 1 if than is None else than
         for key, height in wanted:
-            if tip and (height < 0 or tip - height >= AGAIN_AFTER):
+            if tip and (height < 0 or height < min(least, tip)):
                 await self._show(key)
 
     async def show(self, keys: Iterable[bytes]) -> None:
-        """Show these entries as of now, for something that depends on them. Raises likewise."""
-        for key in keys:
+        """Show these entries as of now, for something that depends on them, and what is decreed
+        with them. Raises likewise.
+        """
+        _, wanted = await self._links.signer.call("wanted")
+        for key in dict.fromkeys((*keys, *(key for key, _ in wanted))):
             await self._show(key)
 
     async def _show(self, key: bytes) -> None:

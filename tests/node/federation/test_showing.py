@@ -70,6 +70,32 @@ def test_entries_are_shown_once_and_again_before_they_are_old() -> None:
     assert 2 * AGAIN_AFTER < FRESHNESS
 
 
+def test_before_an_order_everything_is_shown_as_of_its_block() -> None:
+    """What the chain decided meanwhile binds the very next order."""
+    signer, side = Signer(), Side()
+    showing = Showing(cast(Links, SimpleNamespace(signer=signer, side=side)))
+
+    async def play() -> None:
+        await showing.step()
+        side.height += 2
+        await showing.before(5)
+        assert signer.shown == 2
+        await showing.before(side.height)
+        assert signer.shown == 4 and signer.known.height_of(KEY) == side.height
+        await showing.before(side.height + 9)
+        assert signer.shown == 4, "there is nothing newer"
+
+    trio.run(play)
+
+
+def test_what_cannot_be_shown_now_is_left_to_the_signer_to_miss() -> None:
+    links = SimpleNamespace(signer=Signer(), side=Side())
+    links.signer.known = fresh(0)
+    links.signer.known.learn(proved(genesis(), 50, b"later", STATE))
+    trio.run(Showing(cast(Links, links)).before, 5)
+    assert links.signer.known.height_of(KEY) == -1
+
+
 def test_before_the_first_block_there_is_nothing_to_show() -> None:
     signer, side = Signer(), Side()
     side.height = 0
