@@ -32,7 +32,9 @@ def test_w16_both_are_paid_in_their_order(peg: Peg) -> None:
     peg.main.send(parent)
     child = peg.main.order([pays(30, BOB)], seq=1)
     peg.main.send(child)
-    assert parent.id in {point.transaction for point in child.body.inputs}, "it spends the new anchor"
+    assert parent.id in {point.transaction for point in child.body.inputs}, (
+        "it spends the new anchor"
+    )
     assert peg.main.state.seq == 2
 
 
