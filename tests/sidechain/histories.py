@@ -14,7 +14,7 @@ from bystack.ledger.vault_errors import BucketExceeded, NotMature, TooLate, Unde
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.burns import BurnBelowMinimum
-from bystack.sidechain.claims import DONATION, ClaimLimit, claimed_at
+from bystack.sidechain.claims import DONATION, ClaimLimit, DepositBelowMinimum, claimed_at
 from bystack.sidechain.lifting import StopStands
 from bystack.sidechain.records import PegoutState, pegout_id
 from bystack.sidechain.stops import PegsPaused
@@ -203,8 +203,8 @@ class History:
             deposit = self.world.main.line[height - 1].transactions[index]
             try:
                 self.world.block(self.world.claim_tx(deposit, place.index))
-            except (PegsPaused, ClaimLimit):
-                return False
+            except (PegsPaused, ClaimLimit, DepositBelowMinimum):
+                return False  # a least deposit rises with the epoch that this block begins
             self.claims.add(place)
         return bool(free)
 
