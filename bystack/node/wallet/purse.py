@@ -18,7 +18,7 @@ from bystack.ledger.coins import NO_CHANGE, Coin, Delta
 from bystack.ledger.policies import Policy
 from bystack.ledger.rows import Rows
 from bystack.ledger.satisfaction import policy_root
-from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
+from bystack.ledger.transactions import Outpoint, PolicyLock, Transaction, decode_transaction
 from bystack.ledger.wallet import Accounts, Wallet
 from bystack.ledger.wallet_records import HistoryRecord, sums
 from bystack.mainchain.actions import is_coinbase
@@ -188,8 +188,9 @@ class Purse:
     ) -> None:
         """Follow a block; `more` are coins that no transaction shows."""
         wallet = self.wallet
-        rewards = self._rewards(transactions)
         wallet.book.discover(output.lock for tx in transactions for output in tx.body.outputs)
+        transactions = self._concerning(transactions)
+        rewards = self._rewards(transactions)
         delta = change_of(wallet, height, transactions, rewards)
         if more is not None:
             delta = Delta({**delta.spent, **more.spent}, {**delta.created, **more.created})
@@ -202,6 +203,25 @@ class Purse:
         self._settle(transactions)
         self.fresh = False
         self._dirty |= bool(delta.spent or mine) or height % UNSAVED_BLOCKS == 0
+
+    def _concerning(self, transactions: Iterable[Transaction]) -> list[Transaction]:
+        """Those that pay us, or spend what we have or wait for: nearly all are others' affair."""
+        wallet, places = self.wallet, self.wallet.book.places
+        waiting = {point for tx in self.open.values() for point in tx.body.inputs}
+        everything = (wallet.coins, wallet.pending, wallet.reserved, waiting)
+        ours = [points for points in everything if points]
+        found, made = list[Transaction](), set[bytes]()
+        for tx in transactions:
+            inputs, outputs = tx.body.inputs, tx.body.outputs
+            if (
+                not inputs
+                or any([isinstance(o.lock, PolicyLock) and o.lock.root in places for o in outputs])
+                or any(point in points for points in ours for point in inputs)
+                or (made and any(point.transaction in made for point in inputs))
+            ):
+                found.append(tx)
+                made.add(tx.id)
+        return found
 
     def _rewards(self, transactions: Sequence[Transaction]) -> frozenset[bytes]:
         if self.chain.genesis is not None:
