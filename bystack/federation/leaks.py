@@ -102,7 +102,8 @@ class Bound:
         """Blocks until nothing more can leave: frozen, and other terms in force before it thaws."""
         replaced = self.kept.replaces
         frozen = self.kept.guard and not self.leaked.guard
-        if replaced and frozen and self.recovery <= self.freeze:
+        # Frozen in block `answer`, the thief orders again in block `answer` + `freeze`.
+        if replaced and frozen and self.recovery < self.answer + self.freeze:
             return self.answer
         return self.recovery if replaced else None
 

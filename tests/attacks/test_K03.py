@@ -7,15 +7,22 @@ operations key, which stands for a stolen quorum, takes a bucket and its refill.
 
 import pytest
 
+from bystack.federation.charter import parse_charter
+from bystack.federation.leak_names import leak
 from bystack.ledger.amounts import BTM
 from bystack.ledger.satisfaction import ItemsMissing
 from bystack.ledger.terms import terms_hash
 from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_errors import AssetNotListed, BucketExceeded, NotMature, VaultFrozen
 from bystack.ledger.vault_operations import Announce, Freeze
+from tests.federation.charters import TRADE
+from tests.federation.rosters import who
 from tests.ledger.vault_world import GOLD, GOLD_UNIT, LARGE, SLOW, World, new_terms, pay
 
+from .thief import ASSETS, Theft
+
 STOLEN = frozenset({"op"})
+CHARTER = parse_charter(TRADE)
 
 
 @pytest.fixture
@@ -75,3 +82,29 @@ def test_with_the_supers_there_is_still_the_delay_and_the_veto(world: World) -> 
         world.judge(world.complete(pending, theft))
     world.submit(world.veto(pending, {"g1"}))
     assert world.holdings(BTM) == 100_000
+
+
+def test_all_ordinary_keys_take_nothing_and_that_is_what_is_printed() -> None:
+    found = leak(CHARTER, ("gamma", "delta", "epsilon"), who())
+    assert found.weight == 3 and found.bound.ways == ()
+    # A super's shares more, and it is the ordinary tier: its bucket and what refills.
+    quorum = leak(CHARTER, ("gamma", "delta", "epsilon", "alpha"), who())
+    btc = quorum.assets["BTC"].id
+    assert quorum.weight == 5 and quorum.bound.loss(btc, 0) == 100 * 10**8
+    assert (quorum.bound.total(btc) or 0) < 102 * 10**8
+
+
+@pytest.mark.parametrize("answer", [0, 4, 5, 19])
+def test_the_loss_measured_is_the_bound_that_is_printed(answer: int) -> None:
+    theft = Theft(STOLEN, answer, recovery=max(19, answer))
+    taken = theft.run(150)
+    assert taken[BTM] == 100 + answer // 5 * 10
+    assert all(taken[asset] <= (theft.bound.total(asset) or 0) for asset in ASSETS)
+    assert (theft.bound.total(BTM) or 0) - taken[BTM] < 20
+
+
+def test_who_replaces_the_keys_as_the_freeze_ends_is_a_block_late() -> None:
+    """Frozen in block 0 for 20 blocks; in block 20 the thief is first, with a bucket refilled."""
+    theft = Theft(STOLEN, answer=0, recovery=20)
+    assert theft.bound.answered == 20
+    assert theft.run(150)[BTM] == theft.bound.total(BTM) == 100 + 20 // 5 * 10

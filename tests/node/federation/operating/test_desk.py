@@ -1,0 +1,201 @@
+"""Every operation of a vault by the one path: built, signed by whose it is, sent, mined."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from bystack.federation.bridge import AskOperation
+from bystack.ledger.amounts import BTM
+from bystack.ledger.terms import terms_hash
+from bystack.ledger.transactions import TreasuryLock
+from bystack.ledger.vault_operations import Announce, encode_operation
+from bystack.node.federation.operating.building import NO_PARAMS, Params
+from bystack.primitives.keys import sign
+from tests.federation.peg import pays
+from tests.ledger.people import ALICE
+from tests.sidechain.mainside import KEYS, SLOW
+
+from .world import CHARTER, StateNet
+
+GIVEN = Params(charter=CHARTER.decode())
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateNet:
+    monkeypatch.chdir(tmp_path)
+    return StateNet(tmp_path)
+
+
+def run(play: Callable[[], Awaitable[None]]) -> None:
+    trio.run(play)
+
+
+def offline(built: dict, *names: str) -> dict[str, str]:
+    """What these keys' holders sign of a form they carried away: of each need, what is theirs."""
+    made = {}
+    for need in built["needs"]:
+        for name in names:
+            if name in need["missing"]:
+                made[name] = sign(KEYS[name], bytes.fromhex(need["digest"]), bytes(32)).hex()
+    return made
+
+
+async def done(net: StateNet, operation: str, params: Params, *names: str) -> dict:
+    """Built on seat 0, signed by members and, offline, by these; sent."""
+    await net.tick(2)
+    built = await net.ask(0, "build", operation, params)
+    await net.tick(2)
+    await net.ask(0, "submit", offline(built, *names), operation)
+    await net.tick(2)
+    return built
+
+
+def test_a_freeze_is_the_guards(net: StateNet) -> None:
+    async def play() -> None:
+        await net.tick(2)
+        built = await net.ask(0, "build", "freeze", NO_PARAMS)
+        (need,) = built["needs"]
+        assert need["policy"] == "thresh(1, key(guard))" and need["missing"] == ["guard"]
+        assert not built["complete"] and built["ready"] == built["height"]
+        for given in ({}, offline(built, "guard") | {"recover": "00" * 64}):
+            with pytest.raises(Exception, match=r"SignaturesInsufficient|SignatureInvalid"):
+                await net.ask(0, "submit", given, "freeze")
+        assert net.anchor.turn == 0
+        await net.ask(0, "submit", offline(built, "guard"), "freeze")
+        assert net.anchor.turn == 1 and net.anchor.frozen_until == net.main.height + 20
+        (shown,) = await net.ask(0, "operations")
+        assert shown["sent"] and shown["complete"]
+
+    run(play)
+
+
+def test_decided_terms_are_announced_and_adopted(net: StateNet) -> None:
+    async def play() -> None:
+        terms = net.decide()
+        await done(net, "announce", GIVEN)
+        assert [one.terms for one in net.anchor.announced] == [terms_hash(terms)]
+        built = await net.ask(0, "build", "adopt", GIVEN)
+        assert built["ready"] == net.anchor.announced[0].ripe > built["height"]
+        net.main.grow(50)
+        await done(net, "adopt", GIVEN, "guard")
+        assert net.anchor.terms == terms_hash(terms) and net.anchor.turn == 1
+
+    run(play)
+
+
+def test_a_guard_cancels_what_was_announced(net: StateNet) -> None:
+    async def play() -> None:
+        net.decide()
+        await done(net, "announce", GIVEN)
+        await done(net, "cancel", NO_PARAMS, "guard")
+        assert net.anchor.announced == () and net.anchor.turn == 1
+        with pytest.raises(Exception, match="NothingAnnounced"):
+            await net.ask(0, "build", "cancel", NO_PARAMS)
+
+    run(play)
+
+
+def test_what_was_not_decided_is_neither_built_nor_signed(net: StateNet) -> None:
+    async def play() -> None:
+        await net.tick(2)
+        with pytest.raises(Exception, match="CharterForeign"):
+            await net.ask(0, "build", "announce", GIVEN)
+        terms = net.decide(CHARTER.replace(b"0.000015", b"0.000016"))
+        with pytest.raises(Exception, match="CharterForeign"):
+            await net.ask(0, "build", "announce", GIVEN)
+        for wrong in (bytes(32), terms_hash(terms)[::-1]):
+            ask = AskOperation(encode_operation(Announce(net.anchor.seq, wrong)), (), CHARTER)
+            await net.hear(1, 0, ask)
+            assert "CharterForeign" in str(net.put_off)
+        assert not net.said
+
+    run(play)
+
+
+def test_what_loosens_too_much_is_not_signed_even_when_decided(net: StateNet) -> None:
+    async def play() -> None:
+        await net.tick(2)
+        greedy = CHARTER.replace(b"0.000015", b"0.000021")
+        net.decide(greedy)
+        with pytest.raises(Exception, match="LimitsRise"):
+            await net.ask(0, "build", "announce", Params(charter=greedy.decode()))
+
+    run(play)
+
+
+def test_recovery_replaces_the_terms_with_the_guard_or_with_govern(net: StateNet) -> None:
+    async def play() -> None:
+        terms = net.decide()
+        await net.tick(2)
+        built = await net.ask(0, "build", "replace", GIVEN)
+        assert [n["either"] for n in built["needs"]] == [False, True, True, False]
+        await net.tick(2)
+        with pytest.raises(Exception, match="SignaturesInsufficient"):
+            await net.ask(0, "submit", offline(built, "guard"), "replace")
+        digest = bytes.fromhex(built["needs"][0]["digest"])
+        accept = bytes.fromhex(built["needs"][3]["digest"])
+        await net.ask(0, "submit", {"recover": sign(KEYS["recover"], digest, bytes(32)).hex(),
+                                    "guard": sign(KEYS["guard"], accept, bytes(32)).hex()},
+                      "replace")  # fmt: skip
+        assert net.anchor.terms == terms_hash(terms)
+
+    run(play)
+
+
+def test_recovery_alone_waits_for_the_vault_to_lie_idle(net: StateNet) -> None:
+    async def play() -> None:
+        terms = net.decide()
+        await net.tick(2)
+        built = await net.ask(0, "build", "recover", GIVEN)
+        assert built["ready"] == net.anchor.touched + 500 > built["height"]
+        net.main.grow(500)
+        await done(net, "recover", GIVEN, "recover", "guard")
+        assert net.anchor.terms == terms_hash(terms)
+
+    run(play)
+
+
+def test_a_payout_that_waits_is_vetoed_or_completed(net: StateNet) -> None:
+    async def play() -> None:
+        for seq in (0, 1):
+            net.record(seq, [pays(20)], [seq + 1], tier=SLOW)
+        await net.final()
+        await net.tick(30)
+        waiting = net.main.pendings()
+        assert len(waiting) == 2
+        with pytest.raises(Exception, match="CoinChoice"):
+            await net.ask(0, "build", "veto", NO_PARAMS)
+        first = f"{waiting[0][0].transaction.hex()}:{waiting[0][0].index}"
+        built = await net.ask(0, "build", "veto", Params(coin=first))
+        assert built["until"] == waiting[0][1].height + 3
+
+    run(play)
+
+
+def test_small_coins_are_joined_by_anyone(net: StateNet) -> None:
+    async def play() -> None:
+        with pytest.raises(Exception, match="TooFewCoins"):
+            await done(net, "consolidate", Params(asset=BTM.hex()))
+        for _ in range(8):
+            net.main.send(net.main.deposit(ALICE, 10, BTM, bytes(64)))
+        net.main.grow(100)
+        built = await done(net, "consolidate", Params(asset=BTM.hex()))
+        assert built["needs"] == [] and built["complete"]
+        joined = [c for c in net.main.coins.values() if isinstance(c.lock, TreasuryLock)]
+        assert [coin.amount >= 80 for coin in joined] == [True]
+
+    run(play)
+
+
+@pytest.mark.parametrize("operation", ["announce", "adopt", "replace", "recover", "consolidate"])
+def test_what_an_operation_takes_is_asked_for(net: StateNet, operation: str) -> None:
+    async def play() -> None:
+        await net.tick(2)
+        with pytest.raises(Exception, match="ParameterMissing"):
+            await net.ask(0, "build", operation, NO_PARAMS)
+
+    run(play)

@@ -1,0 +1,110 @@
+"""Members whose sidechain also has a state, proved entry by entry: what was decided on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+from msgspec.structs import replace
+
+from bystack.federation.charter import parse_charter
+from bystack.federation.module.records import (
+    KEY,
+    TERMS,
+    KeyEpoch,
+    TermsDecision,
+    entry_key,
+)
+from bystack.ledger.amounts import BTM
+from bystack.ledger.terms import Terms, terms_hash
+from bystack.ledger.vault_state import AnchorState, decode_state
+from bystack.node.federation_files import roster_path, terms_of
+from bystack.primitives.codec import Wire, encode
+from bystack.primitives.trie import EMPTY_ROOT, prove, update
+from bystack.sidechain.proofs import StateProof
+from bystack.sidechain.state import state_root
+from tests.federation.peg import final, header_of
+from tests.ledger.people import ALICE, BOB
+from tests.node.federation.members import Net, certificate, roster_file
+
+CHARTER = b"""\
+name = "trade"
+[[tier]]
+name = "ordinary"
+policy = "bls(operations)"
+window = 4
+[tier.limit]
+BTM = "0.000015"
+[[tier]]
+name = "large"
+policy = "all(bls(operations), key(super))"
+delay = 144
+[guard]
+policy = "key(guard)"
+freeze = 20
+[govern]
+policy = "key(govern)"
+delay = 50
+[recover]
+policy = "key(recover)"
+idle = 500
+"""
+DIGEST = bytes(32)
+
+
+class StateNet(Net):
+    """`entries`: the sidechain's state by full key; `held`: seat 1's node has govern's key."""
+
+    def __init__(self, folder: Path, **fields: Any) -> None:
+        super().__init__(folder, held=(("super",), ("govern",), ()), **fields)
+        file = folder / roster_path("trade")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(tomli_w.dumps(msgspec.to_builtins(roster_file(self.charter))))
+        self.main.mine(self.main.transfer(ALICE, BOB.lock, 40_000_000))
+        self.main.send(self.main.deposit(ALICE, 50_000, BTM, b"\x01" * 64))
+        self.main.grow(30)
+        epoch = certificate()
+        self.entries: dict[bytes, Wire] = {}
+        self.put(
+            KEY,
+            KeyEpoch(0, 0, epoch.session.id, epoch.key, epoch.polynomial, epoch.session.roster, 0),
+        )
+
+    def put(self, part: bytes, value: Wire) -> None:
+        self.entries[entry_key(part)] = value
+
+    async def _side(self, method: str, params: list[Any]) -> Any:
+        match method, params:
+            case (("prove_state" | "proved_entry"), [key]):
+                return encode(self.prove(key))
+            case "state", [key] if key in self.entries:
+                return encode(self.entries[key])
+            case _:
+                return await super()._side(method, params)
+
+    def prove(self, key: bytes) -> StateProof:
+        """The entry, or its absence, under a final block of its own."""
+        assert self.genesis is not None
+        held = {at: encode(value) for at, value in self.entries.items()}
+        made = update({}, EMPTY_ROOT, held)
+        self.late += 2
+        root = state_root(made.root, DIGEST)
+        header = replace(header_of(self.genesis, self.late, self.outbox.root), state_root=root)
+        value = (held[key],) if key in held else ()
+        nodes = dict(made.added)
+        return StateProof(
+            final(header), made.root, DIGEST, key, value, prove(nodes, made.root, key)
+        )
+
+    def decide(self, charter: bytes = CHARTER, number: int = 0) -> Terms:
+        """The federation decides the terms of a charter."""
+        read = parse_charter(charter)
+        terms = terms_of(read, roster_file(self.charter), certificate().key)
+        self.put(TERMS, TermsDecision(number, read.hash, terms_hash(terms), 0))
+        return terms
+
+    @property
+    def anchor(self) -> AnchorState:
+        return next(decode_state(coin.state) for coin in self.main.coins.values() if coin.state)
