@@ -58,6 +58,12 @@ def spare(state: SystemState, genesis: Genesis) -> dict[bytes, int]:
     return {asset: amount for asset, amount in amounts.items() if amount}
 
 
+def earn(state: SystemState, fees: Mapping[bytes, int]) -> None:
+    """The fee of a claim leaves circulation for the pool: the pegs' own, not to be rewarded."""
+    for asset, fee in fees.items():
+        move(state, asset, circulating=-fee, pool=fee)
+
+
 def collect(state: SystemState, fees: Mapping[bytes, int]) -> None:
     """A transaction's fees leave circulation for the pool, to be shared."""
     for asset, fee in fees.items():

@@ -195,7 +195,9 @@ class Execution:
             raise TooManyBlsChecks(most=self.genesis.main.max_bls_checks)
         if verified is not None and not verified(tx, applied.checks):
             raise SignatureWrong(transaction=tx.id)
-        custody.collect(stage.state, applied.fees)
+        # Of the transactions that need no fee only a claim has a surplus: what the pegs take.
+        free = needs_no_fee(stage.modules, tx)
+        (custody.earn if free else custody.collect)(stage.state, applied.fees)
         for output in tx.body.outputs:
             if isinstance(output.lock, RetireLock):
                 retire(stage.state, output.asset, output.amount)
