@@ -107,6 +107,12 @@ class Holdings:
             if isinstance(held.output.lock, DepositLock):
                 yield place, held
 
+    def ended(self) -> Iterator[tuple[Outpoint, int]]:
+        """Every delayed payout that was completed or vetoed, and the height of that."""
+        for place, held in self._coins.items():
+            if isinstance(held.output.lock, PendingLock) and held.spent != NEVER:
+                yield place, held.spent
+
     def reserves(
         self, state: SystemState, height: int, retired: Callable[[bytes], int]
     ) -> dict[bytes, Row]:
