@@ -98,7 +98,7 @@ def test_who_pays_no_fee() -> None:
     assert not needs_no_fee(modules, bare((Action(MODULE_KINDS + 1, b""),), ()))
     free = federated().side.modules
     assert needs_no_fee(free, bare((Action(MODULE_KINDS + 1, b""),), ()))
-    assert not needs_no_fee(free, bare((Action(MODULE_KINDS + 9, b""),), ()))
+    assert not needs_no_fee(free, bare((Action(MODULE_KINDS + 255, b""),), ()))
 
 
 @settings(max_examples=150, deadline=None)
