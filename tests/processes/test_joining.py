@@ -1,0 +1,107 @@
+"""A third sidechain joins the running shared network, is paid from and to, and is put away again.
+
+While it is launched the other two serve: blocks, a peg-in, and not one process is started anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bystack.client.cli.money import watch
+from bystack.client.crossing import Crossing, told
+from bystack.client.demo.walk import until
+from bystack.client.devnet import adding
+from bystack.client.devnet.network import Devnet, opened
+from bystack.client.report import Steps
+from bystack.client.rpc import Rpc, Unsure, wait_for
+from tests.processes.network import best, find, grow, processes_of, status
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+
+NAME, HOME, THIRD = "port", "games", "trade"
+"""The new sidechain, where its money goes on to, and one that has no part in it."""
+WALLET = 2
+"""The node whose wallet pays; the first one mines and funds."""
+
+
+def family(net: Devnet) -> set[int]:
+    return {one.pid for node in net.layout.nodes for one in processes_of(node)}
+
+
+def balance(rpc: Rpc, chain: str) -> float:
+    return float(rpc.getbalance(chain, "BTM"))
+
+
+@pytest.fixture(scope="module")
+def grown(network: Devnet) -> Iterator[Devnet]:
+    """The network with the third sidechain, which is there for this file only."""
+    rpc, before, heights = network[WALLET], family(network), best(network)
+    held = balance(rpc, HOME)
+    network[0].pegin(HOME, "5", "BTM", rpc.getnewaddress(HOME))
+    try:
+        net = adding.add(network, NAME, Steps(quiet=True), time.time_ns() // 1_000_000)
+        assert before <= family(net), "a process that served the others was started anew"
+        arrived = partial(lambda: balance(rpc, HOME) >= held + 5)
+        until("a peg-in meanwhile", arrived, mine=net)
+        now = best(net)
+        assert all(now[chain] > heights[chain] for chain in heights), "the others stood still"
+        yield net
+    finally:
+        if NAME in (left := opened(network.folder)).layout.added:
+            adding.remove(left, NAME)
+
+
+def held_by(net: Devnet, chain: str) -> dict[str, Any]:
+    vault = net[0].side(chain, "getsidechaininfo")["vault"]
+    found: dict[str, Any] = net[0].getvault(vault)["holdings"]
+    return found
+
+
+def test_every_node_runs_it_beside_the_others(grown: Devnet) -> None:
+    for node in grown.layout.nodes:
+        for role in ("sidechain", "federation"):
+            assert find(node, role, NAME)
+    shown = status(grown)["nodes"]
+    assert all(node["chains"][NAME]["height"] >= 1 for node in shown)
+    assert len({grown.rpcs[n.name].side(NAME, "getblockhash", 1) for n in grown.layout.nodes}) == 1
+    grow(grown, list(grown.layout.nodes), [NAME, HOME, THIRD])
+
+
+def test_money_goes_in_and_on_to_another_sidechain(grown: Devnet) -> None:
+    """One burn, one payout of one vault into the other, one ordinary claim."""
+    rpc = grown[WALLET]
+    new = wait_for("the wallet follows it", lambda: rpc.getnewaddress(NAME))
+    grown[0].pegin(NAME, "9", "BTM", new)
+    until("the new vault's first claim", partial(balance, rpc, NAME), mine=grown)
+    before = {chain: held_by(grown, chain) for chain in (NAME, HOME, THIRD)}
+    held, there = balance(rpc, HOME), rpc.getnewaddress(HOME)
+    sent = rpc.sendtosidechain(NAME, there, "3", "BTM")
+    crossing = Crossing(NAME, HOME, there, sent["pegout"])
+    until("it arrives", lambda: balance(rpc, HOME) > held, mine=grown)
+    watch(rpc, crossing)
+    assert list(told(rpc, crossing))[-1].endswith(f"arrived at {there}")
+    after = {chain: held_by(grown, chain) for chain in (NAME, HOME, THIRD)}
+    btm = "ff" * 32
+    moved = before[NAME][btm] - after[NAME][btm]
+    assert 2.9 * 10**8 < moved < 3 * 10**8
+    assert after[HOME][btm] - before[HOME][btm] == moved == round((balance(rpc, HOME) - held) * 1e8)
+    assert after[THIRD] == before[THIRD]
+
+
+def test_put_away_it_leaves_its_data_and_the_others_alone(grown: Devnet) -> None:
+    gone = [one.pid for n in grown.layout.nodes for one in processes_of(n) if one.name == NAME]
+    rest = family(grown) - set(gone)
+    net = adding.remove(grown, NAME)
+    assert net.layout.added == [] and rest <= family(net) and not set(gone) & family(net)
+    with pytest.raises(Unsure, match="404 nobody answers"):
+        net[WALLET].side(NAME, "getblockcount")
+    home = Path(net.layout.nodes[WALLET].home)
+    assert (home / "data" / f"sidechain-{NAME}").is_dir()
+    assert (home / "keys" / f"{NAME}.validator.key").exists()
+    grow(net, list(net.layout.nodes), [HOME, THIRD])
