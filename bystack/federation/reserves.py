@@ -128,6 +128,10 @@ class Auditor:
             *(pending_key(place) for place, _ in self._holdings.ended()),
         ]
 
+    def knows(self, id: bytes) -> bool:
+        """True if the main-chain block with this id was read."""
+        return id in self._heights
+
     def relayed(self, header: Header) -> int:
         """The height of the header's relayed tip; raises `RelayElsewhere`."""
         found = self._heights.get(header.relay_tip)

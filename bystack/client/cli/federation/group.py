@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.federation import charter, governing, keys, launch, log, policy, status
+from bystack.client.cli.federation import (
+    charter,
+    governing,
+    keys,
+    launch,
+    log,
+    policy,
+    reserves,
+    status,
+)
 
 
 @click.group()
@@ -31,6 +40,7 @@ COMMANDS: tuple[click.Command, ...] = (
     policy.reject,
     policy.policy,
     log.log,
+    reserves.audit,
 )
 
 for command in COMMANDS:

@@ -1,0 +1,178 @@
+"""`bystack federation audit`: does the vault hold what the sidechain stands for?"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bystack.client.auditing import Audit, reach
+from bystack.client.cli.conventions import (
+    PATIENCE,
+    guarded,
+    home_option,
+    json_option,
+    name_argument,
+    show,
+)
+from bystack.client.rpc import Rpc, RpcFailed
+from bystack.federation.reserves import Verdict
+from bystack.primitives.errors import Invalid
+from bystack.primitives.plain import from_plain
+from bystack.sidechain.engines import ConsensusError
+from bystack.sidechain.params import MAX_GENESIS, Genesis
+
+TERMS = ("vault", "circulating", "pool", "owed", "unclaimed", "surplus", "deficit")
+TRUSTED = (
+    "more than two thirds of the validators' weight in each epoch",
+    "that the main chain shown is valid and has the most work: headers and bodies were checked, "
+    "scripts were not executed (a full node of your own does that)",
+)
+
+
+@click.command("audit")
+@name_argument
+@click.option("--verify", is_flag=True, help="Recompute all from public data; believe no sums.")
+@click.option("--main", "main", default="", help="Home or URL of a node of the main chain.")
+@click.option("--side", "side", default="", help="Home or URL of a node of the sidechain.")
+@click.option("--chain", default="", help="The sidechain's id, from where you trust it.")
+@click.option(
+    "--genesis",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The sidechain's genesis file, in place of its id.",
+)
+@home_option
+@json_option
+@guarded
+def audit(
+    name: str, verify: bool, main: str, side: str, chain: str, genesis: Path | None, home: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Check that the vault of the sidechain NAME holds what it stands for; exit code 1 if not.
+
+    \b
+    coins of the vault = circulating + pool + owed + unclaimed + surplus - deficit
+
+    Without --verify the sidechain's node reckons. With it every main-chain block since the vault
+    was made is read and checked against its header, and every sum of the sidechain is proved under
+    a final header; the nodes may be anybody's: --main and --side take a URL with user and password.
+    """
+    one, two = reach(side or home, PATIENCE), reach(main or home, PATIENCE)
+    if not verify:
+        return _conclude(_as_told(one.side(name, "getreserves")), as_json=as_json)
+    try:
+        trusted, source = _trusted(chain, genesis, one, name)
+        auditing = Audit(name, trusted, two, one)
+        verdict = auditing.verdict()
+    except (Invalid, ConsensusError) as error:
+        click.echo(f"Not proved. {error}", err=True)
+        sys.exit(1)
+    found = _as_proved(auditing.genesis, verdict)
+    found["trusted"] = [source, *TRUSTED]
+    _conclude({**found, **_compared(found, _told(one, name))}, as_json=as_json)
+
+
+def _trusted(chain: str, genesis: Path | None, rpc: Rpc, name: str) -> tuple[bytes, str]:
+    """The sidechain's id and where it comes from."""
+    if genesis is not None:
+        with genesis.open("rb") as file:
+            table = tomllib.loads(file.read(8 * MAX_GENESIS).decode())
+        made: Genesis = from_plain(Genesis, table)
+        return made.id, f"the sidechain's id, from {genesis}"
+    if chain:
+        try:
+            return bytes.fromhex(chain), "the sidechain's id, as you gave it"
+        except ValueError:
+            raise click.BadParameter("--chain is 64 hex digits") from None
+    told = rpc.side(name, "getsidechaininfo")["chain_id"]
+    source = f"the sidechain's id {told}, as the node says (--chain or --genesis: as you know it)"
+    return bytes.fromhex(told), source
+
+
+def _as_told(told: dict[str, Any]) -> dict[str, Any]:
+    missing = any(row["deficit"] for row in told["assets"].values())
+    return {
+        "verified": False,
+        "holds": told["holds"],
+        "backed": told["holds"] and not missing,
+        "height": told["height"],
+        "sidechain_height": told["sidechain_height"],
+        "assets": {name: _terms(row) for name, row in told["assets"].items()},
+        "statements": told["statements"],
+        "trusted": ["the node's own sums: --verify recomputes them"],
+        "differs": [],
+    }
+
+
+def _told(rpc: Rpc, name: str) -> dict[str, Any]:
+    """What the node itself reckons; nothing if it cannot just now."""
+    try:
+        told: dict[str, Any] = rpc.side(name, "getreserves")
+    except RpcFailed:
+        return {}
+    return told
+
+
+def _compared(found: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Members' statements, and the assets of which the node says otherwise of the same block."""
+    if not told:
+        return {"statements": {"lately": 0}, "differs": []}
+    same = all(told[name] == found[name] for name in ("height", "sidechain_height"))
+    rows = found["assets"].items() if same else ()
+    differs = [name for name, row in rows if row != _terms(told["assets"][name])]
+    return {"statements": told["statements"], "differs": differs}
+
+
+def _as_proved(genesis: Genesis, verdict: Verdict) -> dict[str, Any]:
+    rows = {
+        genesis.by_asset[asset].name: {**row._asdict(), "difference": row.difference}
+        for asset, row in verdict.rows.items()
+    }
+    return {
+        "verified": True,
+        "holds": verdict.holds,
+        "backed": verdict.backed,
+        "height": verdict.height,
+        "sidechain_height": verdict.header.height,
+        "blockhash": verdict.header.id.hex(),
+        "assets": rows,
+    }
+
+
+def _terms(row: dict[str, Any]) -> dict[str, int]:
+    return {name: row[name] for name in (*TERMS, "difference")}
+
+
+def _conclude(found: dict[str, Any], *, as_json: bool) -> None:
+    """Print what was found; exit with 1 if something is missing, or the node told otherwise."""
+    if as_json:
+        show(found, as_json=True)
+    else:
+        _print(found)
+    if not found["backed"] or found["differs"]:
+        sys.exit(1)
+
+
+def _print(found: dict[str, Any]) -> None:
+    how = "recomputed and proved" if found["verified"] else "as the node says"
+    click.echo(f"{how}: sidechain block {found['sidechain_height']}, main chain {found['height']}")
+    show([{"asset": name, **row} for name, row in found["assets"].items()], as_json=False)
+    if found["statements"]["lately"]:
+        said = found["statements"]
+        click.echo(f"members' statements lately: {said['lately']}, alike: {said['agree']}")
+    for one in found["trusted"]:
+        click.echo(f"trusted: {one}")
+    for name in found["differs"]:
+        click.echo(f"THE NODE SAYS OTHERWISE about {name}: ask who runs it")
+    click.echo(_sentence(found))
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    if not found["holds"]:
+        return "The law FAILS: the vault does not hold what the sidechain's sums explain."
+    if not found["backed"]:
+        return "The law holds with a deficit: something that circulates has no backing."
+    return "The law holds: the vault holds what the sidechain stands for."
