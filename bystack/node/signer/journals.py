@@ -174,7 +174,8 @@ def begin_abstaining(folder: str, name: str, floor: int, magic: bytes) -> str | 
     else:
         _write_abstention(path, floor, magic)
     if os.path.lexists(mark_path(name)):
-        MarkFile(name, mark_in(mark_path(name)), path).forget()
+        mark = MarkFile(name, mark_in(mark_path(name)), path)
+        mark.abstain(vote_of(abstention(floor)))
     return old
 
 

@@ -115,7 +115,7 @@ class MarkFile:
 
     @property
     def holds(self) -> tuple[Vote, ...]:
-        """The last vote it knows of, or nothing."""
+        """The last vote it knows of, the abstention its journal begins with, or nothing."""
         return self._holds
 
     @property
@@ -140,9 +140,10 @@ class MarkFile:
             self._missed = ((rule, vote),)
             self._write()
 
-    def forget(self) -> None:
-        """The operator accepted to abstain: what was held and missed counts no more."""
-        self._holds, self._missed = (), ()
+    def abstain(self, abstention: Vote) -> None:
+        """The operator accepted to abstain: what was held and missed counts no more, and a journal
+        that does not begin with this is an older one."""
+        self._holds, self._missed = (abstention,), ()
         self._write()
 
     def _write(self) -> None:

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bystack.mainchain.params import REGTEST
 from bystack.node.signer import journals
 from bystack.node.signer.marks import Mark, mark_path
+from bystack.node.signer.marks import Vote as Vote_
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import JournalError
 from bystack.primitives import bls
@@ -191,11 +192,12 @@ class OneVote(RuleBasedStateMachine):
         self.start()
         self.contradict()
 
-    def lacks(self, held: tuple[object, ...], journal: bytes) -> bool:
+    def lacks(self, held: tuple[Vote_, ...], journal: bytes) -> bool:
         """Whether a copy lacks what the mark knows of."""
         Path("look").write_bytes(journal)
         with journals.Journal.open("look", kind="votes", magic=REGTEST.magic) as look:
-            return any(vote not in journals.votes_in(look) for vote in held)
+            votes, floor = journals.votes_in(look), journals.floor_of(look)
+            return any(vote not in votes and vote.position.height > floor for vote in held)
 
     @running
     @rule(data=st.data())
@@ -236,6 +238,24 @@ class OneVote(RuleBasedStateMachine):
         self.end(orderly=False)
         os.chdir(self.before)
         shutil.rmtree(self.folder)
+
+
+def test_a_journal_from_before_a_second_loss_is_not_taken_for_the_newest() -> None:
+    """Two losses accepted, then the first journal is found again and put back."""
+    home = OneVote()
+    try:
+        home.begin()
+        home.vote(0, 0, Step.PROPOSE, BLOCKS[0])
+        first = VOTES.read_bytes()
+        for _ in range(2):
+            home.lose()
+            home.accept_the_loss(0)
+        home.end(orderly=True)
+        VOTES.write_bytes(first)
+        home.start()
+        assert not home.served
+    finally:
+        home.teardown()
 
 
 TestOneVote = OneVote.TestCase
