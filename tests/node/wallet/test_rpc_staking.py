@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from bystack.node.ipc import RemoteError
-from bystack.primitives.addresses import decode_address
+from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
 from tests.node.wallet.electing import Purses, purses
 from tests.sidechain.elections import RUNNERS
 from tests.sidechain.modules.stake.table import Runner, runner
@@ -101,6 +101,9 @@ def test_rewards_reach_the_wallet(tmp_path: Path) -> None:
             await here.rpc("registervalidator", *key_of(RUNNERS[0], here, operator), 200)
             here.side.turn()
             before = await balance(here)
+            others = encode_address(Address(here.chain.hrp, POLICY, bytes([7]) * 32))
+            for _ in range(10):
+                await here.pay(others, 5)  # whose fees are shared when the epoch turns
             here.side.turn()
             assert await balance(here) > before
             assert world.book.tally is not None
