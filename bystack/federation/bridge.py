@@ -104,11 +104,13 @@ def check_named(message: NamedSignature, charter: frozenset[bytes]) -> None:
 class Bridge:
     """The messages being signed under one certified key. One task owns it.
 
-    `charter`: the roster's charter keys, whose signatures are carried too.
+    `charter`: the roster's charter keys, whose signatures are carried too. `following`: the key
+    that is certified and not in force, which signs that it is held before terms may bring it in.
     """
 
     certificate: KeyCertificate
     charter: frozenset[bytes] = frozenset()
+    following: KeyCertificate | None = None
     _jobs: dict[bytes, Combination] = field(default_factory=dict)
     _own: dict[bytes, tuple[PartialSignature, ...]] = field(default_factory=dict)
     _stash: dict[bytes, dict[int, PartialSignature]] = field(default_factory=dict)
@@ -120,7 +122,8 @@ class Bridge:
         key = message_digest(message)
         if key not in self._jobs and len(self._jobs) >= MAX_JOBS:
             self._drop(next(iter(self._jobs)))
-        job = self._jobs.setdefault(key, Combination(self.certificate, message))
+        certificate = self._of(partials[0].key) if partials else self.certificate
+        job = self._jobs.setdefault(key, Combination(certificate, message))
         self._own[key] = tuple(partials)
         early = self._stash.pop(key, {})
         return self._add(job, [*partials, *early.values()])
@@ -164,11 +167,20 @@ class Bridge:
         return self._add(job, message.partials)
 
     def _check(self, seat: int, partial: PartialSignature, digest: bytes) -> None:
-        check_owner(self.certificate.session.roster, seat, partial)
-        if partial.key != self.certificate.key_id:
-            raise PartialKeyForeign(expected=self.certificate.key_id, given=partial.key)
+        roster = self._of(partial.key).session.roster
+        node = self.certificate.session.roster.members[seat].node
+        # Who sits in both rosters may sit elsewhere in the second; who does not has no share of it.
+        sender = next((at for at, one in enumerate(roster.members) if one.node == node), -1)
+        check_owner(roster, sender, partial)
         if partial.digest != digest:
             raise PartialMessageForeign(index=partial.index, given=partial.digest)
+
+    def _of(self, key: bytes) -> KeyCertificate:
+        """The certificate that partials name; raises `PartialKeyForeign` (K13)."""
+        for certificate in (self.certificate, self.following):
+            if certificate is not None and certificate.key_id == key:
+                return certificate
+        raise PartialKeyForeign(expected=self.certificate.key_id, given=key)
 
     def _keep(self, partials: Sequence[PartialSignature]) -> None:
         """Early partials wait, bounded, the oldest message going first."""
@@ -179,7 +191,7 @@ class Bridge:
 
     def _add(self, job: Combination, partials: Sequence[PartialSignature]) -> tuple[Output, ...]:
         outputs: list[Output] = []
-        roster = self.certificate.session.roster
+        roster = job.certificate.session.roster
         for partial in partials:
             try:
                 found = job.add(partial)
@@ -200,9 +212,11 @@ class Bridge:
 
     def signatures(self, message: bytes) -> dict[bytes, bytes]:
         """By key bytes: the group's signature, once complete, and those of charter keys."""
-        group = self.signature(message)
-        own = {self.certificate.key: group} if group is not None else {}
-        return {**self._named.get(message_digest(message), {}), **own}
+        digest = message_digest(message)
+        job, named = self._jobs.get(digest), self._named.get(digest, {})
+        if job is None or job.signature is None:
+            return dict(named)
+        return {**named, job.certificate.key: job.signature}
 
     def present(self, message: bytes) -> tuple[int, ...]:
         """The share indices whose partials of a message are in."""

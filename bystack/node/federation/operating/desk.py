@@ -17,6 +17,7 @@ from bystack.federation.bridge import (
     NamedSignatureInvalid,
     check_named,
 )
+from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate
 from bystack.ledger.vault_operations import (
     Adopt,
     Announce,
@@ -34,7 +35,7 @@ from bystack.node.federation.operating.jobs import Job
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.showing import Showing
 from bystack.node.ipc import RemoteError
-from bystack.primitives.codec import encode
+from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 
 log = structlog.get_logger("federation")
@@ -175,8 +176,10 @@ class Desk:
         signed = await signer.call("operation", action, message.charter)
         while len(self._answered) >= MAX_ANSWERED:
             self._answered.pop(next(iter(self._answered)))
-        self._answered[action, message.charter] = tuple(digest for digest, _, _ in signed)
-        for digest, partials, named in signed:
+        self._answered[action, message.charter] = tuple(digest for digest, *_ in signed)
+        for digest, partials, named, certificate in signed:
+            if certificate:
+                bridge.following = decode(KeyCertificate, certificate, MESSAGE_LIMIT)
             self._make_room(seat, digest)
             await self._member.signed(digest, partials, named)
 

@@ -84,7 +84,7 @@ class VaultKeeper:
         Keygen(self.view, self._ceremonies).add_to(self._calls)
         Feeding(self.view, self._upstreams, clock).add_to(self._calls)
         Orders(self.view, self.deciding, self.release, self.records).add_to(self._calls)
-        Operations(self.view, self.release).add_to(self._calls)
+        Operations(self.view, self.release, self._ceremonies).add_to(self._calls)
         self._approvals.add_to(self._calls)
         Operators(self.deciding, held.name, held.hrp).add_to(self._operators)
         self._operators.add(self.info)

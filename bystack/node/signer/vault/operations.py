@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from bystack.federation.charter import parse_charter
 from bystack.federation.charter_reading import CHARTER_LIMIT
+from bystack.federation.messages import KeyCertificate
 from bystack.federation.module.records import (
     KEY,
     KEY_NEXT,
@@ -28,10 +29,11 @@ from bystack.federation.vault_warrants import (
 from bystack.ledger.transactions import Action
 from bystack.ledger.vault_operations import MAX_OPERATION, decode_operation
 from bystack.node import federation_files
+from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.vault.calls import Calls
 from bystack.node.signer.vault.release import Release
 from bystack.node.signer.vault.view import View
-from bystack.primitives.codec import decode
+from bystack.primitives.codec import decode, encode
 
 SHOWN = (entry_key(KEY), entry_key(KEY_NEXT), entry_key(TERMS))
 """The entries of the sidechain's state that a member shows before it asks."""
@@ -42,8 +44,8 @@ Bytes = Annotated[bytes, Meta(max_length=CHARTER_LIMIT)]
 class Operations:
     """What the vault is asked to do beside paying: announce, adopt, replace, recover."""
 
-    def __init__(self, view: View, release: Release) -> None:
-        self._view, self._release = view, release
+    def __init__(self, view: View, release: Release, ceremonies: Ceremonies) -> None:
+        self._view, self._release, self._ceremonies = view, release, ceremonies
 
     def add_to(self, calls: Calls) -> None:
         """Add the methods of this room."""
@@ -54,7 +56,8 @@ class Operations:
         return list(SHOWN)
 
     def operation(self, action: bytes, charter: Bytes) -> list[Any]:
-        """Per digest to sign: the digest, partials, (key, signature) of the named keys asked for.
+        """Per digest to sign: the digest, partials, (key, signature) of the named keys asked for,
+        and the certificate of the partials' key if that is not the one in force.
 
         `charter`: the bytes of the charter that the operation's terms are compiled from.
         """
@@ -86,8 +89,20 @@ class Operations:
         )
 
     def _sign(self, request: Request, signing: Signing) -> list[Any]:
-        """The partials are of the key in force, and of no use where the policy asks for none."""
-        partials = self._release.spend(request, signing.warrant)
+        """Partials of the key in force; of the following key where it accepts, with its proof.
+
+        Either is of no use where the policy asks for none.
+        """
+        following = self._following(signing)
+        partials = self._release.spend(request, signing.warrant, following)
         named = self._release.sign_named(set(signing.keys), signing.warrant.digest)
         pairs = [[self._release.public(name), one] for name, one in named.items()]
-        return [signing.warrant.digest, partials, pairs]
+        proof = encode(following) if following else b""
+        return [signing.warrant.digest, partials, pairs, proof]
+
+    def _following(self, signing: Signing) -> KeyCertificate | None:
+        """The certificate of the key that new terms bring in, if it is to sign and known here."""
+        known = self._view.knowledge.known(KeyEpoch, entry_key(KEY_NEXT))
+        if known is None or known.key not in signing.keys:
+            return None
+        return self._ceremonies.epochs.certificates.get(known.session)

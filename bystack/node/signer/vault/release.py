@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from bystack.federation.messages import KeyCertificate
 from bystack.federation.policies.requests import Request
 from bystack.federation.signing import sign_partial
 from bystack.federation.warrants import Warrant, serve_warrant
@@ -48,14 +49,18 @@ class Release:
         """Bind this key to its sidechain, for good: before the first spend of the anchor."""
         self.record(serve_warrant(self._view.watch.genesis, self._records))
 
-    def spend(self, request: Request, warrant: Warrant) -> list[bytes]:
+    def spend(
+        self, request: Request, warrant: Warrant, certificate: KeyCertificate | None = None
+    ) -> list[bytes]:
         """Decide, journal the warrant of a spend, then give this signer's partial signatures.
 
-        Raises as `Deciding.check`, `ShareMissing`, `JournalRefused`.
+        By the key in force, or by that of a `certificate`. Raises as `Deciding.check`,
+        `ShareMissing`, `JournalRefused`.
         """
         self._deciding.check(request)
         self.bind()
-        shares = self._ceremonies.shares()
+        held = self._ceremonies
+        shares = held.epochs.shares_of(certificate) if certificate else held.shares()
         failpoint("signer.before_warrant")
         self.record(warrant)
         failpoint("signer.after_warrant")
