@@ -86,12 +86,11 @@ class Assembly:
     def finish(self) -> Built:
         """The block."""
         execution, proposal, transactions = self._execution, self._proposal, tuple(self._taken)
-        executed = execution.finish()
+        executed, body = execution.finish(), Body(proposal.certificate, transactions)
         header = make_header(
             execution.genesis, executed, execution.place, execution.base.parent,
-            proposal.certificate_hash, transactions, proposal.proposer,
+            proposal.certificate_hash, body, proposal.proposer,
         )  # fmt: skip
-        body = Body(proposal.certificate, transactions)
         return Built(header, body, executed, tuple(self._refused))
 
 

@@ -6,6 +6,7 @@ The header names no view, so a block proposed again in a later view is byte for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from msgspec import Meta
 from bystack.ledger.transactions import Transaction
 from bystack.primitives.codec import U16, U32, U63, Bytes32, Wire, decode, encode
 from bystack.primitives.hashes import tagged
+from bystack.primitives.merkle import merkle_root
 
 MAX_BODY = 8_000_000
 MAX_HEADER = 2_000
@@ -54,6 +56,17 @@ class Body(Wire, dict=True):
 
     certificate: Annotated[bytes, Meta(max_length=65_536)]
     transactions: Annotated[tuple[Transaction, ...], Meta(max_length=MAX_TRANSACTIONS)]
+
+    @cached_property
+    def roots(self) -> tuple[bytes, bytes]:
+        """Transaction root and witness root, as the header names them."""
+        return body_roots(self.transactions)
+
+
+def body_roots(transactions: Sequence[Transaction]) -> tuple[bytes, bytes]:
+    """Transaction root and witness root of these."""
+    ids = merkle_root([tx.id for tx in transactions])
+    return ids, merkle_root([tx.witness_id for tx in transactions])
 
 
 def decode_header(data: bytes) -> Header:

@@ -20,7 +20,6 @@ from bystack.primitives.hashes import tagged
 from bystack.sidechain.blocks import MAX_TRANSACTIONS, Body, Header
 from bystack.sidechain.consensus.messages import Propose
 from bystack.sidechain.consensus.statements import Certificate, TimeoutCertificate, View
-from bystack.sidechain.transition import body_roots
 
 SHORT: Final = 8
 MAX_GIVEN: Final = 256
@@ -146,9 +145,9 @@ class Draft:
         """The proposal and its body, nothing lacking; raises `RootsDiffer`."""
         short = self.short
         header, transactions = short.header, tuple(tx for tx in self._found if tx is not None)
-        if body_roots(transactions) != (header.transaction_root, header.witness_root):
-            raise RootsDiffer(block=header.id)
         body = Body(short.certificate, transactions)
+        if body.roots != (header.transaction_root, header.witness_root):
+            raise RootsDiffer(block=header.id)
         proposal = Propose(
             header, encode(body), short.view, short.parent_certificate, short.timeouts,
             short.signature,

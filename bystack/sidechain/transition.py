@@ -18,7 +18,6 @@ from bystack.ledger.validation import LockForbidden, Rules, apply_transaction
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import fixed, tagged
-from bystack.primitives.merkle import merkle_root
 from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
 from bystack.primitives.multiset import Running, multiset_digest
 from bystack.primitives.trie import Nodes, TrieUpdate, update
@@ -319,18 +318,12 @@ def coin_elements(coins: Mapping[Outpoint, Coin]) -> Iterable[bytes]:
     return [coin_digest(outpoint, coin) + encode(coin) for outpoint, coin in coins.items()]
 
 
-def body_roots(transactions: tuple[Transaction, ...]) -> tuple[bytes, bytes]:
-    """Transaction root and witness root of a body."""
-    ids = merkle_root([tx.id for tx in transactions])
-    return ids, merkle_root([tx.witness_id for tx in transactions])
-
-
 def make_header(
     genesis: Genesis, executed: Executed, place: Place, parent: Header, certificate: bytes,
-    transactions: tuple[Transaction, ...], proposer: int,
+    body: Body, proposer: int,
 ) -> Header:  # fmt: skip
     """The header of an executed block; `certificate` is the hash of the parent's certificate."""
-    ids, witnesses = body_roots(transactions)
+    ids, witnesses = body.roots
     return Header(
         version=BLOCK_VERSION,
         chain=genesis.id,
@@ -341,7 +334,7 @@ def make_header(
         parent_certificate=certificate,
         transaction_root=ids,
         witness_root=witnesses,
-        transaction_count=len(transactions),
+        transaction_count=len(body.transactions),
         state_root=executed.state_root,
         outbox_root=executed.outbox_root,
         relay_tip=executed.relay_tip,
@@ -386,7 +379,7 @@ def close_block(execution: Execution, header: Header, body: Body) -> Executed:
     executed = execution.finish()
     expected = make_header(
         execution.genesis, executed, execution.place, execution.base.parent,
-        header.parent_certificate, body.transactions, header.proposer,
+        header.parent_certificate, body, header.proposer,
     )  # fmt: skip
     check_same(expected, header)
     return executed

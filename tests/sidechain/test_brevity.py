@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bystack.ledger.transactions import Output, Transaction
 from bystack.primitives.codec import Wire, encode
-from bystack.sidechain.blocks import Body
+from bystack.sidechain.blocks import Body, body_roots
 from bystack.sidechain.brevity import (
     Draft,
     GetTransactions,
@@ -23,7 +23,6 @@ from bystack.sidechain.brevity import (
     shorten,
 )
 from bystack.sidechain.consensus.messages import Propose
-from bystack.sidechain.transition import body_roots
 from tests.ledger.people import BOB, CAROL
 from tests.sidechain.consensus.samples import CLOSED, COMMITTED, HEADER, SIGNATURE
 from tests.sidechain.world import funded

@@ -32,7 +32,6 @@ from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.snapshots.manifests import Manifest, check_manifest
 from bystack.sidechain.snapshots.restoring import check_whole
 from bystack.sidechain.snapshots.rows import cut
-from bystack.sidechain.transition import body_roots
 
 
 class BlockApart(Invalid):
@@ -110,7 +109,7 @@ def _block(store: Store, height: int, genesis: Genesis, sets: Mapping[int, Valid
     named = (header.height, header.parent, header.parent_certificate, found.block)
     if named != (height, parent.id, before.hash, header.id):
         raise BlockApart(height=height, parent=header.parent)
-    if body_roots(body.transactions) != (header.transaction_root, header.witness_root):
+    if body.roots != (header.transaction_root, header.witness_root):
         raise BlockApart(height=height, transactions=len(body.transactions))
     if header.epoch in sets:
         verifier_of(genesis).check(header, found, sets[header.epoch], genesis.id)

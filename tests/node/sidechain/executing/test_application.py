@@ -108,7 +108,7 @@ def test_a_wrong_signature_is_no_block(stage: Stage) -> None:
 
 
 def _witness_root(tx: object) -> bytes:
-    from bystack.sidechain.transition import body_roots
+    from bystack.sidechain.blocks import body_roots
 
     return body_roots((tx,))[1]  # type: ignore[arg-type]
 
