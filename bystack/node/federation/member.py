@@ -23,6 +23,7 @@ from bystack.federation.members import Roster
 from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
 from bystack.federation.messages import KeyCertificate, PartialSignature
 from bystack.federation.purse import Purse
+from bystack.federation.signing import PartialKeyForeign
 from bystack.node.federation.events import (
     Ask,
     Event,
@@ -105,6 +106,9 @@ class Member:
             else:
                 message = decode_union(BridgeMessage, payload, MAX_BRIDGE)
                 await self._bridge(seat, message)
+        except PartialKeyForeign as error:
+            # Of an epoch that is over, or not here yet: it counts for nothing, and proves no malice.
+            log.info("partial of another key", seat=seat, reason=str(error))
         except Invalid as error:
             self.host.penalise(self.roster.members[seat].node, 10, error.rule)
 

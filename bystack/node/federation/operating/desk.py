@@ -77,18 +77,22 @@ class Desk:
             self.jobs.pop(next(iter(self.jobs)))
         if job.ask is not None:
             await self._own(job, job.ask)
-            self._member.say(job.ask)
         self.jobs[job.id] = job
         return job
 
     async def _own(self, job: Job, ask: AskOperation) -> None:
         """Our signer may refuse, and others not; of a touch it knows what every signer knows."""
+        if isinstance(job.operation, Touch):
+            await self.asked(self._member.setting.seat, ask)
+            return self._member.say(ask)
+        # Others hear what is asked before they hear our partials, which may be of a key that they
+        # learn of by being asked.
+        self._member.say(ask)
         try:
             await self.asked(self._member.setting.seat, ask)
         except RemoteError as error:
-            if isinstance(job.operation, Touch):
-                raise
             job.refused = str(error)
+        return None
 
     def find(self, which: str) -> Job:
         """A job by its id, by its operation's name (the latest), or the latest of all."""

@@ -14,6 +14,7 @@ from bystack.ledger.terms import terms_hash
 from bystack.ledger.transactions import TreasuryLock
 from bystack.ledger.vault_operations import Announce, encode_operation
 from bystack.node.federation.operating.building import NO_PARAMS, Params
+from bystack.primitives import bls
 from bystack.primitives.keys import sign
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE
@@ -83,6 +84,28 @@ def test_decided_terms_are_announced_and_adopted(net: StateNet) -> None:
         net.main.grow(50)
         await done(net, "adopt", GIVEN, "guard")
         assert net.anchor.terms == terms_hash(terms) and net.anchor.turn == 1
+
+    run(play)
+
+
+def test_a_new_key_takes_over_once_it_has_shown_that_it_is_held(net: StateNet) -> None:
+    """The charter stays; the vault's terms carry the key that was certified."""
+
+    async def play() -> None:
+        first = net.decide()
+        await done(net, "announce", GIVEN)
+        net.main.grow(50)
+        await done(net, "adopt", GIVEN, "guard")
+        net.main.grow(8)
+        net.mirrored(first)
+        net.follow_key(bls.key_gen(b"next " * 8))
+        await net.tick(2)
+        await done(net, "announce", GIVEN)
+        assert net.anchor.announced[0].terms != terms_hash(first)
+        net.main.grow(50)
+        built = await done(net, "adopt", GIVEN)
+        assert [need["accepts"] for need in built["needs"]] == [True, True]
+        assert net.anchor.terms != terms_hash(first) and net.anchor.turn == 2
 
     run(play)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -10,24 +12,31 @@ import tomli_w
 from msgspec.structs import replace
 
 from bystack.federation.charter import parse_charter
+from bystack.federation.messages import KeyCertificate
 from bystack.federation.module.records import (
     KEY,
+    KEY_NEXT,
     TERMS,
     KeyEpoch,
     TermsDecision,
     entry_key,
 )
+from bystack.federation.shares import KeyShare
 from bystack.ledger.amounts import BTM
 from bystack.ledger.terms import Terms, terms_hash
+from bystack.ledger.transactions import Outpoint
 from bystack.ledger.vault_state import AnchorState, decode_state
 from bystack.node.federation_files import roster_path, terms_of
 from bystack.primitives.codec import Wire, encode
+from bystack.primitives.curve import ORDER, g1_mul
+from bystack.primitives.hashes import fixed
 from bystack.primitives.trie import EMPTY_ROOT, prove, update
 from bystack.sidechain.proofs import StateProof
+from bystack.sidechain.records import MIRROR, Mirror
 from bystack.sidechain.state import state_root
 from tests.federation.peg import final, header_of
 from tests.ledger.people import ALICE, BOB
-from tests.node.federation.members import Net, certificate, roster_file
+from tests.node.federation.members import SLOPE, Net, certificate, roster_file
 
 CHARTER = b"""\
 name = "trade"
@@ -71,6 +80,29 @@ class StateNet(Net):
             KEY,
             KeyEpoch(0, 0, epoch.session.id, epoch.key, epoch.polynomial, epoch.session.roster, 0),
         )
+
+    def follow_key(self, secret: bytes) -> None:
+        """A second key is certified, split like the first, and waits for terms that carry it."""
+        first = certificate().session
+        held = replace(first, epoch=first.epoch + 1)
+        polynomial = (g1_mul(int.from_bytes(secret, "big")), g1_mul(SLOPE))
+        made = KeyCertificate(held, bytes(32), polynomial, (bytes(64),) * 3, bytes(96))
+
+        def shares(seat: int, _: KeyCertificate) -> tuple[KeyShare, ...]:
+            scalar = (int.from_bytes(secret, "big") + SLOPE * (seat + 1)) % ORDER
+            return (KeyShare(made.key_id, seat + 1, fixed(scalar, 32)),)
+
+        for seat, signer in enumerate(self.signers):
+            ceremonies: Any = signer._ceremonies
+            ceremonies.epochs = SimpleNamespace(
+                certificates={made.key_id: made}, shares_of=partial(shares, seat)
+            )
+        epoch = KeyEpoch(held.epoch, 0, made.key_id, made.key, polynomial, held.roster, 0)
+        self.put(KEY_NEXT, epoch)
+
+    def mirrored(self, terms: Terms) -> None:
+        """The sidechain's mirror has followed the vault to these terms."""
+        self.entries[MIRROR] = Mirror(Outpoint(bytes(32), 0), b"", encode(terms), 0, bytes(32))
 
     def put(self, part: bytes, value: Wire) -> None:
         self.entries[entry_key(part)] = value
