@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -18,7 +18,8 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import BlockContext, PrefixedState
 
 MAX_STATEMENT = 40_000
-_KEPT = b"statement"
+STATED: Final = b"statement"
+"""With a governance key as second part: the module's entry of a member's last statement."""
 
 
 class StatementForeign(Invalid):
@@ -142,12 +143,12 @@ def take_statement(
         made, now = (interval_of(one.relay_height, interval) for one in (last, statement))
         if now <= made:
             raise StatementTwice(interval=now, made=made)
-    state.put(encode(statement), _KEPT, member)
+    state.put(encode(statement), STATED, member)
 
 
 def statement_of(state: PrefixedState, member: bytes) -> Statement | None:
     """The last statement of the member with a governance key."""
-    data = state.get(_KEPT, member)
+    data = state.get(STATED, member)
     return None if data is None else decode(Statement, data, MAX_STATEMENT)
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from bystack.federation.module.records import NAME, rules_of, standing_of
 from bystack.federation.statements import AssetTerms, Statement, age, agreeing, statement_of
+from bystack.federation.stating import drafted, needed
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import Methods
+from bystack.node.rpc import IN_WARMUP, Methods
 from bystack.node.sidechain.reading import NOT_FOUND, Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc.forms import Json
+from bystack.node.sidechain.rpc.proofs import once_final
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.addresses import DEPOSIT, POLICY, decode_address
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.gates import SOMEBODY, Gate, Gatekeeper, Hold
 from bystack.sidechain.holdings import Row
 from bystack.sidechain.modules.base import Modules, read_only
+from bystack.sidechain.proofs import StateProofs
 from bystack.sidechain.records import Destination
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
@@ -39,6 +44,7 @@ class ReserveMethods:
         """Add every method of this file."""
         add = methods.add
         add("getreserves", self.reserves, help="The vault against what it stands for.")
+        add("draftstatement", self.draft, help="A statement about the reserves, to be signed.")
         add("liststatements", self.statements, help="What each member stated last.")
         add("getpegstatus", self.status, help="Which ways the pegs are open, and why not.")
 
@@ -67,6 +73,27 @@ class ReserveMethods:
                 "newest": max((one.height for one in lately), default=None),
             },
         }
+
+    async def draft(self) -> Json:
+        """What a member's signer is asked to state now: `statement` without version, log and
+        signature, and `proofs` (a `StateProofs`) of what it rests on; both in hex."""
+        statement, found = self._drafted()
+        made = partial(self._reader.prover.shown, found)
+        proofs = await once_final(self._driver, made, statement.height)
+        return {"statement": encode(statement).hex(), "proofs": encode(proofs).hex()}
+
+    def _drafted(self) -> tuple[Statement, StateProofs]:
+        """The law's terms and their proofs, of one block; raises `RemoteError` (-28)."""
+        store = self._driver.store
+        with store.snapshot() as snapshot:
+            height, rows = self._relaying.reserves(snapshot)
+            base = store.base(snapshot)
+            view = RelayView(SystemState(base.state))
+            place, relayed = (height, view.at(height).id), view.best().header.height
+        found = store.state_proofs(needed(self._genesis))
+        if found.final.header != base.parent:
+            raise RemoteError(IN_WARMUP, "a block came in between; ask again")
+        return drafted(self._genesis, base.parent, relayed, place, rows), found
 
     def _said(self, state: SystemState) -> list[tuple[str, Statement | None]]:
         """Each member's name and last statement, in seat order; none without a federation."""

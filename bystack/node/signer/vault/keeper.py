@@ -26,6 +26,7 @@ from bystack.node.signer.vault.operations import Operations
 from bystack.node.signer.vault.operators import Operators
 from bystack.node.signer.vault.orders import Orders
 from bystack.node.signer.vault.release import Release
+from bystack.node.signer.vault.stating import Stating
 from bystack.node.signer.vault.view import View
 from bystack.node.signer.watching import WatchFile, watch_path
 from bystack.node.store.journal import Journal
@@ -86,6 +87,7 @@ class VaultKeeper:
         Orders(self.view, self.deciding, self.release, self.records).add_to(self._calls)
         Operations(self.view, self.release, self._ceremonies).add_to(self._calls)
         self._approvals.add_to(self._calls)
+        Stating(self.view, self.deciding, held.governance).add_to(self._calls)
         Operators(self.deciding, held.name, held.hrp).add_to(self._operators)
         self._operators.add(self.info)
 
