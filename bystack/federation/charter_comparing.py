@@ -146,8 +146,9 @@ def _policy(where: str, power: str, old: str, new: str) -> Iterator[Change]:
         return
     names = _names(old) | _names(new)
     for found, way, word in ((gained, Way.LOOSER, "can now"), (lost, Way.STRICTER, "cannot now")):
-        for keys in found:
-            whom = " with ".join(sorted(names[key] for key in keys))
+        people = sorted((len(keys), sorted(names[key] for key in keys)) for keys in found)
+        for _, each in people:
+            whom = " with ".join(each)
             yield Change(f"{where}.policy", way, f"{whom} {word} {power}.")
 
 

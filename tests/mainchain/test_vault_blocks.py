@@ -78,6 +78,11 @@ class Vault:
         body = TransactionBody(1, (place,), outputs, (), 0, 0, b"")
         return self.mine(self.chain.sign(body, ALICE))
 
+    def hoard(self) -> Outpoint:
+        """The vault's largest coin."""
+        owned = [(p, c) for p, c in self.chain.coins.items() if _paid_in(c.lock)]
+        return max(owned, key=lambda pair: pair[1].amount)[0]
+
     def order(self, amount: int, place: Outpoint) -> Transaction:
         seq = decode_state(self.chain.coins[self.anchor].state).seq
         order = Order(seq, 0, (Output(BTM, amount, BOB.lock),))
@@ -85,6 +90,10 @@ class Vault:
         body = build_order(AnchorCoin(self.anchor, self.id), TERMS, order, coins, self.sponsor())
         made = groups(demands(CHAIN, self.id, order, TERMS), EVERYBODY)
         return self.signed(body, approval(TERMS, made))
+
+
+def _paid_in(lock: object) -> bool:
+    return isinstance(lock, DepositLock | TreasuryLock)
 
 
 def test_a_vault_pays_within_its_bucket_and_every_block_is_undone() -> None:
@@ -129,3 +138,25 @@ def test_a_creation_weighs_twenty_thousand_more() -> None:
     signatures = (weights[1] - vault.created.size - 20_000) // 50
     assert signatures > 5 and weights[1] == vault.created.size + 20_000 + 50 * signatures
     assert NoWitness() not in block.transactions[1].witnesses
+
+
+def test_no_block_holds_a_unit_more_than_the_bucket_however_it_is_split() -> None:
+    """K15 on whole blocks: the bucket in several orders of one block, then one unit more."""
+    vault = Vault()
+    vault.deposit(500)
+    for _ in range(60):
+        vault.chain.mine()
+    for amount in (60, 39):
+        vault.anchor = vault.mine(vault.order(amount, vault.hoard()))
+    tip = vault.chain.tip
+    # Two blocks have passed since: nothing has refilled before the fifth.
+    last = vault.order(1, vault.hoard())
+    connect_block(vault.chain.coins, child(tip, [last], fees=3), tip, EASY)
+    for amount in (2, 11):
+        with pytest.raises(BucketExceeded):
+            connect_block(
+                vault.chain.coins,
+                child(tip, [vault.order(amount, vault.hoard())], fees=3),
+                tip,
+                EASY,
+            )

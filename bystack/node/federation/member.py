@@ -107,7 +107,7 @@ class Member:
                 message = decode_union(BridgeMessage, payload, MAX_BRIDGE)
                 await self._bridge(seat, message)
         except PartialKeyForeign as error:
-            # Of an epoch that is over, or not here yet: it counts for nothing, and proves no malice.
+            # Of an epoch that is over, or not here yet: it counts for nothing, and is no malice.
             log.info("partial of another key", seat=seat, reason=str(error))
         except Invalid as error:
             self.host.penalise(self.roster.members[seat].node, 10, error.rule)
