@@ -57,12 +57,16 @@ def _waiting(way: Way) -> str:
 def _amounts(found: Leak, way: Way) -> str:
     if not way.limits:
         return "any amount of any asset"
-    parts = [f"at once {shown(found.assets, one, one.capacity)}" for one in way.limits]
-    twice = [
-        f"{shown(found.assets, one, 2 * one.capacity)} in any {window(one)} blocks"
-        for one in way.limits
-    ]
-    return f"{' and '.join(parts)}, and never more than {' and '.join(twice)}"
+    once = " and ".join(shown(found.assets, one, one.capacity) for one in way.limits)
+    spans = dict.fromkeys(map(window, way.limits))
+    return f"at once {once}, and never more than " + " and ".join(
+        f"{_twice(found, way, span)} in any {span} blocks" for span in spans
+    )
+
+
+def _twice(found: Leak, way: Way, span: int) -> str:
+    same = (one for one in way.limits if window(one) == span)
+    return " and ".join(shown(found.assets, one, 2 * one.capacity) for one in same)
 
 
 def window(limit: Limit) -> int:
