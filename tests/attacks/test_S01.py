@@ -142,3 +142,30 @@ def test_a_to_b_is_paid_from_a_alone_and_minted_only_when_paid() -> None:
         b.block(b.claim_of(fake, forged, 1))
     b.block(b.claim_tx(spend, 1))
     assert b.supply(BTM) + b.sums().pool == 3_486
+
+
+def test_money_a_never_had_moves_no_more_than_its_vault() -> None:
+    """All of A lies about burns towards B: B mints what was paid, and that came from A alone."""
+    a, b = worlds()
+    to_b = DepositLock(B_VAULT, note_for(b.genesis.id, CAROL.lock.root))
+    whole, before, payments = held(a.main, a.main.vault), held(a.main, B_VAULT), []
+    while rest := held(a.main, a.main.vault):
+        try:
+            paid = (Output(BTM, min(CAPACITY, rest), to_b),)
+            payments.append(a.main.send(a.main.order(paid, FAST)))
+        except BucketExceeded:
+            a.main.mine()
+    a.main.grow(K)
+    b.relay()
+    for spend in payments:
+        b.block(b.claim_tx(spend, 1))
+    a.main.grow(10)
+    one_more = Order(a.main.state.seq, FAST, (Output(BTM, 1, to_b),))
+    anchor = AnchorCoin(a.main.anchor, a.main.vault)
+    for coins, error in ((b_coins(a.main)[:1], ForeignVaultCoin), (a.main.owned(BOB), Underfunded)):
+        body = build_order(anchor, TERMS, one_more, coins, a.main.sponsor())
+        with pytest.raises(error):
+            a.main.send(a.main.signed(body, a.main._approve(one_more)))
+    assert held(a.main, B_VAULT) == before + whole
+    assert b.sums().circulating + b.sums().pool == before + whole and b.sums().deficit == 0
+    assert not b.stops
