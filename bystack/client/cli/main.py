@@ -15,7 +15,15 @@ from bystack.client.cli.federation.group import federation
 from bystack.client.cli.gates import peg_status
 from bystack.client.cli.guard import guard
 from bystack.client.cli.mine import mine
-from bystack.client.cli.money import pegin, pegin_status, pegout, pegout_status, send, transfer
+from bystack.client.cli.money import (
+    pegin,
+    pegin_status,
+    pegout,
+    pegout_status,
+    prove_unclaimable,
+    send,
+    transfer,
+)
 from bystack.client.cli.network import demo, devnet
 from bystack.client.cli.proofs import proof, verify_proof
 from bystack.client.cli.registry import registry
@@ -42,6 +50,7 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
+    prove_unclaimable,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
     guard, sidechain, mine, devnet, demo, bench, export_command, import_command,
 )  # fmt: skip

@@ -87,6 +87,21 @@ def pegout_status(chain: str, pegout: str, home: str, as_json: bool) -> None:
     show(node(home).side(chain, "getpegoutstatus", pegout), as_json=as_json)
 
 
+@click.command("prove-unclaimable")
+@click.argument("chain")
+@click.argument("txid")
+@click.argument("vout", type=int)
+@home_option
+@json_option
+@guarded
+def prove_unclaimable(chain: str, txid: str, vout: int, home: str, as_json: bool) -> None:
+    """Show CHAIN that nobody can claim the deposit VOUT of TXID into its vault.
+
+    Next: tell the federation where to pay it back; a quorum decides. PEGOUT follows it then.
+    """
+    show(node(home).proveunclaimable(chain, txid, vout), as_json=as_json)
+
+
 @click.command("pegin-status")
 @click.argument("chain")
 @click.argument("txid")

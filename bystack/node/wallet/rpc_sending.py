@@ -8,11 +8,11 @@ from msgspec import Meta, Struct
 
 from bystack.ledger.amounts import BTM_DECIMALS
 from bystack.ledger.payments import RATE
-from bystack.ledger.transactions import DepositLock, Output, PolicyLock
+from bystack.ledger.transactions import DepositLock, Outpoint, Output, PolicyLock
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Methods, calling_chain
+from bystack.node.rpc import Hash, Methods, calling_chain
 from bystack.node.wallet.asking import (
     BAD_PARAMETER,
     Text,
@@ -27,10 +27,11 @@ from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.rpc_money import fresh
 from bystack.node.wallet.spending import NO_FUNDS, How
 from bystack.primitives.addresses import split_address
+from bystack.primitives.codec import U32
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import note_for
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.records import pegout_id
+from bystack.sidechain.records import pegout_id, return_id
 
 NOTHING: Final = -3
 ALL: Final = "all"
@@ -64,6 +65,7 @@ class SendingMethods:
         add("sendtoaddress", self.send, scope="wallet", help="Pay, on the chain of the address.")
         add("sendmany", self.send_many, scope="wallet", help="Several payments at once, one chain.")
         add("pegin", self.peg_in, scope="wallet", help="Pay into a sidechain's vault.")
+        add("proveunclaimable", self.lost, scope="wallet", help="A deposit nobody can claim.")
         add("sendtomainchain", self.peg_out, scope="wallet", help="Burn, to be paid on main.")
         add("sendtosidechain", self.across, scope="wallet", help="From any chain to a sidechain.")
 
@@ -137,6 +139,18 @@ class SendingMethods:
         tx = await wallet.spending(MAIN).pay([Output(named.id, units, lock)])
         vout = next(i for i, o in enumerate(tx.body.outputs) if o.lock == lock)
         return {"txid": tx.id.hex(), "vout": vout, "chain": name, "recipient": root.hex()}
+
+    async def lost(self, chain: Text, txid: Hash, vout: U32) -> Json:
+        """Prove to `chain` that nobody can claim a deposit into its vault, for a fee: a quorum of
+        the federation can have it paid back then."""
+        wallet, name = self._keeper.opened(), chain or calling_chain()
+        genesis = _genesis(wallet, name)
+        await fresh(wallet, name)
+        ask = ("getstrayproof", [txid, vout], "read", name)
+        body = str(await wallet.follower(name).client.call("rpc", *ask))
+        tx = await wallet.spending(name).prove_stray(bytes.fromhex(body))
+        place = Outpoint(bytes.fromhex(txid), vout)
+        return {"txid": tx.id.hex(), "pegout": return_id(genesis.id, place).hex()}
 
     async def peg_out(
         self, chain: Text, address: Text, amount: amounts_text.Given, asset: Text = "BTM"

@@ -36,7 +36,7 @@ from bystack.node.wallet.following import Follower
 from bystack.node.wallet.stored import PaymentNote
 from bystack.primitives.bip32 import HardenedFromPublic
 from bystack.primitives.codec import encode
-from bystack.sidechain.actions import encode_action
+from bystack.sidechain.actions import STRAY, encode_action
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.records import Destination
 
@@ -86,6 +86,10 @@ class Spending:
         effects = Effects(destroyed={asset: amount})
         fees = await self.fees()
         return await self.send(self.draft((), fees, (action,), effects))
+
+    async def prove_stray(self, body: bytes) -> Transaction:
+        """Show this sidechain a deposit that nobody can claim, for an ordinary fee."""
+        return await self.send(self.draft((), await self.fees(), (Action(STRAY, body),)))
 
     def draft(
         self,

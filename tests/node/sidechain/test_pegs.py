@@ -14,6 +14,7 @@ from bystack.ledger.transactions import (
     Action,
     DepositLock,
     NoWitness,
+    Outpoint,
     Output,
     RetireLock,
     Transaction,
@@ -23,12 +24,13 @@ from bystack.node.ipc import RemoteError
 from bystack.node.sidechain.rpc.standing import pegout_state, request_at
 from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import encode
-from bystack.sidechain.actions import encode_action
+from bystack.sidechain.actions import STRAY, encode_action
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import note_for
 from bystack.sidechain.records import pegout_id
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.stops import stops_of
+from bystack.sidechain.strays import stray_at
 from tests.ledger.people import ALICE, BOB, CAROL, Person
 from tests.node.sidechain.network import Network, Node, running, until
 from tests.sidechain.world import K, burn_action
@@ -238,5 +240,29 @@ def test_a_reorganisation_below_the_window_is_proved_by_every_node(tmp_path: Pat
             for node in net.nodes.values():
                 await until(lambda node=node: stops_of(SystemState(node.store.state)))
                 assert (await node.rpc("getsidechaininfo"))["stops"] == ["DETACHED"]
+
+    trio.run(main)
+
+
+def test_a_deposit_that_nobody_can_claim_is_shown_and_proved(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            await pegged(net, 1000)
+            node, chain = net.nodes[0], net.main.chain
+            paid = chain.send(chain.deposit(ALICE, 70, BTM, b"\x07" * 64))
+            net.grow(K)
+            place, tip = (paid.id.hex(), 0), chain.tip.id
+            await until(lambda: all(n.store.header.relay_tip == tip for n in net.nodes.values()))
+            assert (await node.rpc("getpeginstatus", *place))["state"] == "unclaimable"
+            body = bytes.fromhex(await node.rpc("getstrayproof", *place))
+            tx = transact(node, CAROL, (), (Action(STRAY, body),))
+            await node.rpc("sendrawtransaction", encode(tx).hex())
+            states = [n.store for n in net.nodes.values()]
+            found = Outpoint(paid.id, 0)
+            await until(lambda: all(stray_at(SystemState(s.state), found) for s in states))
+            assert (await node.rpc("getpeginstatus", *place))["state"] == "stray"
+            assert (await holds(net))["surplus"] == 70
+            with pytest.raises(RemoteError, match="no deposit"):
+                await node.rpc("getstrayproof", paid.id.hex(), 1)
 
     trio.run(main)

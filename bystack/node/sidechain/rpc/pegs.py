@@ -21,9 +21,10 @@ from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.rpc.forms import Forms, Json
+from bystack.node.sidechain.rpc.standing import request_at
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, decode_address, encode_address
-from bystack.primitives.codec import U32
+from bystack.primitives.codec import U32, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.claims import (
@@ -36,9 +37,11 @@ from bystack.sidechain.claims import (
     note_for,
 )
 from bystack.sidechain.peg_numbers import PegNumbers, in_force
+from bystack.sidechain.records import PegoutState, return_id
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.relayer import Proof, Want, minted
 from bystack.sidechain.state import SystemState
+from bystack.sidechain.strays import ProveStray, stray_at
 
 Text = Annotated[str, Meta(max_length=300)]
 NewAddress = Callable[[], Awaitable[str]]
@@ -57,6 +60,19 @@ class Found(NamedTuple):
         """The policy root its note names; zeros for a donation."""
         assert isinstance(self.output.lock, DepositLock)
         return self.output.lock.note[32:]
+
+
+class Window(NamedTuple):
+    """The relayed tip's height, and whether a block's header has left the relay's window."""
+
+    tip: int
+    older: bool
+
+
+def _window(state: SystemState, height: int) -> Window:
+    view = RelayView(state)
+    tip = view.best().header.height
+    return Window(tip, height <= tip and not view.holds(height))
 
 
 class PegMethods:
@@ -79,6 +95,7 @@ class PegMethods:
         add = methods.add
         add("getpeginaddress", self.address, help="Where to deposit on the main chain.")
         add("claimpegin", self.claim, scope="wallet", help="Prove a deposit; anyone may.")
+        add("getstrayproof", self.stray, help="The proof that nobody can claim a deposit.")
         add("getpeginstatus", self.pegin, help="Where a deposit stands.")
 
     async def address(self, recipient: Text = "") -> Json:
@@ -112,18 +129,52 @@ class PegMethods:
 
     # Deposits
 
-    async def _deposit(self, txid: str, vout: int | None) -> Found:
-        """The deposit meant; raises -5 where there is none on the best chain."""
+    async def _deposit(self, txid: str, vout: int | None, *, lost: bool = False) -> Found:
+        """The deposit meant; raises -5 where there is none on the best chain.
+
+        `lost`: also one into the vault whose note names no recipient of this sidechain.
+        """
         proof = await self._main.proof(bytes.fromhex(txid))
         if proof is None:
             raise RemoteError(NOT_FOUND, "No such transaction on this node's main chain")
         tx = decode_transaction(proof.transaction)
         indexes = deposits_in(tx, self._genesis.vault, self._genesis.id)
+        if lost:
+            indexes += self._others(tx)
         if vout is None and indexes:
             vout = indexes[0]
         if vout is None or vout not in indexes:
             raise RemoteError(NOT_FOUND, "This is no deposit for this sidechain")
         return Found(proof, tx, Outpoint(tx.id, vout), tx.body.outputs[vout])
+
+    def _others(self, tx: Transaction) -> tuple[int, ...]:
+        """Outputs into the vault, whatever their notes say."""
+        locks = [output.lock for output in tx.body.outputs]
+        vault = self._genesis.vault
+        return tuple(
+            index
+            for index, lock in enumerate(locks)
+            if isinstance(lock, DepositLock) and lock.vault == vault
+        )
+
+    async def stray(self, txid: Hash, vout: U32) -> str:
+        """The proof, as the bytes of an action, that nobody can claim a deposit into the vault.
+
+        A wallet sends it in a transaction that pays a fee (`proveunclaimable`); then a quorum of
+        the federation can have the deposit paid back on the main chain.
+        """
+        found = await self._deposit(txid, vout, lost=True)
+        height, depth = found.proof.height, self._genesis.depth
+        view = self._reader.look(lambda state: _window(state, height))
+        under = view.tip - max(depth, self._ripens(found)) if view.older else -1
+        want = Want(Proof.CLAIM, found.place.transaction, found.place.index, height, under)
+        inclusion = await self._main.inclusion(want)
+        if inclusion is None:
+            raise RemoteError(NOT_FOUND, "The deposit has just left the main chain")
+        return encode(ProveStray(inclusion, found.place.index)).hex()
+
+    def _ripens(self, found: Found) -> int:
+        return self._genesis.main.maturity if is_coinbase(found.tx) else 0
 
     async def claim(self, txid: Hash, vout: U32 | None = None) -> str:
         """Send the claim of a deposit (or its proof again, once orphaned); its transaction id."""
@@ -152,17 +203,17 @@ class PegMethods:
 
     def _ground(self, state: SystemState, found: Found) -> tuple[Any, int]:
         """Its record if claimed, and the height whose history must prove it (-1: none)."""
-        view, asset = RelayView(state), self._genesis.by_asset.get(found.output.asset)
+        asset = self._genesis.by_asset.get(found.output.asset)
         if asset is None:
             raise RemoteError(BAD_PARAMETER, "This sidechain does not take the asset")
-        height = found.proof.height
-        tip = view.best().header.height
-        older = height <= tip and not view.holds(height)
-        return claimed_at(state, found.place), tip - asset.confirmations if older else -1
+        tip, older = _window(state, found.proof.height)
+        depth = max(asset.confirmations, self._ripens(found))
+        return claimed_at(state, found.place), tip - depth if older else -1
 
     async def pegin(self, txid: Hash, vout: U32 | None = None) -> Json:
-        """A deposit's state: waiting, claimable, claimed, orphaned, donation or unclaimable."""
-        found = await self._deposit(txid, vout)
+        """A deposit's state: waiting, claimable, claimed, orphaned, donation; or unclaimable, stray
+        (that is proved: a quorum may pay it back), returning, returned."""
+        found = await self._deposit(txid, vout, lost=True)
         state, wait = self._reader.look(lambda state: self._pegin_state(state, found))
         waiting = self._driver.pooling.pool.machine.taker(("proof", found.place))
         return {
@@ -180,6 +231,11 @@ class PegMethods:
 
     def _pegin_state(self, state: SystemState, found: Found) -> tuple[str, int]:
         record = claimed_at(state, found.place)
+        back = request_at(state, return_id(self._genesis.id, found.place))
+        if back is not None:
+            return ("returned" if back.state == PegoutState.SETTLED else "returning"), 0
+        if stray_at(state, found.place) is not None:
+            return "stray", 0
         if record is not None:
             return ("orphaned" if record.orphaned else "claimed"), 0
         asset = self._genesis.by_asset.get(found.output.asset)
@@ -187,7 +243,6 @@ class PegMethods:
             return "donation", 0
         if asset is None or not claimable(self._genesis, in_force(state), found.output):
             return "unclaimable", 0
-        age = self._genesis.main.maturity if is_coinbase(found.tx) else 0
-        due = found.proof.height + max(asset.confirmations, age)
+        due = found.proof.height + max(asset.confirmations, self._ripens(found))
         left = max(0, due - RelayView(state).best().header.height)
         return ("waiting" if left else "claimable"), left

@@ -13,6 +13,7 @@ from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode_union, encode
 from bystack.primitives.plain import to_plain
+from bystack.sidechain import peg_numbers
 from bystack.sidechain.batches import open_seqs
 from bystack.sidechain.consensus.evidence import AnyEvidence, guilty, parts, verify_evidence
 from bystack.sidechain.consensus.messages import MAX_MESSAGE
@@ -20,6 +21,7 @@ from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of
 from bystack.sidechain.epochs import record_of
 from bystack.sidechain.misconduct import EvidenceOutdated
+from bystack.sidechain.peg_numbers import PegNumbers
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.stops import stops_of
@@ -44,6 +46,7 @@ class ValidatorMethods:
         """The sidechain, its relay, its pegs."""
         genesis, header, driver = self._genesis, self._store.header, self._driver
         relayed, stops, open = self._reader.look(_relay_and_pegs)
+        numbers: PegNumbers = self._reader.look(peg_numbers.in_force)
         return {
             "name": genesis.name,
             "chain_id": genesis.id.hex(),
@@ -65,8 +68,9 @@ class ValidatorMethods:
             "depth": genesis.depth,
             "engine": genesis.consensus.type,
             "warnings": driver.upgrade.warnings,
-            "pegin_bp": genesis.pegin_bp,
-            "pegout_bp": genesis.pegout_bp,
+            "pegin_bp": numbers.pegin_bp,
+            "pegout_bp": numbers.pegout_bp,
+            "peg_numbers": [to_plain(one) for one in numbers.assets],
             "size_on_disk": self._store.size,
             "sync": driver.state_sync.report(),
         }

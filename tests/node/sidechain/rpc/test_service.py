@@ -83,7 +83,7 @@ async def calls(net: Network, node: Node) -> None:
         == listed
         == await node.rpc("query", "federation", "listmembers")
     )
-    assert await node.rpc("getpauses") == {"claims": 0, "burns": 0, "batches": 0}
+    assert set((await node.rpc("getpauses")).values()) == {0}
     for wrong in (
         ["nothing"],
         ["module", "transfer", "x", []],
