@@ -29,6 +29,15 @@ window = 12
 BTM = "30"
 GOLD = "600"
 
+[[tier]]                                # a super signs too, and the guard has time to object
+name = "large"
+policy = "all(bls(operations), thresh(1, key(super-1), key(super-2)))"
+window = 24
+delay = 12
+[tier.limit]
+BTM = "60"
+GOLD = "1200"
+
 [guard]
 policy = "thresh(1, key(tower-1), key(tower-2))"
 freeze = 100
