@@ -9,10 +9,13 @@ import pytest
 from bystack.federation.module.actions import RESUME, Resume
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Outpoint, Output
+from bystack.sidechain.claims import note_for
 from bystack.sidechain.lifting import StopStands, kept
+from bystack.sidechain.records import PegoutState
 from bystack.sidechain.stops import Since, Stop, since
-from tests.ledger.people import ALICE
+from tests.ledger.people import ALICE, BOB
 from tests.sidechain.federations import approved
+from tests.sidechain.governed import Governed
 from tests.sidechain.mainside import SLOW
 from tests.sidechain.test_orphans import away, founded
 from tests.sidechain.world import K, World
@@ -117,3 +120,18 @@ def test_without_a_stop_a_quorum_lifts_only_members_pauses() -> None:
     world = founded()
     resume(world)
     assert not world.stops and kept(world.view, world.genesis, 0) == {}
+
+
+def test_what_governance_recorded_is_no_unknown_spend() -> None:
+    """A stray deposit paid back is a batch in state: its order stops nothing and loses nothing."""
+    history = Governed(1, deep=False)
+    world = history.world
+    world.main.send(world.main.deposit(ALICE, 60, BTM, note_for(b"\x77" * 32, ALICE.lock.root)))
+    world.pegged(2_000, to=BOB)
+    assert history.stray() and history.give_back()
+    (id,) = history.pegouts
+    assert world.request(id).payout == 60
+    world.pay(world.request(id).seq)
+    assert world.stands(id) == PegoutState.SETTLED and not world.stops
+    assert not world.sums().lost
+    history.check()
