@@ -242,7 +242,7 @@ def _resolve(
         losses.lose(stage, () if vetoed else (pending.loss,))
         return ()
     if vetoed:
-        settlement.veto(stage, pending.seq, batch)
+        settlement.veto(stage, pending.seq, batch, pending.loss.asset)
         return ()
-    settlement.settle(stage, pending.seq, batch)
+    settlement.settle(stage, pending.seq, batch, pending.loss.asset)
     return settlement.repay(stage, pending.seq, batch, recipient, half=2)

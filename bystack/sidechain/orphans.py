@@ -24,6 +24,7 @@ from bystack.sidechain.records import (
 )
 from bystack.sidechain.requests import set_state
 from bystack.sidechain.settlement import (
+    EVERY,
     give_back,
     mark,
     owned,
@@ -84,10 +85,10 @@ def _pending_again(stage: Stage, resolved: Resolved) -> None:
         losses.await_unknown(stage, pending.seq, 1)
         if not resolved.vetoed:
             losses.regain(stage, (pending.loss,))
-    elif batch.state == BatchState.SETTLED:
-        _unpay(stage, pending.seq, batch, PegoutState.PENDING)
+    elif not resolved.vetoed:
+        _unpay(stage, pending.seq, batch, PegoutState.PENDING, pending.loss.asset)
         mark(stage, pending.seq, batch, BatchState.PENDING)
-    elif _fetch(stage, pending.seq, batch, PegoutState.PENDING, vetoed=1):
+    elif _fetch(stage, pending.seq, batch, PegoutState.PENDING, 1, pending.loss.asset):
         mark(stage, pending.seq, batch, BatchState.PENDING)
 
 
@@ -116,10 +117,10 @@ def _reopen(stage: Stage, seq: int, batch: Batch) -> None:
     give_back(stage, seq, batch, vetoed=0)
 
 
-def _unpay(stage: Stage, seq: int, batch: Batch, to: PegoutState) -> None:
+def _unpay(stage: Stage, seq: int, batch: Batch, to: PegoutState, asset: bytes = EVERY) -> None:
     """What the batch paid is owed again, unless another seq paid it too."""
     stage.state.write(orphaned_key(seq), 1)
-    for id, request in requests_of(stage, batch):
+    for id, request in requests_of(stage, batch, asset):
         if seq in losses.overpaid(stage.state, id):
             losses.forget_overpaid(stage, seq, id, request)
         elif not paid_elsewhere(stage, id, request):
@@ -127,9 +128,11 @@ def _unpay(stage: Stage, seq: int, batch: Batch, to: PegoutState) -> None:
             move(stage.state, request.asset, owed=request.payout)
 
 
-def _fetch(stage: Stage, seq: int, batch: Batch, to: PegoutState, vetoed: int) -> bool:
+def _fetch(
+    stage: Stage, seq: int, batch: Batch, to: PegoutState, vetoed: int, asset: bytes = EVERY
+) -> bool:
     """Take a void batch's requests out of the queue again, if all of them still wait there."""
-    every = requests_of(stage, batch)
+    every = requests_of(stage, batch, asset)
     if any(request.state != PegoutState.REQUESTED for _, request in every):
         return False
     for id, request in every:

@@ -30,6 +30,10 @@ from bystack.sidechain.sums import move, peg_fees
 
 Requests = tuple[tuple[bytes, Request], ...]
 
+EVERY = b""
+"""For an asset: all of a batch's. A delayed batch is of one asset, but a tier can become delayed
+while a mixed one is open; then each asset's coin is paid out or vetoed by itself."""
+
 
 def pending_key(outpoint: Outpoint) -> bytes:
     """Where a delayed order's coin is kept while it is pending."""
@@ -44,25 +48,26 @@ def mark(stage: Stage, seq: int, batch: Batch, to: BatchState) -> None:
     stage.tell("batch_state", seq=seq, state=to.name.lower())
 
 
-def requests_of(stage: Stage, batch: Batch) -> Requests:
-    """The requests that a batch was recorded with, as they stand now."""
-    return tuple((id, request_of(stage, id)) for id in batch.record.requests)
+def requests_of(stage: Stage, batch: Batch, asset: bytes = EVERY) -> Requests:
+    """The requests that a batch was recorded with, as they stand now; those of one asset."""
+    every = ((id, request_of(stage, id)) for id in batch.record.requests)
+    return tuple((id, r) for id, r in every if asset in (EVERY, r.asset))
 
 
-def owned(stage: Stage, seq: int, batch: Batch) -> Requests:
+def owned(stage: Stage, seq: int, batch: Batch, asset: bytes = EVERY) -> Requests:
     """Those of them that still wait for this batch and no other."""
     waiting = (PegoutState.BATCHED, PegoutState.PENDING)
-    every = requests_of(stage, batch)
+    every = requests_of(stage, batch, asset)
     return tuple((id, r) for id, r in every if r.seq == seq and r.state in waiting)
 
 
-def settle(stage: Stage, seq: int, batch: Batch) -> None:
+def settle(stage: Stage, seq: int, batch: Batch, asset: bytes = EVERY) -> None:
     """Its order is the proved spend of its seq (or, delayed, its completion is proved)."""
-    mark(stage, seq, batch, BatchState.SETTLED)
+    mark(stage, seq, batch, _end(stage, seq, batch, asset, BatchState.SETTLED))
     if stage.state.get(orphaned_key(seq)) is not None:
         stage.state.put(orphaned_key(seq), None)
     mine = {id for id, _ in owned(stage, seq, batch)}
-    for id, request in requests_of(stage, batch):
+    for id, request in requests_of(stage, batch, asset):
         if request.state == PegoutState.REQUESTED:
             queue.leave(stage.state, request.tier, id)
         elif id not in mine:
@@ -71,6 +76,12 @@ def settle(stage: Stage, seq: int, batch: Batch) -> None:
         set_state(stage, id, request, PegoutState.SETTLED, seq=seq)
         move(stage.state, request.asset, owed=-request.payout)
     stage.note(BatchPaid(seq))
+
+
+def _end(stage: Stage, seq: int, batch: Batch, asset: bytes, end: BatchState) -> BatchState:
+    """How the batch stands once one asset's part of it has this end: pending while others wait."""
+    parts = len(owned(stage, seq, batch)) - len(owned(stage, seq, batch, asset))
+    return BatchState.PENDING if parts else end
 
 
 def set_aside(stage: Stage, seq: int, batch: Batch, coin: Outpoint, pending: Pending) -> None:
@@ -93,17 +104,17 @@ def void(stage: Stage, seq: int, batch: Batch) -> None:
         give_back(stage, seq, batch, vetoed=0)
 
 
-def veto(stage: Stage, seq: int, batch: Batch) -> None:
+def veto(stage: Stage, seq: int, batch: Batch, asset: bytes = EVERY) -> None:
     """The guard sent the pending coin back to the treasury."""
     if batch.state == BatchState.PENDING:
-        mark(stage, seq, batch, BatchState.VOIDED)
-        give_back(stage, seq, batch, vetoed=1)
+        mark(stage, seq, batch, _end(stage, seq, batch, asset, BatchState.VOIDED))
+        give_back(stage, seq, batch, vetoed=1, asset=asset)
 
 
-def give_back(stage: Stage, seq: int, batch: Batch, vetoed: int) -> None:
+def give_back(stage: Stage, seq: int, batch: Batch, vetoed: int, asset: bytes = EVERY) -> None:
     """The batch's requests return to the head of their queue, but for those paid elsewhere."""
     back: list[bytes] = []
-    for id, request in owned(stage, seq, batch):
+    for id, request in owned(stage, seq, batch, asset):
         if paid_elsewhere(stage, id, request):
             move(stage.state, request.asset, owed=-request.payout)
             continue
