@@ -6,6 +6,7 @@ It prints public parts, never a secret.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -15,7 +16,10 @@ import click
 import msgspec
 import structlog
 
+from bystack.federation.offline import ToSign
 from bystack.node.config import ConfigErrors, load_config
+from bystack.node.federation_files import FederationFileError
+from bystack.node.key_signing import RequestUnreadable, compared, names_in, read_request, shown
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
 from bystack.node.networks import params_of
 from bystack.node.signer import journals, keys
@@ -116,25 +120,60 @@ def _split(text: str) -> tuple[str, str]:
 
 @key.command("sign")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--digest", required=True, help="32 bytes in hex, as the vault operation shows it.")
+@click.argument("request", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--digest", help="Instead of a request: 32 bytes in hex, not shown in words.")
+@click.option("--roster", type=click.Path(exists=True), help="Names keys and assets, as you know.")
+@click.option("--charter", type=click.Path(exists=True), help="That of the new terms: compared.")
+@click.option("--was", type=click.Path(exists=True), help="The charter in force, for comparison.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--password-file", type=click.Path(exists=True), help="The key file's password.")
 @click.option("--cheap", is_flag=True, help="Accept cheap sealing (regtest).")
-def sign(file: str, digest: str, password_file: str | None, cheap: bool) -> None:
-    """Sign a vault operation's digest with a `named` key; prints the signature in hex.
+def sign(file: str, request: str | None, digest: str | None, **options: Any) -> None:
+    """Sign a vault operation with the `named` key in FILE, on a machine that needs no network.
 
-    Offline: compare the digest with what other members show before you sign.
+    REQUEST is what `bystack vault OPERATION NAME --out REQUEST` wrote: what it asks for is shown in
+    sentences, made from the operation itself, and you are asked. Prints NAME=SIGNATURE, one line
+    each, for `bystack vault submit`. With --digest the signature alone.
     """
     log_apart()
+    if (request is None) == (digest is None):
+        raise click.UsageError("give a REQUEST, or --digest, and not both")
     try:
-        message = bytes.fromhex(digest)
-        secret = read_key(file, keys.NAMED, asked_password(file, password_file), cheap=cheap)
-    except (ValueError, KeyFileError) as error:
+        password = asked_password(file, options["password_file"])
+        secret = read_key(file, keys.NAMED, password, cheap=options["cheap"])
+        if request is None:
+            click.echo(_signature(secret, _digest(digest or "")))
+            return
+        wanted = _read_and_asked(request, schnorr.public_key(secret), options)
+    except (KeyFileError, FederationFileError, RequestUnreadable, Invalid) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    if len(message) != 32:
-        click.echo(f"--digest: 32 bytes expected, {len(message)} given", err=True)
-        sys.exit(2)
-    click.echo(schnorr.sign(secret, message, secrets.token_bytes(32)).hex())
+    name = os.path.basename(file).removesuffix(".key").removesuffix(".named")
+    for one in wanted:
+        click.echo(f"{name}={_signature(secret, one.digest)}")
+
+
+def _digest(text: str) -> bytes:
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise click.BadParameter(f"32 bytes in hex expected, {text!r} given", param_hint="--digest")
+    return bytes.fromhex(text)
+
+
+def _read_and_asked(path: str, own: bytes, options: dict[str, Any]) -> tuple[ToSign, ...]:
+    """Show the request and ask; raises what is wrong with it, and `click.Abort` at a no."""
+    request = read_request(path)
+    lines, wanted = shown(request, own, names_in(options["roster"]))
+    if options["charter"]:
+        lines += compared(request, options["charter"], options["was"])
+    for line in lines:
+        click.echo(line, err=True)
+    if not options["yes"]:
+        click.confirm("Sign this?", abort=True, err=True)
+    return wanted
+
+
+def _signature(secret: bytes, digest: bytes) -> str:
+    return schnorr.sign(secret, digest, secrets.token_bytes(32)).hex()
 
 
 RISK = """\

@@ -105,8 +105,8 @@ def test_a_named_key_signs_a_digest_offline(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "digest", "code", "said"),
     [
-        ("super-1.named.key", "0d" * 31, 2, "32 bytes expected"),
-        ("super-1.named.key", "no hex", 1, "non-hexadecimal"),
+        ("super-1.named.key", "0d" * 31, 2, "32 bytes in hex expected"),
+        ("super-1.named.key", "no hex", 2, "32 bytes in hex expected"),
         ("trade.governance.key", DIGEST, 1, "it is a governance key"),
         ("trade.validator.key", DIGEST, 1, "it is a validator key"),
         ("none.key", DIGEST, 2, "does not exist"),

@@ -151,7 +151,8 @@ class Desk:
         """A job as operators see it."""
         bridge, member = await self.bridge(), self._member
         names = names_of(member.setting, bridge.certificate.key)
-        return form(job, bridge, names, member.purse.height + 1)
+        made = form(job, bridge, names, member.purse.height + 1)
+        return {**made, "chain": member.setting.main.hex()}
 
     # -- what other members ask
 

@@ -14,6 +14,7 @@ from bystack.ledger.vault_approvals import Demand
 from bystack.ledger.vault_operations import Replace, encode_operation
 from bystack.node.federation.operating.jobs import Job
 from bystack.node.federation.setting import Setting
+from bystack.primitives.codec import encode
 
 Signatures = Mapping[bytes, bytes]
 
@@ -37,7 +38,10 @@ def names_of(setting: Setting, group: bytes) -> Names:
 
 
 def form(job: Job, bridge: Bridge, names: Names, height: int) -> dict[str, Any]:
-    """A job as plain data. `height`: of the block that may hold it at the soonest."""
+    """A job as plain data. `height`: of the block that may hold it at the soonest.
+
+    With `terms`, those in force, whoever is away from every node computes the digests by itself.
+    """
     rows = [_need(job, place, demand, bridge, names) for place, demand in enumerate(job.demands)]
     return {
         "operation": job.name,
@@ -45,6 +49,7 @@ def form(job: Job, bridge: Bridge, names: Names, height: int) -> dict[str, Any]:
         "vault": job.vault.hex(),
         "digest": job.digests[0].hex() if job.digests else "",
         "bytes": encode_operation(job.operation).body.hex(),
+        "terms": encode(job.terms).hex() if job.terms else "",
         "needs": rows,
         "complete": _complete(job, bridge),
         "ready": max(job.ready, height),
