@@ -30,6 +30,7 @@ ROLES = {
     "follower": {"wallet", "mainchain", "sidechain"},
     "validator": {"signer", "wallet", "mainchain", "sidechain"},
     "member": {"signer", "wallet", "mainchain", "federation"},
+    "guard": {"signer", "mainchain", "sidechain", "guard"},
 }
 
 
