@@ -3,12 +3,17 @@
 import pytest
 
 from bystack.federation.module.actions import PAUSE, Pause
+from bystack.federation.module.decisions import Freeze
+from bystack.federation.module.freezes import freeze
 from bystack.federation.module.pauses import BATCHES, BURNS, CLAIMS
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.gates import Gate, Gatekeeper
+from bystack.sidechain.modules.base import PrefixedState
 from tests.attacks.test_R02 import PAUSE as LATE
 from tests.attacks.test_R02 import STOP, wait
 from tests.attacks.test_R02 import world as lagging
+from tests.ledger.people import BOB
 from tests.sidechain.federations import approved, federated
 from tests.sidechain.test_orphans import away, founded
 from tests.sidechain.world import K, World
@@ -79,3 +84,16 @@ def test_a_lag_ends_by_itself_until_it_is_a_stop() -> None:
     wait(world, STOP + 1)
     (hold,) = gates(world)["pegin"].holds
     assert hold.rule == "LAG" and "quorum" in hold.lifts
+
+
+def test_a_frozen_destination_is_told_to_who_asks_for_it() -> None:
+    world = founded()
+    fork = world.view.fork()
+    own = PrefixedState(fork, "federation")
+    freeze(own, 1, Freeze(encode(BOB.lock), b"rule 7", b"a court's order"), world.relayed)
+    world.side.state.take(fork.changes)
+    side, header = world.side, world.side.header
+    keeper = Gatekeeper(world.genesis, side.modules, world.view, header.height, header.time)
+    (hold,) = next(g.holds for g in keeper.gates(BOB.lock) if g.way == "pegout")
+    assert hold.rule == "DestinationFrozen" and "rule 7" in hold.why
+    assert shut(world) == set()
