@@ -10,8 +10,8 @@ from bystack.ledger.transactions import VaultLock, decode_transaction
 from bystack.ledger.vault_state import decode_state
 from bystack.mainchain.chain import Entry
 from bystack.node import federation_files
-from bystack.node.federation.founding import Founding, NoKey
 from bystack.node.federation.membership import Membership
+from bystack.node.federation.operating.founding import Founding, NoKey
 from bystack.node.ipc import RemoteError
 from bystack.node.sidechain.modules import modules_of
 from bystack.primitives.codec import decode, encode

@@ -34,11 +34,11 @@ from bystack.node.federation.events import (
     SideFinal,
     Tick,
 )
-from bystack.node.federation.founding import Founding
 from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.links import Links
 from bystack.node.federation.operating.building import Builder
 from bystack.node.federation.operating.desk import Desk
+from bystack.node.federation.operating.founding import Founding
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.requests import answer
 from bystack.node.federation.setting import Setting

@@ -23,9 +23,9 @@ from bystack.ledger.terms import Terms, decode_terms
 from bystack.ledger.vault_approvals import demands
 from bystack.ledger.vault_operations import Complete, Order
 from bystack.node.federation.assembling import anchor_among, coins_for, draft_complete, draft_order
-from bystack.node.federation.founding import Founding
 from bystack.node.federation.membership import Membership
 from bystack.node.federation.operating import planning
+from bystack.node.federation.operating.founding import Founding
 from bystack.node.federation.operating.jobs import Job, free_job
 from bystack.node.federation.operating.planning import Stand
 from bystack.node.federation.orders import Orders

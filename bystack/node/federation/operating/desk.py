@@ -28,9 +28,9 @@ from bystack.ledger.vault_operations import (
     decode_operation,
     name_of,
 )
-from bystack.node.federation.founding import Founding
 from bystack.node.federation.membership import TURN_TICKS, Membership
 from bystack.node.federation.operating.forms import form, names_of
+from bystack.node.federation.operating.founding import Founding
 from bystack.node.federation.operating.jobs import Job
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.showing import Showing

@@ -15,9 +15,8 @@ from bystack.node.federation.operating.desk import MAX_ASKED
 from bystack.primitives import keys
 from bystack.primitives.keys import public_key, sign
 from tests.ledger.people import outpoint
+from tests.node.federation.members import Net
 from tests.sidechain.mainside import KEYS, TERMS, Main
-
-from .members import Net
 
 
 @pytest.fixture
