@@ -230,10 +230,15 @@ class Orders:
                 self._member.say(_asking(job.operation))
 
     async def _void(self, anchor: Anchor) -> None:
-        """Have a seq voided that keeps the open batches behind it waiting for ever."""
+        """Have a seq voided that keeps the open batches behind it waiting for ever.
+
+        And one that stood still for half of the time after which recovery alone may take over: the
+        federation is alive, and shows it long before that (K14).
+        """
         seq, terms = anchor.state.seq, await self._sending.terms(self.genesis)
-        old = self._member.purse.height - anchor.state.touched > TOUCH_AFTER
-        if not old or not blocked(seq, self._open, terms):
+        still = self._member.purse.height - anchor.state.touched
+        ages = 2 * still >= terms.recover.idle
+        if still <= TOUCH_AFTER or not (ages or blocked(seq, self._open, terms)):
             return
         try:
             await self.asked_touch(seq, 0)
