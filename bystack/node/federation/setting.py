@@ -32,6 +32,11 @@ class Setting:
         return chain_id(self.params)
 
     @property
+    def identity(self) -> bytes:
+        """This member's identity key, by which it sits wherever its seat is."""
+        return self.roster.members[self.seat].identity
+
+    @property
     def recipient(self) -> bytes:
         """Where this member's fees go on the sidechain: the memo of what it sponsors."""
         return self.roster.members[self.seat].recipient

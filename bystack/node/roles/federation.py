@@ -12,14 +12,17 @@ from bystack.federation.purse import Purse
 from bystack.federation.roster_file import roster_of
 from bystack.node import federation_files
 from bystack.node.config.tables import Federation
+from bystack.node.federation.asking import Requests
 from bystack.node.federation.doubting import Doubting
 from bystack.node.federation.events import Event, PeerMessage
 from bystack.node.federation.following import TICK_SECONDS, follow_main, follow_side, tick
+from bystack.node.federation.governing import Governing
 from bystack.node.federation.links import Links
 from bystack.node.federation.member import CAPS, Member
-from bystack.node.federation.methods import Actions, Requests, methods_of
+from bystack.node.federation.methods import methods_of
 from bystack.node.federation.setting import Setting
 from bystack.node.federation.showing import Showing
+from bystack.node.federation.stating import Stating
 from bystack.node.federation.upstreams import Hearing
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
@@ -71,11 +74,14 @@ async def _hear(host: Host, setting: Setting, inbox: trio.MemorySendChannel[Even
                 continue
 
 
-async def _doubt(links: Links, inbox: trio.MemorySendChannel[Event], setting: Setting) -> None:
-    """Compare the relay with the own main chain, once this node has the sidechain."""
+async def _speak(links: Links, inbox: trio.MemorySendChannel[Event], setting: Setting) -> None:
+    """Doubt the relay and state the reserves, once this node has the sidechain."""
     while (genesis := setting.genesis()) is None:  # noqa: ASYNC110 (a file that appears)
         await trio.sleep(TICK_SECONDS)
-    await Doubting(links, Actions(links, Requests(inbox), setting.seat), genesis.depth).run()
+    governing = Governing(links, Requests(inbox), setting.identity)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Doubting(links, governing, genesis.depth).run)
+        nursery.start_soon(Stating(links, governing, setting.identity).run)
 
 
 def _host(table: Federation, setting: Setting, identity: Identity) -> Host:
@@ -100,7 +106,7 @@ async def main(context: RoleContext) -> None:
     inbox, events = trio.open_memory_channel[Event](INBOX)
     purse = Purse(setting.sponsor, setting.params.maturity)
     member = Member(setting, links, host, purse)
-    methods = methods_of(links, Requests(inbox), setting.seat)
+    methods = methods_of(links, Requests(inbox), setting.identity)
 
     async def answer(method: str, params: list[object]) -> object:
         if method != "rpc":
@@ -115,7 +121,7 @@ async def main(context: RoleContext) -> None:
         for task in (follow_main, follow_side):
             nursery.start_soon(task, links, inbox)
         nursery.start_soon(tick, inbox)
-        nursery.start_soon(_doubt, links, inbox, setting)
+        nursery.start_soon(_speak, links, inbox, setting)
         nursery.start_soon(_hear, host, setting, inbox)
         nursery.start_soon(Showing(links).run)
         if table.upstreams > 1:

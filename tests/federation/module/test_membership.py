@@ -208,7 +208,7 @@ def test_one_change_is_in_flight_until_it_ends() -> None:
     house.world.relay(20)
     house.world.idle()
     assert change_of(house.state) is None
-    assert house.told("changeexpired") == [{"number": 3, "epoch": 2}]
+    assert house.told("changeexpired") == [{"number": 2, "epoch": 2}]
 
 
 def test_the_departed_call_for_a_new_key() -> None:

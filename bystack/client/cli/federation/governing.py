@@ -1,8 +1,11 @@
-"""Pauses by one member; parameters by a quorum, of whom each approves the same draft."""
+"""What members decide: pauses by one, proposals and votes, a quorum's decision at once."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+import msgspec
 
 from bystack.client.cli.conventions import (
     guarded,
@@ -12,6 +15,9 @@ from bystack.client.cli.conventions import (
     node,
     show,
 )
+
+SHOWN = ("number", "kind", "state", "proposer", "yes", "needed", "expires", "note")
+COUNTED = ("statements", "headers", "settlements", "proposals", "votes")
 
 
 def approval(text: str) -> tuple[int, int, str]:
@@ -29,6 +35,21 @@ def change(text: str) -> tuple[str, int]:
     if not (name and number.isascii() and number.isdigit() and len(number) < 12):
         raise click.BadParameter(f"{text} is no NAME=NUMBER, for example interval=400")
     return name, int(number)
+
+
+def detail(text: str) -> tuple[str, Any]:
+    """A detail of a decision: a number where it is one, JSON where it begins like one, or text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.BadParameter(f"{text} is no NAME=VALUE, for example identity=bob")
+    if value.isascii() and value.isdigit() and len(value) < 20:
+        return name, int(value)
+    if value[:1] in "[{":
+        try:
+            return name, msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise click.BadParameter(f"{text}: {error}") from None
+    return name, value
 
 
 @click.command("govern")
@@ -56,15 +77,13 @@ def govern(
     one of them runs it again --with the others' approvals, which sends the decision.
     """
     rpc, wanted = node(home), dict(change(one) for one in changes)
-    if approvals:
-        others = [approval(one) for one in approvals]
-        own = rpc.federation(name, "vote", "govern", [], wanted)
-        given = {one[0]: one for one in (*others, tuple(own))}
-        everyone = sorted(given.values())
-        sent = rpc.federation(name, "submitaction", "govern", [], everyone, wanted)
-        return show({"transaction": sent}, as_json=as_json)
-    own = rpc.federation(name, "vote", "govern", [], wanted)
-    show({"approval": ":".join(str(part) for part in own)}, as_json=as_json)
+    others = [approval(one) for one in approvals]
+    own = rpc.federation(name, "approvedecision", "parameters", wanted)
+    if not others:
+        return show({"approval": ":".join(str(part) for part in own)}, as_json=as_json)
+    everyone = sorted({one[0]: one for one in (*others, tuple(own))}.values())
+    sent = rpc.federation(name, "submitdecision", "parameters", wanted, everyone)
+    show({"transaction": sent}, as_json=as_json)
 
 
 @click.command("pause")
@@ -76,3 +95,114 @@ def govern(
 def pause(name: str, what: str, reason: str, home: str) -> None:
     """Pause WHAT for 720 main-chain blocks; each member may do so once in 8064."""
     show(node(home).federation(name, "pause", what, reason), as_json=False)
+
+
+@click.command("propose")
+@name_argument
+@click.argument("kind")
+@click.argument("details", nargs=-1)
+@click.option("--note", default="", help="Published with the proposal.")
+@home_option
+@json_option
+@guarded
+def propose(
+    name: str, kind: str, details: tuple[str, ...], note: str, home: str, as_json: bool
+) -> None:
+    """Propose a decision of KIND, told by NAME=VALUE ...; you vote yes with it.
+
+    Kinds: add remove reweigh refresh newkey cause parameters pegs terms pause resume refund return
+    freeze unfreeze rules allowances abandon region. For example:
+
+    bystack federation propose trade freeze destination=bm1q... rule=EU-2580 reference=case-17
+
+    Next: the other members see it with `proposals` and vote.
+    """
+    said = dict(detail(one) for one in details)
+    show(node(home).federation(name, "propose", kind, said, note), as_json=as_json)
+
+
+@click.command("vote")
+@name_argument
+@click.argument("number", type=click.IntRange(min=0))
+@click.argument("word", type=click.Choice(["yes", "no"]), default="yes")
+@home_option
+@json_option
+@guarded
+def vote(name: str, number: int, word: str, home: str, as_json: bool) -> None:
+    """Vote on proposal NUMBER: yes, or no.
+
+    Your signer signs for the decision as your own node's sidechain has it. The vote that completes
+    the threshold carries the decision out.
+    """
+    show(node(home).federation(name, "vote", number, word == "yes"), as_json=as_json)
+
+
+@click.command("proposals")
+@name_argument
+@click.option("--all", "everything", is_flag=True, help="Closed ones too, the last 200.")
+@click.option("--number", type=click.IntRange(min=0), help="One of them, with all it says.")
+@home_option
+@json_option
+@guarded
+def proposals(name: str, everything: bool, number: int | None, home: str, as_json: bool) -> None:
+    """The proposals that are open: what they ask for, who voted, until when."""
+    rpc = node(home)
+    if number is not None:
+        found = rpc.federation(name, "getproposal", [number])
+        return show(found, as_json=as_json)
+    asked = rpc.federation(name, "listproposals", [everything, 200])["proposals"]
+    rows = asked if as_json else [{key: one[key] for key in SHOWN} for one in asked]
+    show(rows or "none", as_json=as_json)
+
+
+@click.command("members")
+@name_argument
+@home_option
+@json_option
+@guarded
+def members(name: str, home: str, as_json: bool) -> None:
+    """Who sits, with what weight, in which key epoch; a change in flight."""
+    found = node(home).federation(name, "listmembers")
+    if as_json:
+        return show(found, as_json=True)
+    total = sum(row["weight"] for row in found["members"])
+    click.echo(f"threshold {found['threshold']} of {total}, key epoch {found['epoch']}")
+    if found["change"]:
+        one = found["change"]
+        click.echo(f"in flight: {one['kind']} to epoch {one['epoch']}, until {one['expires']}")
+    keys = ("name", "weight", "identity", "recipient")
+    show([{key: row[key] for key in keys} for row in found["members"]], as_json=False)
+
+
+@click.command("freezes")
+@name_argument
+@home_option
+@json_option
+@guarded
+def freezes(name: str, home: str, as_json: bool) -> None:
+    """Frozen destinations, by which rule and reference; the regional rules in force."""
+    found = node(home).federation(name, "getfreezes")
+    if as_json:
+        return show(found, as_json=True)
+    click.echo(found["region"] or "no regional rules are published")
+    show(found["freezes"] or "nothing is frozen", as_json=False)
+
+
+@click.command("report")
+@name_argument
+@home_option
+@json_option
+@guarded
+def report(name: str, home: str, as_json: bool) -> None:
+    """What each member did since peg fees were shared last, and what it was paid."""
+    found = node(home).federation(name, "getfeereport")
+    if as_json:
+        return show(found, as_json=True)
+    heads = ("member", "weight", *COUNTED, "points")
+    show([{key: row[key] for key in heads} for row in found["members"]], as_json=False)
+    paid = [
+        {"member": row["member"], "asset": one["asset"], "last": one["last"], "ever": one["total"]}
+        for row in found["members"]
+        for one in row["paid"]
+    ]
+    show(paid or "nothing was paid yet", as_json=False)

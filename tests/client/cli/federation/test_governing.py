@@ -13,6 +13,26 @@ from bystack.client.cli.main import main
 OWN, OTHER = "ab" * 64, "cd" * 64
 
 
+SEEN = {
+    "number": 3, "id": "aa", "kind": "freeze", "state": "open", "proposer": "ann", "note": "case",
+    "since": 4, "expires": 90, "closed": 0, "yes": 2, "needed": 5, "votes": [["ann", 1]],
+    "decision": {"kind": "Freeze"},
+}  # fmt: skip
+DONE = dict.fromkeys(("statements", "headers", "settlements", "proposals", "votes"), 2)
+PAID = [{"asset": "ee" * 32, "last": 5, "total": 9}]
+ROW = {"name": "ann", "weight": 2, "identity": "ab", "node": "cd", "recipient": "ef", "key": "01"}
+ANSWERS: dict[str, Any] = {
+    "approvedecision": [1, 1, OWN],
+    "listproposals": {"proposals": [SEEN], "next": 4},
+    "getproposal": SEEN,
+    "listmembers": {"threshold": 5, "members": [ROW], "epoch": 1, "change": None},
+    "getfreezes": {"region": "here", "freezes": [{"destination": "aa", "rule": "r"}]},
+    "getfeereport": {
+        "members": [{"member": "ann", "weight": 2, "points": 7, **DONE, "paid": PAID}]
+    },
+}
+
+
 class Member:
     """A node whose member has seat 1."""
 
@@ -21,7 +41,7 @@ class Member:
 
     def federation(self, name: str, method: str, *params: Any) -> Any:
         self.asked.append((name, method, *params))
-        return [1, 1, OWN] if method == "vote" else "id"
+        return ANSWERS.get(method, "id")
 
 
 @pytest.fixture
@@ -38,7 +58,8 @@ def govern(*arguments: str) -> Result:
 def test_without_others_it_prints_the_own_approval(member: Member) -> None:
     done = govern("interval=400", "timeout=1200")
     assert (done.exit_code, f"1:1:{OWN}" in done.stdout) == (0, True)
-    assert member.asked == [("trade", "vote", "govern", [], {"interval": 400, "timeout": 1200})]
+    wanted = {"interval": 400, "timeout": 1200}
+    assert member.asked == [("trade", "approvedecision", "parameters", wanted)]
 
 
 def test_with_others_it_sends_the_decision(member: Member) -> None:
@@ -46,7 +67,7 @@ def test_with_others_it_sends_the_decision(member: Member) -> None:
     assert done.exit_code == 0, done.output
     approvals = [(0, 1, OTHER), (1, 1, OWN)]
     assert member.asked[-1] == (
-        "trade", "submitaction", "govern", [], approvals, {"interval": 400},
+        "trade", "submitdecision", "parameters", {"interval": 400}, approvals,
     )  # fmt: skip
 
 
@@ -67,4 +88,49 @@ def test_with_others_it_sends_the_decision(member: Member) -> None:
 )
 def test_usage_errors_are_exit_code_2(member: Member, arguments: tuple[str, ...]) -> None:
     assert govern(*arguments).exit_code == 2
-    assert all(asked[1] != "submitaction" for asked in member.asked)
+    assert all(asked[1] != "submitdecision" for asked in member.asked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("propose", "trade", "refresh"), ("propose", "refresh", {}, "")),
+        (
+            ("propose", "trade", "remove", "identity=bob", "threshold=4", "--note", "gone"),
+            ("propose", "remove", {"identity": "bob", "threshold": 4}, "gone"),
+        ),
+        (
+            ("propose", "trade", "refund", 'ids=["aa"]'),
+            ("propose", "refund", {"ids": ["aa"]}, ""),
+        ),
+        (("vote", "trade", "3"), ("vote", 3, True)),
+        (("vote", "trade", "3", "no"), ("vote", 3, False)),
+        (("proposals", "trade"), ("listproposals", [False, 200])),
+        (("proposals", "trade", "--number", "3"), ("getproposal", [3])),
+        (("members", "trade"), ("listmembers",)),
+        (("freezes", "trade"), ("getfreezes",)),
+        (("report", "trade"), ("getfeereport",)),
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_members_say_and_see(
+    member: Member, arguments: tuple[str, ...], asked: tuple[Any, ...], form: tuple[str, ...]
+) -> None:
+    done = CliRunner().invoke(main, ["federation", *arguments, *form])
+    assert done.exit_code == 0, done.output
+    assert member.asked == [("trade", *asked)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("propose", "trade", "remove", "bob"),
+        ("propose", "trade", "refund", "ids=[nonsense"),
+        ("vote", "trade", "-1"),
+        ("vote", "trade", "3", "perhaps"),
+        ("pause", "trade", "everything"),
+    ],
+)
+def test_slips_are_exit_code_2(member: Member, arguments: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(main, ["federation", *arguments]).exit_code == 2
+    assert member.asked == []
