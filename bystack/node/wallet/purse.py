@@ -18,7 +18,7 @@ from bystack.ledger.coins import NO_CHANGE, Coin, Delta
 from bystack.ledger.policies import Policy
 from bystack.ledger.rows import Rows
 from bystack.ledger.satisfaction import policy_root
-from bystack.ledger.transactions import Outpoint, PolicyLock, Transaction, decode_transaction
+from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.ledger.wallet import Accounts, Wallet
 from bystack.ledger.wallet_records import HistoryRecord, sums
 from bystack.mainchain.actions import is_coinbase
@@ -26,7 +26,7 @@ from bystack.mainchain.transition import disconnect, undo_of
 from bystack.node.store.storage import Changes, Store
 from bystack.node.wallet import stored
 from bystack.node.wallet.chains import Chain
-from bystack.node.wallet.changes import change_of, one_after_the_other
+from bystack.node.wallet.changes import change_of, concerning, one_after_the_other
 from bystack.node.wallet.stored import (
     NO_NOTE,
     Block,
@@ -189,7 +189,7 @@ class Purse:
         """Follow a block; `more` are coins that no transaction shows."""
         wallet = self.wallet
         wallet.book.discover(output.lock for tx in transactions for output in tx.body.outputs)
-        transactions = self._concerning(transactions)
+        transactions = concerning(wallet, self.open.values(), transactions)
         rewards = self._rewards(transactions)
         delta = change_of(wallet, height, transactions, rewards)
         if more is not None:
@@ -203,25 +203,6 @@ class Purse:
         self._settle(transactions)
         self.fresh = False
         self._dirty |= bool(delta.spent or mine) or height % UNSAVED_BLOCKS == 0
-
-    def _concerning(self, transactions: Iterable[Transaction]) -> list[Transaction]:
-        """Those that pay us, or spend what we have or wait for: nearly all are others' affair."""
-        wallet, places = self.wallet, self.wallet.book.places
-        waiting = {point for tx in self.open.values() for point in tx.body.inputs}
-        everything = (wallet.coins, wallet.pending, wallet.reserved, waiting)
-        ours = [points for points in everything if points]
-        found, made = list[Transaction](), set[bytes]()
-        for tx in transactions:
-            inputs, outputs = tx.body.inputs, tx.body.outputs
-            if (
-                not inputs
-                or any([isinstance(o.lock, PolicyLock) and o.lock.root in places for o in outputs])
-                or any(point in points for points in ours for point in inputs)
-                or (made and any(point.transaction in made for point in inputs))
-            ):
-                found.append(tx)
-                made.add(tx.id)
-        return found
 
     def _rewards(self, transactions: Sequence[Transaction]) -> frozenset[bytes]:
         if self.chain.genesis is not None:
