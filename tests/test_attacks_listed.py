@@ -60,7 +60,7 @@ def test_a_file_says_which_attack_it_is_and_asserts(path: Path) -> None:
     tests = [
         one
         for one in ast.walk(tree)
-        if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name.startswith("test_")
     ]
     assert tests
     assert any(isinstance(one, ast.Assert) for one in ast.walk(tree)), "nothing is asserted"

@@ -89,8 +89,8 @@ class GenesisSpec(Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(max_length=32, pattern=r"^[a-z][a-z0-9-]*\Z")]
     hrp: Annotated[str, Meta(max_length=16, pattern=r"^[a-z]+\Z")]
-    time: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    validators: Annotated[list[ValidatorSpec], Meta(min_length=1, max_length=400)]
+    time: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    validators: Annotated[list[ValidatorSpec], Meta(max_length=400)]
     assets: Annotated[list[AssetSpec], Meta(min_length=1, max_length=256)]
     creation: Creation = ""
     pegin_bp: BasisPoints = 0
