@@ -58,7 +58,10 @@ async def audit(
 
 
 def facts(done: Result) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(done.stdout)
+    """The JSON among the lines that the nodes of this process log meanwhile."""
+    text = done.stdout
+    begin = text.index("{\n") if text.startswith("{\n") else text.index("\n{\n") + 1
+    found: dict[str, Any] = msgspec.json.decode(text[begin : text.index("\n}\n", begin) + 3])
     return found
 
 
