@@ -34,7 +34,7 @@ def check_held(session: Session, seat: int, held: Held) -> None:
     """
     if session.kind == Kind.REFRESH and not {*session.parties[seat].indices} <= held.keys():
         raise HeldShareMissing(seat=seat)
-    for index, share in held.items():
+    for index, share in held.items() if session.previous else ():
         if g1_mul(share) != evaluate_commitments(session.previous[0].polynomial, index):
             raise HeldShareForeign(index=index, epoch=session.previous[0].epoch)
 
