@@ -21,6 +21,7 @@ from bystack.ledger.transactions import (
     TransactionBody,
 )
 from bystack.node.ipc import RemoteError
+from bystack.node.rpc import IN_WARMUP
 from bystack.node.sidechain.rpc.standing import pegout_state, request_at
 from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import encode
@@ -75,9 +76,22 @@ async def pegged(net: Network, amount: int, to: Person = CAROL) -> Transaction:
     return paid
 
 
+async def reserves(node: Node) -> dict[str, Any]:
+    """The reserves, once the node has read as much of the main chain as is relayed."""
+    with trio.fail_after(60):
+        while True:
+            try:
+                found: dict[str, Any] = await node.rpc("getreserves")
+            except RemoteError as error:
+                assert error.code == IN_WARMUP, error
+                await trio.sleep(0.01)
+            else:
+                return found
+
+
 async def holds(net: Network) -> dict[str, Any]:
     """The reserves as every node reckons them."""
-    found = [(await node.rpc("getreserves")) for node in net.nodes.values()]
+    found = [await reserves(node) for node in net.nodes.values()]
     assert all(one["holds"] for one in found)
     row: dict[str, Any] = found[0]["assets"]["BTM"]
     return row
@@ -209,12 +223,12 @@ def test_a_reorganised_deposit_is_orphaned_and_proved_again(tmp_path: Path) -> N
             chain.reorganise(depth, more=2)
             net.main.moved.notify()
             await until(lambda: "ORPHANED" in stops(node))
-            row = (await node.rpc("getreserves"))["assets"]["BTM"]
+            row = (await reserves(node))["assets"]["BTM"]
             assert (row["deficit"], row["difference"]) == (1000, 0)
             chain.send(paid)
             net.grow(K)
             await until(lambda: proved_again(node, paid))
-            row = (await node.rpc("getreserves"))["assets"]["BTM"]
+            row = (await reserves(node))["assets"]["BTM"]
             assert (row["deficit"], row["circulating"], row["difference"]) == (0, 990, 0)
 
     trio.run(main)

@@ -24,7 +24,7 @@ from bystack.sidechain.proofs import (
 )
 from bystack.sidechain.records import MIRROR, Sums, sums_key
 from tests.node.sidechain.network import Network, running, until
-from tests.node.sidechain.test_pegs import pegged, stops
+from tests.node.sidechain.test_pegs import pegged, reserves, stops
 from tests.sidechain.world import K
 
 WAYS = ("pegin", "pegout", "payouts", "signing")
@@ -63,7 +63,7 @@ def test_without_a_federation_nobody_states(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(tmp_path) as net:
             await pegged(net, 1_000)
-            found = await net.nodes[0].rpc("getreserves")
+            found = await reserves(net.nodes[0])
             assert found["holds"] and found["assets"]["BTM"]["vault"] == 1_000
             said = {"lately": 0, "agree": 0, "hold": True, "newest": None}
             assert found["statements"] == said
