@@ -74,7 +74,7 @@ def end(folder: Path) -> None:
     """Stop every process of the network, by order and, if need be, by force."""
     if (layout := read_layout(folder)) is None:
         return
-    pids = [one.pid for node in layout.nodes for one in processes_of(node)]
+    pids = [one.pid for node in layout.everyone for one in processes_of(node)]
     try:
         down(folder)
     finally:

@@ -1,0 +1,139 @@
+"""A guard on a network of its own: real shares forge a delayed order, the guard's node answers.
+
+It is found before another block is mined, frozen and vetoed by itself, and once: the guard is
+killed between writing down what it will do and doing it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bystack.client.demo import thief
+from bystack.client.demo.walk import genesis_of
+from bystack.client.devnet import guarding
+from bystack.client.devnet.network import Devnet, Shape, up
+from bystack.client.rpc import Rpc, RpcFailed, wait_for
+from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
+from bystack.ledger.fulfilment import items_for
+from bystack.ledger.payments import single_key_root
+from bystack.ledger.terms import keys_of
+from bystack.ledger.transactions import Output, PolicyLock, Transaction, VaultLock
+from bystack.ledger.vault_approvals import demands
+from bystack.ledger.vault_building import Sponsor, approval, assemble, build_order
+from bystack.ledger.vault_operations import Order, operation_digest
+from bystack.mainchain.params import REGTEST, chain_id
+from bystack.node.keyfiles import read_key
+from bystack.node.signer.keys import NAMED
+from bystack.primitives import bls, keys
+from bystack.primitives.codec import encode
+from tests.processes.network import end
+
+pytestmark = pytest.mark.processes
+
+NAME, ORDINARY, LARGE = "trade", 0, 1
+DEPOSIT, LOOT = "50", 20 * 10**8
+SECONDS = 120
+POINT, MARK = "guard/guard.after_act", "guard1/run/failpoint-mark"
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return work()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Devnet]:
+    """One sidechain, one validator, three members; and a guard's node that will be killed once."""
+    folder = tmp_path / "net"
+    try:
+        net = up(folder, Shape(1, 1, 3), Silent(), empty_interval=1_000)
+        monkeypatch.setenv("BYSTACK_TESTING", "1")
+        monkeypatch.setenv("BYSTACK_FAILPOINT", POINT)
+        monkeypatch.setenv("BYSTACK_FAILPOINT_MARK", str(folder / MARK))
+        yield guarding.add(net, Silent())
+    finally:
+        end(folder)
+
+
+class Thief:
+    """Has every member's shares and a super's key, and coins of his own for fees."""
+
+    def __init__(self, net: Devnet) -> None:
+        self.net, self.secret = net, secrets.token_bytes(32)
+        self.coin = thief._fund(net, self.secret)
+        self.mine = PolicyLock(single_key_root(self.secret))
+
+    def order(self, tier: int, amount: int) -> Transaction:
+        """An order to himself that no batch of the sidechain backs."""
+        net, vault = self.net, thief.look(self.net, NAME)
+        terms, main = genesis_of(net, NAME).terms, chain_id(REGTEST)
+        order = Order(vault.state.seq, tier, (Output(BTM, amount, self.mine),))
+        point, coin = self.coin
+        sponsor = Sponsor((point,), (Output(BTM, coin.amount - thief.FEE, self.mine),))
+        coins = [owned for owned in vault.coins if owned[1].asset == BTM]
+        body = build_order(vault.anchor, terms, order, coins, sponsor)
+        digest = operation_digest(main, vault.id, vault.state.seq, order)
+        partials = {i: bls.sign(one, digest) for i, one in thief.stolen_shares(net, NAME).items()}
+        path = Path(net.layout.nodes[0].home) / "keys/super-1.named.key"
+        person = read_key(path, NAMED, None, cheap=True)
+        signed = {
+            next(key for key in keys_of(terms.tiers[0].policy)): bls.combine(partials),
+            keys.public_key(person): keys.sign(person, digest, bytes(32)),
+        }
+        groups = [items_for(one.policy, signed) for one in demands(main, vault.id, order, terms)]
+        anchor = Coin(BTM, 0, VaultLock(vault.id), 0, 0, 1, b"")
+        spent = (anchor, *(owned for _, owned in coins), coin)
+        paying = thief._sponsor_witness(main, body, spent, self.secret)
+        return assemble(body, paying, approval(terms, groups))
+
+    def rob(self, tier: int, amount: int) -> str:
+        return str(self.net[0].sendrawtransaction(encode(self.order(tier, amount)).hex()))
+
+
+def info(rpc: Rpc) -> dict[str, Any]:
+    found: dict[str, Any] = rpc.guard(NAME, "getguardinfo")
+    return found
+
+
+def alarms(rpc: Rpc) -> list[str]:
+    return [one["kind"] for one in rpc.guard(NAME, "listalarms")]
+
+
+def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarded: Devnet) -> None:
+    net, rpc = guarded, guarded.rpcs["guard1"]
+    net[0].pegin(NAME, DEPOSIT, "BTM", net[0].getnewaddress(NAME))
+    net.mine(30)  # the buckets are full
+    Thief(net).rob(LARGE, LOOT)
+    height = net.mine(1)
+    wait_for("the alarm", lambda: "unknown_spend" in alarms(rpc), SECONDS)
+    assert int(net[0].getblockcount()) == height, "before another block"
+    wait_for("the guard is killed", lambda: (net.folder / MARK).exists(), SECONDS)
+    # Its successor reads the chain again and does what was written down.
+    wait_for("both acts are sent", lambda: len(_sent(rpc)) == 2, SECONDS)
+    net.mine(1)
+    stands = wait_for("frozen, and nothing waits", lambda: _safe(rpc), SECONDS)
+    assert stands["turn"] == 1
+    with pytest.raises(RpcFailed) as refused:
+        Thief(net).rob(ORDINARY, 10**8)
+    assert refused.value.rule == "VaultFrozen"
+    net.mine(3)
+    wait_for("three blocks on", lambda: info(rpc)["main_height"] >= height + 4, SECONDS)
+    assert info(rpc)["vault"]["turn"] == 1 and info(rpc)["acts"] == 0, "once"
+    assert alarms(rpc).count("unknown_spend") == 1
+
+
+def _sent(rpc: Rpc) -> list[str]:
+    return [one["sent"] for one in rpc.guard(NAME, "listacts") if one["sent"]]
+
+
+def _safe(rpc: Rpc) -> dict[str, Any] | None:
+    vault: dict[str, Any] = info(rpc)["vault"]
+    return vault if vault["frozen_until"] and not vault["pending"] else None
