@@ -37,11 +37,16 @@ from bystack.primitives import bls
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.keys import public_key, sign
 from bystack.sidechain.modules.base import Modules, PrefixedState, read_only
+from bystack.sidechain.params import Consensus
 from tests.sidechain.federations import config_for
 from tests.sidechain.mainside import vault_chain
 from tests.sidechain.world import K, World, genesis_for, module_config
 
 CHARTER = b"\x09" * 32
+EPOCH = 12
+SHORT = Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, EPOCH, 2, 1)
+"""Consensus with epochs of few blocks."""
+
 SUPERS = (2, 2, 1, 1, 1)
 """Weights of the usual federation: 5 of 7."""
 
@@ -54,7 +59,8 @@ def secret(number: int) -> bytes:
 def newcomer(number: int, weight: int = 1) -> Newcomer:
     """Member `number`, as it was before it had a seat."""
     own = bytes([number + 1])
-    held = Seat(f"m{number}".encode(), identity(number), b"n" * 31 + own, weight, b"r" * 31 + own)
+    # The first members run the test world's validators.
+    held = Seat(f"m{number}".encode(), identity(number), own * 32, weight, b"r" * 31 + own)
     return Newcomer(held, public_key(secret(number)))
 
 
@@ -93,13 +99,21 @@ def standing(weights: Sequence[int] = SUPERS, threshold: int = 5) -> Standing:
 class Parliament:
     """A world whose sidechain has a federation of known members."""
 
-    def __init__(self, members: Standing | None = None, rules: Rules = DEFAULT_RULES) -> None:
+    def __init__(
+        self,
+        members: Standing | None = None,
+        rules: Rules = DEFAULT_RULES,
+        proved: bool = True,
+        **fields: object,
+    ) -> None:
         main = vault_chain()
         self.config = config_for(members or standing(), rules)
-        genesis = genesis_for(main, modules=(module_config("federation", self.config),))
+        modules = (module_config("federation", self.config),)
+        genesis = genesis_for(main, modules=modules, **fields)
         self.world = World(main, genesis, Modules([FederationModule()]))
         self.world.relay(K)
-        self.world.block(self.world.anchor_tx(main.created))
+        if proved:
+            self.world.block(self.world.anchor_tx(main.created))
 
     @property
     def state(self) -> PrefixedState:
@@ -173,6 +187,11 @@ class Parliament:
         """A query of the module."""
         (module,) = self.world.side.modules.modules
         return module.query(self.state, name, params)
+
+    def turn(self) -> None:
+        """The rest of this epoch's blocks, and the first of the next."""
+        epoch = self.world.genesis.consensus.epoch
+        self.world.idle(epoch - self.world.side.header.height % epoch)
 
     def told(self, name: str) -> list[dict[str, Any]]:
         """The facts of the last block's events of a name."""

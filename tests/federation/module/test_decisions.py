@@ -119,7 +119,7 @@ def test_on_the_wire(name: str) -> None:
 
 def test_every_kind_of_decision_has_a_name_of_its_own() -> None:
     kinds = {type(one) for one in DECISIONS.values()}
-    assert set(NAMES) == kinds == set(Decision.__args__)  # type: ignore[attr-defined]
+    assert set(NAMES) == kinds == set(Decision.__args__)
     assert len(set(NAMES.values())) == len(NAMES)
 
 
