@@ -106,11 +106,13 @@ class Bridge:
 
     `charter`: the roster's charter keys, whose signatures are carried too. `following`: the key
     that is certified and not in force, which signs that it is held before terms may bring it in.
+    `newcomers`: the nodes of those who sit only then, numbered behind the seats in force.
     """
 
     certificate: KeyCertificate
     charter: frozenset[bytes] = frozenset()
     following: KeyCertificate | None = None
+    newcomers: tuple[bytes, ...] = ()
     _jobs: dict[bytes, Combination] = field(default_factory=dict)
     _own: dict[bytes, tuple[PartialSignature, ...]] = field(default_factory=dict)
     _stash: dict[bytes, dict[int, PartialSignature]] = field(default_factory=dict)
@@ -168,7 +170,8 @@ class Bridge:
 
     def _check(self, seat: int, partial: PartialSignature, digest: bytes) -> None:
         roster = self._of(partial.key).session.roster
-        node = self.certificate.session.roster.members[seat].node
+        sitting = (one.node for one in self.certificate.session.roster.members)
+        node = (*sitting, *self.newcomers)[seat]
         # Who sits in both rosters may sit elsewhere in the second; who does not has no share of it.
         sender = next((at for at, one in enumerate(roster.members) if one.node == node), -1)
         check_owner(roster, sender, partial)

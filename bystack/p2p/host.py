@@ -12,6 +12,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import SystemRandom
 from typing import Final
 
@@ -141,6 +142,10 @@ class Host:
         frame = self._frame(kind, payload)
         others = [session for peer, session in self._roster.sessions.items() if peer != skip]
         return sum(self._roster.post(session, frame, cls) for session in others)
+
+    def admit(self, nodes: frozenset[bytes]) -> None:
+        """From the next handshake on, only these node ids are admitted."""
+        self._config = replace(self._config, allow=nodes)
 
     def penalise(self, peer: bytes, points: int, reason: str) -> None:
         """Add to a peer's score; at 100 it is disconnected and banned."""

@@ -224,9 +224,16 @@ def _rosters_of_key(state: PrefixedState) -> Iterator[Roster]:
 
 
 def session_of_change(state: PrefixedState, change: Change, attempt: int) -> Session:
-    """The ceremony's session: every signer and the chain derive the same."""
-    main, present = state.get(b"main") or b"", key_of(state)
-    previous = () if change.kind == Kind.FRESH else (_previous(present),)
+    """The session of an attempt at the change in flight."""
+    return session_for(state.get(b"main") or b"", change, key_of(state), attempt)
+
+
+def session_for(main: bytes, change: Change, key: KeyEpoch, attempt: int) -> Session:
+    """The ceremony's session: every signer, member and the chain derive the same.
+
+    `key`: the epoch in force.
+    """
+    previous = () if change.kind == Kind.FRESH else (_previous(key),)
     standing = change.standing
     return Session(
         main, standing.charter, change.epoch, attempt, change.kind, standing.roster, previous

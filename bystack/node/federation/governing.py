@@ -33,14 +33,7 @@ from bystack.federation.module.records import (
 )
 from bystack.federation.module.voting import PROPOSAL, ProposalUnknown
 from bystack.federation.statements import Statement
-from bystack.ledger.transactions import (
-    VERSION,
-    Action,
-    Approval,
-    NoWitness,
-    Transaction,
-    TransactionBody,
-)
+from bystack.node.federation.acting import transaction_of
 from bystack.node.federation.asking import Requests
 from bystack.node.federation.drafting import PAUSES, Details, Present, drafted
 from bystack.node.federation.links import Links
@@ -151,11 +144,7 @@ class Governing:
 
     async def _send(self, action: Wire, approvals: list[MemberApproval]) -> str:
         genesis: Genesis = await self._requests.ask("genesis")
-        place = [module.name for module in genesis.modules].index(NAME) + 1
-        wire = Action(256 * place + NUMBERS[type(action)], encode(action))
-        body = TransactionBody(VERSION, (), (), (wire,), 0, 0, b"")
-        witness = Approval(encode(tuple(approvals)), ()) if approvals else NoWitness()
-        tx = Transaction(body, (witness,))
+        tx = transaction_of(genesis, action, approvals)
         return str((await self._links.side.call("submit", encode(tx))).hex())
 
 

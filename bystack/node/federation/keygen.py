@@ -19,11 +19,14 @@ class Keygen:
 
     def __init__(self, member: Membership) -> None:
         self._member = member
-        self._ticks = 0
+        self.ticks = self.heard = 0
+        self.nodes: tuple[bytes, ...] = ()
+        """The parties of a change by seat; empty for the first key: they are the roster's."""
         self._asked = False
         self._attempt: int | None = None
         self.state = "not started"
         self.blamed: list[Any] = []
+        self.convicted = False
 
     @property
     def running(self) -> bool:
@@ -33,20 +36,25 @@ class Keygen:
     async def begin(self, attempt: int) -> None:
         """Start this member's part, or go on with it; raises what the signer refuses."""
         outputs = await self._member.links.signer.call("begin", attempt)
+        await self.join((), attempt, outputs)
+
+    async def join(self, nodes: tuple[bytes, ...], attempt: int, outputs: list[list[Any]]) -> None:
+        """Carry the words of an attempt that the signer has begun, or goes on with."""
         self.state, self._attempt, self.blamed = "running", attempt, []
+        self.nodes, self.heard, self.convicted = nodes, self.ticks, False
         await self._send(outputs)
 
     async def hear(self, payload: bytes) -> None:
         """A message from another member; ignored before our operator has started."""
-        if self.state != "not started":
-            await self._step("hear", payload)
+        if self.state != "not started" and await self._step("hear", payload):
+            self.heard = self.ticks
 
     async def tick(self) -> None:
         """Say again, now and then, what others may have missed."""
-        self._ticks += 1
+        self.ticks += 1
         if not self._asked:
             await self._take_up()
-        if self.running and self._ticks % RETRY_TICKS == 0:
+        if self.running and self.ticks % RETRY_TICKS == 0:
             await self._step("retry")
 
     async def _take_up(self) -> None:
@@ -62,15 +70,21 @@ class Keygen:
         """End the attempt: the round has lasted too long."""
         await self._step("give_up")
 
-    async def _step(self, method: str, *params: bytes) -> None:
+    async def _step(self, method: str, *params: bytes) -> bool:
+        """Whether the signer had something to say to it."""
         try:
             outputs = await self._member.links.signer.call(method, *params)
         except RemoteError as error:
             if error.rule != "NoCeremony" or self._attempt is None or not self.running:
                 raise
             # The signer started anew before anything of this attempt was durable.
-            return await self.begin(self._attempt)
+            if self.nodes:
+                self.state = "not started"  # the state says whether it is to be begun again
+            else:
+                await self.begin(self._attempt)
+            return True
         await self._send(outputs)
+        return bool(outputs)
 
     async def _send(self, outputs: list[list[Any]]) -> None:
         for output in outputs:
@@ -82,6 +96,8 @@ class Keygen:
                 case ["done", _]:
                     self.state = "done"
                     log.info("the group key exists")
-                case ["aborted", verdicts, silent, _]:
-                    self.state, self.blamed = "aborted", [*verdicts, *silent]
+                case ["aborted", verdicts, silent, int() as certified]:
+                    self.state = "running" if certified else "aborted"
+                    self.blamed = [*verdicts, *silent]
+                    self.convicted = bool(verdicts) and not certified
                     log.warning("key generation ended", verdicts=verdicts, silent=silent)

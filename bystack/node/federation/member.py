@@ -5,7 +5,7 @@ Nothing here decides what may be signed: every partial signature is the signer's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 import trio
@@ -19,9 +19,10 @@ from bystack.federation.bridge import (
     Partials,
     Signature,
 )
+from bystack.federation.members import Member as Seated
 from bystack.federation.members import Roster
 from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
-from bystack.federation.messages import KeyCertificate, PartialSignature
+from bystack.federation.messages import KeyCertificate, PartialSignature, SessionForeign
 from bystack.federation.purse import Purse
 from bystack.federation.signing import PartialKeyForeign
 from bystack.node.federation.events import (
@@ -41,7 +42,9 @@ from bystack.node.federation.operating.desk import Desk
 from bystack.node.federation.operating.founding import Founding
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.requests import answer
+from bystack.node.federation.rotating import Rotating
 from bystack.node.federation.setting import Setting
+from bystack.node.federation.sitting import Sitting
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.p2p.host import Class, Host
 from bystack.primitives.codec import decode, decode_union, encode
@@ -59,7 +62,9 @@ class Member:
 
     def __init__(self, setting: Setting, links: Links, host: Host, purse: Purse) -> None:
         self.setting, self.links, self.host, self.purse = setting, links, host, purse
+        self.sitting = Sitting(setting.identity, setting.roster)
         self.keygen = Keygen(self)
+        self.rotating = Rotating(self, self.keygen)
         self.founding = Founding(self)
         self.orders = Orders(self)
         self.desk = Desk(self, self.founding, self.orders)
@@ -68,8 +73,13 @@ class Member:
 
     @property
     def roster(self) -> Roster:
-        """Who sits in the federation."""
-        return self.setting.roster
+        """Who sits in the federation: the members of the key epoch in force."""
+        return self.sitting.roster
+
+    @property
+    def seat(self) -> int:
+        """This member's seat there; behind all others if it has none (any more)."""
+        return self.sitting.seat
 
     async def run(self, inbox: trio.MemoryReceiveChannel[Event]) -> None:
         """Handle events for ever; what a chain or the signer refuses is logged, not fatal."""
@@ -102,7 +112,7 @@ class Member:
     async def _hear(self, seat: int, kind: int, payload: bytes) -> None:
         try:
             if kind == CEREMONY:
-                await self.keygen.hear(payload)
+                await self._ceremony(payload)
             else:
                 message = decode_union(BridgeMessage, payload, MAX_BRIDGE)
                 await self._bridge(seat, message)
@@ -110,7 +120,15 @@ class Member:
             # Of an epoch that is over, or not here yet: it counts for nothing, and is no malice.
             log.info("partial of another key", seat=seat, reason=str(error))
         except Invalid as error:
-            self.host.penalise(self.roster.members[seat].node, 10, error.rule)
+            self.host.penalise(self.sitting.everyone[seat].node, 10, error.rule)
+
+    async def _ceremony(self, payload: bytes) -> None:
+        try:
+            await self.keygen.hear(payload)
+        except RemoteError as error:
+            if error.rule != SessionForeign.__name__:
+                raise
+            self.rotating.overheard(payload)
 
     async def _bridge(self, seat: int, message: BridgeMessage) -> None:
         bridge = await self.ensure_bridge()
@@ -131,8 +149,26 @@ class Member:
             data = await self.links.signer.call("certificate")
             if data is not None:
                 charter = frozenset(self.setting.charter_keys.values())
-                self.bridge = Bridge(decode(KeyCertificate, data, MAX_CEREMONY), charter)
+                certificate = decode(KeyCertificate, data, MAX_CEREMONY)
+                self.bridge = Bridge(certificate, charter)
+                self._reseat(lambda: self.sitting.take(certificate.session.roster))
         return self.bridge
+
+    def renew(self) -> None:
+        """Another key epoch is in force: what is open is signed again under it."""
+        self.bridge = None
+
+    def expect(self, parties: tuple[Seated, ...]) -> None:
+        """Who takes part in a change beside those who sit: they are heard too."""
+        self._reseat(lambda: self.sitting.expect(parties))
+
+    def _reseat(self, change: Callable[[], None]) -> None:
+        before = self.sitting.nodes
+        change()
+        if self.bridge is not None:
+            self.bridge.newcomers = tuple(one.node for one in self.sitting.newcomers)
+        if self.sitting.nodes != before:
+            self.host.admit(self.sitting.nodes)
 
     async def signed(
         self, message: bytes, partials: list[bytes], named: Sequence[tuple[bytes, bytes]] = ()
@@ -165,10 +201,19 @@ class Member:
         if seat is None:
             self.host.broadcast(CEREMONY, payload, Class.CONSENSUS)
         else:
-            self.host.send(self.roster.members[seat].node, CEREMONY, payload, Class.CONSENSUS)
+            nodes = self.keygen.nodes or tuple(one.node for one in self.roster.members)
+            self.host.send(nodes[seat], CEREMONY, payload, Class.CONSENSUS)
+
+    async def _rotate(self) -> None:
+        """What is amiss with a change never stops the signing under the epoch in force (K10)."""
+        try:
+            await self.rotating.tick()
+        except (Unavailable, RemoteError, Invalid) as error:
+            log.info("change put off", reason=str(error))
 
     async def _tick(self) -> None:
         await self.keygen.tick()
+        await self._rotate()
         bridge = await self.ensure_bridge()
         if bridge is None:
             return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bystack.federation.bridge import Bridge, BridgeMessage
-from bystack.federation.members import Roster
+from bystack.federation.members import Member, Roster
 from bystack.federation.purse import Purse
 from bystack.node.federation.links import Links
 from bystack.node.federation.setting import Setting
@@ -27,7 +27,20 @@ class Membership(Protocol):
 
     @property
     def roster(self) -> Roster:
-        """Who sits in the federation."""
+        """Who sits in the federation: the members of the key epoch in force."""
+        ...
+
+    @property
+    def seat(self) -> int:
+        """This member's seat there; behind all others if it has none (any more)."""
+        ...
+
+    def expect(self, parties: tuple[Member, ...]) -> None:
+        """Who takes part in a change beside those who sit: they are heard too."""
+        ...
+
+    def renew(self) -> None:
+        """Another key epoch is in force."""
         ...
 
     async def ensure_bridge(self) -> Bridge | None:

@@ -181,7 +181,7 @@ class Orders:
             self.jobs[digest].short = False
             return
         size = len(self._member.roster.members)
-        turn = (self._member.setting.seat - operation.seq) % size
+        turn = (self._member.seat - operation.seq) % size
         self.jobs[digest] = Job(operation, digest, self._ticks + TURN_TICKS * turn)
 
     def _digest(self, seq: int, operation: Order | Touch) -> bytes:

@@ -70,7 +70,7 @@ class Upkeep:
     def _is_due(self, key: Outpoint | bytes, number: int, ticks: int) -> bool:
         """True at this member's turn, counted from a number all see; the next is a round later."""
         size = len(self._member.roster.members)
-        turn = (self._member.setting.seat - number) % size
+        turn = (self._member.seat - number) % size
         due = self._due.setdefault(key, ticks + TURN_TICKS * turn)
         if ticks >= due:
             self._due[key] = ticks + TURN_TICKS * size

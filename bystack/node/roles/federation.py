@@ -22,6 +22,7 @@ from bystack.node.federation.member import CAPS, Member
 from bystack.node.federation.methods import methods_of
 from bystack.node.federation.setting import Setting
 from bystack.node.federation.showing import Showing
+from bystack.node.federation.sitting import Sitting
 from bystack.node.federation.stating import Stating
 from bystack.node.federation.upstreams import Hearing
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
@@ -63,13 +64,12 @@ def _setting(context: RoleContext, table: Federation, identity: Identity) -> Set
     )
 
 
-async def _hear(host: Host, setting: Setting, inbox: trio.MemorySendChannel[Event]) -> None:
-    """Hand on what members send; the host admits nobody else."""
-    seats = {member.node: seat for seat, member in enumerate(setting.roster.members)}
+async def _hear(host: Host, sitting: Sitting, inbox: trio.MemorySendChannel[Event]) -> None:
+    """Hand on what members send; the host admits nobody else, and who has left counts no more."""
     async for event in host.events:
         match event:
-            case Message(peer, kind, payload) if peer in seats:
-                await inbox.send(PeerMessage(seats[peer], kind, payload))
+            case Message(peer, kind, payload) if (seat := sitting.of_node(peer)) is not None:
+                await inbox.send(PeerMessage(seat, kind, payload))
             case _:
                 continue
 
@@ -122,7 +122,7 @@ async def main(context: RoleContext) -> None:
             nursery.start_soon(task, links, inbox)
         nursery.start_soon(tick, inbox)
         nursery.start_soon(_speak, links, inbox, setting)
-        nursery.start_soon(_hear, host, setting, inbox)
+        nursery.start_soon(_hear, host, member.sitting, inbox)
         nursery.start_soon(Showing(links).run)
         if table.upstreams > 1:
             nursery.start_soon(Hearing(links, setting.params, table.upstream_peers).run)

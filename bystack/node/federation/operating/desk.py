@@ -83,13 +83,13 @@ class Desk:
     async def _own(self, job: Job, ask: AskOperation) -> None:
         """Our signer may refuse, and others not; of a touch it knows what every signer knows."""
         if isinstance(job.operation, Touch):
-            await self.asked(self._member.setting.seat, ask)
+            await self.asked(self._member.seat, ask)
             return self._member.say(ask)
         # Others hear what is asked before they hear our partials, which may be of a key that they
         # learn of by being asked.
         self._member.say(ask)
         try:
-            await self.asked(self._member.setting.seat, ask)
+            await self.asked(self._member.seat, ask)
         except RemoteError as error:
             job.refused = str(error)
         return None

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from bystack.federation.messages import KeyCertificate
+from bystack.federation.module.membership import session_for
 from bystack.federation.module.records import CHANGE, KEY, KEY_NEXT, Change, KeyEpoch, entry_key
-from bystack.federation.session import Kind, Previous, Session
+from bystack.federation.session import Session
 from bystack.node import federation_files
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.vault.calls import Calls
@@ -37,7 +38,7 @@ class Keygen:
     def add_to(self, calls: Calls) -> None:
         """Add the methods of this room."""
         calls.add(self.begin, self.change, self.hear, self.retry, self.give_up)
-        calls.add(self.certificate, self.coming, self.follow, self.key_epoch)
+        calls.add(self.certificate, self.certified, self.coming, self.follow, self.key_epoch)
 
     def begin(self, attempt: U32) -> list[Any]:
         """Start, or go on with, this attempt at the first key; what to send."""
@@ -72,6 +73,11 @@ class Keygen:
         certificates = self._ceremonies.epochs.certificates
         return _bytes(certificates.get(coming.session)) if coming else None
 
+    def certified(self, epoch: U32) -> bytes | None:
+        """The certificate of an epoch, in force or not, if it is here."""
+        known = self._ceremonies.epochs.certificates.values()
+        return _bytes(next((one for one in known if one.session.epoch == epoch), None))
+
     def follow(self) -> list[int]:
         """Go over to the key epoch that the state has in force; the epochs erased.
 
@@ -104,26 +110,10 @@ class Keygen:
         return federation_files.session_of(self._view.main, charter, roster, attempt)
 
     def _session_of_change(self, attempt: int) -> Session:
-        """As `module.membership.session_of_change` derives it, which the chain compares with."""
         change = self._view.knowledge.known(Change, entry_key(CHANGE))
         if change is None:
             raise NoChange()
-        key = self._in_force()
-        previous = () if change.kind == Kind.FRESH else (_previous(key),)
-        standing = change.standing
-        return Session(
-            self._view.main,
-            standing.charter,
-            change.epoch,
-            attempt,
-            change.kind,
-            standing.roster,
-            previous,
-        )
-
-
-def _previous(key: KeyEpoch) -> Previous:
-    return Previous(key.epoch, key.roster, key.polynomial)
+        return session_for(self._view.main, change, self._in_force(), attempt)
 
 
 def _bytes(certificate: KeyCertificate | None) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import tomli_w
@@ -36,7 +36,7 @@ from bystack.sidechain.records import MIRROR, Mirror
 from bystack.sidechain.state import state_root
 from tests.federation.peg import final, header_of
 from tests.ledger.people import ALICE, BOB
-from tests.node.federation.members import SLOPE, Net, certificate, roster_file
+from tests.node.federation.members import SLOPE, Line, Net, certificate, roster_file
 
 CHARTER = b"""\
 name = "trade"
@@ -75,6 +75,8 @@ class StateNet(Net):
         self.main.send(self.main.deposit(ALICE, 50_000, BTM, b"\x01" * 64))
         self.main.grow(30)
         epoch = certificate()
+        for member in self.members:  # its keys are made here, by no ceremony
+            cast(Line, member.links.signer).refused.add("key_epoch")
         self.entries: dict[bytes, Wire] = {}
         self.put(
             KEY,
