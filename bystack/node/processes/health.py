@@ -30,6 +30,7 @@ def examine(home: str, config: Config) -> tuple[Finding, ...]:
         _network(home, config),
         _private_home(home),
         *_named_files(Path(home), config),
+        *_apart(config),
         _disk(home),
         _exposure(config),
         _kernel(),
@@ -73,6 +74,15 @@ def _named_files(home: Path, config: Config) -> Iterator[Finding]:
     for what, name, file in private:
         if file:
             yield _private_file(home / file, f"{what} of {name}: {file}")
+
+
+def _apart(config: Config) -> Iterator[Finding]:
+    """A guard stands against the members' keys: on a member's host one break-in gets both."""
+    members = {one.name for one in config.federation}
+    for guard in config.guard:
+        if guard.name in members:
+            cure = "move one to another host: who takes this one has both powers"
+            yield Finding(False, f"guard {guard.name} runs beside a member of {guard.name}; {cure}")
 
 
 def _engine(name: str, path: Path) -> Iterator[Finding]:
