@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -24,7 +24,7 @@ from bystack.federation.module.records import Rules, Standing
 from bystack.ledger.terms import decode_terms
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.primitives.addresses import DEPOSIT, POLICY, decode_address
-from bystack.primitives.codec import Wire, encode
+from bystack.primitives.codec import MAX_INT, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import from_plain
 from bystack.sidechain.parameters import Parameters, changed
@@ -32,6 +32,9 @@ from bystack.sidechain.params import Genesis
 from bystack.sidechain.peg_numbers import PegNumbers
 
 Details = dict[str, Any]
+W = TypeVar("W", bound=Wire)
+
+MAX_NUMBERS: Final = 100_000
 
 PAUSES: Final = {**SWITCHES, "all": EVERYTHING}
 TEXTS: Final = frozenset(("reason", "rule", "reference", "text", "name"))
@@ -111,7 +114,8 @@ def _parameters(details: Details, now: Present) -> Decision:
 def _rules(details: Details, now: Present) -> Decision:
     work = {k.removeprefix("work."): v for k, v in details.items() if k.startswith("work.")}
     rest = {k: v for k, v in details.items() if not k.startswith("work.")}
-    return SetRules(_changed(_changed(now.rules, rest), {"work": _changed(now.rules.work, work)}))
+    points = _changed(now.rules.work, work)
+    return SetRules(msgspec.structs.replace(_changed(now.rules, rest), work=points))
 
 
 def _pegs(details: Details, now: Present) -> Decision:
@@ -126,17 +130,19 @@ def _pegs(details: Details, now: Present) -> Decision:
         if asset not in names:
             raise DetailWrong(field=field, expected=sorted(names))
         rows[names[asset]] = _changed(rows[names[asset]], {number: value})
-    return SetPegs(_changed(_changed(now.pegs, own), {"assets": tuple(rows)}))
+    return SetPegs(msgspec.structs.replace(_changed(now.pegs, own), assets=tuple(rows)))
 
 
-def _changed(present: Any, changes: Details) -> Any:
-    """A wire value with some fields others; raises `DetailWrong` for one it does not have."""
+def _changed(present: W, changes: Details) -> W:
+    """A wire value with some of its numbers others; raises `DetailWrong`, `Malformed`."""
+    numbers = [f for f in present.__struct_fields__ if isinstance(getattr(present, f), int)]
     for name, value in changes.items():
-        if name not in present.__struct_fields__:
-            raise DetailWrong(field=name, expected=sorted(present.__struct_fields__))
-        if isinstance(getattr(present, name), int) and not isinstance(value, int):
+        if name not in numbers:
+            raise DetailWrong(field=name, expected=numbers)
+        if type(value) is not int or not 0 <= value <= MAX_INT:
             raise DetailWrong(field=name, given=str(value), expected="a whole number")
-    return msgspec.structs.replace(present, **changes)
+    made = msgspec.structs.replace(present, **changes)
+    return decode(type(present), encode(made), MAX_NUMBERS)
 
 
 def _terms(details: Details, now: Present) -> Decision:

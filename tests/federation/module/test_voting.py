@@ -95,6 +95,8 @@ def test_a_proposal_expires_by_relayed_height() -> None:
     assert house.vote(proposal, (0, 1)).state == EXECUTED
     house.world = late
     house.world.relay(1)
+    with pytest.raises(ProposalClosed):
+        house.vote(proposal, (0, 1))
     house.world.idle()
     assert proposal_of(house.state, 0).state == EXPIRED
     assert house.told("proposal") == [{"number": 0, "kind": "region", "state": "expired"}]
