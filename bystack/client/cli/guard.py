@@ -178,5 +178,6 @@ def _acted(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         return
     if found["refused"]:
-        click.echo(f"\nNot sent yet: {found['refused']}")
-    click.echo(f"\nNext: {NEXT[found['act']]}")
+        click.echo(f"\nNot sent yet: {found['refused']}. It is tried again; see bystack guard acts")
+    else:
+        click.echo(f"\nNext: {NEXT[found['act']]}")
