@@ -69,3 +69,17 @@ async def test_a_thief_who_copies_a_batch_under_another_seq_is_found_too(
     await post.rob([paid(300)])
     await post.later()
     assert post.kinds == ["unknown_spend"]
+
+
+@in_trio
+async def test_a_thief_who_takes_an_honest_batchs_turn_is_found_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its seq, and all of it to himself."""
+    post = Post(tmp_path, monkeypatch)
+    post.batch(0, [paid(300)])
+    await post.follow()
+    await post.later()
+    await post.rob([paid(301)])
+    await post.later(1)
+    assert post.kinds == ["unknown_spend"] and post.operations == [FREEZE]

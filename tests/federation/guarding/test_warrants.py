@@ -116,6 +116,9 @@ def test_only_a_pending_coin_of_this_vault_is_vetoed() -> None:
     for index in (0, 2, 99):
         with pytest.raises(NothingPending):
             signer.judge.veto(inclusion, index)
+    signer.watch.genesis = replace(signer.watch.genesis, vault=b"\x01" * 32)
+    with pytest.raises(NothingPending):
+        signer.judge.veto(inclusion, point.index)
 
 
 def test_a_replacement_needs_recoverys_signatures_first() -> None:

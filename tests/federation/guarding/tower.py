@@ -54,13 +54,13 @@ class Tower:
         heard = Heard(self.now, self.caught_up, self.balance, self.coins)
         self.outputs += self.machine.heard(heard)
 
-    def idle(self, seconds: float) -> None:
+    def idle(self, seconds: float, **changes: Any) -> None:
         """The follower answers; it has no new final block."""
         view = self.machine.view
         assert view is not None
         self.now += int(seconds * SECOND)
         looked = {seq: self.side["batches"].get(seq) for seq in self.machine.wanted()}
-        self.outputs += self.machine.viewed(replace(view, batches=looked), self.now)
+        self.outputs += self.machine.viewed(replace(view, batches=looked, **changes), self.now)
         self.clock()
 
     def final(self, seconds: float = 1, **changes: Any) -> None:
