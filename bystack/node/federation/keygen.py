@@ -25,8 +25,14 @@ class Keygen:
         self._asked = False
         self._attempt: int | None = None
         self.state = "not started"
-        self.blamed: list[Any] = []
+        self.verdicts: list[list[Any]] = []
+        self.silent: list[int] = []
         self.convicted = False
+
+    @property
+    def blamed(self) -> list[Any]:
+        """Who ended the last attempt: [seat, rule] of the guilty, then the seats not heard."""
+        return [*self.verdicts, *self.silent]
 
     @property
     def running(self) -> bool:
@@ -40,7 +46,8 @@ class Keygen:
 
     async def join(self, nodes: tuple[bytes, ...], attempt: int, outputs: list[list[Any]]) -> None:
         """Carry the words of an attempt that the signer has begun, or goes on with."""
-        self.state, self._attempt, self.blamed = "running", attempt, []
+        self.state, self._attempt = "running", attempt
+        self.verdicts, self.silent = [], []
         self.nodes, self.heard, self.convicted = nodes, self.ticks, False
         await self._send(outputs)
 
@@ -98,6 +105,6 @@ class Keygen:
                     log.info("the group key exists")
                 case ["aborted", verdicts, silent, int() as certified]:
                     self.state = "running" if certified else "aborted"
-                    self.blamed = [*verdicts, *silent]
+                    self.verdicts, self.silent = verdicts, silent
                     self.convicted = bool(verdicts) and not certified
                     log.warning("key generation ended", verdicts=verdicts, silent=silent)

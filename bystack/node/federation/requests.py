@@ -11,6 +11,7 @@ from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.operating.building import Builder, Params
 from bystack.node.federation.operating.desk import Desk
 from bystack.node.federation.orders import Orders
+from bystack.node.federation.rotating import Rotating
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.addresses import Address, encode_address
 from bystack.primitives.errors import Invalid
@@ -21,6 +22,7 @@ class Serving(Founders, Protocol):
     """A membership with all its parts, which operators ask."""
 
     keygen: Keygen
+    rotating: Rotating
     orders: Orders
     desk: Desk
     builder: Builder
@@ -75,20 +77,16 @@ async def info(member: Serving) -> dict[str, Any]:
     """How the membership stands."""
     setting, bridge = member.setting, await member.ensure_bridge()
     genesis = setting.genesis()
-    own = setting.roster.members[setting.seat]
     seen = await member.links.signer.call("seen") if genesis else None
     told = await member.links.signer.call("info") if genesis else {}
     return {
         "name": setting.name,
         "charter": setting.charter.hash.hex(),
-        "member": own.name.decode(),
-        "seat": setting.seat,
-        "weight": own.weight,
-        "threshold": setting.roster.threshold,
-        "total": setting.roster.total,
+        **seated(member),
         "keygen": member.keygen.state,
         "blamed": member.keygen.blamed,
         "key": bridge.certificate.key.hex() if bridge else None,
+        "rotation": member.rotating.told(),
         "peers": len(member.host.peers()),
         "sponsor": {
             "address": encode_address(Address(setting.params.hrp, 0, member.purse.root)),
@@ -97,6 +95,19 @@ async def info(member: Serving) -> dict[str, Any]:
         "sidechain": genesis.id.hex() if genesis else None,
         "vault": genesis.vault.hex() if genesis else None,
         "signer": _signer(seen, told) if seen else None,
+    }
+
+
+def seated(member: Serving) -> dict[str, Any]:
+    """The member's seat in the key epoch in force; its weight is 0 once it has none."""
+    setting, roster, seat = member.setting, member.roster, member.seat
+    sits = seat < len(roster.members)
+    return {
+        "member": setting.roster.members[setting.seat].name.decode(),
+        "seat": seat if sits else None,
+        "weight": roster.members[seat].weight if sits else 0,
+        "threshold": roster.threshold,
+        "total": roster.total,
     }
 
 

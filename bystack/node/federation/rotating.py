@@ -18,12 +18,14 @@ from bystack.federation.module.membership import session_for
 from bystack.federation.module.records import (
     CHANGE,
     KEY,
+    KEY_NEXT,
     STANDING_NEXT,
     Change,
     KeyEpoch,
     Standing,
     entry_key,
 )
+from bystack.federation.session import Kind
 from bystack.node.federation.acting import transaction_of
 from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.membership import Membership
@@ -52,6 +54,7 @@ class Rotating:
         self._followed = -FOLLOW_TICKS
         self.key: KeyEpoch | None = None
         self.change: Change | None = None
+        self.following = b""
         self.known: dict[str, Any] = {}
         """What the signer says of its epochs."""
 
@@ -68,6 +71,36 @@ class Rotating:
         if self.change is not None:
             await self._carry_out(self.change, self.key)
 
+    def told(self) -> dict[str, Any]:
+        """How keys and members stand, for operators: epoch in force, change in flight, who is
+        guilty of its last failure and who was not heard, the key that waits for the vault."""
+        return {
+            "epoch": self.key.epoch if self.key else 0,
+            "seated": bool(self.known.get("seated", True)),
+            "held": self.known.get("held", []),
+            "change": self._told_change(self.change, self.key),
+            "next_key": self.following.hex() if self.following else None,
+        }
+
+    def _told_change(self, change: Change | None, key: KeyEpoch | None) -> dict[str, Any] | None:
+        if change is None or key is None:
+            return None
+        names = [one.name.decode() for one in session_for(b"", change, key, 0).parties]
+        guilty, silent = self._keygen.verdicts, self._keygen.silent
+        begun = (self.known.get("ceremony") or [-1])[0] == change.epoch
+        return {
+            "number": change.number,
+            "kind": Kind(change.kind).name.lower(),
+            "epoch": change.epoch,
+            "attempt": self._attempt,
+            "state": self._keygen.state if begun else "not begun",
+            "members": [one.name.decode() for one in change.standing.roster.members],
+            "threshold": change.standing.threshold,
+            "expires": change.expires,
+            "guilty": [[names[seat], rule] for seat, rule in guilty if seat < len(names)],
+            "silent": [names[seat] for seat in silent if seat < len(names)],
+        }
+
     async def _look(self) -> None:
         state = self._member.links.state
         self.key = await state(KeyEpoch, entry_key(KEY))
@@ -79,6 +112,8 @@ class Rotating:
         self.change = change
         self.known = await self._member.links.signer.call("key_epoch")
         following = await state(Standing, entry_key(STANDING_NEXT))
+        coming = await state(KeyEpoch, entry_key(KEY_NEXT))
+        self.following = coming.key if coming else b""
         self._member.expect(self._coming(following))
 
     def _coming(self, following: Standing | None) -> tuple[Member, ...]:

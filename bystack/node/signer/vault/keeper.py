@@ -17,6 +17,7 @@ from bystack.federation.upstreams import Upstreams
 from bystack.federation.warrants import Warrant
 from bystack.node.signer.audit_log import AuditLog, Clock, unix_time
 from bystack.node.signer.ceremonies import Ceremonies
+from bystack.node.signer.epochs import Departed
 from bystack.node.signer.vault.approvals import Approvals
 from bystack.node.signer.vault.calls import Calls
 from bystack.node.signer.vault.deciding import Deciding
@@ -111,7 +112,7 @@ class VaultKeeper:
         epoch, frozen = self.view.told
         return {
             "key": certificate.key if certificate else None,
-            "shares": len(self._ceremonies.shares()) if certificate else 0,
+            "shares": self._count() if certificate else 0,
             "attempt": self._ceremonies.attempt,
             "named": self.release.names(),
             "governance": self._approvals.public,
@@ -121,6 +122,13 @@ class VaultKeeper:
             "waiting": len(self.deciding.waiting),
             "stalled": self.deciding.stalled_now(),
         }
+
+    def _count(self) -> int:
+        """How many shares sign here: none once this member has left."""
+        try:
+            return len(self._ceremonies.shares())
+        except Departed:
+            return 0
 
     def log_head(self) -> list[Any]:
         """How many records the audit log has, and the hash of the last: for others to publish."""
