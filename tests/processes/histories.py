@@ -21,7 +21,7 @@ from bystack.ledger.transactions import (
     VaultLock,
     decode_transaction,
 )
-from bystack.ledger.vault_operations import Operation, Order
+from bystack.ledger.vault_operations import Operation, Order, Veto
 from bystack.mainchain.params import REGTEST
 from bystack.mainchain.transition import connect_block
 from bystack.node.genesis_files import read_genesis
@@ -75,7 +75,10 @@ class MainHistory:
     ids: list[bytes] = field(default_factory=list)
     coins: Coins = field(default_factory=dict)
     orders: dict[bytes, dict[int, Order]] = field(default_factory=dict)
+    vetoed: set[tuple[bytes, int]] = field(default_factory=set)
+    """Vault and seq of each delayed order that the guard sent back: it paid nobody."""
     deposits: dict[bytes, dict[Outpoint, Output]] = field(default_factory=dict)
+    _places: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
 
     def note(self, tx: Transaction) -> None:
         """Collect deposits and orders of a transaction."""
@@ -85,7 +88,10 @@ class MainHistory:
                 self.deposits.setdefault(output.lock.vault, {})[place] = output
         operation = operation_of(tx)
         if isinstance(operation, Order):
+            self._places[tx.id] = vault_of(tx), operation.seq
             self._pay(vault_of(tx), operation)
+        if isinstance(operation, Veto):
+            self.vetoed.add(self._places[tx.body.inputs[0].transaction])
 
     def _pay(self, vault: bytes, order: Order) -> None:
         paid = self.orders.setdefault(vault, {})

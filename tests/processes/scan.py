@@ -245,7 +245,8 @@ def scan_payments(main: MainHistory, history: SideHistory, genesis: Genesis) -> 
         hold("no payment but of a batch", data is not None, seq=seq)
         record = decode(Batch, data or b"", MAX_VALUE).record
         hold("no payment but of a batch", order.outputs == record.outputs, seq=seq)
-        paid.update(record.requests)
+        if (genesis.vault, seq) not in main.vetoed:
+            paid.update(record.requests)
     for id, times in paid.items():
         hold("no double payment", times == 1, pegout=id, times=times)
         request = request_of(history, id)
