@@ -94,11 +94,16 @@ class Propose(Wire):
 
 
 class CastVote(Wire):
-    """Vote on the proposal of this number and id; everyone who approves votes alike."""
+    """Vote on the proposal of this number and id; everyone who approves votes alike.
+
+    `voter`: the first of them, by identity. Signatures are no part of a transaction's id: without
+    it two members' votes would be one transaction, and the pool would keep one of them.
+    """
 
     number: U63
     proposal: Bytes32
     yes: Bit
+    voter: Bytes32
 
 
 class Enact(Wire):

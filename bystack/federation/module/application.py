@@ -194,6 +194,8 @@ def _vote(state: PrefixedState, block: BlockContext, signers: Signers, action: C
     proposal = voting.proposal_of(state, action.number)
     if proposal.id != action.proposal:
         raise voting.ProposalOther(number=action.number, id=proposal.id)
+    if standing_of(state).seats[signers.seats[0]].member.identity != action.voter:
+        raise voting.VoterOther(voter=action.voter)
     return _count(state, block, proposal, _votes(signers, action.yes), Outcome())
 
 

@@ -57,6 +57,10 @@ class ProposalOther(Invalid):
     """The proposal of this number is another one than the vote names."""
 
 
+class VoterOther(Invalid):
+    """The first who signs the vote is another member than the one it names."""
+
+
 class NumberTaken(Invalid):
     """The proposal does not carry the next number: another came first."""
 

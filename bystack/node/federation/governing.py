@@ -84,7 +84,7 @@ class Governing:
         proposal = await self._links.state(Proposal, entry_key(PROPOSAL, number))
         if proposal is None:
             raise ProposalUnknown(number=number)
-        action = CastVote(number, proposal.id, int(yes))
+        action = CastVote(number, proposal.id, int(yes), self._identity)
         sent = await self._send(action, [await self._approve(action)])
         return {"number": number, "kind": proposal.kind, "yes": yes, "transaction": sent}
 

@@ -149,7 +149,8 @@ class Parliament:
         self, proposal: Proposal, members: Sequence[int], yes: int = 1, version: int = 1
     ) -> Transaction:
         """Members vote alike."""
-        return self.action(CastVote(proposal.number, proposal.id, yes), members, version)
+        place = (proposal.number, proposal.id)
+        return self.action(CastVote(*place, yes, identity(members[0])), members, version)
 
     def vote(
         self, proposal: Proposal, members: Sequence[int], yes: int = 1, version: int = 1

@@ -97,7 +97,7 @@ OTHERS: dict[str, Wire] = {
 }
 BESIDE: dict[str, Wire] = {
     "module_propose": Propose(4, Lift(), b"why"),
-    "module_cast_vote": CastVote(4, ONE, 1),
+    "module_cast_vote": CastVote(4, ONE, 1, TWO),
     "module_enact": Enact(5, Lift()),
     "allowances": Allowances((Allowance(BTM, 5, 6),)),
     "frozen": Frozen(LOCK, b"rule 7", b"case 9", 4, 30),

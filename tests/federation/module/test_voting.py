@@ -40,6 +40,7 @@ from bystack.federation.module.voting import (
     VersionDowngraded,
     VersionTooOld,
     VotedAlready,
+    VoterOther,
     next_number,
     opened,
     proposal_of,
@@ -107,13 +108,25 @@ def test_a_proposal_expires_by_relayed_height() -> None:
 def test_a_vote_names_the_decision_it_is_for() -> None:
     house = Parliament()
     proposal = house.propose(REGION, by=4)
-    other = CastVote(0, proposal_id(0, SetRegion(b"elsewhere")), 1)
+    other = CastVote(0, proposal_id(0, SetRegion(b"elsewhere")), 1, identity(0))
     with pytest.raises(ProposalOther):
         house.world.block(house.action(other, (0, 1)))
     with pytest.raises(ProposalUnknown):
-        house.world.block(house.action(CastVote(1, proposal.id, 1), (0,)))
+        house.world.block(house.action(CastVote(1, proposal.id, 1, identity(0)), (0,)))
     with pytest.raises(Malformed):
-        house.world.block(house.action(CastVote(0, proposal.id, 2), (0,)))
+        house.world.block(house.action(CastVote(0, proposal.id, 2, identity(0)), (0,)))
+
+
+def test_votes_of_two_members_are_two_transactions() -> None:
+    house = Parliament()
+    proposal = house.propose(REGION, by=4)
+    one, two = house.vote_tx(proposal, (0,)), house.vote_tx(proposal, (1,))
+    assert one.id != two.id, "a pool keeps one transaction of an id"
+    house.world.block(one, two)
+    assert region(house) == "where we are"
+    second = house.propose(REGION, by=4)
+    with pytest.raises(VoterOther):
+        house.world.block(house.action(CastVote(1, second.id, 1, identity(1)), (0,)))
 
 
 def test_what_was_signed_serves_once_here_and_nowhere_else() -> None:
@@ -122,11 +135,11 @@ def test_what_was_signed_serves_once_here_and_nowhere_else() -> None:
     house.world.block(first)
     with pytest.raises(NumberTaken):
         house.world.block(first)
-    vote = CastVote(0, proposal_id(0, REGION), 1)
+    vote = CastVote(0, proposal_id(0, REGION), 1, identity(0))
     with pytest.raises(SignatureWrong):
         house.world.block(house.action(vote, (0,), chain=b"\x01" * 32))
     cast = house.action(vote, (0,))
-    no = alone(VOTE, encode(CastVote(0, vote.proposal, 0)), cast.witnesses[0])  # type: ignore[arg-type]
+    no = alone(VOTE, encode(CastVote(0, vote.proposal, 0, identity(0))), cast.witnesses[0])  # type: ignore[arg-type]
     with pytest.raises(SignatureWrong):
         house.world.block(no)
     house.world.block(cast)
@@ -183,7 +196,7 @@ def test_votes_of_the_departed_count_no_more() -> None:
     assert (row["yes"], row["needed"]) == (0, 4)
     assert house.vote(proposal, (0, 2)).state == OPEN, "3 of 4: the fourth has left"
     with pytest.raises(MemberUnknown):
-        house.world.block(house.action(CastVote(0, proposal.id, 0), (4,)))
+        house.world.block(house.action(CastVote(0, proposal.id, 0, identity(4)), (4,)))
     assert house.vote(proposal, (3,)).state == EXECUTED
 
 
