@@ -7,6 +7,7 @@ import click
 from bystack.client.cli.federation import (
     charter,
     governing,
+    joining,
     keys,
     launch,
     log,
@@ -24,7 +25,13 @@ def federation() -> None:
 COMMANDS: tuple[click.Command, ...] = (
     status.status,
     status.pending,
+    joining.init,
+    joining.join,
     keys.keygen,
+    keys.refresh,
+    keys.rotate,
+    joining.add,
+    joining.remove,
     launch.genesis,
     governing.pause,
     governing.govern,

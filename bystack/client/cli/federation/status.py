@@ -6,12 +6,14 @@ import click
 
 from bystack.client.cli.conventions import (
     guarded,
+    harmless,
     home_option,
     json_option,
     name_argument,
     node,
     show,
 )
+from bystack.client.cli.federation.standing import lines
 
 
 @click.command("status")
@@ -20,8 +22,13 @@ from bystack.client.cli.conventions import (
 @json_option
 @guarded
 def status(name: str, home: str, as_json: bool) -> None:
-    """Key, vault, sponsor's purse, and how far the signer has verified."""
-    show(node(home).federation(name, "getfederationinfo"), as_json=as_json)
+    """Key, members, a change in flight, sponsor's purse, the signer; and what to do next."""
+    info = node(home).federation(name, "getfederationinfo")
+    if as_json:
+        return show(info, as_json=True)
+    for line in lines(name, info):
+        click.echo(harmless(line))
+    return None
 
 
 @click.command("pending")

@@ -1,0 +1,88 @@
+"""What a member's operator is to do next, said in sentences from how its membership stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Info = Mapping[str, Any]
+
+
+def next_step(name: str, info: Info) -> str:
+    """The next step of whoever runs this member's node; `info` is `getfederationinfo`."""
+    rotation = info.get("rotation") or {}
+    if not rotation.get("seated", True):
+        return "none: this member has left; its shares are erased. It may put the membership away"
+    if info["key"] is None:
+        return _first_key(name, info)
+    if rotation.get("change"):
+        return _change(name, rotation["change"])
+    if rotation.get("next_key"):
+        return (
+            f"bystack vault announce {name} CHARTER (the charter's file), then, after govern's"
+            f" delay, bystack vault adopt {name} CHARTER; until then the old key goes on signing"
+        )
+    if info["sidechain"] is None:
+        return f"bystack sidechain next {name} says how far the launch is"
+    return "nothing: everything runs"
+
+
+def _first_key(name: str, info: Info) -> str:
+    match info["keygen"]:
+        case "not started":
+            return f"bystack federation keygen {name}, on every member's node"
+        case "running":
+            return (
+                f"wait: {info['peers']} other members are connected, and every one of them has to"
+                f" run bystack federation keygen {name}"
+            )
+        case "aborted":
+            return (
+                "agree with the others on a roster without those who are named above, then:"
+                f" bystack federation keygen {name} --attempt N, with the next N, on every node"
+            )
+        case _:
+            return "wait for the certificate: another member's node has it and sends it"
+
+
+def _change(name: str, change: Mapping[str, Any]) -> str:
+    if change["guilty"]:
+        who = ", ".join(f"{member} ({rule})" for member, rule in change["guilty"])
+        return (
+            f"{who} broke the ceremony's rules, which the transcript proves: decide on a change"
+            f" without them (bystack federation propose {name} abandon, then remove)"
+        )
+    if change["silent"]:
+        return f"wait, or see why these were not heard: {', '.join(change['silent'])}"
+    if change["state"] == "not begun":
+        return "wait: this node begins its part by itself"
+    return (
+        "wait: all of the new members' nodes must be up and connected. The ceremony goes on by"
+        " itself, also after a crash, and the present key signs meanwhile"
+    )
+
+
+def lines(name: str, info: Info) -> Iterator[str]:
+    """How the membership stands, a line for each thing, the next step last."""
+    rotation = info.get("rotation") or {}
+    seat = "no seat" if info["seat"] is None else f"seat {info['seat']}, weight {info['weight']}"
+    yield f"member   {info['member']}: {seat}; {info['threshold']} of {info['total']} sign"
+    yield f"others   {info['peers']} connected"
+    yield f"key      {info['key'] or 'none'} (epoch {rotation.get('epoch', 0)})"
+    if info["key"] is None:
+        yield f"keygen   {info['keygen']}" + (
+            f"; named: {info['blamed']}" if info["blamed"] else ""
+        )
+    if change := rotation.get("change"):
+        members = ", ".join(change["members"])
+        yield f"change   {change['kind']} for epoch {change['epoch']}: {change['state']}"
+        yield f"         attempt {change['attempt']}; {change['threshold']} sign of {members}"
+        yield f"         ends at main-chain block {change['expires']}"
+    if rotation.get("next_key"):
+        yield f"next key {rotation['next_key']}: certified, not yet in the vault's terms"
+    yield f"sponsor  {info['sponsor']['address']} has {info['sponsor']['balance']}"
+    yield f"chain    {info['sidechain'] or 'none yet'}"
+    if signer := info["signer"]:
+        said = ("frozen " if signer["frozen"] else "") + (signer["stalled"] or "")
+        yield f"signer   main chain {signer['height']}, epoch {signer['epoch']} {said}".rstrip()
+    yield f"Next: {next_step(name, info)}"
