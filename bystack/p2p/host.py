@@ -12,6 +12,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from random import SystemRandom
 from typing import Final
@@ -189,8 +190,8 @@ class Host:
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """The connected peers, in order of node id."""
-        sessions = sorted(self._roster.sessions.items())
-        return tuple(self._roster.info(session, self._now()) for _, session in sessions)
+        sessions, now = sorted(self._roster.sessions.items()), self._now()
+        return tuple(self._roster.info(session, now) for _, session in sessions)
 
     def statistics(self) -> HostStatistics:
         """What was refused and dropped so far."""
@@ -268,11 +269,8 @@ class Host:
         return ending
 
     async def _reach(self, address: Address) -> trio.abc.Stream | None:
-        with trio.move_on_after(DIAL_SECONDS):
-            try:
-                return await self._open(address)
-            except (OSError, trio.BrokenResourceError):
-                return None
+        with trio.move_on_after(DIAL_SECONDS), suppress(OSError, trio.BrokenResourceError):
+            return await self._open(address)
         return None
 
     # One connection
@@ -352,8 +350,7 @@ class Host:
                 return link.close("Duplicate")
             old.link.close("Duplicate")
             await self._gone[old].wait()
-        session.peer = peer
-        roster.sessions[peer] = session
+        session.peer, roster.sessions[peer] = peer, session
         self._greet(session, link, proved.listen)
         await self._inbox.send(Connected(peer, str(session.address), session.role is Role.LISTENER))
 
@@ -375,9 +372,8 @@ class Host:
             link.post_control(addresses(self.book.sample(MAX_ADDRESSES, self._dice)))
 
     def _learn(self, session: Session, given: tuple[str, ...]) -> None:
-        for text in given:
-            if text != self._roster.listening:
-                self.book.learn(text, session.address.host)
+        for text in (one for one in given if one != self._roster.listening):
+            self.book.learn(text, session.address.host)
 
     async def _conclude(self, session: Session, ending: Ending) -> None:
         """Strike a session off, whatever ended it, and say so before its peer may be back."""
