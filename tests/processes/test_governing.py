@@ -1,0 +1,72 @@
+"""Shared network: members propose, vote and decide; a frozen destination is told before a burn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bystack.client.devnet.network import Devnet
+from bystack.client.rpc import RpcFailed, wait_for
+from tests.processes.network import SECONDS, bystack
+
+pytestmark = pytest.mark.processes
+
+TRADE = "trade"
+QUORUM = (0, 1, 2)
+
+
+def proposal(net: Devnet, node: int, number: int) -> dict[str, Any]:
+    found: dict[str, Any] = net[node].federation(TRADE, "getproposal", [number])
+    return found
+
+
+def seen(net: Devnet, node: int, number: int) -> dict[str, Any] | None:
+    """The proposal as this node has it, None before its block has come."""
+    try:
+        return proposal(net, node, number)
+    except RpcFailed as error:
+        assert error.rule == "ProposalUnknown", str(error)
+        return None
+
+
+def shut(net: Devnet, home: str) -> dict[str, Any] | None:
+    """Why nothing is burned to an address, as another node tells it; None while it may be."""
+    way: dict[str, Any] = net[1].side(TRADE, "getpegstatus", home)["pegout"]
+    return None if way["open"] else way
+
+
+def test_a_destination_is_frozen_by_votes_and_freed_at_once(network: Devnet) -> None:
+    net, home = network, network[0].getnewaddress()
+    homes = [str(net[n].home) for n in QUORUM]
+    words = ("freeze", f"destination={home}", "rule=EU-2580", "reference=case-17")
+    done = bystack("federation", "propose", TRADE, *words, "--home", homes[0])
+    assert done.returncode == 0, done.stderr
+    number = int(done.stdout.splitlines()[0].removeprefix("number: "))
+    for n in QUORUM[1:]:
+        wait_for("the proposal", lambda n=n: seen(net, n, number), SECONDS)
+        voted = net[n].federation(TRADE, "vote", number)
+        assert (voted["kind"], voted["yes"]) == ("freeze", True)
+    wait_for("its execution", lambda: proposal(net, 0, number)["state"] == "executed", SECONDS)
+    (row,) = net[0].federation(TRADE, "getfreezes")["freezes"]
+    assert (row["rule"], row["number"]) == ("EU-2580", number)
+    way = wait_for("the gate", lambda: shut(net, home), SECONDS)
+    assert "case-17" in str(way) and "DestinationFrozen" in str(way), "told before anybody burns"
+    told = {"destination": home, "reference": "error"}
+    given = [net[n].federation(TRADE, "approvedecision", "unfreeze", told) for n in QUORUM]
+    net[0].federation(TRADE, "submitdecision", "unfreeze", told, given)
+    wait_for(
+        "nothing frozen",
+        lambda: not net[0].federation(TRADE, "getfreezes")["freezes"],
+        SECONDS,
+    )
+    assert proposal(net, 0, number + 1)["state"] == "executed"
+
+
+def test_members_and_fees_are_told(network: Devnet) -> None:
+    home = str(network[0].home)
+    told = bystack("federation", "members", TRADE, "--home", home)
+    assert told.returncode == 0 and told.stdout.startswith("threshold 5 of 7, key epoch 0")
+    report = network[3].federation(TRADE, "getfeereport")
+    assert len(report["members"]) == 5 and report["work"]["statement"] > 0
+    assert network[1].side(TRADE, "getkeyepochs")["epochs"][-1]["epoch"] == 0
