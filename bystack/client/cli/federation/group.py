@@ -14,6 +14,7 @@ from bystack.client.cli.federation import (
     policy,
     reserves,
     status,
+    year,
 )
 
 
@@ -41,6 +42,7 @@ COMMANDS: tuple[click.Command, ...] = (
     governing.members,
     governing.freezes,
     governing.report,
+    year.simulate_year,
     charter.charter,
     policy.requests,
     policy.approve,
