@@ -104,9 +104,11 @@ def decode_action(action: Action) -> Any:
     return decode(_KINDS[action.kind], action.body, MAX_ACTION_BODY)
 
 
-def system_transaction(action: Wire, outputs: tuple[Output, ...] = ()) -> Transaction:
+def system_transaction(
+    action: Wire, outputs: tuple[Output, ...] = (), memo: bytes = b""
+) -> Transaction:
     """A transaction of its own for a relay, a claim, a proof or evidence."""
-    body = TransactionBody(TRANSACTION_VERSION, (), outputs, (encode_action(action),), 0, 0, b"")
+    body = TransactionBody(TRANSACTION_VERSION, (), outputs, (encode_action(action),), 0, 0, memo)
     return Transaction(body, (NoWitness(),))
 
 
@@ -164,7 +166,7 @@ def _claim(stage: Stage, action: Claim, tx: Transaction) -> Effects:
 def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
     match action:
         case Relay():
-            delta = relay(stage, action)
+            delta = relay(stage, action, tx.body.memo)
             orphan_claims(stage, delta)
             take_back(stage, delta)
         case Donate():

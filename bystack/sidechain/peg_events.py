@@ -11,12 +11,16 @@ from typing import NamedTuple
 
 
 class HeadersRelayed(NamedTuple):
-    """The relay's chain grew: its new tip, how many headers joined and how many left."""
+    """The relay's chain grew: its new tip, how many headers joined and how many left.
+
+    `carrier`: the policy root that the memo of the transaction names, if any.
+    """
 
     tip: bytes
     height: int
     joined: int
     left: int
+    carrier: bytes = b""
 
 
 class DepositMinted(NamedTuple):

@@ -121,9 +121,10 @@ def start_relay(state: SystemState, genesis: Genesis) -> None:
     state.put(_TIP, genesis.checkpoint.id)
 
 
-def relay(stage: Stage, action: Relay) -> HeaderDelta:
+def relay(stage: Stage, action: Relay, memo: bytes = b"") -> HeaderDelta:
     """Add a branch. Time is judged by the sidechain block that carries it.
 
+    `memo`: the transaction's, which may name a policy root to whose holder this work counts.
     Raises `RelayNotBetter`, `RelayDetached`, or a header rule's error; nothing is stored then.
     """
     now, engines = stage.block.time // 1000, stage.modules.engines
@@ -131,7 +132,9 @@ def relay(stage: Stage, action: Relay) -> HeaderDelta:
     if len(delta.disconnect) > stage.genesis.depth:
         stop_for_reorganisation(stage, delta.added[-1].header.height, stage.genesis.depth)
     height = RelayView(stage.state).best().header.height
-    stage.note(HeadersRelayed(delta.new_tip, height, len(delta.connect), len(delta.disconnect)))
+    joined, left = len(delta.connect), len(delta.disconnect)
+    carrier = memo if len(memo) == 32 else b""
+    stage.note(HeadersRelayed(delta.new_tip, height, joined, left, carrier))
     stage.tell("relayed", tip=delta.new_tip, headers=len(delta.connect))
     return delta
 

@@ -283,18 +283,16 @@ def _context(genesis: Genesis, parent: Header, place: Place, state: SystemState)
     record = epochs.current(state)
     if place.proposer >= len(record.validators):
         raise HeaderWrong(field="proposer", given=place.proposer, below=len(record.validators))
-    proposer = record.validators.validators[place.proposer]
     return BlockContext(
         chain=genesis.id,
         height=place.height,
         time=place.time,
         relay_height=RelayView(state).best().header.height,
         epoch=record.epoch,
-        proposer=proposer.key,
+        proposer=record.validators.validators[place.proposer].key,
         signers=epochs.signers_of(state, parent, place.certificate),
         turns=place.height == record.last,
         units=genesis.units,
-        node=proposer.node,
         stops=int(stops_of(state)),
         terms=_terms(state),
     )

@@ -197,6 +197,8 @@ def _take_up(net: Devnet, node: Node, name: str) -> int:
     }
     if node in net.layout.validating:
         table["validator_key"] = f"keys/{name}.validator.key"
+    if node in net.layout.federated:
+        table["recipient"] = recipient_of(net, node)
     genesis = home / "sidechains" / f"{name}.genesis.toml"
     made = hosting.add(home, genesis, name, table, net.rpcs[node.name])
     assert not made.restarted, f"{made.restarted} of {node.name} were started anew"

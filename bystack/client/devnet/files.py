@@ -81,8 +81,13 @@ def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
     write(Path(node.home) / "bystack.toml", (text + tomli_w.dumps(table)).encode())
 
 
-def write_sidechain(layout: Layout, node: Node, name: str, genesis: dict[str, Any]) -> None:
-    """The genesis, then the table that makes the node run the sidechain."""
+def write_sidechain(
+    layout: Layout, node: Node, name: str, genesis: dict[str, Any], recipient: str = ""
+) -> None:
+    """The genesis, then the table that makes the node run the sidechain.
+
+    `recipient`: of the member whose node it is, if it is one's.
+    """
     folder = Path(node.home) / "sidechains"
     write(folder / f"{name}.genesis.toml", tomli_w.dumps(genesis).encode())
     before = layout.nodes[: layout.nodes.index(node)]
@@ -94,6 +99,8 @@ def write_sidechain(layout: Layout, node: Node, name: str, genesis: dict[str, An
     }
     if node in layout.validating:
         table["validator_key"] = f"keys/{name}.validator.key"
+    if recipient:
+        table["recipient"] = recipient
     write(folder / f"{name}.toml", tomli_w.dumps(table).encode())
 
 

@@ -330,7 +330,8 @@ def start_sidechains(net: Devnet) -> dict[str, Any]:
     geneses = {name: _genesis_facts(net, name) for name in net.layout.sidechains}
     for node in net.layout.nodes:
         for name, facts in geneses.items():
-            files.write_sidechain(net.layout, node, name, facts["genesis"])
+            own = recipient_of(net, node) if node in net.layout.federated else ""
+            files.write_sidechain(net.layout, node, name, facts["genesis"], own)
         processes.reload(node)
     heights = {}
     for name in geneses:

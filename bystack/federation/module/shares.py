@@ -1,9 +1,9 @@
 """Peg fees shared among members: weight times points for work that the chain itself saw.
 
-Counted, since the last sharing: statements taken in time; headers that joined the relay's chain in
-blocks the member's node proposed, less those that left; batches settled by transactions that name
-the member's recipient; proposals it made that were executed; votes on proposals that were executed
-or rejected. Shared is what neither a refund nor a sponsor can ask for any more, in whole units, by
+Counted, since the last sharing: statements taken in time; headers that joined the relay's chain,
+less those that left, and batches settled, each by transactions whose memo names the member's
+recipient; proposals it made that were executed; votes on proposals that were executed or rejected.
+Shared is what neither a refund nor a sponsor can ask for any more, in whole units, by
 largest remainder (federation.md, section 5). Backing never pays: `custody` holds the module to it.
 """
 
@@ -81,22 +81,25 @@ def count(state: PrefixedState, identity: bytes, field: str, by: int = 1) -> Non
 
 def count_pegs(state: PrefixedState, block: BlockContext) -> None:
     """Count what the block's peg events show: headers relayed, batches settled."""
-    relayed = _relayed(block.pegs)
-    paid = [one.sponsor for one in block.pegs if isinstance(one, AnchorProved) and one.known]
-    if not relayed and not any(paid):
+    worked = [found for found in map(_work, block.pegs) if found is not None]
+    if not worked:
         return
-    for one in standing_of(state).seats:
-        member = one.member
-        if relayed and member.node == block.node:
-            count(state, member.identity, "headers", relayed)
-        for sponsor in paid:
-            if sponsor == member.recipient:
-                count(state, member.identity, "settlements")
+    seats = standing_of(state).seats
+    for root, field, number in worked:
+        for one in seats:
+            if one.member.recipient == root:
+                count(state, one.member.identity, field, number)
 
 
-def _relayed(pegs: Sequence[PegEvent]) -> int:
-    grown = sum(one.joined - one.left for one in pegs if isinstance(one, HeadersRelayed))
-    return max(0, grown)
+def _work(event: PegEvent) -> tuple[bytes, str, int] | None:
+    """Whose work an event shows, by recipient: of which kind, how much."""
+    match event:
+        case HeadersRelayed(_, _, joined, left, carrier) if carrier and joined > left:
+            return carrier, "headers", joined - left
+        case AnchorProved(_, _, True, sponsor) if sponsor:
+            return sponsor, "settlements", 1
+        case _:
+            return None
 
 
 def count_proposal(state: PrefixedState, proposal: Proposal) -> None:

@@ -176,6 +176,13 @@ class Sidechain(Table, frozen=True, kw_only=True):
     validator_key: Annotated[
         str, Meta(description="key file of a validator; leave out to follow only")
     ] = ""
+    recipient: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{64})?\Z",
+            description="a member's recipient, that it is paid for headers relayed from here",
+        ),
+    ] = ""
     join: Annotated[
         Literal["blocks", "snapshot"],
         Meta(description="how it catches up when more than an epoch behind"),

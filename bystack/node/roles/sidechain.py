@@ -177,7 +177,8 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         stored_book(f"{context.data}/peers"),
     )
     host, verifier = host_of(table, store.genesis, identity, book), InlineVerifier()
-    main_line = MainLine(Reconnecting(socket_of("mainchain")), store.genesis)
+    carrier = bytes.fromhex(table.recipient)
+    main_line = MainLine(Reconnecting(socket_of("mainchain")), store.genesis, carrier)
     pooling = Pooling(store, SideRules(store, modules, wall_ms), host, verifier)
     signer = None
     if table.validator_key:

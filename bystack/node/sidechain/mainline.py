@@ -34,10 +34,13 @@ log = structlog.get_logger("relay")
 
 
 class MainLine:
-    """Asks the main chain of this node, over a client of its socket."""
+    """Asks the main chain of this node, over a client of its socket.
 
-    def __init__(self, client: Reconnecting, genesis: Genesis) -> None:
-        self.client, self._genesis = client, genesis
+    `carrier`: the policy root, or nothing, to whose holder the headers count that it relays.
+    """
+
+    def __init__(self, client: Reconnecting, genesis: Genesis, carrier: bytes = b"") -> None:
+        self.client, self._genesis, self.carrier = client, genesis, carrier
         self.work = b""
         """The work of its best chain when last heard of, 32 bytes; empty before."""
 

@@ -39,8 +39,8 @@ class BlockContext:
     the last block of its epoch. `fees`: per asset, collected and not yet shared as rewards.
     `units`: per asset, what every amount is a multiple of. At the block's end also `spare`: per
     asset, the peg fees that nothing waits for; and `pegs`: what the pegs did in this block.
-    `node`: of the proposer. `stops`: why the pegs stand still (`stops.Stop`). `terms`: the vault's,
-    as bytes, as proved so far: before the block, and at its end after it.
+    `stops`: why the pegs stand still (`stops.Stop`). `terms`: the vault's, as bytes, as proved so
+    far: before the block, and at its end after it.
     """
 
     chain: bytes
@@ -55,7 +55,6 @@ class BlockContext:
     units: Mapping[bytes, int] = field(default_factory=dict)
     spare: Mapping[bytes, int] = field(default_factory=dict)
     pegs: tuple[PegEvent, ...] = ()
-    node: bytes = b""
     stops: int = 0
     terms: bytes = b""
 

@@ -59,8 +59,7 @@ def secret(number: int) -> bytes:
 def newcomer(number: int, weight: int = 1) -> Newcomer:
     """Member `number`, as it was before it had a seat."""
     own = bytes([number + 1])
-    # The first members run the test world's validators.
-    held = Seat(f"m{number}".encode(), identity(number), own * 32, weight, b"r" * 31 + own)
+    held = Seat(f"m{number}".encode(), identity(number), b"n" * 31 + own, weight, b"r" * 31 + own)
     return Newcomer(held, public_key(secret(number)))
 
 

@@ -60,12 +60,23 @@ def statement(here: Parliament) -> Statement:
     )  # fmt: skip
 
 
+def carry(here: Parliament, count: int, memo: bytes) -> None:
+    """Headers are mined and relayed by somebody who names a recipient."""
+    for _ in range(count):
+        here.world.main.mine()
+    relayed = here.world.relay_tx()
+    assert relayed is not None
+    body = msgspec.structs.replace(relayed.body, memo=memo)
+    here.world.block(msgspec.structs.replace(relayed, body=body))
+
+
 def test_who_relays_proposes_votes_and_states_is_counted() -> None:
     here = Parliament(consensus=SHORT)
-    first = done_of(here.state, identity(0)).headers
-    here.world.relay(5)
-    assert done_of(here.state, identity(0)).headers == first + 5, "the proposer runs on its node"
-    assert done_of(here.state, identity(1)) == NOTHING
+    carry(here, 5, RECIPIENTS[0])
+    carry(here, 4, b"\x55" * 32)
+    here.world.relay(3)
+    done = [done_of(here.state, identity(n)) for n in range(5)]
+    assert done == [Done(0, 5, 0, 0, 0), *[NOTHING] * 4], "headers that name nobody are nobody's"
     proposal = here.propose(SetRegion(b"here"), by=4)
     here.vote(proposal, (2,), yes=0)
     assert done_of(here.state, identity(4)) == NOTHING, "nothing is settled yet"
@@ -79,13 +90,12 @@ def test_who_relays_proposes_votes_and_states_is_counted() -> None:
 
 def test_headers_that_left_and_sponsors_of_unknown_orders_count_nothing() -> None:
     here = Parliament()
-    node, root = newcomer(2).seat.node, RECIPIENTS[2]
-    state = writable(here)
-    pegs = (HeadersRelayed(b"", 9, 3, 3), AnchorProved(1, "order", False, root))
-    count_pegs(state, block(here, node=node, pegs=pegs))
+    state, root = writable(here), RECIPIENTS[2]
+    pegs = (HeadersRelayed(b"", 9, 3, 3, root), AnchorProved(1, "order", False, root))
+    count_pegs(state, block(here, pegs=pegs))
     assert done_of(state, identity(2)) == NOTHING
-    pegs = (HeadersRelayed(b"", 9, 4, 3), AnchorProved(1, "order", True, root))
-    count_pegs(state, block(here, node=node, pegs=pegs))
+    pegs = (HeadersRelayed(b"", 9, 4, 3, root), AnchorProved(1, "order", True, root))
+    count_pegs(state, block(here, pegs=pegs))
     assert done_of(state, identity(2)) == Done(0, 1, 1, 0, 0)
 
 
@@ -102,10 +112,13 @@ def test_an_epochs_end_pays_by_weight_and_points_what_nothing_waits_for() -> Non
     here = house()
     here.world.burn(1_000)
     here.world.pay(0)
-    state = SystemState(here.world.side.state)
-    spare = spare_fees(state, BTM)
-    assert spare > 0
+    here.turn()
+    spare = spare_fees(SystemState(here.world.side.state), BTM)
+    assert spare > 0 and earned(here) == [0] * 5, "nobody has worked yet"
     here.enact(SetRegion(b"here"), (0, 1, 2))
+    carry(here, 7, RECIPIENTS[0])
+    carry(here, 7, RECIPIENTS[1])
+    carry(here, 2, RECIPIENTS[1])
     weighed = [
         weight * points_of(done_of(here.state, identity(n)), DEFAULT_RULES.work)
         for n, weight in enumerate((2, 2, 1, 1, 1))

@@ -52,7 +52,8 @@ class Workshop:
         latest = wish.time // 1000 + self._store.genesis.main.tolerance
         with self._store.snapshot() as snapshot:
             relay = await self._main.relay(self._store.base(snapshot).state, latest)
-        first = [] if relay is None else [system_transaction(relay)]
+        memo = self._main.carrier
+        first = [] if relay is None else [system_transaction(relay, memo=memo)]
         height = min(wish.height, self._store.height + 1)
         taken = self._application.taken(wish.parent.id)
         most = len(taken) + self._application.pace.most(self._interval)
