@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,8 @@ from bystack.client.files import write
 
 FILE = "devnet.json"
 NAMES = ("trade", "games")
+LOWEST, HIGHEST, ATTEMPTS = 12_000, 32_000, 100
+"""Where nodes listen: Linux gives out ports from 32,768 on, others from 49,152."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -66,15 +70,26 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now; all are held until the last is found, so they differ."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Neighbouring ports nobody listens on now, below those that kernels give out by themselves.
+
+    So no connection takes the port of a node that is just being started anew, and two networks
+    that are made at one time meet only where both drew the same neighbourhood. Raises `OSError`.
+    """
+    for _ in range(ATTEMPTS):
+        first = LOWEST + secrets.randbelow(HIGHEST - LOWEST - count)
+        ports = list(range(first, first + count))
+        if all(_free(port) for port in ports):
+            return ports
+    raise OSError(errno.EADDRINUSE, f"no {count} neighbouring free ports", f"{LOWEST}-{HIGHEST}")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def sidechain_names(count: int) -> list[str]:

@@ -53,7 +53,7 @@ def apply_limits(pid: int, limits: Limits) -> None:
         _, hard = resource.prlimit(pid, what)
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.prlimit(pid, what, (bound, bound))
-    if limits.nice:
+    if limits.nice > os.getpriority(os.PRIO_PROCESS, pid):  # never less: that takes a privilege
         os.setpriority(os.PRIO_PROCESS, pid, limits.nice)
 
 
