@@ -1,4 +1,5 @@
-"""How properties are searched: `ci` repeats the same examples, `dev` looks for new ones."""
+"""How properties are searched (`ci` repeats the same examples, `dev` looks for new ones); the
+network that process tests share, and which tests share it."""
 
 from __future__ import annotations
 
@@ -22,6 +23,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before anything is chosen by its marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who uses the shared network is marked so: scripts/test runs these in a lane of their own."""
+    for item in items:
+        if "network" in getattr(item, "fixturenames", ()):
+            item.add_marker("network")
 
 
 @pytest.fixture(scope="session")
