@@ -17,6 +17,8 @@ TOUCH: Final = "touch"
 CREATE: Final = "create"
 ACTION: Final = "action"
 """The member's own action on its sidechain; other kinds are vault operations by their names."""
+KEYGEN: Final = "keygen"
+"""A part in a key ceremony, by its session's id; no policy holds it back, the log names it."""
 
 POLICY_KEY, VAULT_KEY, OTHER_KEY = b"p", b"v", b"o"
 

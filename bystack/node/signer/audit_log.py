@@ -143,6 +143,10 @@ class AuditLog:
         if self._last.get(request.digest) != (decision.outcome, decision.reason.encode()):
             self._append(request.kind.encode(), request, decision)
 
+    def reason_of(self, digest: bytes) -> str:
+        """The reason of the last decision on a digest; empty where there was none."""
+        return self._last.get(digest, (0, b""))[1].decode(errors="replace")
+
     def bind(self, policy: bytes) -> None:
         """Note that another policy binds from here on, by its file's digest (zeros: none)."""
         if policy != self.policy:

@@ -26,7 +26,7 @@ from bystack.federation.messages import KeyCertificate, decode_message
 from bystack.federation.module.records import KeyEpoch
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
-from bystack.federation.states import Certified, decode_state
+from bystack.federation.states import Certified, Ended, Finished, decode_state
 from bystack.node.signer import keys
 from bystack.node.signer.epochs import Epochs, NoCeremony
 from bystack.node.store import files
@@ -97,6 +97,21 @@ class Ceremonies:
     def session(self) -> Session | None:
         """The session of the ceremony that is under way or was the last; None: there was none."""
         return self._running.session if self._running else None
+
+    @property
+    def stands(self) -> str:
+        """How far that ceremony is here: `taking_part`, `certified`, `finished`, `ended`; or ""."""
+        match self._running.state.step if self._running else None:
+            case None:
+                return ""
+            case Certified():
+                return "certified"
+            case Finished():
+                return "finished"
+            case Ended():
+                return "ended"
+            case _:
+                return "taking_part"
 
     @property
     def attempt(self) -> int | None:

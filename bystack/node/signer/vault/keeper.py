@@ -83,7 +83,7 @@ class VaultKeeper:
 
     def _add_rooms(self, held: Held, clock: Clock) -> None:
         self._calls.add(self.info, self.log_head)
-        Keygen(self.view, self._ceremonies).add_to(self._calls)
+        Keygen(self.view, self._ceremonies, self.audit).add_to(self._calls)
         Feeding(self.view, self._upstreams, clock).add_to(self._calls)
         Orders(self.view, self.deciding, self.release, self.records).add_to(self._calls)
         Operations(self.view, self.release, self._ceremonies).add_to(self._calls)

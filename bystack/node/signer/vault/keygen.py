@@ -2,23 +2,29 @@
 
 The first key is generated from the federation's files. Every later ceremony is one that the
 federation decided: the signer takes part in it for the `Change` that is proved to it and no other,
-and goes over to the epoch that the state has in force (K10, K12).
+and goes over to the epoch that the state has in force (K10, K12). What it says in one is in the
+audit log before it leaves.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from bystack.federation.messages import KeyCertificate
 from bystack.federation.module.membership import session_for
 from bystack.federation.module.records import CHANGE, KEY, KEY_NEXT, Change, KeyEpoch, entry_key
-from bystack.federation.session import Session
+from bystack.federation.policies.requests import KEYGEN, Decision, Outcome, Request
+from bystack.federation.session import Kind, Session
 from bystack.node import federation_files
+from bystack.node.signer.audit_log import AuditLog
 from bystack.node.signer.ceremonies import Ceremonies
 from bystack.node.signer.vault.calls import Calls
 from bystack.node.signer.vault.view import View
 from bystack.primitives.codec import U32, encode
 from bystack.primitives.errors import Invalid
+
+IN_FORCE: Final = "in_force"
+ERASED: Final = "erased"
 
 
 class NoChange(Invalid):
@@ -32,8 +38,8 @@ class NoKey(Invalid):
 class Keygen:
     """The methods of key generation."""
 
-    def __init__(self, view: View, ceremonies: Ceremonies) -> None:
-        self._view, self._ceremonies = view, ceremonies
+    def __init__(self, view: View, ceremonies: Ceremonies, audit: AuditLog) -> None:
+        self._view, self._ceremonies, self._audit = view, ceremonies, audit
 
     def add_to(self, calls: Calls) -> None:
         """Add the methods of this room."""
@@ -42,26 +48,26 @@ class Keygen:
 
     def begin(self, attempt: U32) -> list[Any]:
         """Start, or go on with, this attempt at the first key; what to send."""
-        return self._ceremonies.begin(self._session(attempt))
+        return self._noted(self._ceremonies.begin(self._session(attempt)))
 
     def change(self, attempt: U32) -> list[Any]:
         """Start, or go on with, this attempt at the change in flight; what to send.
 
         Raises `NoChange`, `NoKey`, `AttemptCertified`, and as `Knowledge.known`.
         """
-        return self._ceremonies.change(self._session_of_change(attempt))
+        return self._noted(self._ceremonies.change(self._session_of_change(attempt)))
 
     def hear(self, data: bytes) -> list[Any]:
         """A message of another member; what to send."""
-        return self._ceremonies.hear(data)
+        return self._noted(self._ceremonies.hear(data))
 
     def retry(self) -> list[Any]:
         """What others may have missed."""
-        return self._ceremonies.retry()
+        return self._noted(self._ceremonies.retry())
 
     def give_up(self) -> list[Any]:
         """The present round lasted too long; what to send."""
-        return self._ceremonies.give_up()
+        return self._noted(self._ceremonies.give_up())
 
     def certificate(self) -> bytes | None:
         """The certificate of the key epoch in force, if it is here."""
@@ -83,7 +89,14 @@ class Keygen:
 
         Raises `NoKey`, `EpochOlder`, and as `Knowledge.known`.
         """
-        return self._ceremonies.follow(self._in_force(), self._view.watch.tip.header.height)
+        proved, height = self._in_force(), self._view.watch.tip.header.height
+        gone = self._ceremonies.follow(proved, height)
+        words = f"epoch {proved.epoch}" + (f"; shares erased of epochs {gone}" if gone else "")
+        if gone:
+            self._note(proved.session, proved.epoch, ERASED, words)
+        elif self._audit.reason_of(proved.session) not in (IN_FORCE, ERASED):
+            self._note(proved.session, proved.epoch, IN_FORCE, words)
+        return gone
 
     def key_epoch(self) -> dict[str, Any]:
         """Which epoch counts here, and which ceremony is under way."""
@@ -96,6 +109,21 @@ class Keygen:
             "ceremony": [session.epoch, session.attempt, session.kind] if session else [],
             "running": self._ceremonies.attempt is not None,
         }
+
+    def _noted(self, sent: list[Any]) -> list[Any]:
+        """The same, once the log says how far this signer went with the ceremony."""
+        session = self._ceremonies.session
+        if session is not None:
+            kind, size = Kind(session.kind).name.lower(), session.size
+            words = (
+                f"{kind}, attempt {session.attempt}: {session.roster.threshold} by {size} members"
+            )
+            self._note(session.id, session.epoch, self._ceremonies.stands, words)
+        return sent
+
+    def _note(self, session: bytes, epoch: int, reason: str, words: str) -> None:
+        request = Request(KEYGEN, session, epoch, self._audit.height)
+        self._audit.note(request, Decision(Outcome.ALLOW, reason, words))
 
     def _in_force(self) -> KeyEpoch:
         found = self._view.knowledge.known(KeyEpoch, entry_key(KEY))
