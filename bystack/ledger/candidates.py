@@ -1,8 +1,8 @@
 """A transaction as the memory pool sees it: what it takes, pays and weighs, and who must yield.
 
 Of two ordinary transactions that take one coin the later must pay more, in fee and in rate. About a
-vault's coins the operation decides: guard and recovery displace any other, any operation displaces
-a consolidation, and between equals the higher own rate wins, whatever hangs on the other.
+vault's coins the operation decides: recovery displaces any other, a guard any but recovery, any
+operation a consolidation, and between equals the higher own rate wins, whatever hangs on the other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class AnchorSpend(IntEnum):
 
     CONSOLIDATION = 0
     OPERATION = 1
-    GUARD = 2  # freeze, veto, cancel; replace and recover
+    GUARD = 2  # freeze, veto, cancel
+    RECOVERY = 3  # replace and recover: they end what a thief with a guard's key may go on doing
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +48,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     `fee` counts in the pool's asset; `weight` includes what the chain adds. `vault_inputs` are the
     coins an operation takes, the other inputs its sponsors'. `extra` are claims beside coins (a
     deposit claimed on a sidechain). `until` is the last height it may stand at, 0 for no end.
+    `burden`: what its proofs cost to verify, as its chain counts.
     """
 
     tx: Transaction
@@ -58,6 +60,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     vault_inputs: frozenset[Outpoint] = frozenset()
     extra: tuple[Hashable, ...] = ()
     until: int = 0
+    burden: int = 0
 
     @property
     def rate(self) -> int:

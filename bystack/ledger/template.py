@@ -29,10 +29,11 @@ def select(
     max_bls_checks: int = MAX_BLS_CHECKS,
     max_fee: int = MAX_INT,
     most: int = MAX_INT,
+    max_burden: int = MAX_INT,
 ) -> tuple[Candidate, ...]:
     """Candidates for a block of at most `max_weight` that pay at most `max_fee` together (a block's
     reward is one amount), in an order that a block can have. The search ends at `most` of them."""
-    return _Selection(pool, _Room(max_weight, max_bls_checks, max_fee), most).run()
+    return _Selection(pool, _Room(max_weight, max_bls_checks, max_fee, max_burden), most).run()
 
 
 class _Room(NamedTuple):
@@ -41,6 +42,7 @@ class _Room(NamedTuple):
     weight: int
     bls_checks: int
     fee: int
+    burden: int
 
     def without(self, package: list[Candidate]) -> _Room:
         """What is left with a package in it; negative somewhere if it does not fit."""
@@ -48,6 +50,7 @@ class _Room(NamedTuple):
             self.weight - sum(c.weight for c in package),
             self.bls_checks - sum(c.bls_checks for c in package),
             self.fee - sum(c.fee for c in package),
+            self.burden - sum(c.burden for c in package),
         )
 
 

@@ -12,6 +12,7 @@ from bystack.ledger.effects import Check
 from bystack.ledger.transactions import Transaction
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Body, Header
+from bystack.sidechain.burden import TooManyProofs
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.transition import (
@@ -71,7 +72,7 @@ class Assembly:
             return
         try:
             self._execution.add(tx, self._verified)
-        except TooManyBlsChecks:
+        except (TooManyBlsChecks, TooManyProofs):
             return  # as one too large: it may go into the next block
         except Invalid as error:
             self._refused.append((tx, error))

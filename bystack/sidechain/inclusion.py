@@ -91,12 +91,25 @@ def _check_work(view: RelayView, entry: Entry, tip: Entry, depth: int) -> None:
 def _before(view: RelayView, entry: Entry) -> tuple[int, int]:
     """Work and number of the relayed headers before this one, at most 1000."""
     last = entry.header.height - 1
-    first = last
-    while first > 0 and view.holds(first - 1) and last - first < MEAN_OVER:
-        first -= 1
-    if not view.holds(last) or first == last:
+    if not view.holds(last):
+        return 0, 1
+    first = _first(view, last)
+    if first == last:
         return 0, 1
     return _work(view.at(last)) - _work(view.at(first)), last - first
+
+
+def _first(view: RelayView, last: int) -> int:
+    """The lowest height kept, at most 1000 below `last`, which is kept.
+
+    What is kept is one run of heights, so it is found by halving: a block may hold thousands of
+    proofs, and each would look at a thousand headers.
+    """
+    low, high = max(0, last - MEAN_OVER), last
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if view.holds(middle) else (middle + 1, high)
+    return low
 
 
 def _work(entry: Entry) -> int:

@@ -6,27 +6,27 @@ proposer builds with the same code, so the two can never differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from bystack.ledger.coins import Coin, CoinView, Delta, Overlay, coin_digest
+from bystack.ledger.coins import CoinView, Delta
 from bystack.ledger.effects import NO_EFFECTS, Applied, BlsCheck, Check, Effects
-from bystack.ledger.ordinary import judge_ordinary
-from bystack.ledger.transactions import Outpoint, PolicyLock, RetireLock, Transaction
+from bystack.ledger.transactions import PolicyLock, RetireLock, Transaction
 from bystack.ledger.validation import LockForbidden, Rules, apply_transaction
-from bystack.primitives.codec import encode
-from bystack.primitives.errors import Invalid
+from bystack.primitives.errors import Invalid, Misuse
 from bystack.primitives.hashes import fixed, tagged
 from bystack.primitives.mountain import EMPTY_PEAKS, Peaks, mountain_root
-from bystack.primitives.multiset import Running, multiset_digest
+from bystack.primitives.multiset import multiset_digest
 from bystack.primitives.trie import Nodes, TrieUpdate, update
 from bystack.sidechain import batches, custody, detours, epochs, parameters
 from bystack.sidechain.actions import needs_no_fee, sidechain_effects
 from bystack.sidechain.blocks import Body, Header
+from bystack.sidechain.burden import MAX_BURDEN, TooManyProofs, burden
 from bystack.sidechain.fees import check_fees, least_fees
 from bystack.sidechain.modules.base import BlockContext, Modules, Payment
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.payments import SignatureWrong, Tally, Verified
 from bystack.sidechain.records import MIRROR, OUTBOX, Mirror
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.stage import Stage, Told
@@ -51,13 +51,6 @@ class TooManyBlsChecks(Invalid):
 
 class BlockTooLarge(Invalid):
     """The block's transactions exceed the size limit."""
-
-
-class SignatureWrong(Invalid):
-    """A signature of the transaction does not verify."""
-
-
-Verified = Callable[[Transaction, tuple[Check, ...]], bool]
 
 
 class Base(NamedTuple):
@@ -120,23 +113,24 @@ class Trial(NamedTuple):
 
 
 class Execution:
-    """A block being executed, transaction by transaction."""
+    """A block being executed, transaction by transaction; `tally`: what was paid beforehand."""
 
-    def __init__(self, genesis: Genesis, modules: Modules, base: Base, place: Place) -> None:
+    def __init__(
+        self, genesis: Genesis, modules: Modules, base: Base, place: Place,
+        tally: Tally | None = None,
+    ) -> None:  # fmt: skip
         self.genesis, self.base = genesis, base
+        self._tally = tally or Tally(genesis, base.coins, base.multiset, place.height)
+        if self._tally.height != place.height:
+            raise Misuse("paid beforehand for a block of another height")
         state = SystemState(base.state)
         epochs.turn(state, base.parent)
         shown = detours.settle(state, place.height, place.demotions, place.demote)
         self.place = place._replace(demotions=shown)
         self.stage = Stage(genesis, modules, _context(genesis, base.parent, place, state), state)
-        self._coins = Overlay(base.coins)
-        self._checks: list[Check] = []
-        self._pairings = 0
+        self._pairings = self._burden = 0
         self._rules = Rules(genesis.id, genesis.main.maturity)
         self._least = least_fees(genesis)
-        self._fees: dict[bytes, int] = {}
-        self._digest = Running(base.multiset)
-        self._moved: list[Delta] = []
         watch_lag(self.stage, self._tip_time())
 
     def _tip_time(self) -> int:
@@ -147,47 +141,23 @@ class Execution:
 
         A proposer passes `verified` and gets `SignatureWrong` before anything is applied.
         """
-        payment = self._payment(tx)
-        if payment is None:
-            return self._add(tx, verified)
-        if verified is not None and not verified(tx, payment.checks):
-            raise SignatureWrong(transaction=tx.id)
-        (spent,) = payment.delta.spent.items()
-        self._coins.move(*spent, payment.delta.created)
-        self._moved.append(payment.delta)
-        for asset, fee in payment.fees.items():
-            self._fees[asset] = self._fees.get(asset, 0) + fee
-        self._checks += payment.checks
-        return payment.checks
-
-    def _payment(self, tx: Transaction) -> Applied | None:
-        """What an ordinary payment does (`ledger.ordinary`), None for anything else.
-
-        It reads and writes no state but what it pays, which is gathered until somebody looks.
-        """
-        rules = self._rules
-        payment = judge_ordinary(
-            self._coins, tx, self.stage.block.height, rules.chain_id, rules.maturity
-        )
-        if payment is not None:
-            check_fees(self._least, payment.fees)
-        return payment
+        paid = self._tally.pay(tx, verified)
+        return self._add(tx, verified) if paid is None else paid
 
     def fold(self) -> None:
         """Bring the coin set's digest up to date: a part of `finish` that may be done before."""
-        moved, self._moved = self._moved, []
-        created = (one for delta in moved for one in coin_elements(delta.created))
-        spent = (one for delta in moved for one in coin_elements(delta.spent))
-        self._digest.update(created, spent)
+        self._tally.fold()
 
     def _gather(self) -> None:
         """Payments' fees reach the state, before anything reads it."""
-        fees, self._fees = self._fees, {}
-        custody.collect(self.stage.state, fees)
+        custody.collect(self.stage.state, self._tally.take_fees())
 
     def _add(self, tx: Transaction, verified: Verified | None) -> tuple[Check, ...]:
         """As `add`, for a transaction of any shape."""
         self._gather()
+        proofs = self._burden + burden(tx)
+        if proofs > MAX_BURDEN:  # asked before it is tried: what is too much costs nothing
+            raise TooManyProofs(most=MAX_BURDEN)
         stage, _, applied = self._trial(tx)
         pairings = self._pairings + sum(isinstance(c, BlsCheck) for c in applied.checks)
         if pairings > self.genesis.main.max_bls_checks:
@@ -201,15 +171,13 @@ class Execution:
             if isinstance(output.lock, RetireLock):
                 retire(stage.state, output.asset, output.amount)
         self.stage.merge(stage)
-        self._coins.apply(applied.delta)
-        self._moved.append(applied.delta)
-        self._pairings = pairings
-        self._checks += applied.checks
+        self._tally.move(applied.delta, applied.checks)
+        self._pairings, self._burden = pairings, proofs
         return applied.checks
 
     def trial(self, tx: Transaction) -> Trial:
         """What a transaction would do at this point; raises why not. Changes nothing."""
-        payment = self._payment(tx)
+        payment = self._tally.judge(tx)
         if payment is None:
             self._gather()
             return self._trial(tx)
@@ -220,7 +188,7 @@ class Execution:
         _check_locks(tx)
         stage = self.stage.fork()
         effects = sidechain_effects(stage, tx)
-        applied = apply_transaction(self._coins, tx, stage.block.height, effects, self._rules)
+        applied = apply_transaction(self._tally.coins, tx, stage.block.height, effects, self._rules)
         if not needs_no_fee(stage.modules, tx):
             check_fees(self._least, applied.fees)
         return Trial(stage, effects, applied)
@@ -240,8 +208,7 @@ class Execution:
         if paid:
             stage.tell("payments", id=id, first=PAYMENTS_FIRST, count=len(paid))
         coins = custody.coins_of(self.genesis, paid, height, id, PAYMENTS_FIRST)
-        self._coins.apply(Delta({}, coins))
-        self._moved.append(Delta({}, coins))
+        self._tally.move(Delta({}, coins))
 
     def _seen(self) -> BlockContext:
         """The block as a module sees it at the end: fees to share, what the pegs did."""
@@ -258,23 +225,22 @@ class Execution:
         batches.form(stage, self._tip_time())
         self._end_modules()
         epochs.freeze(stage.state, self.genesis, stage.modules, stage.block)
-        self.fold()
         record = epochs.current(stage.state)
-        delta, changes = self._coins.delta(), stage.state.changes
+        delta, changes = self._tally.coins.delta(), stage.state.changes
         trie = update(self.base.nodes, self.base.system_root, changes)
         peaks = stage.state.read(Peaks, OUTBOX) or EMPTY_PEAKS
         return Executed(
             delta=delta,
             changes=changes,
             trie=trie,
-            multiset=self._digest.state,
+            multiset=self._tally.multiset,
             outbox=tuple(stage.outbox),
             outbox_root=mountain_root(peaks),
             relay_tip=RelayView(stage.state).tip(),
             epoch=record.epoch,
             validators_hash=record.validators.hash,
             next_validators_hash=epochs.next_hash(stage.state),
-            checks=tuple(self._checks),
+            checks=tuple(self._tally.checks),
             events=tuple(stage.events),
         )
 
@@ -309,11 +275,6 @@ def _check_locks(tx: Transaction) -> None:
     for index, output in enumerate(tx.body.outputs):
         if not isinstance(output.lock, PolicyLock | RetireLock):
             raise LockForbidden(index=index, lock=type(output.lock).__name__)
-
-
-def coin_elements(coins: Mapping[Outpoint, Coin]) -> Iterable[bytes]:
-    """What the coin set's digest holds of each coin: all of it, not only what a signer sees."""
-    return [coin_digest(outpoint, coin) + encode(coin) for outpoint, coin in coins.items()]
 
 
 def make_header(

@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,14 @@ def test_bls_checks_used_up_leave_the_rest_of_the_block_to_others(
     heavy = [waiting([outpoint(n)], 900, bls=100) for n in range(20)]
     plain = [waiting([outpoint(n)], 500) for n in range(100, 120)]
     assert sum(one.bls_checks == 0 for one in select(pool_of(*heavy, *plain), 10**4)) == 20
+
+
+def test_proofs_beyond_what_a_block_bears_leave_room_for_payments() -> None:
+    free = [waiting([outpoint(n)], 10**9) for n in range(8)]
+    proofs = [msgspec.structs.replace(one, burden=10) for one in free]
+    plain = [waiting([outpoint(n)], 500) for n in range(100, 104)]
+    chosen = select(pool_of(*proofs, *plain), 1_000, max_burden=35)
+    assert [one.burden for one in chosen] == [10] * 3 + [0] * 4
 
 
 def test_only_misses_in_a_row_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:

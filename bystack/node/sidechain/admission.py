@@ -18,6 +18,7 @@ from bystack.ledger.validation import check_transaction, weight
 from bystack.node.pool.judging import Judge, Judged
 from bystack.node.sidechain.store import SideStore
 from bystack.sidechain.actions import DETACHED, EVIDENCE, RELAY, needs_no_fee
+from bystack.sidechain.burden import burden
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.relayer import proved_by
 from bystack.sidechain.transition import Execution, Place
@@ -76,6 +77,7 @@ class SideRules:
             sum([type(check) is BlsCheck for check in applied.checks]),
             extra=claims_of(tx) if tx.body.actions else (),
             until=tx.body.valid_until,
+            burden=burden(tx) if tx.body.actions else 0,
         )
         return Judged(one, applied.checks)
 

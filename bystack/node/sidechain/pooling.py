@@ -29,6 +29,7 @@ from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives.codec import MAX_INT
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.burden import MAX_BURDEN
 from bystack.sidechain.parameters import MAX_BLOCK_BYTES
 
 INBOX: Final = 1024
@@ -161,7 +162,9 @@ class Pooling:
         with trio.move_on_after(PATIENCE):
             while self.pool.machine.height < height:
                 await self._followed.wait()
-        return tuple(one.tx for one in select(self.pool.machine, MAX_BLOCK_BYTES, most=most))
+        pool = self.pool.machine
+        chosen = select(pool, MAX_BLOCK_BYTES, most=most, max_burden=MAX_BURDEN)
+        return tuple(one.tx for one in chosen)
 
     def proving(self) -> frozenset[Outpoint]:
         """The main-chain outputs that waiting transactions prove."""
