@@ -25,7 +25,7 @@ VaultOperation = Annotated[
 
 def methods_of(links: Links, requests: Requests, identity: bytes) -> Methods:
     """The member's methods under their names; `identity`: the member's."""
-    methods = Methods()
+    methods = Methods("federation")
     _add_reads(methods, links, requests)
     _add_launch(methods, requests)
     add_governing(methods, Governing(links, requests, identity), links)

@@ -75,7 +75,7 @@ async def _founded(context: RoleContext) -> None:
 async def main(context: RoleContext) -> None:
     """Guard until told to stop."""
     table = _table(context)
-    methods, watchmen = Methods(), list[Watchman]()
+    methods, watchmen = Methods("guard"), list[Watchman]()
 
     async def answer(method: str, params: list[Any]) -> Any:
         match method, watchmen:

@@ -136,7 +136,7 @@ def rpc_methods(
     driver: Driver, reader: Reader, relaying: Relaying, name: str, node_id: bytes
 ) -> Methods:
     """Every RPC method of a sidechain."""
-    methods = Methods()
+    methods = Methods("sidechain")
     fresh = partial(new_address, name)
     PegMethods(driver, reader, driver.main, fresh).register(methods)
     PegoutMethods(driver, reader, relaying, partial(pending_of, name)).register(methods)

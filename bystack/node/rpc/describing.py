@@ -1,0 +1,115 @@
+"""The OpenRPC document of a role's methods: made of the same types that check every request."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+
+from bystack.node.rpc.codes import ERRORS
+from bystack.node.rpc.examples import examples_of
+from bystack.node.rpc.method import Method
+
+OPENRPC: Final = "1.3.2"
+REF: Final = "#/components/schemas/{name}"
+
+Json = dict[str, Any]
+
+
+def document(methods: Sequence[Method], path: str) -> Json:
+    """The OpenRPC document of these methods, asked on `path`."""
+    kinds = [kind for one in methods for kind in (*one.kinds.values(), _result_kind(one))]
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    given = iter(schemas)
+    return {
+        "openrpc": OPENRPC,
+        "info": {
+            "title": "Bystack",
+            "description": "JSON-RPC of a Bystack node.",
+            "version": version("bystack"),
+        },
+        "servers": [{"name": "node", "url": path}],
+        "methods": [_method(one, given) for one in methods],
+        "components": {"schemas": components, "errors": _errors()},
+    }
+
+
+def merged(documents: Iterable[Mapping[str, Any]], path: str) -> Json:
+    """One document of what several processes answer on one path; of two methods with one name the
+    first stays, which is the one that is asked."""
+    found = [dict(one) for one in documents]
+    methods: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
+    for one in found:
+        methods = {**{m["name"]: m for m in one["methods"]}, **methods}
+        schemas = {**one["components"]["schemas"], **schemas}
+    components = {**found[0]["components"], "schemas": schemas}
+    return {
+        **found[0],
+        "servers": [{"name": "node", "url": path}],
+        "methods": [methods[name] for name in sorted(methods)],
+        "components": components,
+    }
+
+
+def _errors() -> Json:
+    return {f"E{-code}": {"code": code, "message": text} for code, text in ERRORS.items()}
+
+
+def _method(method: Method, schemas: Any) -> Json:
+    """The method object; takes its parameters' and its result's schema off `schemas`."""
+    params = [_param(method, name, next(schemas)) for name in method.kinds]
+    result = {"name": "result", "schema": next(schemas)}
+    more = {"description": method.more} if method.more else {}
+    return {
+        "name": method.name,
+        "summary": method.help,
+        **more,
+        "paramStructure": "either",
+        "params": params,
+        "result": result,
+        "examples": [_pairing(method)],
+        "x-scope": method.scope,
+    }
+
+
+def _param(method: Method, name: str, schema: Json) -> Json:
+    described = {"description": schema["description"]} if "description" in schema else {}
+    default = shown_default(method, name)
+    if default is not None:
+        schema = {**schema, "default": default}
+    required = name not in method.optional
+    return {"name": name, **described, "required": required, "schema": schema}
+
+
+def shown_default(method: Method, name: str) -> Any:
+    """The value a parameter has when it is left out, as JSON; None where there is none to show."""
+    default = method.defaults.get(name)
+    return default if isinstance(default, bool | int | float | str) and default != "" else None
+
+
+def _pairing(method: Method) -> Json:
+    given = [{"name": name, "value": value} for name, value in examples_of(method).items()]
+    return {"name": method.name, "params": given}
+
+
+def _result_kind(method: Method) -> Any:
+    """The result's type, or anything where it has no schema of its own."""
+    kind = method.result
+    return kind if kind is not inspect.Parameter.empty and _has_schema(repr(kind), kind) else Any
+
+
+_known: dict[str, bool] = {}
+
+
+def _has_schema(name: str, kind: Any) -> bool:
+    if name not in _known:
+        try:
+            msgspec.json.schema(kind)
+            _known[name] = True
+        except TypeError:
+            _known[name] = False
+    return _known[name]
