@@ -12,6 +12,8 @@ import msgspec
 
 TIMEOUT = 60.0
 PAUSE = 0.1
+PATIENCE = 180.0
+"""Seconds: a network of forty processes on a busy machine takes its time."""
 FIRST_BREATH = 3.0
 MAX_BATCH = 200
 # No method, bad parameters, wrong type: asking again will not help.
@@ -167,7 +169,7 @@ class Rpc:
         return self.call(method, *params, path=f"/guard/{name}")
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 60.0) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     """The first true answer of `probe`; asks again while it is falsy or the node refuses.
 
     Raises `Waited` with the last refusal.

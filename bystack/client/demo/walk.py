@@ -33,8 +33,8 @@ from bystack.sidechain.params import Asset, Genesis
 from bystack.sidechain.peg_numbers import first_numbers
 
 TRADE, GAMES = "trade", "games"
-STEP_SECONDS = 90
-SETTLE_BLOCKS = 60
+STEP_SECONDS = 180
+SETTLE_BLOCKS = 250
 PAUSE_BLOCKS = 0.7
 
 PEGIN = (("100", "BTM"), ("1000", "GOLD"))

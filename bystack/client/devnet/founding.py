@@ -17,7 +17,7 @@ from bystack.client.devnet import files, processes
 from bystack.client.devnet.layout import Layout, Node
 from bystack.client.devnet.modules import choice, table
 from bystack.client.devnet.processes import bystackd
-from bystack.client.rpc import Rpc, RpcFailed, wait_for
+from bystack.client.rpc import PATIENCE, Rpc, RpcFailed, wait_for
 
 BTM = "ff" * 32
 MATURE_BLOCKS = 120
@@ -72,7 +72,7 @@ class Devnet:
         self.each("main chains agree", lambda rpc: rpc.getbestblockhash() == tip)
         return int(self[0].getblockcount())
 
-    def each(self, what: str, probe: Callable[[Rpc], T | None], seconds: float = 60) -> list[T]:
+    def each(self, what: str, probe: Callable[[Rpc], T | None], seconds: float = PATIENCE) -> list[T]:
         """Wait for every node's first true answer."""
         return [wait_for(what, partial(probe, rpc), seconds) for rpc in self.everyone]
 
@@ -228,7 +228,7 @@ def generate_key(net: Devnet, name: str) -> dict[str, Any]:
         found = {rpc.federation(name, "getfederationinfo")["key"] for rpc in members}
         return None if None in found else found
 
-    found = wait_for(f"group key of {name}", keys, 120)
+    found = wait_for(f"group key of {name}", keys, 2 * PATIENCE)
     assert len(found) == 1, "members hold different keys"
     return {"key": found.pop()}
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bystack.client.devnet.layout import Node
-from bystack.client.rpc import wait_for
+from bystack.client.rpc import PATIENCE, wait_for
 
 
 class CommandFailed(Exception):
@@ -78,7 +78,7 @@ def start(node: Node) -> None:
         )
 
 
-def wait_started(node: Node, seconds: float = 60.0) -> None:
+def wait_started(node: Node, seconds: float = PATIENCE) -> None:
     """Return once the daemon runs and says where its RPC is."""
     wait_for(f"{node.name} starts", lambda: running(node) and facts_of(node).get("url"), seconds)
 
@@ -88,7 +88,7 @@ def reload(node: Node) -> None:
     os.kill(int(facts_of(node)["pid"]), signal.SIGHUP)
 
 
-def stop(node: Node, seconds: float = 20.0) -> None:
+def stop(node: Node, seconds: float = 60.0) -> None:
     """Stop the daemon and its processes; SIGKILL only if it does not go."""
     pid = int(facts_of(node).get("pid") or 0)
     if not pid or not alive(pid):
