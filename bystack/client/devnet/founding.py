@@ -72,7 +72,9 @@ class Devnet:
         self.each("main chains agree", lambda rpc: rpc.getbestblockhash() == tip)
         return int(self[0].getblockcount())
 
-    def each(self, what: str, probe: Callable[[Rpc], T | None], seconds: float = PATIENCE) -> list[T]:
+    def each(
+        self, what: str, probe: Callable[[Rpc], T | None], seconds: float = PATIENCE
+    ) -> list[T]:
         """Wait for every node's first true answer."""
         return [wait_for(what, partial(probe, rpc), seconds) for rpc in self.everyone]
 
