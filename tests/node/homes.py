@@ -18,7 +18,7 @@ import msgspec
 
 ROLES = Path(__file__).with_name("dummy_role.py")
 NODE = Path(__file__).with_name("dummy_node.py")
-DEADLINE = 30.0
+DEADLINE = 180.0
 
 CONFIG = """
 network = "regtest"
@@ -50,7 +50,7 @@ class Node:
 
     def __init__(self, home: Path, process: subprocess.Popen[bytes]) -> None:
         self.home, self.process = home, process
-        self.http = httpx.Client(timeout=20)
+        self.http = httpx.Client(timeout=180)
 
     def status(self) -> dict[str, Any]:
         try:
@@ -116,7 +116,7 @@ def node(home: Path, config: str = CONFIG, **environment: str) -> Iterator[Node]
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

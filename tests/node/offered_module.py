@@ -30,7 +30,7 @@ def install(folder: Path, example: Path = EXAMPLE) -> Path:
     shutil.copytree(example, source, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     where = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(site), str(source)]
-    done = subprocess.run([*pip, *where], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*pip, *where], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return site
 

@@ -83,7 +83,7 @@ def test_a_node_mines_and_judges_with_the_engine_of_its_network(tmp_path: Path) 
     store = ChainStore.open(tmp_path / "chain", BLAKE, engines=engines_of(BLAKE))
 
     async def main() -> None:
-        with trio.fail_after(20):
+        with trio.fail_after(180):
             host = Wired(1)
             driver = Driver(store, cast(Host, host), lambda: float(LATE))
             async with trio.open_nursery() as nursery:

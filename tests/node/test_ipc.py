@@ -78,7 +78,7 @@ async def endless(method: str, params: list[Any]) -> AsyncIterator[int]:
 def run(path: Path, body: Callable[[str], Awaitable[None]]) -> None:
     async def main() -> None:
         address = str(path / "run" / "test.sock")
-        with trio.fail_after(20):
+        with trio.fail_after(180):
             async with trio.open_nursery() as nursery:
                 await nursery.start(serving, address)
                 await body(address)
@@ -297,7 +297,7 @@ def test_length_is_judged_before_its_bytes_arrive() -> None:
 def test_calls_fail_at_once_when_the_other_side_goes(tmp_path: Path) -> None:
     async def main() -> None:
         address = str(tmp_path / "s.sock")
-        with trio.fail_after(20):
+        with trio.fail_after(180):
             async with trio.open_nursery() as nursery:
                 await nursery.start(serving, address)
                 async with trio.open_nursery() as callers, ipc.connect(address) as c:
@@ -318,7 +318,7 @@ def test_calls_fail_at_once_when_the_other_side_goes(tmp_path: Path) -> None:
 def test_reconnecting_comes_back(tmp_path: Path) -> None:
     async def main() -> None:
         address = str(tmp_path / "s.sock")
-        with trio.fail_after(20):
+        with trio.fail_after(180):
             async with trio.open_nursery() as nursery:
                 c = ipc.Reconnecting(address)
                 await nursery.start(c.run)

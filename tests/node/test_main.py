@@ -110,7 +110,7 @@ def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
         text = path.read_text().replace("127.0.0.1:9736", address).replace("enabled = true", "enabled = false")  # fmt: skip  # noqa: E501
         path.write_text(text.replace('mode = "full"', 'mode = "off"'))
         command = [sys.executable, "-m", "bystack.node.main", "run", "--home", str(home)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 1
     assert f"cannot listen on {address}" in done.stderr
     assert "Traceback" not in done.stderr

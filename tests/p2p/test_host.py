@@ -38,7 +38,7 @@ async def running(host: Host) -> AsyncIterator[str]:
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(180):
             await main()
 
     trio.run(limited)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 
-DEADLINE = 60.0
+DEADLINE = 180.0
 PAUSE = 0.02
 
 CONFIG = """
@@ -57,7 +57,7 @@ class Daemon:
         self.home = home
         self.environment = environment
         self.process: subprocess.Popen[bytes] | None = None
-        self._http = httpx.Client(timeout=60)
+        self._http = httpx.Client(timeout=180)
 
     def start(self) -> None:
         """Run, and wait until every role answers."""
@@ -71,7 +71,7 @@ class Daemon:
         """End in order."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(120)
 
     def ready(self) -> bool:
         assert self.process is not None
@@ -163,7 +163,7 @@ def started(nodes: list[Daemon]) -> Iterator[None]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     try:
-        process.wait(30)
+        process.wait(120)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

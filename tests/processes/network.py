@@ -19,8 +19,8 @@ from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 from bystack.primitives.codec import encode
 from tests.node.offered_module import install
 
-SECONDS = 240
-CHILDREN = 60.0
+SECONDS = 280
+CHILDREN = 180.0
 CLOCK = Path(__file__).parent / "clock"
 """What lets a test set the clock of one node."""
 NAMES = encode((b"\xff" * 32, 1_000, 100_000)).hex()
@@ -165,7 +165,7 @@ def best(net: Devnet) -> dict[str, int]:
     return {chain: max(one[chain] for one in every) for chain in every[0]}
 
 
-def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 90) -> None:
+def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 180) -> None:
     """Wait until a node's chains are at least at these heights."""
 
     now: dict[str, int] = {}
@@ -180,7 +180,7 @@ def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 90) 
         raise AssertionError(f"{late}; it is at {now}") from None
 
 
-def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 90) -> None:
+def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 180) -> None:
     """Wait until these chains have a new block on each of these nodes."""
     for node in nodes:
         now = heights(net, node, chains)

@@ -14,7 +14,7 @@ import trio
 from bystack.p2p.host import Class, Connected, Host, HostConfig, Lost
 from bystack.p2p.identity import Identity
 
-SECONDS = 30.0
+SECONDS = 180.0
 RUBBISH = (
     b"\x00" * 64,
     b"\xff" * 4096,

@@ -59,7 +59,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 def daemon(*arguments: str) -> str:
     """What `bystackd` prints."""
     command = [sys.executable, "-m", "bystack.node.main", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -124,7 +124,7 @@ def test_validators_come_and_go_by_election(net: Devnet, tmp_path: Path) -> None
     ids = wait_for("every node answers", lambda: names(net))
     wait_for("five are elected", lambda: voters(net, first) == set(ids.values()), 240)
     start = side_height(net, first, CHAIN)
-    wait_for("the fifth votes", lambda: signed_since(net, first, start, ids[fifth.name]), 120)
+    wait_for("the fifth votes", lambda: signed_since(net, first, start, ids[fifth.name]), 180)
     assert voters(net, fifth) == voters(net, first), "read back from the fifth's own store"
 
     gone = next(one for one in side(net, first, "getvalidators") if one["node"] == ids[fourth.name])
@@ -173,13 +173,13 @@ def test_one_that_votes_twice_is_convicted_slashed_and_out(net: Devnet) -> None:
     others = standing(net, first) - {seat["key"]}
     staked = staked_by(net, first, seat["operator"])
     with traitor(net, fifth, seat["index"]):
-        wait_for("it is convicted", lambda: standing(net, first) == others, 120)
+        wait_for("it is convicted", lambda: standing(net, first) == others, 180)
         start = side_height(net, first, CHAIN)
         for node in net.layout.nodes[:4]:
-            reach(net, node, {CHAIN: start + 2}, 120)
+            reach(net, node, {CHAIN: start + 2}, 180)
         wait_for("it is out", lambda: ids[fifth.name] not in voters(net, first), 240)
     for node in (first, second):  # read back from each one's own store
-        wait_for("all know", lambda node=node: standing(net, node) == others, 120)
+        wait_for("all know", lambda node=node: standing(net, node) == others, 180)
         assert 0 < staked_by(net, node, seat["operator"]) < staked
         assert not any(row["tombstoned"] for row in side(net, node, "getvalidators"))
 

@@ -74,7 +74,7 @@ def test_a_kill_inside_a_step_is_survived(busy: Devnet, point: str) -> None:
     node = busy.layout.nodes[NODE]
     mark = restart(node, point)
     with Traffic(busy, POINTS.index(point)):
-        wait_for(f"the kill at {point}", lambda: mark.exists() and mark.read_text(), 120)
+        wait_for(f"the kill at {point}", lambda: mark.exists() and mark.read_text(), 180)
         step, label, pid = mark.read_text().split()
         gone(int(pid))
         wait_for("the node is whole again", lambda: whole(node))

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.processes
 
 NAME, ORDINARY, LARGE = "trade", 0, 1
 DEPOSIT, LOOT = "50", 20 * 10**8
-SECONDS = 120
+SECONDS = 180
 POINT, MARK = "guard/guard.after_act", "guard1/run/failpoint-mark"
 
 

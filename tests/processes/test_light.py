@@ -102,7 +102,7 @@ def test_a_validator_on_a_light_node_votes_for_claims(network: Devnet) -> None:
         deposit = network[0].pegin(TRADE, "1.5")
         network.mine(CONFIRMATIONS + 1)
         for rpc in (network[0], network[3]):
-            wait_for("the deposit is claimed", lambda rpc=rpc: claimed(rpc, deposit), 150)
+            wait_for("the deposit is claimed", lambda rpc=rpc: claimed(rpc, deposit), 180)
     finally:
         with suppress(ProcessLookupError):
             os.kill(paused.pid, signal.SIGCONT)
@@ -126,8 +126,8 @@ def restarted(network: Devnet, node: Node, config: str) -> None:
     files.write(Path(node.home) / "bystack.toml", config.encode())
     processes.start(node)
     processes.wait_started(node)
-    wait_for(f"all of {node.name} runs", lambda: whole(node), 120)
-    wait_for(f"{node.name} answers", lambda: heights(network, node)["main"] >= 0, 120)
+    wait_for(f"all of {node.name} runs", lambda: whole(node), 180)
+    wait_for(f"{node.name} answers", lambda: heights(network, node)["main"] >= 0, 180)
 
 
 def claimed(rpc: Rpc, deposit: dict[str, str]) -> bool:

@@ -176,14 +176,14 @@ def test_rubbish_on_every_port_is_refused_and_nothing_dies(tmp_path: Path) -> No
 
 
 def _throw(place: tuple[str, int], data: bytes) -> None:
-    with socket.create_connection(place, 5) as sock:
+    with socket.create_connection(place, 60) as sock:
         _exchange(sock, data)
 
 
 def _throw_in_tls(place: tuple[str, int], data: bytes) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(place, 5) as raw, context.wrap_socket(raw) as sock:
+    with socket.create_connection(place, 60) as raw, context.wrap_socket(raw) as sock:
         _exchange(sock, data)
 
 
@@ -195,7 +195,7 @@ def _throw_unix(path: Path, data: bytes) -> None:
 
 def _exchange(sock: socket.socket, data: bytes) -> None:
     """Send, say that no more comes, read until the other side ends it."""
-    sock.settimeout(30)
+    sock.settimeout(120)
     try:
         sock.sendall(data)
         if not isinstance(sock, ssl.SSLSocket):

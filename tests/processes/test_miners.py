@@ -39,7 +39,7 @@ def test_the_example_miner_makes_blocks_that_connect(tmp_path: Path) -> None:
             assert lost.stdout is not None and b"Invalid address" in lost.stdout.readline()
             lost.terminate()  # it asks again until then
         miner = run_miner(one, mine, 3)
-        said = miner.communicate(timeout=120)[0].decode()
+        said = miner.communicate(timeout=240)[0].decode()
         assert miner.returncode == 0, said
         accepted = [line for line in said.splitlines() if line.endswith("accepted")]
         assert accepted == [f"block {height}: accepted" for height in (102, 103, 104)], said

@@ -21,7 +21,7 @@ NETWORK = Path(__file__).parent.parent.parent / "configs" / "private" / "network
 def run(*arguments: str) -> str:
     """What a command of ours prints; it must succeed."""
     argv = [sys.executable, "-m", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -52,7 +52,7 @@ def network(folder: Path, file: Path, count: int) -> Iterator[list[Daemon]]:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     try:
-        process.wait(30)
+        process.wait(120)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

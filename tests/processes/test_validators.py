@@ -104,7 +104,7 @@ def halted(net: Devnet, nodes: list[Node]) -> int:
         facts[:] = [side(net, node, "getsidechaininfo") for node in nodes]
         return all(one["since_final"] > HALT_MS for one in facts)
 
-    wait_for("the chain halts", in_vain, 120)
+    wait_for("the chain halts", in_vain, 180)
     return max(one["blocks"] for one in facts)
 
 
@@ -140,7 +140,7 @@ def test_one_of_four_stops_and_the_chain_is_final_throughout(rich: Devnet, well:
             grow(well, voters(well, 0, 1, 2), [CHAIN])
         txid = paid(well, first, address)
         wait_for("paid while one stands", lambda: confirmed(well, first, txid))
-    wait_for("read back from the one that stood", lambda: confirmed(well, late, txid), 90)
+    wait_for("read back from the one that stood", lambda: confirmed(well, late, txid), 180)
 
 
 def test_two_of_four_stop_and_the_chain_halts_and_resumes_without_loss(
@@ -154,7 +154,7 @@ def test_two_of_four_stop_and_the_chain_halts_and_resumes_without_loss(
         assert not confirmed(well, first, txid)
         assert side_height(well, first, CHAIN) <= height + 1
     for node in (first, third):
-        wait_for("paid after all", lambda node=node: confirmed(well, node, txid), 90)
+        wait_for("paid after all", lambda node=node: confirmed(well, node, txid), 180)
 
 
 def test_two_of_four_are_killed_under_load_and_nothing_is_lost(rich: Devnet, well: Devnet) -> None:
@@ -169,7 +169,7 @@ def test_two_of_four_are_killed_under_load_and_nothing_is_lost(rich: Devnet, wel
         back(node, "sidechain", CHAIN, process.pid)
     for txid in sent:
         for node in well.layout.nodes:
-            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 90)
+            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 180)
 
 
 def test_one_cut_off_stands_still_the_others_go_on(well: Devnet) -> None:
@@ -203,7 +203,7 @@ def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> 
         for node in voters(well, 0, 1, 3, 2):
             reach(well, node, {CHAIN: start + 6})
         txid = paid(well, first, address)
-        wait_for("read back from the wrong one", lambda: confirmed(well, wrong, txid), 90)
+        wait_for("read back from the wrong one", lambda: confirmed(well, wrong, txid), 180)
     finally:
         clock.unlink()
     index = side(well, wrong, "getsidechaininfo")["validator"]
@@ -218,7 +218,7 @@ def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> 
         )
         return any(block["proposer"] == index for block in blocks)
 
-    wait_for("its blocks are taken again", leads_again, 90)
+    wait_for("its blocks are taken again", leads_again, 180)
 
 
 def id_at(net: Devnet, node: Node, height: int) -> str:
@@ -250,7 +250,7 @@ def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
         back(victim, "sidechain", CHAIN, process.pid)
     for txid in filter(None, sent):
         for node in well.layout.nodes:
-            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 90)
+            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 180)
 
 
 PRY = """
@@ -283,7 +283,7 @@ def test_a_sidechains_process_reads_no_other_roles_files(network: Devnet) -> Non
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     read = set(done.stdout.splitlines())

@@ -88,7 +88,7 @@ def test_a_named_node_is_asked_and_its_headers_handed_on(
             name = f"{identity.node_id.hex()}@{address}" if named else address
             nursery.start_soon(answer, host, asked)
             nursery.start_soon(Hearing(links, REGTEST, (name,)).run)
-            with trio.fail_after(60):
+            with trio.fail_after(180):
                 await signer.told.wait()
             nursery.cancel_scope.cancel()
         return name

@@ -25,7 +25,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 async def until_written(path: Path, lines: int) -> list[str]:
-    with trio.fail_after(30):
+    with trio.fail_after(180):
         while len(lines_of(path)) < lines:  # noqa: ASYNC110 (another process writes it)
             await trio.sleep(0.01)
     return lines_of(path)

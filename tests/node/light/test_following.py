@@ -198,7 +198,7 @@ def test_a_reader_whose_blocks_nobody_keeps_holds_up_no_other(tmp_path: Path) ->
                 nursery.start_soon(light.matched, ALICE.lock.root)
                 await until(lambda: light.scanner.waits == 1)
                 known = [(5, RIGHT[4].id)]
-                with trio.fail_after(30):
+                with trio.fail_after(180):
                     items = await light.read([BOB.lock.root], known)
                 assert [item[1] for item in items] == [6, 7, 8]
                 assert light.scanner.waits == 1 and light.scanner.lacking == 2

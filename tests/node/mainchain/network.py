@@ -16,7 +16,7 @@ from bystack.p2p.host import Class, Connected, Event, Host, Lost, Message
 from bystack.p2p.identity import NodeId
 from tests.mainchain.builders import EASY, LATE
 
-SECONDS = 120.0
+SECONDS = 180.0
 """Only what hangs comes to this, however loaded the machine is."""
 
 

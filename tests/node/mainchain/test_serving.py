@@ -62,7 +62,7 @@ class Shelves:
 @asynccontextmanager
 async def served(wire: Wire, *blocks: Block) -> AsyncIterator[Serving]:
     """Two peers served these blocks."""
-    with trio.fail_after(20):
+    with trio.fail_after(180):
         async with trio.open_nursery() as nursery:
             serves = Serving(wire, Shelves(blocks), nursery)
             serves.join(PEER)

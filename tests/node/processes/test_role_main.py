@@ -60,7 +60,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     said = stderr.read()
     stderr.close()
     process.lifeline.close()  # type: ignore[attr-defined]
-    return process.wait(30), said
+    return process.wait(120), said
 
 
 def heard(process: subprocess.Popen[str]) -> bytes:

@@ -103,7 +103,7 @@ def a_stopped_child_costs_only_its_own_path(n: Node) -> None:
 
 
 def curl(n: Node, path: str) -> list[str]:
-    code = "import httpx,sys; httpx.post(sys.argv[1], headers=dict(Authorization='Bearer '+sys.argv[2]), content=b'{\"method\":\"who\"}', timeout=30)"  # noqa: E501
+    code = "import httpx,sys; httpx.post(sys.argv[1], headers=dict(Authorization='Bearer '+sys.argv[2]), content=b'{\"method\":\"who\"}', timeout=180)"  # noqa: E501
     return [
         sys.executable,
         "-c",
@@ -151,7 +151,7 @@ def test_children_die_with_a_killed_supervisor_and_a_new_one_takes_over(tmp_path
         pids = [n.running(role) for role in ("mainchain", "wallet", "sidechain")]
         os.kill(pids[2], signal.SIGSTOP)
         second = subprocess.run(
-            [sys.executable, str(NODE), str(n.home)], capture_output=True, timeout=30, check=False
+            [sys.executable, str(NODE), str(n.home)], capture_output=True, timeout=180, check=False
         )
         assert b"another bystackd" in second.stderr
         n.process.kill()

@@ -76,7 +76,7 @@ def peak(signer: Signer) -> int:
 def say(path: str, data: bytes) -> bytes:
     """All the process answers until it closes the line."""
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(20)
+        line.settimeout(120)
         line.connect(path)
         answer = b""
         try:

@@ -49,7 +49,7 @@ from tests.node.mainchain.network import Wired
 from tests.sidechain.mainside import VaultChain, vault_chain
 from tests.sidechain.world import genesis_for
 
-SECONDS = 60.0
+SECONDS = 180.0
 SECRETS = [bls.key_gen(bytes([number]) * 32) for number in range(1, 5)]
 FAST = Consensus("bbft", "fixed", 20, 60, 400, 1, 0, 1200, 40, 1)
 

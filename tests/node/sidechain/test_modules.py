@@ -44,7 +44,7 @@ def test_the_examples_own_tests_pass_where_it_is_installed(site: Path) -> None:
             "PYTHONPATH": f"{site}:{EXAMPLE.parent.parent.parent}",
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        timeout=120,
+        timeout=240,
         cwd=site,
     )
     assert done.returncode == 0, done.stdout + done.stderr

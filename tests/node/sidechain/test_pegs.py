@@ -78,7 +78,7 @@ async def pegged(net: Network, amount: int, to: Person = CAROL) -> Transaction:
 
 async def reserves(node: Node) -> dict[str, Any]:
     """The reserves, once the node has read as much of the main chain as is relayed."""
-    with trio.fail_after(60):
+    with trio.fail_after(180):
         while True:
             try:
                 found: dict[str, Any] = await node.rpc("getreserves")

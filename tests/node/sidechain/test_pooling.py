@@ -56,7 +56,7 @@ class Stage:
 @asynccontextmanager
 async def pooling(path: Path, world: World) -> AsyncIterator[Stage]:
     stage = Stage(path, world)
-    with trio.fail_after(20):
+    with trio.fail_after(180):
         async with trio.open_nursery() as nursery:
             await nursery.start(stage.pooling.run)
             await stage.settle()

@@ -41,7 +41,7 @@ async def through_the_socket(net: Network) -> None:
     await until(lambda: other.store.height >= place.height)
     filled = other.store.header_at(place.height)
     assert filled is not None and filled.transaction_count >= 1
-    with trio.fail_after(60):
+    with trio.fail_after(180):
         height, id, time, count = await anext(one.service.tips("tips", []))
     header = one.store.header_at(height)
     assert header is not None

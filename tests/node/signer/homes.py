@@ -43,7 +43,7 @@ from tests.sidechain.world import genesis_for, vault_chain
 from tests.simulation.schemes import bls_keyring
 
 PYTHON = [sys.executable, "-P", "-m"]
-DEADLINE = 30.0
+DEADLINE = 180.0
 FEDERATION, VALIDATOR = "signer-federation-trade", "signer-validator-trade"
 TABLES = """
 [[sidechain]]
@@ -170,7 +170,7 @@ def refusal(signer: Signer, name: str, method: str, *params: Any) -> str:
 
 def bystackd(*words: str) -> Any:
     done = subprocess.run(
-        [*PYTHON, "bystack.node.main", *words], capture_output=True, check=True, timeout=60
+        [*PYTHON, "bystack.node.main", *words], capture_output=True, check=True, timeout=180
     )
     return done.stdout
 

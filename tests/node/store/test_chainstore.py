@@ -156,7 +156,7 @@ def test_a_kill_leaves_the_last_complete_block(tmp_path: Path, point: str) -> No
         "BYSTACK_FAILPOINT_MARK": str(mark),
     }
     argv = [sys.executable, "-m", "tests.node.store.killed_store", str(store)]
-    ended = subprocess.run(argv, env=environment, check=False, capture_output=True, timeout=60)
+    ended = subprocess.run(argv, env=environment, check=False, capture_output=True, timeout=180)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert mark.exists(), "the kill did not hit inside the step"
     opened = Opened(store)

@@ -111,7 +111,7 @@ def test_a_full_disk_refuses_and_room_heals(tmp_path: Path) -> None:
         [sys.executable, "-c", ROOM, str(tmp_path / "v"), str(whole)],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     *refused, then = done.stdout.splitlines()
@@ -316,7 +316,7 @@ def test_kill_inside_append_loses_nothing_that_left(tmp_path: Path, point: str, 
         [sys.executable, "-c", CHILD, str(tmp_path / "v")],
         env=env,
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL

@@ -210,7 +210,7 @@ def test_kill_inside_commit_leaves_the_old_or_the_new_batch(
         "BYSTACK_FAILPOINT_MARK": str(mark),
     }
     path = str(tmp_path / "db")
-    done = subprocess.run([sys.executable, "-c", CHILD, path], env=env, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", CHILD, path], env=env, timeout=180, check=False)
     assert done.returncode == -signal.SIGKILL
     assert mark.read_text().startswith(point.partition(":")[0])
     with opened(tmp_path) as store:

@@ -18,7 +18,7 @@ from bystack.primitives import bls
 from tests.ledger.people import ALICE
 
 GROUP = bls.key_gen(b"\x07" * 32)
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def schnorr(number: int) -> SchnorrCheck:

@@ -39,7 +39,7 @@ from tests.node.wallet.people import HERE, KEY, ME, history, path_to
 from tests.node.wallet.sides import FakeSide, me, trade
 from tests.node.wallet.test_purse import check
 
-SECONDS = 20.0
+SECONDS = 180.0
 
 
 def mint(amount: int, number: int = 0) -> Transaction:

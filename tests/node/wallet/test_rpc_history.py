@@ -134,7 +134,7 @@ def test_a_payment_to_us_is_seen_before_its_block_and_not_spent(tmp_path: Path) 
             mine = await here.rpc("getnewaddress", **payee)
             txid = await here.rpc("sendtoaddress", mine, 7, wallet="payer")
             purse = here.keeper._wallets["payee"].opened.purse("main")
-            with trio.fail_after(20):
+            with trio.fail_after(180):
                 await until(lambda: purse.expected)
             (coming,) = await here.rpc("listtransactions", **payee)
             assert (coming["txid"], coming["category"], coming["amount"]) == (txid, "receive", 7)

@@ -52,7 +52,7 @@ def test_it_locks_itself_when_the_time_is_over(tmp_path: Path) -> None:
             wallet = here.keeper.opened()
             await here.rpc("walletpassphrase", "secret", 1000)
             await here.rpc("walletpassphrase", "secret", 0.01)  # the later word counts
-            with trio.fail_after(20):
+            with trio.fail_after(180):
                 await until(lambda: wallet.locked)
             assert (await here.rpc("getwalletinfo"))["unlocked_until"] == 0
             await here.rpc("walletpassphrase", "secret", 0.01)

@@ -110,7 +110,7 @@ def run(
 ) -> None:
     async def main() -> None:
         settings = Rpc(**({"listen": "127.0.0.1:0", "max_body_kb": 64} | config))
-        with trio.fail_after(60):
+        with trio.fail_after(180):
             async with trio.open_nursery() as nursery:
                 address = await nursery.start(
                     serve, node or FakeNode(), Door(settings, CREDENTIALS)
