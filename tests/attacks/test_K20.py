@@ -15,7 +15,7 @@ from bystack.federation.statements import AssetTerms, SignerOutdated, Statement
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Approval, Transaction
 from bystack.primitives.codec import decode, encode
-from bystack.sidechain.transition import SignatureWrong
+from bystack.sidechain.payments import SignatureWrong
 from tests.federation.module.parliament import Parliament
 
 REGION = SetRegion(b"here")

@@ -29,11 +29,11 @@ from bystack.sidechain.claims import claimable, claimed_at, note_for
 from bystack.sidechain.holdings import Holdings
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import MAX_GENESIS, Consensus, Genesis
+from bystack.sidechain.payments import coin_elements
 from bystack.sidechain.records import Return, return_id
 from bystack.sidechain.relayer import Relayer
 from bystack.sidechain.strays import ProveStray, stray_at
 from bystack.sidechain.sums import retired
-from bystack.sidechain.transition import coin_elements
 from tests.ledger.people import ALICE, BOB
 from tests.sidechain.council import DECIDE, HOLD, Council, Decision, Held, decided
 from tests.sidechain.federations import CONFIG

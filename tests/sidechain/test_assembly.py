@@ -6,7 +6,7 @@ import msgspec
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import NoWitness, Output, Transaction
-from bystack.sidechain.transition import SignatureWrong
+from bystack.sidechain.payments import SignatureWrong
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.sidechain.world import K, World, funded
 

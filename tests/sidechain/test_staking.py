@@ -24,7 +24,8 @@ from bystack.sidechain.modules.stake.actions import (
     VoteFor,
     Withdraw,
 )
-from bystack.sidechain.transition import Executed, Execution, Place, SignatureWrong, Trial
+from bystack.sidechain.payments import SignatureWrong
+from bystack.sidechain.transition import Executed, Execution, Place, Trial
 from tests.ledger.people import CAROL, Person
 from tests.sidechain.elections import PEOPLE, RUNNERS, Elected, elected, paying
 from tests.sidechain.law import Ledger, claimable, deposits, held, prove_all

@@ -30,17 +30,17 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.merkle import merkle_root
 from bystack.primitives.multiset import EMPTY, multiset_digest, multiset_update
 from bystack.primitives.trie import EMPTY_ROOT, update
-from bystack.sidechain import transition
+from bystack.sidechain import payments
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.demotions import DemotionLast
 from bystack.sidechain.fees import FeeAsset, FeeTooLow
+from bystack.sidechain.payments import coin_elements
 from bystack.sidechain.state import state_root
 from bystack.sidechain.transition import (
     BlockTooLarge,
     HeaderWrong,
     TooManyBlsChecks,
     apply_block,
-    coin_elements,
 )
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.sidechain.histories import History
@@ -278,7 +278,7 @@ def test_payments_judged_in_one_pass_do_what_the_general_rule_says(
         world.block(again, world.burn_tx(300))
     blocks = world.side.blocks[len(before.side.blocks) :]
     assert sum(not tx.body.actions for built in blocks for tx in built.body.transactions) >= 6
-    for module in (transition, validation):
+    for module in (payments, validation):
         monkeypatch.setattr(module, "judge_ordinary", lambda *_: None)
     for built in blocks:
         assert before.side.validate(built) == built.executed

@@ -20,12 +20,12 @@ from bystack.primitives.errors import Invalid
 from bystack.primitives.mountain import EMPTY_PEAKS, Node, Peaks, append_node, mountain_root
 from bystack.primitives.multiset import EMPTY, SIZE, multiset_update
 from bystack.primitives.trie import EMPTY_ROOT, Nodes, TrieUpdate, update
+from bystack.sidechain.payments import coin_elements
 from bystack.sidechain.proofs import MAX_KEY
 from bystack.sidechain.records import OUTBOX
 from bystack.sidechain.snapshots.manifests import Manifest, chunk_hash
 from bystack.sidechain.snapshots.rows import MAX_COIN, MAX_ROW, Row, Section, read_rows
 from bystack.sidechain.state import MAX_VALUE
-from bystack.sidechain.transition import coin_elements
 
 _decode_coin = decoder(Coin, MAX_COIN)
 

@@ -41,9 +41,9 @@ from bystack.primitives.codec import Malformed, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import read_only
 from bystack.sidechain.parameters import Parameters, ParametersLeap, changed, decided, in_force
+from bystack.sidechain.payments import SignatureWrong
 from bystack.sidechain.records import PegoutState
 from bystack.sidechain.state import SystemState
-from bystack.sidechain.transition import SignatureWrong
 from tests.attacks.test_W18 import federated_funds
 from tests.sidechain.federations import CONFIG, MEMBERS, approved, nonce_of
 from tests.sidechain.world import K, World

@@ -20,7 +20,7 @@ from bystack.federation.statements import AssetTerms, Statement
 from bystack.ledger.amounts import BTM
 from bystack.primitives.codec import encode
 from bystack.primitives.keys import sign
-from bystack.sidechain.transition import SignatureWrong
+from bystack.sidechain.payments import SignatureWrong
 from tests.federation.module.parliament import Parliament, identity, secret
 
 SESSION = b"\x21" * 32

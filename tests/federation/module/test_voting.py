@@ -46,7 +46,7 @@ from bystack.federation.module.voting import (
     proposal_of,
 )
 from bystack.primitives.codec import Malformed, encode
-from bystack.sidechain.transition import SignatureWrong
+from bystack.sidechain.payments import SignatureWrong
 from tests.federation.module.parliament import Parliament, alone, identity, newcomer
 
 RULES = msgspec.structs.replace(DEFAULT_RULES, lifetime=30)
