@@ -91,15 +91,15 @@ def everything_else_works(net: Devnet) -> None:
 
 def harmed_answers(net: Devnet, path: str) -> bool:
     """A path of the harmed node is served, whatever its own method says."""
-    return post(harmed(net), path, 20).status_code in (200, 404)
+    return post(harmed(net), path, 120).status_code in (200, 404)
 
 
 def test_killed(rich: Devnet, victim: Process) -> None:
     node, statuses = harmed(rich), set[int]()
 
     def refused() -> bool:
-        statuses.add(post(node, f"/sidechain/{HARMED}", 20).status_code)
-        assert post(node, f"/sidechain/{OTHER}", 20).status_code == 200
+        statuses.add(post(node, f"/sidechain/{HARMED}", 120).status_code)
+        assert post(node, f"/sidechain/{OTHER}", 120).status_code == 200
         return 503 in statuses
 
     os.kill(victim.pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ def test_stopped(rich: Devnet, victim: Process) -> None:
         everything_else_works(rich)
     finally:
         os.kill(victim.pid, signal.SIGCONT)
-    wait_for("it answers again", lambda: post(node, f"/sidechain/{HARMED}", 20).status_code == 200)
+    wait_for("it answers again", lambda: post(node, f"/sidechain/{HARMED}", 120).status_code == 200)
     assert find(node, "sidechain", HARMED) == victim, "it was stopped, not killed"
 
 

@@ -151,7 +151,7 @@ class Signer:
     def _dead(self) -> bool:
         assert self.process is not None
         try:
-            return self.process.wait(2) != 0
+            return self.process.wait(60) != 0
         except subprocess.TimeoutExpired:
             return False
 
