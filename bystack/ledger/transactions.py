@@ -18,6 +18,8 @@ from bystack.primitives.merkle import MerkleProof
 
 VERSION = 1
 MAX_TRANSACTION = 2_000_000
+MAX_DEPOSITING = 900_000
+"""Of one that pays into a vault: with its proof it must fit an action, or nobody could claim it."""
 MAX_INPUTS = 10_000
 MAX_OUTPUTS = 10_000
 MAX_ACTIONS = 16

@@ -18,6 +18,7 @@ from bystack.ledger.policies import check_policy
 from bystack.ledger.satisfaction import Context, check_branch, satisfies
 from bystack.ledger.signing import Signing
 from bystack.ledger.transactions import (
+    MAX_DEPOSITING,
     MAX_TRANSACTION,
     VERSION,
     Approval,
@@ -47,6 +48,10 @@ class VersionUnknown(Invalid):
 
 class TransactionTooLong(Invalid):
     """The transaction is longer than a transaction may be."""
+
+
+class DepositTooLong(Invalid):
+    """The transaction pays into a vault and is longer than what a sidechain can be shown."""
 
 
 class NothingDone(Invalid):
@@ -119,6 +124,8 @@ def check_transaction(tx: Transaction) -> None:
         raise VersionUnknown(version=body.version)
     if tx.size > MAX_TRANSACTION:
         raise TransactionTooLong(length=tx.size, limit=MAX_TRANSACTION)
+    if tx.size > MAX_DEPOSITING and any(type(o.lock) is DepositLock for o in body.outputs):
+        raise DepositTooLong(length=tx.size, limit=MAX_DEPOSITING)
     if not body.inputs and not body.actions:
         raise NothingDone()
     if len(set(body.inputs)) != len(body.inputs):

@@ -17,6 +17,8 @@ from bystack.ledger.policies import Older, Thresh
 from bystack.ledger.satisfaction import policy_root, prove_branch
 from bystack.ledger.signing import ALL
 from bystack.ledger.transactions import (
+    MAX_ACTION_BODY,
+    MAX_DEPOSITING,
     Action,
     Approval,
     DepositLock,
@@ -36,6 +38,7 @@ from bystack.ledger.transactions import (
 from bystack.ledger.validation import (
     AmountZero,
     AnchorAmount,
+    DepositTooLong,
     Expired,
     Immature,
     InputRepeated,
@@ -55,6 +58,7 @@ from bystack.ledger.validation import (
     spends,
     weight,
 )
+from bystack.mainchain.proofs import MAX_HISTORY_PROOF
 from bystack.primitives.codec import MAX_INT
 from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, BOB, CAROL, GOLD, RULES, body, coin, outpoint, pay, signed
@@ -102,6 +106,13 @@ def test_the_delta_and_its_inverse_restore_the_coins() -> None:
     assert coins.get(Outpoint(PAYMENT.id, 0)) is None
 
 
+def depositing(size: int) -> Transaction:
+    """A payment into a vault that is as long as that, for whatever it holds beside."""
+    tx = to(DepositLock(VAULT, bytes(64)), 50)
+    tx.__dict__["size"] = size
+    return tx
+
+
 STATELESS: list[tuple[Callable[[], Transaction], type[Invalid]]] = [
     (lambda: with_body(PAYMENT, version=0), VersionUnknown),
     (lambda: with_body(PAYMENT, version=2), VersionUnknown),
@@ -123,6 +134,7 @@ STATELESS: list[tuple[Callable[[], Transaction], type[Invalid]]] = [
         WitnessKind,
     ),
     (lambda: Transaction(body([], [], [Action(1, bytes(10**6))] * 2), ()), TransactionTooLong),
+    (lambda: depositing(MAX_DEPOSITING + 1), DepositTooLong),
 ]
 
 
@@ -132,6 +144,16 @@ def test_refused_whatever_the_coins(make: Callable[[], Transaction], error: type
         check_transaction(make())
     with pytest.raises(error):
         apply_transaction(COINS, make(), HEIGHT, NO_EFFECTS, RULES)
+
+
+def test_what_a_sidechain_can_be_shown_may_be_deposited() -> None:
+    """The longest deposit fits an action together with the longest proof (attack P23)."""
+    check_transaction(depositing(MAX_DEPOSITING))
+    longest = MAX_DEPOSITING + MAX_HISTORY_PROOF + 32 * 40
+    assert longest < MAX_ACTION_BODY
+    plain = with_body(PAYMENT)
+    plain.__dict__["size"] = MAX_DEPOSITING + 1
+    check_transaction(plain)
 
 
 def test_an_empty_anchor_stands_as_far_as_the_transaction_shows() -> None:
