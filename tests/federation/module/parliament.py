@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from bystack.federation.certificates import attest, possession
 from bystack.federation.identity import identity_public
 from bystack.federation.members import Seat
@@ -73,13 +75,14 @@ def numbered(identity_key: bytes) -> int:
     return next(n for n in range(64) if identity(n) == identity_key)
 
 
-def certificate_of(session: Session, seed: int = 7) -> KeyCertificate:
+def certificate_of(session: Session, seed: int = 7, group: bytes = b"") -> KeyCertificate:
     """A certificate as a ceremony ends with, made by one who knows every secret.
 
-    `seed`: of the key, 7 for the first one.
+    `seed`: of the key, 7 for the first one; `group`: its secret instead.
     """
     count = session.roster.threshold
     scalars = [bls.key_gen(bytes([seed + (n and session.epoch) + n]) * 32) for n in range(count)]
+    scalars[0] = group or scalars[0]
     polynomial = tuple(bls.sk_to_pk(scalar) for scalar in scalars)
     transcript = b"\x0b" * 32
     attestations = tuple(
@@ -103,10 +106,18 @@ class Parliament:
         members: Standing | None = None,
         rules: Rules = DEFAULT_RULES,
         proved: bool = True,
+        group: bytes = b"",
         **fields: object,
     ) -> None:
+        """`group`: the secret of the first key, else one that the vault does not have."""
         main = vault_chain()
         self.config = config_for(members or standing(), rules)
+        if group:
+            key = bls.sk_to_pk(group)
+            first = replace(
+                self.config.key, key=key, polynomial=(key, *self.config.key.polynomial[1:])
+            )
+            self.config = replace(self.config, key=first)
         modules = (module_config("federation", self.config),)
         genesis = genesis_for(main, modules=modules, **fields)
         self.world = World(main, genesis, Modules([FederationModule()]))
@@ -175,9 +186,9 @@ class Parliament:
         assert change is not None
         return session_of_change(self.state, change, attempt)
 
-    def certify(self, seed: int = 7) -> None:
+    def certify(self, seed: int = 7, group: bytes = b"") -> None:
         """The change in flight has its certificate, in a block."""
-        self.world.block(self.certify_tx(certificate_of(self.session(), seed)))
+        self.world.block(self.certify_tx(certificate_of(self.session(), seed, group)))
 
     def certify_tx(self, certificate: Any) -> Transaction:
         """Anybody shows a certificate."""
