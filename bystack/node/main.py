@@ -83,7 +83,7 @@ def run(home: str) -> None:
     import trio
 
     from bystack.node.processes import logs
-    from bystack.node.processes.plan import plan
+    from bystack.node.processes.plan import file_of, plan
     from bystack.node.processes.supervisor import HomeLocked, Supervisor, lock_home
 
     home = expanded(home)
@@ -95,7 +95,11 @@ def run(home: str) -> None:
         end(str(error), 1)
     os.chdir(home)
     logs.configure("bystackd", config.log.level, config.log.format)
-    node = Supervisor(plan(config), config, replan=lambda: plan(load_config(".")))
+
+    def planned() -> Any:
+        return plan(load_config("."), file=file_of(FILE))
+
+    node = Supervisor(plan(config, file=file_of(FILE)), config, replan=planned)
     try:
         trio.run(_announced, node)
     except* OSError as group:

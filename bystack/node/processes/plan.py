@@ -49,8 +49,12 @@ class RoleSpec:
                 return None
 
 
-def plan(config: Config, home: str = ".") -> tuple[RoleSpec, ...]:
-    """The processes `config` asks for, keepers of keys first."""
+def plan(config: Config, home: str = ".", file: str = "") -> tuple[RoleSpec, ...]:
+    """The processes `config` asks for, keepers of keys first.
+
+    `file`: which file on the disk it is from (`file_of`). A confined process may read that one for
+    good and none that took its name since, so what follows its tables itself is started anew.
+    """
     limits = Limits(config.limits.memory_mb * MIB, config.limits.files, 0)
     lower = limits._replace(nice=config.limits.nice)
     return tuple(
@@ -61,15 +65,24 @@ def plan(config: Config, home: str = ".") -> tuple[RoleSpec, ...]:
             lower if role == "sidechain" else limits,
             _digest((config.network, config.log, config.limits, tables)),
         )
-        for role, name, tables in _roles(config)
+        for role, name, tables in _roles(config, file)
     )
 
 
-def _roles(config: Config) -> Iterator[tuple[str, str, object]]:
+def file_of(path: str) -> str:
+    """Names the file at `path` beside all others of this machine; empty where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ""
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def _roles(config: Config, file: str) -> Iterator[tuple[str, str, object]]:
     validators = [one.name for one in config.sidechain if one.validator_key]
     if validators or config.federation or config.guard:
         # It follows the tables itself: a sidechain that is added must not stop others' votes.
-        yield "signer", "", ()
+        yield "signer", "", file
     if config.wallet.enabled:
         yield "wallet", "", ()
     if config.mainchain.mode != "off":

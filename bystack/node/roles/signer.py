@@ -250,7 +250,8 @@ async def _follow_configuration(keepers: Keepers, config: Watched) -> None:
         try:
             await keepers.serve_all(config.look())
         except ConfigErrors as error:
-            log.warning("configuration not taken over", error=str(error))
+            step = "correct it; a file that replaced the one at the start is read after a SIGHUP"
+            log.warning("configuration not taken over", error=str(error), step=step)
 
 
 if __name__ == "__main__":

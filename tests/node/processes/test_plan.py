@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from bystack.node.config import parse_config
-from bystack.node.processes.plan import clean_environment, plan
+from bystack.node.processes.plan import clean_environment, file_of, plan
 
 FULL = """
 network = "regtest"
@@ -88,3 +90,20 @@ def test_environment_of_children() -> None:
     tested = clean_environment(outer | {"BYSTACK_TESTING": "1"})
     assert tested["BYSTACK_FAILPOINT"] == "a.b"
     assert "AWS_SECRET" not in tested
+
+
+def test_a_signer_is_started_anew_when_another_file_took_the_name(tmp_path: Path) -> None:
+    """It may read the old file only: Landlock binds what was there when it was confined."""
+    path, config = tmp_path / "bystack.toml", parse_config(FULL)
+    path.write_text(FULL)
+
+    def changed(act: Callable[[], object]) -> list[str]:
+        before = plan(config, file=file_of(str(path)))
+        act()
+        after = plan(config, file=file_of(str(path)))
+        return [new.label for old, new in zip(before, after, strict=True) if old != new]
+
+    assert changed(lambda: path.write_text(FULL + "# in place\n")) == []
+    (tmp_path / "new").write_text(FULL)
+    assert changed(lambda: (tmp_path / "new").replace(path)) == ["signer"]
+    assert file_of(str(tmp_path / "none")) == ""
