@@ -10,8 +10,10 @@ from bystack.sidechain import actions, burden, transition
 from bystack.sidechain.blocks import Body
 from bystack.sidechain.burden import COSTS, MAX_BURDEN, TooManyProofs
 from bystack.sidechain.inclusion import verify_included
+from bystack.sidechain.modules.exchange.orders import Side
 from bystack.sidechain.relay import RelayView
-from tests.ledger.people import BOB, CAROL
+from tests.ledger.people import ALICE, BOB, CAROL
+from tests.sidechain.markets import trading
 from tests.sidechain.world import K, World, funded
 
 
@@ -45,8 +47,8 @@ def test_a_proof_too_many_is_refused_before_it_is_tried(monkeypatch: pytest.Monk
     assert not built.body.transactions and not built.refused
 
 
-def test_every_action_without_a_fee_has_its_cost() -> None:
-    assert set(COSTS) == set(actions._KINDS) - {actions.BURN}
+def test_every_action_has_its_cost() -> None:
+    assert set(COSTS) == set(actions._KINDS)
     most = max(COSTS.values())
     assert min(COSTS.values()) > 0 and 2 * most <= MAX_BURDEN
     world = funded()
@@ -54,6 +56,20 @@ def test_every_action_without_a_fee_has_its_cost() -> None:
     world.main.grow(1)
     relay = world.relay_tx()
     assert relay is not None and burden.burden(relay) == most
+
+
+def test_a_block_holds_so_many_orders_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen fit into a transaction that pays one fee, and each writes a dozen entries."""
+    world = trading()
+    waiting = [world.placing(owner, Side.BUY, 1, 1, 30) for owner in (ALICE, BOB, CAROL)]
+    monkeypatch.setattr(transition, "MAX_BURDEN", 2)
+    built = world.side.build(waiting, world.now)
+    assert built.body.transactions == tuple(waiting[:2]) and not built.refused
+    world.side.validate(built)
+    with pytest.raises(TooManyProofs):
+        world.side.validate(built._replace(body=Body(b"", tuple(waiting))))
+    world.side.commit(built)
+    assert world.side.build(waiting[2:], world.now).body.transactions == tuple(waiting[2:])
 
 
 def test_a_proof_looks_at_few_headers(monkeypatch: pytest.MonkeyPatch) -> None:
