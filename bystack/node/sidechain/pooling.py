@@ -40,6 +40,8 @@ GIVEN: Final = 1.2
 """Seconds that a block on its way keeps the pool waiting at most."""
 TOGETHER: Final = 100
 """Transactions judged at a time: the engine's messages are heard between two lots."""
+JUDGED_AGAIN: Final = 100
+"""After a block so many of those that act on the state are judged again, the next ones in turn."""
 NOTHING: CoinView = dict[Outpoint, Coin]()
 
 TOPIC: Final = replace(MAIN_TOPIC, wanted=16_384, per_peer=8_192, requests=2_048, memory=32_768)
@@ -115,6 +117,7 @@ class Pooling:
         self._urgent: deque[BlockFinal | Useless] = deque()
         self._followed = Signal()
         self._way, self._free = 0.0, Signal()
+        self._again = 0
 
     # For others
 
@@ -162,6 +165,10 @@ class Pooling:
         with trio.move_on_after(PATIENCE):
             while self.pool.machine.height < height:
                 await self._followed.wait()
+        return self.standing(most)
+
+    def standing(self, most: int = MAX_INT) -> tuple[Transaction, ...]:
+        """What a block should hold of the pool as it stands, in a valid order, about `most`."""
         pool = self.pool.machine
         chosen = select(pool, MAX_BLOCK_BYTES, most=most, max_burden=MAX_BURDEN)
         return tuple(one.tx for one in chosen)
@@ -249,8 +256,17 @@ class Pooling:
         await self._judge_again()
 
     async def _judge_again(self) -> None:
-        """What acts on the state (claims, burns, modules) may have become impossible."""
-        for one in [one for one in self.pool.machine if one.tx.body.actions]:
+        """What acts on the state (claims, burns, modules) may have become impossible.
+
+        Where many wait, only some of them: each is an execution of its own, on the loop that
+        consensus runs on, and a proposer puts out what it could not use.
+        """
+        waiting = [one for one in self.pool.machine if one.tx.body.actions]
+        start = self._again % len(waiting) if waiting else 0
+        chosen = [*waiting[start:], *waiting[:start]][:JUDGED_AGAIN]
+        self._again = start + len(chosen)
+        for one in chosen:
+            await trio.lowlevel.checkpoint()
             if one.tx.id not in self.pool.machine:
                 continue
             # Its own outputs are in the pool's view: what mints must not find them there.

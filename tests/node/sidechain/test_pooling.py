@@ -12,8 +12,10 @@ import trio
 import trio.testing
 
 from bystack.ledger.candidates import FeeNotHigher
+from bystack.ledger.coins import CoinView
 from bystack.ledger.mempool import AlreadyPooled
-from bystack.ledger.transactions import Outpoint
+from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.node.pool.judging import Judged
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import INBOX, ROOM, BlockFinal, Pooling, Useless
@@ -128,6 +130,36 @@ def test_what_has_become_impossible_is_put_out(tmp_path: Path) -> None:
             assert len(stage.pooling) == 0
             with pytest.raises(PegsPaused):
                 await stage.pooling.submit(world.burn_tx(100))
+
+    trio.run(main)
+
+
+def test_of_many_that_wait_some_are_judged_after_a_block_and_all_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool full of actions must not hold up the loop that consensus runs on."""
+    monkeypatch.setattr("bystack.node.sidechain.pooling.JUDGED_AGAIN", 2)
+
+    async def main() -> None:
+        world = ready()
+        deposits = [world.deposit(50 + number) for number in range(5)]
+        world.relay(K)
+        async with pooling(tmp_path, world) as stage:
+            for deposit in deposits:
+                await stage.pooling.submit(world.claim_tx(deposit))
+            judged: list[bytes] = []
+            judge = stage.pooling._rules.judge
+
+            def counted(coins: CoinView, tx: Transaction, height: int) -> Judged:
+                judged.append(tx.id)
+                return judge(coins, tx, height)
+
+            monkeypatch.setattr(stage.pooling._rules, "judge", counted)
+            for blocks in range(1, 6):
+                world.idle()
+                await stage.settle()
+                assert len(judged) == 2 * blocks
+            assert all(judged.count(id) == 2 for id in judged) and len({*judged}) == 5
 
     trio.run(main)
 
