@@ -47,9 +47,9 @@ def departed(past: Roster, present: Roster) -> int:
 def check_departed(past: Iterable[Roster], present: Roster) -> None:
     """Raise `TooManyDeparted` unless a new epoch with `present` is safe under the same key.
 
-    `past`: every epoch of this group key, the one in force included. In each the departed weight
-    and the faults it tolerates (n - t) must stay below its threshold. A new key needs no such
-    check: shares of the old one sign nothing then.
+    `past`: every epoch of this group key, the one in force included, and every reshare of it that
+    was given up. In each the departed weight and the faults it tolerates (n - t) must stay below
+    its threshold. A new key needs no such check: shares of the old one sign nothing then.
     """
     for roster in past:
         faults = roster.total - roster.threshold

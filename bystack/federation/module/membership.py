@@ -49,6 +49,7 @@ from bystack.sidechain.peg_events import AnchorProved, BatchBack, BatchPaid, Peg
 
 ANNOUNCED: Final = b"announced"
 DELAYED: Final = b"delayed"
+GIVEN_UP: Final = b"given-up"
 
 Reshaping = Add | Remove | Reweigh | Refresh | NewKey | Cause
 
@@ -146,7 +147,7 @@ def start_change(state: PrefixedState, number: int, decision: Reshaping, height:
     check_shift(now.roster, target.roster)
     if kind != Kind.FRESH:
         check_departed(_rosters_of_key(state), target.roster)
-    epoch = number_at(state, EPOCHS) + 1
+    epoch = _last_epoch(state) + 1
     put_number(state, epoch, EPOCHS)
     end = height + rules_of(state).change
     change = Change(number, int(kind), epoch, target, height, end)
@@ -218,9 +219,23 @@ def key_epochs(state: PrefixedState) -> Iterator[KeyEpoch]:
 
 
 def _rosters_of_key(state: PrefixedState) -> Iterator[Roster]:
-    """The members of each epoch of the key in force."""
+    """The members of each epoch of the key in force, and of each change of it that was given up.
+
+    Of those too somebody may hold shares: who keeps the last attestation back has the certificate,
+    and a share, which the chain never sees.
+    """
     key = key_of(state).key
-    return (one.roster for one in key_epochs(state) if one.key == key)
+    held = [one for one in key_epochs(state) if one.key == key]
+    yield from (one.roster for one in held)
+    for epoch in range(held[0].epoch + 1, _last_epoch(state) + 1):
+        given_up = get_entry(state, Roster, GIVEN_UP, epoch)
+        if given_up is not None:
+            yield given_up
+
+
+def _last_epoch(state: PrefixedState) -> int:
+    """The number of the last epoch that a change was begun for."""
+    return number_at(state, EPOCHS)
 
 
 def session_of_change(state: PrefixedState, change: Change, attempt: int) -> Session:
@@ -303,15 +318,25 @@ def expire_change(state: PrefixedState, height: int) -> Change | None:
     change = change_of(state)
     if change is None or height < change.expires:
         return None
-    put_entry(state, None, CHANGE)
+    _give_up(state, change)
     return change
+
+
+def _give_up(state: PrefixedState, change: Change) -> None:
+    """End a change; the set it would have dealt shares of this key to counts as one that left."""
+    put_entry(state, None, CHANGE)
+    if change.kind == Kind.RESHARE:
+        put_entry(state, change.standing.roster, GIVEN_UP, change.epoch)
 
 
 def abandon(state: PrefixedState) -> None:
     """End the change in flight, or give up the key to come; raises `NoChange`, `KeyAnnounced`."""
-    if change_of(state) is None and coming_key(state) is None:
+    change = change_of(state)
+    if change is None and coming_key(state) is None:
         raise NoChange()
     if coming_key(state) is not None and announced(state):
         raise KeyAnnounced()
-    for part in (CHANGE, KEY_NEXT, STANDING_NEXT):
-        put_entry(state, None, part)
+    if change is not None:
+        _give_up(state, change)
+    put_entry(state, None, KEY_NEXT)
+    put_entry(state, None, STANDING_NEXT)

@@ -106,6 +106,11 @@ class Epochs:
         own = [one.indices for one in roster.members if one.identity == self._identity]
         return own[0] if own else ()
 
+    def rosters(self, key: bytes) -> tuple[Roster, ...]:
+        """The members of every epoch of a key that was certified here, in force ever or not."""
+        known = self.certificates.values()
+        return tuple(one.session.roster for one in known if one.key == key)
+
     def in_force(self) -> KeyCertificate:
         """The certificate whose shares sign; raises `Departed`, `EpochMissing`, `NoCeremony`."""
         if not self.seated:

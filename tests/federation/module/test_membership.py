@@ -33,6 +33,7 @@ from bystack.federation.module.membership import (
     delayed,
     follow_vault,
     key_epochs,
+    start_change,
 )
 from bystack.federation.module.records import (
     DEFAULT_RULES,
@@ -222,6 +223,45 @@ def test_the_departed_call_for_a_new_key() -> None:
     house.enact(Remove(identity(6), 4, 1), tuple(range(7)))
     change = change_of(house.state)
     assert change is not None and change.kind == Kind.FRESH
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_reshare_given_up_counts_as_one_whose_newcomer_left(expired: bool) -> None:
+    """It may hold shares of the key: the certificate was kept from the chain (K12, K13)."""
+    house = Parliament(standing((1,) * 7, 5), msgspec.structs.replace(DEFAULT_RULES, change=20))
+    everyone = (0, 1, 2, 3, 4)
+    house.enact(add(7, 5, 2), everyone)  # 4 of 9 tolerated, and 2 that hold a set nobody sees
+    if expired:
+        house.world.relay(20)
+        house.world.idle()
+    else:
+        house.enact(Abandon(), everyone)
+    assert change_of(house.state) is None
+    for other in (Refresh(), Remove(identity(6), 5, 0), add(8, 6)):
+        with pytest.raises(TooManyDeparted):
+            house.enact(other, everyone)
+    again = house.world.copy()
+    house.enact(NewKey(), everyone)
+    house.certify(seed=60)
+    house.world = again
+    house.enact(add(7, 5, 2), everyone)
+    house.certify()
+    assert len(names(house)) == 8, "or the same newcomer takes its seat after all"
+
+
+def test_a_new_key_knows_nothing_of_what_was_given_up_before() -> None:
+    house = Parliament(standing((1,) * 7, 5))
+    everyone = (0, 1, 2, 3, 4)
+    house.enact(add(7, 5, 2), everyone)
+    house.enact(Abandon(), everyone)
+    house.enact(NewKey(), everyone)
+    house.certify(seed=60)
+    state, coming = writable(house), coming_key(house.state)
+    assert coming is not None
+    tier = msgspec.structs.replace(TERMS.tiers[0], policy=Bls(coming.key))
+    assert adopted(state, encode(msgspec.structs.replace(TERMS, tiers=(tier,))), 40)
+    start_change(state, 9, Refresh(), 50)
+    assert change_of(state) is not None
 
 
 def test_nothing_changes_while_something_else_goes_on() -> None:

@@ -14,6 +14,7 @@ from bystack.federation.messages import KeyCertificate
 from bystack.federation.module.membership import session_for
 from bystack.federation.module.records import CHANGE, KEY, KEY_NEXT, Change, KeyEpoch, entry_key
 from bystack.federation.policies.requests import KEYGEN, Decision, Outcome, Request
+from bystack.federation.rotation import check_departed, check_shift
 from bystack.federation.session import Kind, Session
 from bystack.node import federation_files
 from bystack.node.signer.audit_log import AuditLog
@@ -53,7 +54,10 @@ class Keygen:
     def change(self, attempt: U32) -> list[Any]:
         """Start, or go on with, this attempt at the change in flight; what to send.
 
-        Raises `NoChange`, `NoKey`, `AttemptCertified`, and as `Knowledge.known`.
+        Raises `NoChange`, `NoKey`, `AttemptCertified`, `ChangeTooLarge`, `TooManyDeparted`, and as
+        `Knowledge.known`. How far a change may go is judged here once more: the sidechain's
+        validators decide who sits, and no majority of theirs makes this signer deal the key's
+        shares to strangers at one stroke.
         """
         return self._noted(self._ceremonies.change(self._session_of_change(attempt)))
 
@@ -141,7 +145,11 @@ class Keygen:
         change = self._view.knowledge.known(Change, entry_key(CHANGE))
         if change is None:
             raise NoChange()
-        return session_for(self._view.main, change, self._in_force(), attempt)
+        key, members = self._in_force(), change.standing.roster
+        check_shift(key.roster, members)
+        if change.kind != Kind.FRESH:
+            check_departed((key.roster, *self._ceremonies.epochs.rosters(key.key)), members)
+        return session_for(self._view.main, change, key, attempt)
 
 
 def _bytes(certificate: KeyCertificate | None) -> bytes | None:

@@ -10,16 +10,20 @@ import pytest
 from msgspec.structs import replace
 
 from bystack.federation.audit import AuditRecord, verified
+from bystack.federation.identity import identity_public
+from bystack.federation.members import Roster, Seat, seat
+from bystack.federation.module.records import CHANGE, Change, Seated, Standing, entry_key
 from bystack.federation.policies.requests import KEYGEN
-from bystack.federation.session import Session
+from bystack.federation.rotation import ChangeTooLarge, TooManyDeparted
+from bystack.federation.session import Kind, Session
 from bystack.mainchain.params import REGTEST
 from bystack.node.signer.audit_log import AuditLog, audit_path, open_audit, read_lines
 from bystack.node.signer.ceremonies import Ceremonies
-from bystack.node.signer.vault.keygen import Keygen
+from bystack.node.signer.vault.keygen import Keygen, NoChange
 from bystack.node.signer.votes import JournalRefused
 from bystack.node.store.journal import JournalError
 from bystack.primitives import keys
-from tests.federation.stage import SUPERS, secret, session
+from tests.federation.stage import SUPERS, dice, secret, session
 from tests.node.signer.homes import Others
 from tests.node.signer.partners import epoch_of
 
@@ -131,3 +135,66 @@ def test_the_epoch_that_comes_into_force_is_a_record_once(room: Room) -> None:
     again = opened()
     again.proved = room.proved
     assert again.follow() == [] and reasons().count("in_force") == 1
+
+
+class Told:
+    """Entries of the sidechain's state, as they were proved."""
+
+    def __init__(self, change: Change | None) -> None:
+        self.knowledge, self.main, self.change = self, FIRST.chain, change
+
+    def known(self, kind: type, entry: bytes) -> Change | None:
+        assert (kind, entry) == (Change, entry_key(CHANGE))
+        return self.change
+
+
+def deciding(room: Room, roster: Roster, kind: Kind = Kind.RESHARE, epoch: int = 1) -> None:
+    """The validators say that this was decided."""
+    seats = tuple(Seated(one, b"\x01" * 32) for one in roster.members)
+    standing = Standing(FIRST.federation, roster.threshold, seats)
+    room._view = Told(Change(0, int(kind), epoch, standing, 0, 2016))  # type: ignore[assignment]
+
+
+def set_of(*pairs: tuple[int, int], threshold: int) -> Roster:
+    rows = [
+        Seat(b"m%d" % n, identity_public(secret(n)), dice("node", n), weight, dice("pay", n))
+        for n, weight in pairs
+    ]
+    return seat(threshold, rows)
+
+
+def test_a_change_that_nobody_decided_is_no_ceremony(room: Room) -> None:
+    finish(room)
+    room.proved = epoch_of(room._ceremonies.certificate)
+    room._view = Told(None)  # type: ignore[assignment]
+    with pytest.raises(NoChange):
+        room.change(0)
+
+
+@pytest.mark.parametrize("kind", [Kind.RESHARE, Kind.FRESH])
+def test_k12_more_than_a_third_is_refused_here_too(room: Room, kind: Kind) -> None:
+    """All validators may lie: this signer deals no shares to a set of their making at once."""
+    finish(room)
+    room.proved = epoch_of(room._ceremonies.certificate)
+    deciding(room, set_of((0, 2), (5, 2), (6, 1), (7, 1), (8, 1), threshold=5), kind)
+    with pytest.raises(ChangeTooLarge):
+        room.change(0)
+    assert room.key_epoch()["ceremony"] == [0, 0, 0]
+    deciding(room, set_of((0, 2), (1, 2), (2, 1), (3, 1), (5, 1), threshold=5), kind)
+    assert room.change(0)
+
+
+def test_k12_ex_members_of_what_was_certified_here_are_counted_here_too(room: Room) -> None:
+    """A set that certified shares, and that the chain says nothing of any more."""
+    finish(room)
+    certificate = room._ceremonies.certificate
+    assert certificate is not None
+    room.proved = epoch_of(certificate)
+    many = set_of((0, 2), (1, 2), (2, 1), (3, 1), (4, 1), (5, 2), threshold=5)
+    ghost = replace(certificate, session=replace(certificate.session, epoch=1, roster=many))
+    room._ceremonies.epochs.certificates[ghost.key_id] = ghost
+    deciding(room, FIRST.roster, Kind.REFRESH, 2)
+    with pytest.raises(TooManyDeparted):
+        room.change(0)
+    deciding(room, FIRST.roster, Kind.FRESH, 2)
+    assert room.change(0)
