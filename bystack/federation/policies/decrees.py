@@ -14,7 +14,7 @@ from bystack.federation.module.allowances import ALLOWANCES, Allowances
 from bystack.federation.module.freezes import COUNT, FROZEN, Frozen, destination_id
 from bystack.federation.module.pauses import SIGNING, UNTIL
 from bystack.federation.module.records import NAME, entry_key
-from bystack.federation.policies.judging import Decreed
+from bystack.federation.policies.judging import STATE_AGE, Decreed
 from bystack.federation.policies.requests import Request
 from bystack.ledger.terms import Limit
 from bystack.primitives.codec import U63
@@ -58,6 +58,7 @@ def decreed(knowledge: Knowledge, genesis: Genesis, identity: bytes, request: Re
         frozen=frozenset(frozen),
         limits=_limits(knowledge.known(Allowances, entry_key(ALLOWANCES, identity))),
         time=knowledge.time,
+        age=STATE_AGE,
     )
 
 

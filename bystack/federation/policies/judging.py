@@ -23,6 +23,10 @@ Opinion = Callable[[Request], Decision]
 FREE: Final = (ACTION, TOUCH)
 """Kinds that move no value: a member's word, and a touch, which pays nobody."""
 
+STATE_AGE: Final = 7_200
+"""Seconds: twice the longest pause between two blocks that a sidechain may choose. A member's own
+process that shows its signer nothing newer (a pause, a freeze) so stops it, unless it says more."""
+
 ALLOWED: Final = Decision(Outcome.ALLOW, "allowed")
 
 
@@ -31,13 +35,15 @@ class Decreed:
     """What the federation decided, as proved to this signer: it binds whatever a member's policy.
 
     `paused_until`: signing, as a main-chain height; `frozen`: encoded locks; `limits`: allowances;
-    `time`: of the newest sidechain header shown final, Unix seconds.
+    `time`: of the newest sidechain header shown final, Unix seconds; `age`: how old that may be
+    where the policy says nothing, 0 for any.
     """
 
     paused_until: int = 0
     frozen: frozenset[bytes] = frozenset()
     limits: tuple[Limit, ...] = ()
     time: int = 0
+    age: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,9 @@ def _opinions(
     policy: Policy, decreed: Decreed, past: Past, request: Request, now: int
 ) -> Iterator[Decision]:
     yield from _decreed(decreed, request)
-    if policy.state_age and now > decreed.time + policy.state_age:
-        words = f"the newest final header shown is of {decreed.time}, more than the allowed age ago"
+    age = decreed.age if policy.state_age is None else policy.state_age
+    if age and now > decreed.time + age:
+        words = f"the newest final header shown is of {decreed.time}, more than {age} seconds ago"
         yield Decision(Outcome.WAIT, "sidechain_old", words)
     yield from _destinations(policy, request)
     if past.said.get(request.digest) is False:

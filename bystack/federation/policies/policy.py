@@ -26,7 +26,8 @@ class Policy:
     `limits`: own allowances. `allow`, `deny`: destination keys; an empty `allow` allows all.
     `manual`: per asset, above which amount of one payout an operator approves. `approve`: kinds of
     operations that an operator always approves. `state_age`: how old, in seconds, what is proved of
-    the sidechain may be; 0 asks for nothing but its height.
+    the sidechain may be; 0 asks for nothing but its height, None is `judging.STATE_AGE` where the
+    federation decrees anything.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -36,7 +37,7 @@ class Policy:
     manual: Mapping[bytes, int] = field(default_factory=lambda: MappingProxyType({}))
     approve: frozenset[str] = frozenset()
     plugins: tuple[Plugin, ...] = ()
-    state_age: int = 0
+    state_age: int | None = None
 
 
 OPEN = Policy()

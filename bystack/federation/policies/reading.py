@@ -56,7 +56,7 @@ def parse_policy(data: bytes, assets: Assets, hrp: str) -> Policy:
         manual=_above(manual, assets),
         approve=_approved(manual),
         plugins=tuple(_plugins(root)),
-        state_age=root.number("state_age", 0, MAX_AGE, 0),
+        state_age=_age(root),
     )
     for table in (places, manual, root):
         if table is not None:
@@ -64,6 +64,11 @@ def parse_policy(data: bytes, assets: Assets, hrp: str) -> Policy:
     if faults:
         raise PolicyInvalid(found=tuple(faults))
     return policy
+
+
+def _age(root: Table) -> int | None:
+    """None where the file does not say."""
+    return root.number("state_age", 0, MAX_AGE, 0) if "state_age" in root.values else None
 
 
 def _tables(data: bytes) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from bystack.federation.module.freezes import COUNT, FROZEN, Frozen, destination
 from bystack.federation.module.pauses import SIGNING, UNTIL
 from bystack.federation.module.records import NAME, entry_key
 from bystack.federation.policies.decrees import decreed, frozen_keys, standing_keys
-from bystack.federation.policies.judging import Decreed
+from bystack.federation.policies.judging import STATE_AGE, Decreed
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.light import LightClient, begin
@@ -84,7 +84,7 @@ def test_pause_freeze_and_ones_own_allowance_are_read() -> None:
 def test_where_nothing_is_decided_nothing_binds() -> None:
     knowledge = knowing({}, *standing_keys(genesis(), ME))
     assert frozen_keys(knowledge, REQUEST) == {}, "no destination need be looked at"
-    assert said(knowledge) == Decreed(time=knowledge.time)
+    assert said(knowledge) == Decreed(time=knowledge.time, age=STATE_AGE)
     lifted = {**STATE, PAUSED: encode(0), entry_key(COUNT): encode(0)}
     knowledge = knowing(lifted, *standing_keys(genesis(), ME))
     assert said(knowledge).paused_until == 0 and said(knowledge).frozen == frozenset()

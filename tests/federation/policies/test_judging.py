@@ -69,6 +69,9 @@ def test_without_rules_proofs_alone_decide() -> None:
         ({"policy": Policy(approve=frozenset({"order"}))}, Outcome.WAIT, "approval_needed"),
         ({"policy": Policy(state_age=60), "decreed": Decreed(time=NOON - 61)}, Outcome.WAIT,
          "sidechain_old"),
+        ({"decreed": Decreed(time=NOON - 61, age=60)}, Outcome.WAIT, "sidechain_old"),
+        ({"policy": Policy(state_age=60), "decreed": Decreed(time=NOON - 61, age=600)},
+         Outcome.WAIT, "sidechain_old"),
         ({"past": Past(said={DIGEST: False})}, Outcome.DENY, "rejected"),
     ],
 )  # fmt: skip
@@ -89,6 +92,8 @@ def test_each_rule_has_its_reason(rules: Any, outcome: Outcome, reason: str) -> 
         {"policy": Policy(manual={BTC: 50, GOLD: 3})},
         {"policy": Policy(approve=frozenset({"announce"}))},
         {"policy": Policy(state_age=60), "decreed": Decreed(time=NOON - 60)},
+        {"decreed": Decreed(time=NOON - 60, age=60)},
+        {"policy": Policy(state_age=0), "decreed": Decreed(time=0, age=60)},
     ],
 )
 def test_at_the_bound_it_passes(rules: Any) -> None:

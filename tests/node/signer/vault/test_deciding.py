@@ -232,6 +232,8 @@ def test_what_the_federation_decided_is_obeyed_once_it_is_proved(
     federated = partial(genesis_for, modules=(ModuleConfig(NAME, b""),))
     monkeypatch.setattr(members, "genesis_for", federated)
     monkeypatch.chdir(tmp_path)
+    Path("federations").mkdir()
+    Path("federations/trade.roster.toml").write_text(ROSTER)
     net = founded(tmp_path)
     frozen = Frozen(encode(CAROL.lock), b"rule", b"there", 1, 1)
     froze = {
@@ -251,9 +253,12 @@ def test_what_the_federation_decided_is_obeyed_once_it_is_proved(
         await net.tick(A_ROUND)
         assert net.payouts() == [] and [one["reason"] for one in waits(net)] == ["frozen"]
         show(net, {}, 930)
+        await net.tick(A_ROUND)
+        assert net.payouts() == [] and [one["reason"] for one in waits(net)] == ["sidechain_old"]
+        policy("state_age = 0\n")  # the headers here are years old, which only an operator accepts
         await net.tick(2 * A_ROUND)
         assert len(net.payouts()) == 1
-        said = ["order signing_paused", "order frozen", "order allowed"]
-        assert reasons(net) == ["begin begin", *said]
+        said = ["order signing_paused", "order frozen", "order sidechain_old"]
+        assert reasons(net) == ["begin begin", *said, "policy policy", "order allowed"]
 
     run(play)
