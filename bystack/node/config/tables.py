@@ -117,6 +117,16 @@ class Rpc(Table, frozen=True, kw_only=True):
     concurrency: Annotated[
         int, Meta(ge=1, le=1024, description="requests served at one time; more wait")
     ] = 32
+    seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="how long a request may take, in seconds")
+    ] = 300
+    rate: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="calls a second of each token; 0 sets no limit"),
+    ] = 0
+    subscribers: Annotated[
+        int, Meta(ge=0, le=200, description="WebSocket connections at one time; 0 takes none")
+    ] = 32
     tokens: Annotated[
         dict[Name, Scope],
         Meta(description='named tokens and what each may do; "tokens/NAME" holds the secret'),

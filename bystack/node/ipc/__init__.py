@@ -14,13 +14,14 @@ from bystack.node.ipc.client import (
     connect,
 )
 from bystack.node.ipc.errors import INTERNAL, INVALID, METHOD_UNKNOWN, RemoteError
-from bystack.node.ipc.server import Handler, StreamHandler, serve
+from bystack.node.ipc.server import PING, Handler, StreamHandler, serve
 from bystack.node.ipc.trace import current_trace, new_trace, traced
 
 __all__ = [
     "INTERNAL",
     "INVALID",
     "METHOD_UNKNOWN",
+    "PING",
     "Client",
     "Handler",
     "ItemStream",

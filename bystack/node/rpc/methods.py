@@ -49,7 +49,7 @@ class Methods:
         self._place = place
         self._methods: dict[str, Method] = {}
         self.add("help", self._help, help="List the methods, or explain one.", example={})
-        self.add(DISCOVER, self._discover, help="The OpenRPC document of this path.")
+        self.add(DISCOVER, self.document, help="The OpenRPC document of this path.")
 
     def add(
         self,
@@ -87,6 +87,10 @@ class Methods:
         name = "NAME" if calling_chain() == "main" else calling_chain()
         return f"/{self._place}/{name}"
 
+    def document(self) -> dict[str, Any]:
+        """Their OpenRPC document."""
+        return document(self.all, self.path)
+
     async def call(self, name: str, params: Any = (), scope: str = "admin") -> Any:
         """The result of method `name`; `params` is a list or a dict, `scope` the caller's.
 
@@ -115,9 +119,6 @@ class Methods:
         if command not in self._methods:
             raise RemoteError(METHOD_UNKNOWN, f"there is no method {command}; see help")
         return explain(self._methods[command], self.path)
-
-    def _discover(self) -> dict[str, Any]:
-        return document(self.all, self.path)
 
 
 @contextmanager

@@ -76,14 +76,19 @@ def _presented(header: str) -> tuple[str | None, str]:
             return None, ""
 
 
-def scope_of(header: str, held: Iterable[Credential]) -> Scope | None:
-    """The scope of the credential an Authorization header presents, or None."""
+def caller_of(header: str, held: Iterable[Credential]) -> Credential | None:
+    """The credential that an Authorization header presents, or None."""
     user, secret = _presented(header)
-    found: Scope | None = None
+    return presented(user, secret, held)
+
+
+def presented(user: str | None, secret: str, held: Iterable[Credential]) -> Credential | None:
+    """The credential of a user (None: any) with this secret, or None; each is compared."""
+    found: Credential | None = None
     for one in held:
         same = hmac.compare_digest(one.secret.encode(), secret.encode())
         if same and one.secret and user in (None, one.user):
-            found = one.scope
+            found = one
     return found
 
 

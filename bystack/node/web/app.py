@@ -1,4 +1,4 @@
-"""The routes: JSON-RPC on the processes' paths, `/health`, `/ready`, `/metrics`.
+"""The routes: JSON-RPC on the processes' paths, `/openrpc.json`, `/health`, `/ready`, `/metrics`.
 
 Each request passes host, origin, credential, number and size in this order, cheapest first.
 HTTP states follow Bitcoin Core: 1.0 errors are 500 (404 for an unknown method), 2.0 errors 200; a
@@ -7,6 +7,7 @@ process that is down is 503.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,6 +26,8 @@ from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, Unanswered, 
 from bystack.node.web import access, forward
 from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
 from bystack.node.web.draining import Draining
+from bystack.node.web.rates import Rates
+from bystack.node.web.rooms import Deaf
 
 BATCH_WORKERS = 8
 QUEUE = 256
@@ -57,9 +60,9 @@ class Door:
 class _Refused(Exception):
     """The request ends here, with an HTTP status and a sentence."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, retry_after: int = 0) -> None:
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.retry_after = status, reason, retry_after
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -79,7 +82,9 @@ class Page:
         self._node = node
         self._door = door
         self._reading = trio.CapacityLimiter(door.config.concurrency)
-        self._forwarder = forward.Forwarder(node, door.config.concurrency)
+        config = door.config
+        self._forwarder = forward.Forwarder(node, config.concurrency, config.seconds)
+        self._rates = Rates(config.rate, trio.current_time)
         self._held = 0
 
     def app(self) -> Draining:
@@ -90,6 +95,8 @@ class Page:
                 Route("/health", self._guarded(self.health), methods=get),
                 Route("/ready", self._guarded(self.ready), methods=get),
                 Route("/metrics", self._guarded(self.metrics), methods=get),
+                Route("/openrpc.json", self._guarded(self.describe), methods=get),
+                Route("/{path:path}/openrpc.json", self._guarded(self.describe), methods=get),
                 Route("/{path:path}", self._guarded(self.answer), methods=post),
             ]
         )
@@ -118,12 +125,28 @@ class Page:
         if not access.accepts_origin(request.headers.get("origin"), host):
             raise _Refused(403, "this Origin is not accepted")
 
-    def _scope(self, request: Request) -> Scope:
+    async def watch(self) -> None:
+        """Find the processes that do not answer any more, until cancelled."""
+        await self._forwarder.watch()
+
+    def _caller(self, request: Request) -> access.Credential:
         header = request.headers.get("authorization", "")
-        scope = access.scope_of(header, self._door.credentials)
-        if scope is None:
+        caller = access.caller_of(header, self._door.credentials)
+        if caller is None:
             raise _Refused(401, "give the cookie (user __cookie__) or a token")
-        return scope
+        return caller
+
+    def _admit(self, caller: access.Credential, calls: int) -> None:
+        """Count calls against the caller's rate; the cookie is its operator's and has none."""
+        if caller.user == access.COOKIE_USER:
+            return
+        if wait := self._rates.wait(caller.user, calls):
+            raise _Refused(429, "too many calls a second; see [rpc] rate", math.ceil(wait))
+
+    def _place(self, path: str) -> None:
+        _, rest = forward.wallet_named(path)
+        if f"/{rest.strip('/')}".rstrip("/") not in self._node.paths():
+            raise _Refused(404, f"nobody answers at {path}")
 
     async def health(self, request: Request) -> Response:
         """200 while the supervisor lives."""
@@ -136,24 +159,32 @@ class Page:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus's text format; needs any credential."""
-        self._scope(request)
+        self._caller(request)
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return Response(await self._node.metrics(), headers={"content-type": kind})
 
+    async def describe(self, request: Request) -> Response:
+        """The OpenRPC document of a path; needs any credential."""
+        caller = self._caller(request)
+        self._admit(caller, 1)
+        path = request.url.path.removesuffix("openrpc.json")
+        self._place(path)
+        try:
+            return _json(await self._forwarder.document(path, caller.scope))
+        except (Unavailable, forward.Unknown, RemoteError) as error:
+            raise _Refused(503, str(error)) from None
+
     async def answer(self, request: Request) -> Response:
         """JSON-RPC on the path of a process."""
-        scope = self._scope(request)
-        path = request.url.path
-        _, rest = forward.wallet_named(path)
-        if f"/{rest.strip('/')}".rstrip("/") not in self._node.paths():
-            raise _Refused(404, f"nobody answers at {path}")
+        caller, path = self._caller(request), request.url.path
+        self._place(path)
         if self._reading.statistics().tasks_waiting >= QUEUE or self._held > MAX_HELD:
             raise _Refused(503, "too many requests are waiting")
         async with self._reading:
             body = await self._read(request)
         self._held += len(body)
         try:
-            return await self._converse(body, path, scope)
+            return await self._converse(body, path, caller)
         finally:
             self._held -= len(body)
 
@@ -166,12 +197,13 @@ class Page:
         except trio.TooSlowError:
             raise _Refused(408, "the body did not arrive in time") from None
 
-    async def _converse(self, body: bytes, path: str, scope: Scope) -> Response:
+    async def _converse(self, body: bytes, path: str, caller: access.Credential) -> Response:
         try:
             requests, batch = rpc.parse(body)
         except RemoteError as error:
             return _json(rpc.failure(None, error), 400)
-        answers = await self._all(requests, path, scope)
+        self._admit(caller, len(requests))
+        answers = await self._all(requests, path, caller.scope)
         if batch:
             said = [answer for answer, _ in answers if answer is not None]
             down = all(status == 503 for _, status in answers)
@@ -207,8 +239,10 @@ class Page:
         except Unanswered as error:
             text = f"{error}; what was asked may have been done all the same: look first"
             answer, status = rpc.failure(request, RemoteError(rpc.MISC, text)), 504
-        except (Unavailable, forward.Unknown):
-            fault = RemoteError(rpc.IN_WARMUP, f"no process answers {request.method} now")
+        except (Unavailable, forward.Unknown) as error:
+            told = f" ({error})" if isinstance(error, Deaf) else ""
+            text = f"no process answers {request.method} now{told}"
+            fault = RemoteError(rpc.IN_WARMUP, text)
             answer, status = rpc.failure(request, fault), 503
         else:
             answer, status = rpc.success(request, result), 200
@@ -227,6 +261,8 @@ def _refusal(refused: _Refused) -> Response:
     response = PlainTextResponse(f"{refused.reason}\n", refused.status)
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="bystack"'
+    if refused.retry_after:
+        response.headers["Retry-After"] = str(refused.retry_after)
     # A refused body is not read: the connection cannot be used again.
     response.headers["Connection"] = "close"
     return response

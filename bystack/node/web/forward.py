@@ -5,16 +5,13 @@ A process that is down costs its own path a 503 and nothing else.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
-import trio
-
 from bystack.node.announce import label_of
-from bystack.node.ipc import RemoteError, Unavailable, traced
-from bystack.node.rpc import Request
-
-CALL_SECONDS = 300.0
-MAX_WAITING = 256
+from bystack.node.ipc import RemoteError, TimedOut, Unavailable, traced
+from bystack.node.rpc import DISCOVER, Request, merged
+from bystack.node.web.rooms import Calls, Rooms
 
 WALLET_METHODS = frozenset(
     {
@@ -107,13 +104,6 @@ class Unknown(Exception):
     """No process of this node answers on the path."""
 
 
-class Calls(Protocol):
-    """What forwarding needs of a client of a private socket."""
-
-    async def call(self, method: str, *params: Any, timeout: float = ...) -> Any:
-        """The result of a call."""
-
-
 class Clients(Protocol):
     """The node's clients by process label; None for a process that is not configured."""
 
@@ -150,26 +140,43 @@ def target(path: str, method: str) -> tuple[str, str]:
 
 
 class Forwarder:
-    """Carries requests to the processes, at most `room` at one time to each.
+    """Carries requests to the processes, at most `room` at one time to each, each for `seconds`.
 
     A process that is stopped fills its own room only: calls to the others go on.
     """
 
-    def __init__(self, clients: Clients, room: int) -> None:
-        self._clients = clients
-        self._room = room
-        self._rooms: dict[str, trio.CapacityLimiter] = {}
+    def __init__(self, clients: Clients, room: int, seconds: float) -> None:
+        self._clients, self._seconds = clients, seconds
+        self._rooms = Rooms(room)
+
+    async def watch(self) -> None:
+        """Find the processes that do not answer any more, until cancelled."""
+        await self._rooms.watch(self._clients.client)
 
     async def result(self, path: str, request: Request, scope: str) -> Any:
         """The result of `request` from its process.
 
         Raises `RemoteError`, `Unavailable` (also when too many wait), `Unknown`.
         """
-        if path.strip("/") == "" and request.method == "help":
-            return await self._help(request, scope)
+        if request.method == DISCOVER:
+            return await self.document(path, scope)
         wallet, rest = wallet_named(path)
         label, chain = target(rest, request.method)
+        if request.method == "help" and _of_chain(label):
+            return await self._help(label, request, scope, chain)
         return await self._ask(label, request, scope, chain, wallet)
+
+    async def document(self, path: str, scope: str) -> Any:
+        """The OpenRPC document of everything that is answered on a path."""
+        _, rest = wallet_named(path)
+        label, chain = target(rest, DISCOVER)
+        found = [await self._ask(label, _asking(DISCOVER), scope, chain)]
+        if _of_chain(label):
+            try:
+                found.append(await self._ask("wallet", _asking(DISCOVER), scope, chain))
+            except (Unavailable, Unknown):
+                return found[0]
+        return merged(found, f"/{rest.strip('/')}")
 
     async def _ask(
         self, label: str, request: Request, scope: str, chain: str, wallet: str = ""
@@ -177,24 +184,34 @@ class Forwarder:
         client = self._clients.client(label)
         if client is None:
             raise Unknown(label)
-        room = self._rooms.setdefault(label, trio.CapacityLimiter(self._room))
-        if room.statistics().tasks_waiting >= MAX_WAITING:
-            raise Unavailable(f"too many requests wait for {label}")
         named = (wallet,) if wallet and label == "wallet" else ()
         params = (request.method, request.params, scope, chain, *named)
+        call = partial(client.call, "rpc", *params, timeout=self._seconds)
         with traced(""):
-            async with room:
-                return await client.call("rpc", *params, timeout=CALL_SECONDS)
+            try:
+                return await self._rooms.of(label).within(call)
+            except TimedOut:
+                text = f"no answer to {request.method} within {self._seconds:g} s ([rpc] seconds)"
+                raise TimedOut(text) from None
 
-    async def _help(self, request: Request, scope: str) -> Any:
-        """`help` of the root path speaks for the main chain and the wallet together."""
+    async def _help(self, label: str, request: Request, scope: str, chain: str) -> Any:
+        """`help` of a chain's path speaks for the chain and the wallet together."""
         command = request.params[0] if isinstance(request.params, list) and request.params else ""
         if command in WALLET_METHODS:
-            return await self._ask("wallet", request, scope, "main")
-        text = await self._ask("mainchain", request, scope, "main")
+            return await self._ask("wallet", request, scope, chain)
+        text = await self._ask(label, request, scope, chain)
         if command:
             return text
         try:
-            return f"{text}\n\n{await self._ask('wallet', request, scope, 'main')}"
+            return f"{text}\n\n{await self._ask('wallet', request, scope, chain)}"
         except (Unavailable, Unknown, RemoteError):
             return text
+
+
+def _of_chain(label: str) -> bool:
+    """Whether a process answers for a chain, whose wallet methods the wallet answers."""
+    return label == "mainchain" or label.startswith("sidechain-")
+
+
+def _asking(method: str) -> Request:
+    return Request(method, [], None, 2)

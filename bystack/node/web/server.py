@@ -83,9 +83,12 @@ async def serve(
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
     if context := config.create_ssl_context():
         listener = trio.SSLListener(listener, context, https_compatible=True)
-    connections = _Connections(Page(node, door), config)
-    task_status.started(_shown(sock))
-    await trio.serve_listeners(connections.answer, [listener])
+    page = Page(node, door)
+    connections = _Connections(page, config)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(page.watch)
+        task_status.started(_shown(sock))
+        await trio.serve_listeners(connections.answer, [listener])
 
 
 class _Connection(TCPServer):

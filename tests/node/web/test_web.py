@@ -20,8 +20,9 @@ from hypercorn.config import Config as ServerConfig
 from prometheus_client.parser import text_string_to_metric_families
 
 from bystack.node.config import Rpc
-from bystack.node.ipc import RemoteError, TimedOut, Unanswered, Unavailable
+from bystack.node.ipc import PING, RemoteError, TimedOut, Unanswered, Unavailable
 from bystack.node.processes.metrics import Reading, exposition
+from bystack.node.rpc import Methods
 from bystack.node.web import access
 from bystack.node.web.app import Door, Page
 from bystack.node.web.server import MAX_CONNECTIONS, _Connections, serve
@@ -38,6 +39,8 @@ class FakeProcess:
         self.calls = 0
 
     async def call(self, method: str, *params: Any, timeout: float = 0) -> Any:
+        if method == PING:
+            return None
         name, given, scope, chain, *wallet = params
         self.calls += 1
         match name:
@@ -55,6 +58,10 @@ class FakeProcess:
                 await trio.sleep_forever()
             case "help":
                 return f"help of {self.label}"
+            case "rpc.discover" if self.label != "sidechain-dead":
+                methods = Methods()
+                methods.add(f"of{self.label.replace('-', '')}", lambda: 1, help="Counts.")
+                return methods.document()
         if self.label == "sidechain-dead":
             raise Unavailable("down")
         raise RemoteError(-32601, "no such method")
@@ -311,6 +318,45 @@ def test_credentials(header: str, status: int) -> None:
         assert ("www-authenticate" in answer.headers) == (status == 401)
 
     run(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "names"),
+    [
+        ("/", 200, {"ofmainchain", "ofwallet"}),
+        ("/sidechain/trade/", 200, {"ofsidechaintrade", "ofwallet"}),
+        ("/wallet/savings/sidechain/trade/", 200, {"ofsidechaintrade", "ofwallet"}),
+        ("/sidechain/dead/", 503, set()),
+        ("/nowhere/", 404, set()),
+    ],
+)
+def test_the_openrpc_document_of_a_path(path: str, status: int, names: set[str]) -> None:
+    async def body(web: Web) -> None:
+        assert (await web.http.get(f"{path}openrpc.json")).status_code == 401
+        auth = {"Authorization": "Bearer " + "e" * 64}
+        answer = await web.http.get(f"{path}openrpc.json", headers=auth)
+        assert answer.status_code == status
+        if names:
+            document = answer.json()
+            found = {one["name"] for one in document["methods"]}
+            assert found == names | {"help", "rpc.discover"}
+            asked = await web.post({**WHO, "method": "rpc.discover", "params": []}, path)
+            assert asked.json()["result"] == document
+
+    run(body)
+
+
+def test_a_token_has_its_rate_and_the_cookie_none() -> None:
+    async def body(web: Web) -> None:
+        batch = [{**WHO, "id": n} for n in range(900)]
+        assert (await web.post(batch, secret="e" * 64)).status_code == 200
+        late = await web.post(WHO, secret="e" * 64)
+        assert (late.status_code, "rate" in late.text) == (429, True)
+        assert int(late.headers["retry-after"]) > 600
+        for _ in range(3):
+            assert (await web.post(batch)).status_code == 200
+
+    run(body, rate=1, max_body_kb=256)
 
 
 def test_scope_of_the_token_goes_along() -> None:
