@@ -93,10 +93,13 @@ def _own_root(rpc: Rpc) -> str:
         ) from None
 
 
-def take_files(home: Path, name: str, charter: Path, roster: Path) -> Joined:
+def take_files(
+    home: Path, name: str, charter: Path, roster: Path, parts: Path | None = None
+) -> Joined:
     """Check the founders' files against each other and this node's keys, and keep them.
 
-    Raises `JoiningRefused`; then nothing is written.
+    `parts`: the public part of keys that `bystackd key new` made; else that of `make_keys`.
+    Raises `JoiningRefused`, `OperatorUnfit`; then nothing is written.
     """
     said, listed = _read(charter), _read(roster)
     try:
@@ -104,7 +107,9 @@ def take_files(home: Path, name: str, charter: Path, roster: Path) -> Joined:
         seats = roster_of(file)
     except Invalid as error:
         raise JoiningRefused(f"{error}; get the file again from the founder") from None
-    own = _own_entry(home, name, file)
+    own = _own_entry(home, name, file, parts or parts_path(home, name))
+    if parts is not None:
+        write(parts_path(home, name), _read(parts))
     write(home / FEDERATIONS / f"{name}.charter.toml", said)
     write(home / FEDERATIONS / f"{name}.roster.toml", listed)
     quorum = f"{file.threshold} of {seats.total}"
@@ -117,18 +122,25 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _own_entry(home: Path, name: str, file: RosterFile) -> MemberEntry:
-    path = parts_path(home, name)
-    if not path.exists():
+def _own_entry(home: Path, name: str, file: RosterFile, parts: Path) -> MemberEntry:
+    key = f"keys/{name}.member.key"
+    if not (home / key).exists():
         raise JoiningRefused(
-            f"{path} is missing: bystack federation init {name} makes this node's keys first"
+            f"{key} is missing: bystack federation init {name} makes this node's keys first"
         )
-    identity = read_operator(path).member[name].identity
-    found = [entry for entry in file.member if entry.identity == identity]
+    if not parts.exists():
+        raise JoiningRefused(
+            f"{parts} is missing: give with --parts what bystackd key new printed when it made"
+            f" {key}"
+        )
+    own = read_operator(parts).member.get(name)
+    if own is None:
+        raise JoiningRefused(f"{parts}: no member's keys of {name}; it is of another federation")
+    found = [entry for entry in file.member if entry.identity == own.identity]
     if not found:
         raise JoiningRefused(
-            f"the roster has no member with this node's identity {identity}; the founder lacks the"
-            f" file that bystack federation init {name} wrote here"
+            f"the roster has no member with this node's identity {own.identity}; the founder"
+            f" lacks {parts.name}"
         )
     return found[0]
 

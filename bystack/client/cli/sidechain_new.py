@@ -47,9 +47,10 @@ def new(
 ) -> None:  # fmt: skip
     """Describe a new sidechain NAME: charter, roster and specification, from questions or flags.
 
-    MEMBERS are files of public parts, one an operator: what `bystackd key new validator:NAME
-    member:NAME` printed on each node, with "name" and "recipient" (the policy root of an address
-    for its fees) added. All faults are named at once and nothing is written before they are cured.
+    MEMBERS are files of public parts, one an operator, as `bystack federation init NAME` wrote them
+    on each node; or what `bystackd key new validator:NAME member:NAME` printed, with "name" and
+    "recipient" (the policy root of an address for its fees) added. All faults are named at once
+    and nothing is written before they are cured.
     """
     from bystack.client.sidechain_new import writing
     from bystack.client.tables import TableRefused, params_in

@@ -59,7 +59,7 @@ class Launch:
         tables = [one.name for one in configuration(self.home).federation]
         info = self._info()
         key = self._path("keys/{}.member.key")
-        first = "" if key.exists() else f"bystackd key new member:{self.name}, then "
+        first = "" if key.exists() else f"bystack federation init {self.name}, then "
         if self.name not in tables:
             then = f"{first}bystack sidechain apply {self.name}, on every member's node"
             return Step("membership", False, "no [[federation]] table here", then)

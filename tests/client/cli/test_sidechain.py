@@ -83,7 +83,7 @@ def test_next_says_where_the_launch_stands(home: Path) -> None:
     assert new(home, "--yes", *GIVEN).exit_code == 0
     second = json.loads(run(home, "next", "port", "--json").output)
     assert [step["done"] for step in second] == [True, False]
-    assert second[-1]["next"].startswith("bystackd key new member:port, then bystack sidechain")
+    assert second[-1]["next"].startswith("bystack federation init port, then bystack sidechain")
     (home / "keys").mkdir()
     (home / "keys" / "port.member.key").write_text("")
     joined = run(home, "apply", "port")

@@ -20,6 +20,7 @@ from bystack.client.cli.conventions import (
 from bystack.client.cli.federation.keys import proposed
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+USUAL = "As the founders agreed; else 1, or 2 for the first two of four or more."
 
 
 def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +46,7 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 @name_argument
 @click.option("--operator", required=True, help="Your name among the members, as alice.")
 @click.option("--named", multiple=True, help="A charter key to make too, as super-1. Repeatable.")
-@click.option("--weight", type=click.IntRange(1, 128), default=1, show_default=True)
+@click.option("--weight", type=click.IntRange(1, 128), default=0, help=USUAL)
 @click.option("--recipient", default="", help="Policy root your fees go to; else your wallet's.")
 @click.option("--password-file", type=FILE, help="Seal the keys with this.")
 @click.option("--cheap", is_flag=True, help="Cheap sealing, which only regtest accepts.")
@@ -55,8 +56,9 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 def init(name: str, home: str, **options: Any) -> None:
     """Make this node's keys for the federation NAME; write their public part to a file.
 
-    The keys stay in keys/ and never leave it. The file holds nothing secret: send it to the
-    founder, who puts all operators' files together (bystack sidechain new), or, to a federation
+    The keys stay in keys/ and never leave it, in the clear unless --password-file is given (the
+    signer reads the password from keys/password, 0600). The file holds nothing secret: send it to
+    the founder, who puts all operators' files together (bystack sidechain new), or, to a federation
     that exists, to one of its members (bystack federation add).
     """
     from bystack.client import joining
@@ -76,11 +78,18 @@ def init(name: str, home: str, **options: Any) -> None:
 @click.argument("roster", type=FILE)
 @click.option("--listen", default="127.0.0.1:0", show_default=True, help="For other members.")
 @click.option("--peer", "peers", multiple=True, help="Another member, host:port. Repeatable.")
+@click.option("--parts", type=FILE, help="Where bystackd key new made the keys: what it printed.")
 @home_option
 @guarded
 @in_a_sentence
 def join(
-    name: str, charter: Path, roster: Path, listen: str, peers: tuple[str, ...], home: str
+    name: str,
+    charter: Path,
+    roster: Path,
+    listen: str,
+    peers: tuple[str, ...],
+    parts: Path | None,
+    home: str,
 ) -> None:
     """Take the founders' CHARTER and ROSTER over, and make this node a member.
 
@@ -91,7 +100,7 @@ def join(
     from bystack.client import joining
 
     place = Path(home).expanduser()
-    joined = joining.take_files(place, name, charter, roster)
+    joined = joining.take_files(place, name, charter, roster, parts)
     told = joining.become_member(place, name, listen, list(peers))
     click.echo(f"charter {joined.charter}")
     click.echo(f"roster  {joined.roster}")
