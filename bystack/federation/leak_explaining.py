@@ -128,6 +128,11 @@ def _other(charter: Charter, bound: Bound) -> Iterator[str]:
             f"They can hold up payouts: freeze for {freeze} blocks and again {4 * freeze} blocks "
             "after that ended, veto, cancel; recovery with govern ends it."
         )
+    if bound.leaked.guard and bound.leaked.govern and bound.kept.replaces:
+        yield (
+            "By announcing and cancelling they raise the vault's turn in every block. What "
+            "recovery signs is good for every turn of the terms in force: once signed it gets in."
+        )
     if not bound.kept.tiers:
         yield "If these keys are lost and not stolen, no payout is signed until they are replaced."
 

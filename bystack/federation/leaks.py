@@ -174,9 +174,11 @@ def _order(terms: Terms, number: int, found: Bound) -> Way:
 def _announce(terms: Terms, found: Bound) -> Way:
     """What is announced ripens after the delay, unless it is cancelled or the terms fall."""
     delay = terms.govern.delay
+    # A thief's freeze takes the turn that a cancellation was signed for: once, in the last block.
+    last = delay - 2 if found.leaked.guard else delay - 1
     answers = []
-    if found.kept.guard and found.answer < delay:
-        answers.append(Answer(Stop.CANCEL, delay - 1))
+    if found.kept.guard and found.answer <= last:
+        answers.append(Answer(Stop.CANCEL, last))
     if found.kept.replaces and found.recovery < delay:
         answers.append(Answer(Stop.REPLACE, delay - 1))
     return Way(By.ANNOUNCE, -1, delay + 1, (), tuple(answers))

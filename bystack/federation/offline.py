@@ -120,17 +120,23 @@ def sentences(
             yield "CREATE: makes this vault, under these terms:"
             yield from _listed("  ", terms, names)
         case Replace(turn, terms):
-            yield f"REPLACE: NEW TERMS AT ONCE, at turn {turn}. Whoever holds their keys then"
-            yield "  decides over everything in the vault. Recovery and govern or guard must sign."
+            yield "REPLACE: NEW TERMS AT ONCE. Whoever holds their keys then decides over all that"
+            yield "  is in the vault. Recovery and govern or guard must sign."
+            yield _lasting(turn)
             yield from _change(present, terms, names)
         case Recover(turn, terms):
-            yield f"RECOVER: NEW TERMS without anybody else, once the vault lay idle; turn {turn}."
+            yield "RECOVER: NEW TERMS without anybody else, once the vault lay idle."
+            yield _lasting(turn)
             yield from _change(present, terms, names)
         case Adopt(terms):
             yield "ADOPT: the announced terms come into force:"
             yield from _change(present, terms, names)
         case Complete() | Consolidate():
             yield "Needs no signature."
+
+
+def _lasting(turn: int) -> str:
+    return f"  Signed for turn {turn}: good until other terms than those at that turn are in force."
 
 
 def _change(present: Terms | None, new: Terms, names: Names) -> Iterator[str]:

@@ -147,13 +147,13 @@ def terms_signings(seen: VaultSeen, operation: Operation, decided: Decided) -> t
 def _check_counter(state: AnchorState, operation: TermsOperation) -> None:
     match operation:
         case Announce(seq):
-            counter, present = seq, state.seq
+            counter, least, present = seq, state.seq, state.seq
         case Replace(turn) | Recover(turn):
-            counter, present = turn, state.turn
+            counter, least, present = turn, state.since, state.turn
         case Adopt():
             return
-    if not present <= counter <= present + AHEAD:
-        raise CounterFar(asked=counter, present=present, ahead=AHEAD)
+    if not least <= counter <= present + AHEAD:
+        raise CounterFar(asked=counter, least=least, present=present, ahead=AHEAD)
 
 
 def _signed(wanted: tuple[Demand, ...], operation: TermsOperation) -> tuple[Demand, ...]:

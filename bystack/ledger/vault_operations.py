@@ -93,14 +93,17 @@ class Freeze(Wire, tag=FREEZE):
 
 
 class Replace(Wire, tag=REPLACE):
-    """Put `terms` in force at once; signed by recover together with govern or guard."""
+    """Put `terms` in force at once; signed by recover together with govern or guard.
+
+    `turn`: any since the present terms came into force.
+    """
 
     turn: U63
     terms: Terms
 
 
 class Recover(Wire, tag=RECOVER):
-    """Put `terms` in force after the vault lay idle; signed by recover alone."""
+    """Put `terms` in force after the vault lay idle; signed by recover alone; `turn` likewise."""
 
     turn: U63
     terms: Terms

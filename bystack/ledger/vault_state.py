@@ -57,14 +57,16 @@ class Announced(Wire):
 class AnchorState(Wire):
     """What the chain knows of a vault.
 
-    `seq` counts anchor spends; `turn` those of guard, recovery and adoption; `touched` is the
-    height recovery's idleness counts from; no order or touch below height `frozen_until`, no new
-    freeze below `freeze_from`; at most one announcement.
+    `seq` counts anchor spends; `turn` those of guard, recovery and adoption; `since` is the turn at
+    which the terms came into force; `touched` is the height recovery's idleness counts from; no
+    order or touch below height `frozen_until`, no new freeze below `freeze_from`; at most one
+    announcement.
     """
 
     terms: Bytes32
     seq: U63
     turn: U63
+    since: U63
     touched: U63
     buckets: Annotated[tuple[Bucket, ...], Meta(max_length=128)]
     announced: Annotated[tuple[Announced, ...], Meta(max_length=1)]
@@ -83,7 +85,7 @@ def decode_state(data: bytes) -> AnchorState:
 def first_state(terms: Terms, height: int) -> AnchorState:
     """The state of a vault created under `terms` at `height`; raises `TermsInvalid`."""
     check_terms(terms)
-    return AnchorState(terms_hash(terms), 0, 0, height, buckets.empty(terms, height), (), 0, 0)
+    return AnchorState(terms_hash(terms), 0, 0, 0, height, buckets.empty(terms, height), (), 0, 0)
 
 
 def replay(
@@ -168,6 +170,13 @@ def _check_turn(state: AnchorState, turn: int) -> None:
         raise TurnMismatch(signed=turn, present=state.turn)
 
 
+def _check_since(state: AnchorState, turn: int) -> None:
+    # Who stole guard and govern keys announces and cancels in every block. What recovery signed at
+    # any turn of the present terms stays good, and falls with them: it never counts twice (V09).
+    if not state.since <= turn <= state.turn:
+        raise TurnMismatch(signed=turn, present=state.turn, since=state.since)
+
+
 def _announce(state: AnchorState, announce: Announce, terms: Terms, height: int) -> AnchorState:
     _check_seq(state, announce.seq)
     announced = Announced(announce.terms, height + terms.govern.delay)
@@ -204,12 +213,12 @@ def _freeze(state: AnchorState, freeze: Freeze, terms: Terms, height: int) -> An
 
 
 def _replace(state: AnchorState, change: Replace, terms: Terms, height: int) -> AnchorState:
-    _check_turn(state, change.turn)
+    _check_since(state, change.turn)
     return _taken_over(state, terms, change.terms, height)
 
 
 def _recover(state: AnchorState, change: Recover, terms: Terms, height: int) -> AnchorState:
-    _check_turn(state, change.turn)
+    _check_since(state, change.turn)
     if height < state.touched + terms.recover.idle:
         raise NotIdle(height=height, idle_at=state.touched + terms.recover.idle)
     return _taken_over(state, terms, change.terms, height)
@@ -232,4 +241,4 @@ def _under(state: AnchorState, old: Terms, new: Terms, height: int) -> AnchorSta
     check_terms(new)
     level = buckets.inherited(state.buckets, old, new, height)
     hashed, turn = terms_hash(new), state.turn + 1
-    return replace(state, terms=hashed, buckets=level, announced=(), turn=turn)
+    return replace(state, terms=hashed, buckets=level, announced=(), turn=turn, since=turn)

@@ -60,16 +60,30 @@ def test_last_months_freeze(world: World) -> None:
     world.judge(world.touch())  # nothing is frozen
 
 
-def test_the_old_cancel_and_replace(world: World) -> None:
-    cancel, change = Cancel(0, HASH), Replace(0, new_terms())
+def test_the_old_cancel(world: World) -> None:
+    cancel = Cancel(0, HASH)
     world.submit(world.spend(Announce(0, HASH)))
-    signed, replaced = world.spend(cancel), world.spend(change)
+    signed = world.spend(cancel)
     world.submit(signed)
     world.submit(world.spend(Announce(2, HASH)))
-    for operation, old in ((cancel, signed), (change, replaced)):
-        with pytest.raises(TurnMismatch):
-            world.judge(again(world, operation, old))
+    with pytest.raises(TurnMismatch):
+        world.judge(again(world, cancel, signed))
     assert world.state.announced[0].terms == HASH
+
+
+def test_the_old_replace_when_the_same_terms_are_in_force_again(world: World) -> None:
+    """It outlasts turns, not terms: not the ones it brought, and not the old ones come back."""
+    change = Replace(0, new_terms())
+    signed = world.spend(change)
+    world.submit(signed)
+    world.terms = new_terms()
+    with pytest.raises(TurnMismatch):
+        world.judge(again(world, change, signed))
+    world.submit(world.spend(Replace(1, usual_terms())))
+    world.terms = usual_terms()
+    with pytest.raises(TurnMismatch):
+        world.judge(again(world, change, signed))
+    assert world.state.terms == terms_hash(usual_terms())
 
 
 def test_the_old_touch(world: World) -> None:

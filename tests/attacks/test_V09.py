@@ -11,8 +11,8 @@ from bystack.ledger.satisfaction import ItemsMissing
 from bystack.ledger.terms import terms_hash
 from bystack.ledger.transactions import Approval
 from bystack.ledger.vault_building import build_anchor_spend
-from bystack.ledger.vault_errors import VaultFrozen
-from bystack.ledger.vault_operations import Announce, Cancel, Freeze, Replace, Touch
+from bystack.ledger.vault_errors import TurnMismatch, VaultFrozen
+from bystack.ledger.vault_operations import Announce, Cancel, Freeze, Recover, Replace, Touch
 from tests.ledger.vault_world import World, key, new_terms, pay, usual_terms
 
 THIEF = frozenset({"op", "s1", "s2"})  # tiers and govern
@@ -49,6 +49,56 @@ def test_guard_and_recovery_get_in() -> None:
     assert world.state.terms == terms_hash(new_terms())
     assert world.state.announced == ()
     assert world.holdings(BTM) == 1002
+
+
+def race(world: World, thieves: frozenset[str]) -> None:
+    """In one block: announced, cancelled by a stolen guard key, and so another turn."""
+    evil = terms_hash(replace(usual_terms(), note=bytes(32)))
+    world.submit(world.spend(Announce(world.state.seq, evil), thieves))
+    world.submit(world.spend(Cancel(world.state.turn, evil), thieves))
+
+
+@pytest.mark.parametrize("second", ["g2", "op s1"])
+def test_a_thief_with_guard_and_govern_keys_cannot_outrun_a_replacement(second: str) -> None:
+    """He is first in every block and raises the turn in each; recovery signed once, before it."""
+    world = World()
+    world.fill_buckets()
+    thieves = THIEF | {"g1"}
+    change = Replace(world.state.since, new_terms())
+    signed = world.approve(change, frozenset({"r1", "r2", "n1", *second.split()}))
+    world.submit(world.spend(Freeze(0), thieves))
+    for _ in range(30):
+        world.height += 1
+        race(world, thieves)
+    assert world.state.turn == 31
+    body = build_anchor_spend(world.at(world.anchor), change, world.sponsor())
+    world.submit(world.signed(body, signed))
+    world.terms = new_terms()
+    assert (world.state.terms, world.state.since) == (terms_hash(new_terms()), 32)
+    with pytest.raises(ItemsMissing):
+        world.judge(world.order([pay(1)], [world.deposit(1)], held=thieves))
+
+
+def test_nor_recovery_alone_once_the_vault_lay_idle() -> None:
+    """Guards' keys alone: a freeze in each rest, and the cancellation of what honest ones say."""
+    world = World()
+    world.submit(world.touch())
+    change = Recover(world.state.since, new_terms())
+    signed = world.approve(change, frozenset({"r1", "r2", "n1"}))
+    world.height += world.terms.recover.idle
+    world.submit(world.spend(Freeze(0), frozenset({"g1"})))
+    body = build_anchor_spend(world.at(world.anchor), change, world.sponsor())
+    world.submit(world.signed(body, signed))
+    assert world.state.terms == terms_hash(new_terms())
+
+
+def test_a_turn_that_is_still_to_come_is_nobodys() -> None:
+    """Else what is signed ahead would outlast the terms it was signed under."""
+    world = World()
+    for ahead in (Replace(1, new_terms()), Recover(1, new_terms())):
+        world.height += 1_000
+        with pytest.raises(TurnMismatch):
+            world.judge(world.spend(ahead))
 
 
 def test_cancel_cannot_be_outrun() -> None:

@@ -18,7 +18,7 @@ from bystack.ledger.buckets import levels
 from bystack.ledger.coins import Coin
 from bystack.ledger.terms import Govern, Guard, Limit, Recover, Terms, Tier, terms_hash
 from bystack.ledger.transactions import DepositLock, Outpoint, Output, PendingLock, TreasuryLock
-from bystack.ledger.vault_building import OwnedCoin
+from bystack.ledger.vault_building import OwnedCoin, build_anchor_spend
 from bystack.ledger.vault_layout import share
 from bystack.ledger.vault_operations import Adopt, Announce, Cancel, Freeze, Order, Replace
 from bystack.ledger.vault_operations import Recover as TakeOver
@@ -57,12 +57,16 @@ def rescued() -> Terms:
 
 @dataclass
 class Theft:
-    """One theft. `spoiled`: a thief with guard keys wastes the freeze before he begins."""
+    """One theft. `spoiled`: a thief with guard keys wastes the freeze before he begins.
+
+    `racing`: one with govern's too raises the turn in every block, so as to outrun recovery.
+    """
 
     stolen: frozenset[str]
     answer: int = 6
     recovery: int = 12
     spoiled: bool = False
+    racing: bool = False
     world: World = field(init=False)
     waiting: dict[Outpoint, tuple[Output, ...]] = field(default_factory=dict)
     taken_over: bool = False
@@ -79,6 +83,9 @@ class Theft:
             world.submit(world.spend(Freeze(0), self.stolen))
             world.height += world.terms.guard.freeze
         self.start = world.height
+        # Recovery signs when the theft begins, away from every network, and not once a block.
+        change = Replace(world.state.since, rescued())
+        self._rescue = change, world.approve(change, self.kept | FRESH)
 
     @property
     def kept(self) -> frozenset[str]:
@@ -120,10 +127,18 @@ class Theft:
         powers = self._powers()
         for point, outputs in list(self.waiting.items()):
             self._complete(point, outputs)
-        if not self.taken_over:
+        if self.racing and powers.guard and powers.govern and not powers.replaces:
+            self._race()
+        elif not self.taken_over:
             self._take_over(powers)
         for tier in self._powers().tiers:
             self._order(tier)
+
+    def _race(self) -> None:
+        """Announced and withdrawn: the turn is another one."""
+        evil = terms_hash(own_terms())
+        self._send(Announce(self.world.state.seq, evil))
+        self._send(Cancel(self.world.state.turn, evil))
 
     def _complete(self, point: Outpoint, outputs: tuple[Output, ...]) -> None:
         coin = self.world.coins.get(point)
@@ -154,7 +169,7 @@ class Theft:
         self._send(operation)
         self.world.terms, self.taken_over = own_terms(), True
 
-    def _send(self, operation: Replace | TakeOver | Adopt | Announce) -> None:
+    def _send(self, operation: Replace | TakeOver | Adopt | Announce | Cancel) -> None:
         self.world.submit(self.world.spend(operation, self._held))
 
     def _order(self, tier: int) -> None:
@@ -194,9 +209,11 @@ class Theft:
         if self.after >= self.answer and ours.guard:
             self._guard()
         if self.after >= self.recovery and ours.replaces:
-            turn = self.world.state.turn
-            self.world.submit(self.world.spend(Replace(turn, rescued()), self.kept | FRESH))
-            self.world.terms, self.rescued = rescued(), True
+            change, approved = self._rescue
+            world = self.world
+            body = build_anchor_spend(world.at(world.anchor), change, world.sponsor())
+            world.submit(world.signed(body, approved))
+            world.terms, self.rescued = rescued(), True
         return None
 
     def _guard(self) -> None:

@@ -24,11 +24,12 @@ def stolen(text: str) -> frozenset[str]:
     st.integers(0, 20),
     st.integers(1, 30),
     st.booleans(),
+    st.booleans(),
 )
 def test_no_thief_takes_more(
-    names: frozenset[str], answer: int, recovery: int, spoiled: bool
+    names: frozenset[str], answer: int, recovery: int, spoiled: bool, racing: bool
 ) -> None:
-    theft = Theft(names, answer, max(answer, recovery), spoiled)
+    theft = Theft(names, answer, max(answer, recovery), spoiled, racing)
     bound, taken = theft.bound, theft.run(160)
     for asset in ASSETS:
         for most in (bound.loss(asset, 160, waiting=True), bound.total(asset)):
@@ -79,6 +80,27 @@ def test_recovery_alone_is_kept_away_by_whoever_can_touch() -> None:
     assert way.by == By.RECOVER and way.prevented
     alone = Theft(stolen("r1 r2 op s1 s2 g1 g2")).bound
     assert not any(way.prevented for way in alone.ways)
+
+
+@pytest.mark.parametrize("names", ["op s1 g1", "op s1 s2 g1"])
+def test_who_raises_the_turn_in_every_block_gains_no_block(names: str) -> None:
+    """Recovery signed once, when the theft began: it ends it in the block that was promised."""
+    theft = Theft(stolen(names), answer=3, recovery=15, spoiled=True, racing=True)
+    assert theft.bound.answered == 15
+    assert theft.run(150)[BTM] == theft.bound.total(BTM) == 100 + 3 * 10
+    assert theft.rescued and theft.world.state.turn > 15
+
+
+def test_a_freeze_of_a_stolen_guard_key_outruns_one_cancellation() -> None:
+    """So the answer must come a block sooner: signed for one turn, it is signed again."""
+    for names, answer, prevented in (
+        ("op s1 g1", 48, True),
+        ("op s1 g1", 49, False),
+        ("op s1", 49, True),
+    ):
+        found = Theft(stolen(names), answer, 1000).bound
+        (way,) = [way for way in found.ways if way.by == By.ANNOUNCE]
+        assert way.prevented is prevented
 
 
 def test_a_wasted_freeze_does_not_count() -> None:

@@ -94,7 +94,10 @@ def test_anything_else_is_refused(
 
 
 def test_what_is_past_is_refused() -> None:
-    later = VaultSeen(SEEN.main, SEEN.vault, SEEN.terms, replace(SEEN.state, seq=5, turn=3))
+    at = replace(SEEN.state, seq=5, turn=5, since=3)
+    later = VaultSeen(SEEN.main, SEEN.vault, SEEN.terms, at)
+    for turn in (3, 4, 5):  # whatever guards did since these terms came into force
+        assert terms_signings(later, Replace(turn, NEW), VOTED)
     for operation in (Announce(4, terms_hash(NEW)), Replace(2, NEW)):
         with pytest.raises(CounterFar):
             terms_signings(later, operation, VOTED)

@@ -9,7 +9,8 @@ from bystack.ledger.coins import Delta
 from bystack.ledger.transactions import Outpoint, Transaction
 from tests.ledger.people import BOB, body, coin, pay
 
-GUARD, ORDER, SWEEP = AnchorSpend.GUARD, AnchorSpend.OPERATION, AnchorSpend.CONSOLIDATION
+RECOVERY, GUARD = AnchorSpend.RECOVERY, AnchorSpend.GUARD
+ORDER, SWEEP = AnchorSpend.OPERATION, AnchorSpend.CONSOLIDATION
 HEIGHT = 10
 
 

@@ -29,7 +29,16 @@ from bystack.ledger.transactions import NoWitness, Outpoint, Transaction
 from bystack.ledger.validation import apply_transaction, weight
 from bystack.primitives.errors import Invalid
 from tests.ledger.people import ALICE, BOB, RULES, body, coin, outpoint, pay, signed
-from tests.ledger.pools import GUARD, HEIGHT, ORDER, SWEEP, operation, out, waiting
+from tests.ledger.pools import (
+    GUARD,
+    HEIGHT,
+    ORDER,
+    RECOVERY,
+    SWEEP,
+    operation,
+    out,
+    waiting,
+)
 
 
 def pool_of(*candidates: Candidate, max_weight: int = 10**6) -> Mempool:
@@ -148,6 +157,9 @@ ANCHOR, DEPOSIT = outpoint(50), outpoint(51)
         (ORDER, ORDER, 1_001, None),
         (ORDER, ORDER, 1_000, FeeNotHigher),
         (ORDER, GUARD, 10**6, PriorityLower),
+        (RECOVERY, GUARD, 100, None),
+        (GUARD, RECOVERY, 10**6, PriorityLower),
+        (RECOVERY, RECOVERY, 1_000, FeeNotHigher),
         (ORDER, SWEEP, 100, None),
         (SWEEP, ORDER, 10**6, PriorityLower),
         (SWEEP, SWEEP, 1_001, None),

@@ -175,8 +175,8 @@ def adopt(name: str, charter: Path, home: str, as_json: bool, out: Path | None) 
 def replace(name: str, charter: Path, key: str, home: str, as_json: bool, out: Path | None) -> None:
     """Put the terms of CHARTER in force at once; recovery signs together with govern or guard.
 
-    For keys that leaked: freeze first. It is signed for the vault's present turn; sign it again if
-    a guard's operation came between.
+    For keys that leaked: freeze first. What is signed is good until other terms are in force,
+    whatever guards, or thieves of their keys, do meanwhile; it is sent again until it is mined.
     """
     _build(name, "replace", home, as_json, out, charter=_text(charter), key=key)
 

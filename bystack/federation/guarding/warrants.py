@@ -78,7 +78,7 @@ class GuardWarrants:
 
     def freeze(self, turn: int) -> GuardWarrant:
         """Stop orders; raises `FrozenAlready`, `TurnPast`, `VaultUnseen`, `GuardForeign`."""
-        state, height = self._present(turn), self._watch.tip.header.height
+        state, height = self._at(turn), self._watch.tip.header.height
         # The block that could hold it is the next one.
         if height + 1 < state.freeze_from:
             raise FrozenAlready(until=state.frozen_until, earliest=state.freeze_from)
@@ -86,7 +86,7 @@ class GuardWarrants:
 
     def cancel(self, turn: int, terms: bytes) -> GuardWarrant:
         """Withdraw an announcement; raises `NothingAnnounced` and as `freeze`."""
-        state = self._present(turn)
+        state = self._at(turn)
         if all(one.terms != terms for one in state.announced):
             raise NothingAnnounced(terms=terms)
         return self._warrant(CANCEL, Cancel(turn, terms))
@@ -106,7 +106,9 @@ class GuardWarrants:
 
         Also `TermsInvalid`, `SignaturesInsufficient`, and as `freeze`.
         """
-        self._present(operation.turn)
+        state = self._present()
+        if not state.since <= operation.turn <= state.turn:
+            raise TurnPast(asked=operation.turn, present=state.turn, since=state.since)
         check_terms(operation.terms)
         warrant, policy = self._warrant(REPLACE, operation), self._watch.terms.recover.policy
         given = items_for(policy, recovery)
@@ -115,14 +117,18 @@ class GuardWarrants:
             raise RecoveryAbsent(digest=warrant.digest)
         return warrant
 
-    def _present(self, turn: int) -> AnchorState:
+    def _at(self, turn: int) -> AnchorState:
+        state = self._present()
+        if turn != state.turn:
+            raise TurnPast(asked=turn, present=state.turn)
+        return state
+
+    def _present(self) -> AnchorState:
         state = self._watch.vault
         if state is None:
             raise VaultUnseen(vault=self._watch.genesis.vault)
         if self._key not in keys_of(self._watch.terms.guard.policy):
             raise GuardForeign(key=self._key)
-        if turn != state.turn:
-            raise TurnPast(asked=turn, present=state.turn)
         return state
 
     def _warrant(self, kind: int, operation: Freeze | Cancel | Veto | Replace) -> GuardWarrant:

@@ -147,6 +147,7 @@ def _vault(guard: Asked) -> dict[str, Any]:
         "terms": terms_hash(terms).hex(),
         "seq": anchor.seq,
         "turn": anchor.turn,
+        "since": anchor.since,
         "frozen_until": anchor.frozen_until,
         "freeze_from": anchor.freeze_from,
         "touched": anchor.touched,

@@ -30,7 +30,8 @@ from bystack.mainchain.transition import apply_main
 from bystack.node.pool.judging import Judge, Judged
 from bystack.primitives.errors import Invalid
 
-GUARDIANS = frozenset({CANCEL, FREEZE, RECOVER, REPLACE, VETO})
+GUARDIANS = frozenset({CANCEL, FREEZE, VETO})
+RECOVERY = frozenset({RECOVER, REPLACE})
 
 
 class NoBlockHolds(Invalid):
@@ -44,6 +45,8 @@ def precedence(tx: Transaction) -> AnchorSpend | None:
         return None
     if CONSOLIDATE in kinds:
         return AnchorSpend.CONSOLIDATION
+    if kinds & RECOVERY:
+        return AnchorSpend.RECOVERY
     return AnchorSpend.GUARD if kinds & GUARDIANS else AnchorSpend.OPERATION
 
 

@@ -42,7 +42,8 @@ from bystack.sidechain.start import start
 from bystack.sidechain.transition import Executed
 
 KIND = "sidechain"
-FORMAT = 1
+FORMAT = 2
+"""2: the mirror's anchor says since which turn its terms are in force."""
 MAX_CERTIFICATE = 65_536
 MAX_EPOCH_PROOF = 1_000_000
 

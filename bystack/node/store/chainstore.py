@@ -43,6 +43,7 @@ from bystack.mainchain.transition import Undo, decode_undo, encode_undo, undo_of
 from bystack.mainchain.tree import HeaderTree
 from bystack.mainchain.work import ENGINES, Engine
 from bystack.node.store.coinstore import CoinStore, coin_changes, coin_rows, outpoint_of
+from bystack.node.store.errors import RESYNC, StoreVersion
 from bystack.node.store.failpoints import failpoint
 from bystack.node.store.storage import Changes, Migration, Store, StoreCorrupt, View
 from bystack.primitives.codec import decode, encode
@@ -50,9 +51,7 @@ from bystack.primitives.errors import Invalid, Misuse
 from bystack.primitives.hashes import fixed
 
 KIND = "mainchain"
-FORMAT = 1
-# Format → what leads to the next one (`storage.Migration`). `tests/node/stores` keeps old stores.
-MIGRATIONS: Mapping[int, Migration] = {}
+FORMAT = 2
 MAX_ENTRY = 8_192
 WRITE_BUFFER = 32 * 1024 * 1024
 """A full block changes two megabytes: sorted into files a dozen at a time, it costs less."""
@@ -61,6 +60,17 @@ ENTRY, BAD, BLOCK, LOOSE, LINE, UNDO = b"e", b"i", b"b", b"o", b"h", b"u"
 TRANSACTION, NODE, VAULT, ANCHOR, TIP = b"t", b"m", b"v", b"a", b"T"
 PRUNED = b"P"
 FILTER = b"f"
+
+
+def _without_vaults(view: View) -> Changes:
+    """Format 1 did not keep since which turn a vault's terms are in force, and blocks alone say."""
+    if any(True for _ in view.iterate(ANCHOR)):
+        raise StoreVersion("the main chain's store", "format 1 has vaults of another form", RESYNC)
+    return {}
+
+
+# Format → what leads to the next one (`storage.Migration`). `tests/node/store/stores` keeps some.
+MIGRATIONS: Mapping[int, Migration] = {1: _without_vaults}
 
 _REBUILD = "stop the node and run: bystackd check --repair"
 _AWAY = "move the directory away and let the process fetch its chain again"

@@ -24,6 +24,7 @@ from bystack.ledger.vault_operations import (
     Consolidate,
     Freeze,
     Operation,
+    Replace,
     Touch,
     Veto,
     encode_operation,
@@ -32,6 +33,7 @@ from bystack.node.mainchain.admission import last_height, precedence
 from bystack.node.pool import listening as pool_listening
 from bystack.node.pool.listening import as_items
 from tests.ledger.people import ALICE, BOB
+from tests.ledger.vault_world import usual_terms
 from tests.mainchain.builders import Chain, child
 from tests.node.mainchain.branches import branches, replayed
 from tests.node.mainchain.network import running, until
@@ -157,6 +159,7 @@ def operation(one: Operation) -> Transaction:
         (Touch(0, 0), AnchorSpend.OPERATION),
         (Freeze(0), AnchorSpend.GUARD),
         (Veto(Outpoint(bytes(32), 0)), AnchorSpend.GUARD),
+        (Replace(0, usual_terms()), AnchorSpend.RECOVERY),
         (Consolidate(), AnchorSpend.CONSOLIDATION),
     ],
 )

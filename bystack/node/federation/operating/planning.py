@@ -122,15 +122,19 @@ def plan_freeze(at: Stand) -> Job:
 
 
 def plan_replace(at: Stand, terms: Terms, charter: bytes) -> Job:
-    """New terms at once, by recovery with govern or guard."""
-    return _spend(at, Replace(at.anchor.state.turn, terms), charter)
+    """New terms at once, by recovery with govern or guard.
+
+    The turn is the first one of the terms in force, so that everybody signs the same digest,
+    whatever guards (or thieves of their keys) do meanwhile.
+    """
+    return _spend(at, Replace(at.anchor.state.since, terms), charter)
 
 
 def plan_recover(at: Stand, terms: Terms, charter: bytes) -> Job:
-    """New terms by recovery alone, once the vault lay idle."""
+    """New terms by recovery alone, once the vault lay idle; the turn as in `plan_replace`."""
     state = at.anchor.state
     idle = state.touched + at.terms.recover.idle
-    return _spend(at, Recover(state.turn, terms), charter, idle)
+    return _spend(at, Recover(state.since, terms), charter, idle)
 
 
 def _spend(at: Stand, operation: AnchorOperation, charter: bytes = b"", ready: int = 0) -> Job:
