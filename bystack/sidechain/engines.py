@@ -14,8 +14,10 @@ from typing import Final
 from bystack.sidechain.consensus.authority.machine import AuthorityType
 from bystack.sidechain.consensus.bbft import BbftType
 from bystack.sidechain.consensus.engine import EngineType, Verifier
+from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.solo import SoloType
+from bystack.sidechain.consensus.statements import Step
 from bystack.sidechain.params import CONSTANT, Genesis
 
 GROUP: Final = "bystack.consensus"
@@ -41,6 +43,13 @@ def engine_of(genesis: Genesis) -> EngineType:
 def verifier_of(genesis: Genesis) -> Verifier:
     """The judge of a sidechain's headers; raises as `engine_of`."""
     return engine_of(genesis).verifier(BlsScheme())
+
+
+def slots_once(genesis: Genesis) -> bool:
+    """Whether under the genesis' engine a slot is sealed once, whatever the height: then two seals
+    of one slot are evidence (`offences.TwoSeals`)."""
+    order = verifier_of(genesis).order
+    return order(Position(1, 1, Step.COMMIT)) == order(Position(2, 1, Step.COMMIT))
 
 
 @cache

@@ -11,6 +11,7 @@ and again with further contradictions, once the federation knows it and has resu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
@@ -27,6 +28,7 @@ from bystack.sidechain.consensus.evidence import (
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import ValidatorSet
 from bystack.sidechain.convictions import convicted_key, is_convicted
+from bystack.sidechain.engines import slots_once
 from bystack.sidechain.epochs import EVIDENCE_EPOCHS, current, record_of
 from bystack.sidechain.modules.base import Payment
 from bystack.sidechain.stage import Stage
@@ -63,21 +65,29 @@ def accuse(stage: Stage, action: Accuse) -> tuple[Payment, ...]:
     `EvidenceKnown` and what `verify_evidence` raises.
     """
     evidence = action.evidence
-    validators = _judges(stage.state, evidence)
-    accused = guilty(evidence, validators)
+    validators, slots = _judges(stage.state, evidence), slots_once(stage.genesis)
+    accused = guilty(evidence, validators, slots=slots)
     if accused[-1] >= len(validators):
         raise EvidenceIndex(index=accused[-1])
     keys = [one for one in validators.keys_of(accused) if not is_convicted(stage.state, one)]
     places = _places(stage.state, evidence)
     if not keys and not places:
         raise EvidenceKnown(kind=type(evidence).__name__, accused=str(accused))
-    verify_evidence(evidence, validators, stage.genesis.id, BlsScheme())
+    _verified(evidence, validators, stage.genesis.id, slots)
     for entry in (*map(convicted_key, keys), *places):
         stage.state.put(entry, _digest(encode(evidence)))
     stop(stage, Stop.EQUIVOCATION)
     told = {"kind": type(evidence).__name__, "guilty": list(accused)}
     stage.tell("misconduct", **told, epoch=validators.epoch, keys=[one.hex() for one in keys])
     return tuple(payment for key in keys for payment in _convict(stage, key))
+
+
+# The pool judges what waits after every block, then it is built and executed: three times at least.
+@lru_cache(maxsize=64)
+def _verified(
+    evidence: AnyEvidence, validators: ValidatorSet, chain: bytes, slots: bool
+) -> tuple[int, ...]:
+    return verify_evidence(evidence, validators, chain, BlsScheme(), slots=slots)
 
 
 def _judges(state: SystemState, evidence: AnyEvidence) -> ValidatorSet:

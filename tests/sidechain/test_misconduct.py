@@ -11,6 +11,7 @@ from bystack.federation.module.actions import RESUME, Resume
 from bystack.federation.module.application import FederationModule
 from bystack.ledger.transactions import Transaction, TransactionBody
 from bystack.primitives.errors import Invalid
+from bystack.sidechain import misconduct
 from bystack.sidechain.actions import (
     NotAlone,
     encode_action,
@@ -24,8 +25,10 @@ from bystack.sidechain.consensus.evidence import (
     EvidenceUnfounded,
     ForgottenCommit,
     TwoCertificates,
+    TwoSeals,
     TwoVotes,
 )
+from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.statements import (
     COMMIT,
     NO_HASH,
@@ -50,11 +53,11 @@ RING = bls_keyring(4)
 A, B, C = (bytes([n]) * 32 for n in (1, 2, 3))
 
 
-@lru_cache(maxsize=1)
-def _world() -> World:
+@lru_cache(maxsize=2)
+def _world(engine: str = "bbft", election: str = "fixed") -> World:
     main = vault_chain()
     modules = (module_config("federation", CONFIG),)
-    consensus = Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, 30, 2, 1)
+    consensus = Consensus(engine, election, 500, 5000, 1500, 1, 0, 30, 2, 1)
     ours = {"validators": RING.validators.validators, "consensus": consensus}
     genesis = genesis_for(main, modules=modules, **ours)
     world = World(main, genesis, Modules([FederationModule()]))
@@ -186,6 +189,51 @@ def test_bad_evidence_is_refused_by_name(world: World) -> None:
     with pytest.raises(EvidenceSignature):
         world.block(accusing(TwoVotes(*foreign)))
     assert world.stops == Stop(0) and convicted(world.view, world.genesis.validator_set) == ()
+
+
+def of_two_heights(world: World) -> TwoSeals:
+    """COMMITs of one validator in one view, of two heights."""
+    bare = replace(vote(world, B), height=10, signature=bytes(96))
+    return TwoSeals(
+        vote(world, A), replace(bare, signature=RING.sign(2, bare.digest(world.genesis.id)))
+    )
+
+
+def test_commits_of_two_heights_convict_nobody_who_votes_by_views(world: World) -> None:
+    """Whoever votes in BBFT signs such a pair with every other block."""
+    with pytest.raises(EvidenceUnfounded):
+        world.block(accusing(of_two_heights(world)))
+    assert convicted(world.view, world.genesis.validator_set) == ()
+
+
+def test_two_seals_of_one_slot_convict_an_authority() -> None:
+    world = _world("authority", "constant").copy()
+    world.block(accusing(of_two_heights(world)))
+    assert convicted(world.view, world.genesis.validator_set) == (2,)
+    assert world.stops == Stop.EQUIVOCATION
+
+
+def test_evidence_is_verified_once_however_often_it_is_judged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the pool after every block, then built, then executed; what is false each time."""
+    asked: list[bytes] = []
+    verify = BlsScheme.verify
+
+    def counted(scheme: BlsScheme, key: bytes, digest: bytes, signature: bytes) -> bool:
+        asked.append(digest)
+        return verify(scheme, key, digest, signature)
+
+    monkeypatch.setattr(BlsScheme, "verify", counted)
+    misconduct._verified.cache_clear()
+    for _ in range(3):
+        world.side.validate(world.side.build([accusing(two(world))], world.now))
+    assert len(asked) == 2
+    strange = replace(two(world).second, signature=vote(world, C).signature)
+    for _ in range(2):
+        with pytest.raises(EvidenceSignature):
+            world.block(accusing(TwoVotes(two(world).first, strange)))
+    assert len(asked) == 6
 
 
 def test_it_stands_alone_and_is_free(world: World) -> None:

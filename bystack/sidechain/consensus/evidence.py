@@ -33,6 +33,7 @@ from bystack.sidechain.consensus.offences import (
     TwoCertificates,
     TwoProposals,
     TwoReports,
+    TwoSeals,
     TwoSums,
     TwoTimeouts,
     TwoVotes,
@@ -168,6 +169,8 @@ def _unlawful(evidence: AnyEvidence) -> bool:
             return _place(a) == _place(b) and (a.block, a.justify) != (b.block, b.justify)
         case TwoVotes(first=a, second=b):
             return a.index == b.index and _apart(a, b)
+        case TwoSeals(first=a, second=b):
+            return (a.kind, a.index, a.view) == (COMMIT, b.index, b.view) and _sealed_apart(a, b)
         case TwoTimeouts(first=a, second=b):
             return a.index == b.index and _place(a) == _place(b) and a.high != b.high
         case ForgottenVote(commit=c, timeout=t):
@@ -187,6 +190,11 @@ def _unlawful(evidence: AnyEvidence) -> bool:
 def _apart(a: Vote | Certificate | Aggregate, b: Vote | Certificate | Aggregate) -> bool:
     """Whether two (sums of) votes are of one kind and place, and for different things."""
     return a.kind == b.kind and _place(a) == _place(b) and _subject(a) != _subject(b)
+
+
+def _sealed_apart(a: Vote, b: Vote) -> bool:
+    """Whether two seals are of different heights; of one height they are `TwoVotes`."""
+    return a.kind == b.kind and a.height != b.height
 
 
 def _subject(votes: Vote | Certificate | Aggregate) -> tuple[bytes, bytes]:
@@ -239,15 +247,17 @@ def _place(statement: Statement) -> tuple[int, int, int]:
 # Judging
 
 
-def guilty(evidence: AnyEvidence, validators: ValidatorSet) -> tuple[int, ...]:
-    """The indexes it accuses, ascending.
+def guilty(
+    evidence: AnyEvidence, validators: ValidatorSet, *, slots: bool = False
+) -> tuple[int, ...]:
+    """The indexes it accuses, ascending. `slots`: under the chain's engine a slot comes only once.
 
     Raises `EvidenceUnfounded` when it accuses nobody, `EvidenceIndex` when it accuses strangers.
     """
-    if not _unlawful(evidence):
+    if not _unlawful(evidence) or (isinstance(evidence, TwoSeals) and not slots):
         raise EvidenceUnfounded(kind=type(evidence).__name__)
     match evidence:
-        case TwoProposals() | TwoVotes() | TwoTimeouts():
+        case TwoProposals() | TwoVotes() | TwoTimeouts() | TwoSeals():
             accused = {evidence.first.index} & {evidence.second.index}
         case ForgottenVote(commit=vote):
             accused = {vote.index}
@@ -280,16 +290,25 @@ def _contradicting(a: Reports, b: Reports, validators: ValidatorSet) -> set[int]
 
 
 def verify_evidence(
-    evidence: AnyEvidence, validators: ValidatorSet, chain_id: bytes, scheme: Scheme
+    evidence: AnyEvidence,
+    validators: ValidatorSet,
+    chain_id: bytes,
+    scheme: Scheme,
+    *,
+    slots: bool = False,
 ) -> tuple[int, ...]:
-    """The guilty, after checking every signature in the evidence.
+    """The guilty, after checking every signature in the evidence; `slots` as for `guilty`.
 
-    Raises `EvidenceEpoch`, `EvidenceIndex`, `EvidenceUnfounded`, `EvidenceSignature` and what
-    the verification of certificates raises. What is lawful is refused before any pairing.
+    Where slots come once the validators are the same in every epoch (`authority`), so the second
+    seal may be of another one. Raises `EvidenceEpoch`, `EvidenceIndex`, `EvidenceUnfounded`,
+    `EvidenceSignature` and what the verification of certificates raises. What is lawful is refused
+    before any pairing.
     """
-    accused = guilty(evidence, validators)
+    accused = guilty(evidence, validators, slots=slots)
+    first, _ = parts(evidence)
     for part in parts(evidence):
-        if part.epoch != validators.epoch:
+        anywhere = isinstance(evidence, TwoSeals) and part is not first
+        if part.epoch != validators.epoch and not anywhere:
             raise EvidenceEpoch(epoch=part.epoch, expected=validators.epoch)
         verify_statement(part, validators, chain_id, scheme)
     return accused
@@ -339,6 +358,7 @@ __all__ = [
     "TwoCertificates",
     "TwoProposals",
     "TwoReports",
+    "TwoSeals",
     "TwoSums",
     "TwoTimeouts",
     "TwoVotes",

@@ -117,6 +117,16 @@ class ForgottenSum(Wire, tag=11):
     reports: Reports
 
 
+class TwoSeals(Wire, tag=12):
+    """One maker, one slot, two blocks of different heights.
+
+    An offence where a slot never comes again (`authority`), and lawful under every other engine.
+    """
+
+    first: Vote
+    second: Vote
+
+
 AnyEvidence = (
     TwoProposals
     | TwoVotes
@@ -128,6 +138,7 @@ AnyEvidence = (
     | TwoSums
     | TwoReports
     | ForgottenSum
+    | TwoSeals
 )
 
 BY_QUORUM = (TwoCertificates, ForbiddenBlock)

@@ -12,7 +12,7 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import CertificateSignature, signers
 from bystack.sidechain.consensus.events import Sign
-from bystack.sidechain.consensus.evidence import TwoVotes
+from bystack.sidechain.consensus.evidence import TwoSeals, TwoVotes
 from bystack.sidechain.consensus.positions import Position
 from bystack.sidechain.consensus.scheme import Scheme
 from bystack.sidechain.consensus.statements import (
@@ -92,6 +92,17 @@ def two_seals(one: Certificate, other: Certificate, index: int) -> TwoVotes | No
         return None
     first, second = sorted((_vote(one, index), _vote(other, index)), key=encode)
     return TwoVotes(first, second)
+
+
+def slot_twice(one: Certificate, other: Certificate, index: int) -> TwoVotes | TwoSeals | None:
+    """Evidence that `index` sealed two blocks in one slot, of one height or not; None if not.
+
+    For engines whose slots come once, whatever the height.
+    """
+    if one.view != other.view or one.height == other.height:
+        return two_seals(one, other, index)
+    first, second = sorted((_vote(one, index), _vote(other, index)), key=encode)
+    return TwoSeals(first, second)
 
 
 def _vote(seal: Certificate, index: int) -> Vote:

@@ -77,6 +77,7 @@ SAMPLES: dict[str, Wire] = {
     "evidence_forgotten_commit": evidence.ForgottenCommit(COMMITTED, CLOSED),
     "evidence_two_sums": evidence.TwoSums(PART, PART),
     "evidence_two_reports": evidence.TwoReports(REPORTS, REPORTS),
+    "evidence_two_seals": evidence.TwoSeals(COMMIT_VOTE, COMMIT_VOTE),
     "evidence_forgotten_sum": evidence.ForgottenSum(PART, REPORTS),
     "validator_set": ValidatorSet(0, (Validator(b"\x11" * 48, SIGNATURE, 1, BLOCK),)),
     "journal_record": positions.JournalRecord(POSITION, BLOCK, SIGNATURE, b"memory"),

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.certificates import CertificateBitmap, CertificateSignature
-from bystack.sidechain.consensus.evidence import verify_evidence
+from bystack.sidechain.consensus.evidence import (
+    EvidenceSignature,
+    EvidenceUnfounded,
+    TwoSeals,
+    TwoVotes,
+    guilty,
+    verify_evidence,
+)
 from bystack.sidechain.consensus.seals import (
     SealJustify,
     SealSigners,
     seal_of,
     seal_request,
+    slot_twice,
     two_seals,
     verify_seal,
 )
@@ -86,6 +95,31 @@ def test_two_seals_of_one_place_convict_their_maker_alone() -> None:
     found = two_seals(seal(), other, 3)
     assert found is not None and found == two_seals(other, seal(), 3)
     assert verify_evidence(found, SET, CHAIN, KEYS.scheme) == (3,)
+
+
+def test_two_seals_of_one_slot_convict_where_a_slot_comes_once_and_nowhere_else() -> None:
+    """Under BBFT everybody commits in view 0 of every height: that is no offence."""
+    for fields in ({"height": 8}, {"height": 8, "epoch": 1}):
+        other = seal(changed(BLOCK, **fields))
+        found = slot_twice(seal(), other, 3)
+        assert isinstance(found, TwoSeals) and found == slot_twice(other, seal(), 3)
+        assert verify_evidence(found, SET, CHAIN, KEYS.scheme, slots=True) == (3,)
+        with pytest.raises(EvidenceUnfounded):
+            verify_evidence(found, SET, CHAIN, KEYS.scheme)
+        forged = TwoSeals(found.first, replace(found.second, signature=found.first.signature))
+        with pytest.raises(EvidenceSignature):
+            verify_evidence(forged, SET, CHAIN, KEYS.scheme, slots=True)
+
+
+def test_slots_of_others_and_one_block_twice_convict_nobody() -> None:
+    assert slot_twice(seal(), seal(), 3) is None
+    assert slot_twice(seal(), seal(changed(BLOCK, height=8), slot=11), 3) is None
+    assert isinstance(slot_twice(seal(), seal(changed(BLOCK, time=5)), 3), TwoVotes)
+    one = slot_twice(seal(), seal(changed(BLOCK, height=8)), 3)
+    assert isinstance(one, TwoSeals)
+    for other in (replace(one.second, index=2), replace(one.second, view=11), one.first):
+        with pytest.raises(EvidenceUnfounded):
+            guilty(TwoSeals(one.first, other), SET, slots=True)
 
 
 def test_seals_of_other_places_or_of_one_block_convict_nobody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import trio
@@ -19,6 +20,7 @@ from bystack.sidechain.consensus.evidence import AnyEvidence, guilty, parts, ver
 from bystack.sidechain.consensus.messages import MAX_MESSAGE
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import ValidatorSet, indexes_of
+from bystack.sidechain.engines import slots_once
 from bystack.sidechain.epochs import record_of
 from bystack.sidechain.misconduct import EvidenceOutdated
 from bystack.sidechain.peg_numbers import PegNumbers
@@ -99,9 +101,9 @@ class ValidatorMethods:
         validators = self._judges(found)
         if validators is None:
             raise EvidenceOutdated(epoch=parts(found)[0].epoch)
-        indexes = await trio.to_thread.run_sync(
-            verify_evidence, found, validators, self._genesis.id, BlsScheme()
-        )
+        given = (found, validators, self._genesis.id, BlsScheme())
+        verify = partial(verify_evidence, *given, slots=slots_once(self._genesis))
+        indexes = await trio.to_thread.run_sync(verify)
         await self._driver.report(found)
         return {"kind": type(found).__name__, "guilty": list(indexes)}
 
@@ -115,8 +117,8 @@ class ValidatorMethods:
         return [self._evidence_form(one) for one in self._store.evidence()]
 
     def _evidence_form(self, one: AnyEvidence) -> Json:
-        validators = self._judges(one)
-        accused = () if validators is None else guilty(one, validators)
+        validators, slots = self._judges(one), slots_once(self._genesis)
+        accused = () if validators is None else guilty(one, validators, slots=slots)
         return {
             "kind": type(one).__name__,
             "epoch": parts(one)[0].epoch,

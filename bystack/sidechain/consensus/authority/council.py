@@ -10,11 +10,14 @@ from bystack.sidechain.consensus.courtesy import Courtesy
 from bystack.sidechain.consensus.engine import Birth
 from bystack.sidechain.consensus.events import Era, Execute, Output
 from bystack.sidechain.consensus.messages import Sealed
+from bystack.sidechain.consensus.statements import Certificate
 from bystack.sidechain.consensus.validators import ValidatorSet, quorum
 
 _with_body = tagged("authority/with-body")
 
 MAX_ORPHANS = 256
+MAX_SEALS = 4_096
+"""Of so many slots, the latest, the first seal heard is remembered: of final blocks too."""
 PRESENT = 3
 """For how many timeouts an authority that is silent still counts as there."""
 
@@ -36,6 +39,7 @@ class Council:
         self.behind, self.ahead_node = 0, b""
         self.cursor, self.stood = 0, -1
         self.heard: dict[int, int] = {}
+        self.seals: dict[int, Certificate] = {}
 
     def adopt(self, era: Era) -> None:
         """The numbers of an epoch; its validators are those of the genesis."""
@@ -90,6 +94,13 @@ class Council:
         if parent is not None and parent.valid and not (branch.executing or branch.valid):
             branch.executing = True
             self.emit(Execute(branch.header, branch.body))
+
+    def first_seal(self, seal: Certificate) -> Certificate:
+        """The first verified seal of a slot, which may be this one."""
+        first = self.seals.setdefault(seal.view, seal)
+        if len(self.seals) > MAX_SEALS:
+            del self.seals[min(self.seals)]
+        return first
 
     def refuse(self, header: Header, body: bytes) -> None:
         """Remember a block that is not worth a second look; with another body it may be.

@@ -22,7 +22,7 @@ from bystack.sidechain.consensus.messages import (
     Sealed,
     Status,
 )
-from bystack.sidechain.consensus.seals import two_seals, verify_seal
+from bystack.sidechain.consensus.seals import slot_twice, verify_seal
 from bystack.sidechain.consensus.statements import Certificate
 
 MAX_BRANCH = 64
@@ -82,6 +82,7 @@ def take(a: Council, sealed: Sealed, sender: bytes) -> None:
     if a.refuses(header, sealed.body):
         return
     if not a.tree.root.height < header.height <= a.tree.root.height + MAX_BRANCHES:
+        _late(a, sealed, sender)
         return _misplaced(a, sender, header)
     if a.start_of(slot) > a.wall + MAX_FUTURE:
         return  # our clock or its maker's is wrong: neither is the sender's fault
@@ -125,11 +126,21 @@ def _check(a: Council, header: Header, seal: Certificate) -> None:
 
 
 def _compare(a: Council, seal: Certificate, index: int) -> None:
-    """Two seals of one height and slot are evidence."""
-    for other in a.tree.in_slot(seal.view):
-        found = two_seals(other.seal, seal, index)
-        if found is not None and a.courtesy.allows(found.second.block, "evidence", a.now, 60_000):
-            a.emit(ReportEvidence(found))
+    """Two seals of one slot are evidence, of whatever height: an authority's journal allows one."""
+    found = slot_twice(a.first_seal(seal), seal, index)
+    if found is not None and a.courtesy.allows(found.second.block, "evidence", a.now, 60_000):
+        a.emit(ReportEvidence(found))
+
+
+def _late(a: Council, sealed: Sealed, sender: bytes) -> None:
+    """A block of a height decided already may still be its maker's second of that slot."""
+    header, seal = sealed.header, sealed.certificate
+    first = a.seals.get(seal.view)
+    if header.height > a.tree.root.height or first is None or first.block == seal.block:
+        return
+    if a.courtesy.allows(sender, "late", a.now, a.era.config.tau0):
+        _check(a, header, seal)
+        _compare(a, seal, header.proposer)
 
 
 def _wait(a: Council, sealed: Sealed, sender: bytes) -> None:
@@ -219,7 +230,7 @@ def _evidence(a: Council, sender: bytes, evidence: AnyEvidence) -> None:
     """Pass evidence on once it is verified; raises what it breaks."""
     if a.courtesy.allows(sender, "accusation", a.now, a.era.config.tau0):
         epoch = parts(evidence)[0].epoch
-        verify_evidence(evidence, a.set_of(epoch), a.chain_id, a.scheme)
+        verify_evidence(evidence, a.set_of(epoch), a.chain_id, a.scheme, slots=True)
         a.emit(ReportEvidence(evidence))
 
 

@@ -223,6 +223,7 @@ class Authority(Council):
         if draft is None or event.digest != draft.asked.digest:
             return
         seal = seal_of(draft.header, draft.slot, self.turns.length, event.signature)
+        self.first_seal(seal)
         self.emit(Broadcast(Sealed(draft.header, draft.body, seal)))
         if self.tree.get(draft.header.parent) is not None:
             made = self.tree.add(draft.header, draft.body, seal, b"")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from bystack.primitives.hashes import fixed
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import events
+from bystack.sidechain.consensus.authority.council import MAX_SEALS
 from bystack.sidechain.consensus.authority.machine import TURN, Authority, kept_blocks
 from bystack.sidechain.consensus.engine import Birth
+from bystack.sidechain.consensus.evidence import TwoSeals, verify_evidence
 from bystack.sidechain.consensus.messages import BlockData, Sealed, Status
 from bystack.sidechain.consensus.positions import JournalRecord, Position
 from bystack.sidechain.consensus.seals import seal_of, seal_request
@@ -155,6 +157,51 @@ def test_two_seals_of_one_place_are_evidence_once() -> None:
     assert len(found) >= 1
     assert {one.evidence.first.index for one in found} == {1}  # type: ignore[union-attr]
     assert len(machine.tree) == 3  # the root and two of the slot, no more
+
+
+def convicting(outputs: list[events.Output]) -> list[TwoSeals]:
+    """What the outputs report, verified as any node does."""
+    found = [one.evidence for one in outputs if isinstance(one, events.ReportEvidence)]
+    for one in found:
+        assert verify_evidence(one, KEYS.validators, CHAIN, KEYS.scheme, slots=True) == (1,)
+    return [one for one in found if isinstance(one, TwoSeals)]
+
+
+def test_two_seals_of_one_slot_at_different_heights_are_evidence() -> None:
+    """On the root, and on a block that others have made: no height is the same, the slot is."""
+    machine, node = begun(0), MEMBERS[1].node
+    header, seal = genesis(KEYS)
+    low, below = sealed(header, seal, 5, b"low"), sealed(header, seal, 4)
+    high = sealed(below.header, below.certificate, 5, b"high")
+    for block in (low, below):
+        assert not convicting(machine.handle(events.Received(node, block), 8 * SLOT))
+    (found,) = convicting(machine.handle(events.Received(node, high), 8 * SLOT))
+    assert {found.first.height, found.second.height} == {1, 2}
+    assert not convicting(machine.handle(events.Received(node, high), 8 * SLOT))
+
+
+def test_a_second_seal_is_seen_while_its_parent_is_missing_and_after_the_first_is_final() -> None:
+    header, seal = genesis(KEYS)
+    low, below = sealed(header, seal, 5, b"low"), sealed(header, seal, 4)
+    high, node = sealed(below.header, below.certificate, 5, b"high"), MEMBERS[1].node
+    machine = begun(0)
+    machine.handle(events.Received(node, high), 8 * SLOT)
+    assert len(convicting(machine.handle(events.Received(node, low), 8 * SLOT))) == 1
+    machine = begun(0)
+    for one in (below, high):
+        machine.handle(events.Received(node, one), 8 * SLOT)
+    machine.handle(events.Synced(high.header, high.certificate, era_of(KEYS, 3)), 8 * SLOT)
+    assert machine.height == 3
+    assert len(convicting(machine.handle(events.Received(node, low), 9 * SLOT))) == 1
+
+
+def test_of_seals_the_latest_slots_are_remembered() -> None:
+    """Whoever seals old slots without end pushes out nothing but his own."""
+    machine, (header, seal) = begun(0), genesis(KEYS)
+    for slot in range(10, 10 + MAX_SEALS):
+        machine.first_seal(sealed(header, seal, slot).certificate)
+    machine.first_seal(sealed(header, seal, 5).certificate)
+    assert len(machine.seals) == MAX_SEALS and min(machine.seals) == 10
 
 
 def test_a_third_block_of_a_slot_is_taken_once_somebody_built_on_it() -> None:
