@@ -5,8 +5,10 @@ No fee ever leaves a vault, so whoever assembles brings one (ledger.md, section 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
@@ -22,6 +24,7 @@ from bystack.ledger.transactions import (
 )
 from bystack.ledger.vault_building import Sponsor
 from bystack.mainchain.actions import COINBASE
+from bystack.primitives.codec import U63, Bit, Bytes32, Wire
 from bystack.primitives.errors import Invalid
 
 KEPT_BLOCKS = 200
@@ -29,6 +32,32 @@ KEPT_BLOCKS = 200
 
 class PurseEmpty(Invalid):
     """The sponsor's purse holds no confirmed coin that covers the fee: send BTM to its address."""
+
+
+class PurseCoin(Wire):
+    """A coin of the purse; its lock is the purse's own."""
+
+    place: Outpoint
+    amount: U63
+    height: U63
+    coinbase: Bit
+
+
+class PurseUndo(Wire):
+    """What a block spent of the purse and paid into it."""
+
+    block: Bytes32
+    spent: tuple[PurseCoin, ...]
+    created: tuple[Outpoint, ...]
+
+
+class KeptPurse(Wire):
+    """A purse after the block at `height`, and how the last blocks are undone, the newest last."""
+
+    root: Bytes32
+    height: U63
+    coins: tuple[PurseCoin, ...]
+    undo: Annotated[tuple[PurseUndo, ...], Meta(max_length=KEPT_BLOCKS)]
 
 
 class _Undo(NamedTuple):
@@ -58,7 +87,7 @@ class Purse:
                 if point in self._coins:
                     spent[point] = self._coins.pop(point)
             created += self._receive(tx, height)
-        self._undo = [*self._undo[-KEPT_BLOCKS:], _Undo(block, spent, created)]
+        self._undo = [*self._undo[1 - KEPT_BLOCKS :], _Undo(block, spent, created)]
         self.height = height
         self._reserved = {p: until for p, until in self._reserved.items() if until > height}
 
@@ -68,9 +97,7 @@ class Purse:
         for index, output in enumerate(tx.body.outputs):
             if output.lock == self._lock and output.asset == BTM:
                 point = Outpoint(tx.id, index)
-                self._coins[point] = Coin(
-                    output.asset, output.amount, output.lock, height, coinbase, 1, b""
-                )
+                self._coins[point] = self._coin(output.amount, height, coinbase)
                 made.append(point)
         return made
 
@@ -85,6 +112,27 @@ class Purse:
             self._coins.pop(point, None)
         self.height -= 1
         return True
+
+    @property
+    def kept(self) -> KeptPurse:
+        """The purse but for its secret, for `resume`."""
+        undo = (
+            PurseUndo(one.block, _coins(one.spent.items()), tuple(one.created))
+            for one in self._undo
+        )
+        return KeptPurse(self.root, self.height, _coins(self._coins.items()), tuple(undo))
+
+    def resume(self, kept: KeptPurse) -> None:
+        """Go on where a purse of the same key was; whoever asks has compared `root`."""
+        self._coins = self._held(kept.coins)
+        self._undo = [_Undo(one.block, self._held(one.spent), one.created) for one in kept.undo]
+        self.height = kept.height
+
+    def _held(self, coins: Iterable[PurseCoin]) -> dict[Outpoint, Coin]:
+        return {one.place: self._coin(one.amount, one.height, one.coinbase) for one in coins}
+
+    def _coin(self, amount: int, height: int, coinbase: int) -> Coin:
+        return Coin(BTM, amount, self._lock, height, coinbase, 1, b"")
 
     @property
     def balance(self) -> int:
@@ -123,3 +171,7 @@ class Purse:
         return tuple(
             witness for witness, coin in zip(inputs, coins, strict=True) if coin.lock == self._lock
         )
+
+
+def _coins(held: Iterable[tuple[Outpoint, Coin]]) -> tuple[PurseCoin, ...]:
+    return tuple(PurseCoin(place, c.amount, c.height, c.coinbase) for place, c in held)

@@ -5,8 +5,7 @@ The signer says how far it is; everything else follows from that, so it may rest
 
 from __future__ import annotations
 
-from bystack.ledger.transactions import VaultLock
-from bystack.ledger.vault_operations import VAULT_KINDS, VETO
+from bystack.federation.trail import Operations
 from bystack.mainchain.blocks import Block
 from bystack.node.federation.links import Links
 from bystack.primitives.codec import encode
@@ -21,32 +20,29 @@ BATCH = MAX_BRANCH
 
 
 class Feeding:
-    """What the signer has been fed and what it still lacks. `depth` is its watch's."""
+    """What the signer has been fed and what it still lacks. `depth` is its watch's.
 
-    def __init__(self, links: Links, genesis: Genesis, depth: int | None = None) -> None:
+    `operations`: the main chain's, where somebody else follows it.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        genesis: Genesis,
+        depth: int | None = None,
+        operations: Operations | None = None,
+    ) -> None:
         self._links, self._genesis = links, genesis
         self._depth = genesis.depth if depth is None else depth
-        self._anchors: list[tuple[int, bytes]] = []
-        self._vetoes: list[tuple[int, bytes, bytes]] = []
+        self._operations = Operations() if operations is None else operations
 
     def connect(self, height: int, block: Block) -> None:
-        """Note the spends of the vault's anchor (and its creation), and vetoes, in a block."""
-        for tx in block.transactions:
-            if any(action.kind == VETO for action in tx.body.actions) and tx.body.inputs:
-                self._vetoes.append((height, tx.id, encode(tx.body.inputs[0])))
-            moves = any(action.kind in VAULT_KINDS for action in tx.body.actions)
-            if moves and any(o.lock == VaultLock(self._genesis.vault) for o in tx.body.outputs):
-                self._anchors.append((height, tx.id))
+        """Note the spends of anchors (and their creation), and vetoes, in a block."""
+        self._operations.connect(height, block)
 
     def disconnect(self, height: int) -> None:
         """Forget those of a block that left the best chain."""
-        self._anchors = [anchor for anchor in self._anchors if anchor[0] < height]
-        self._vetoes = [veto for veto in self._vetoes if veto[0] < height]
-
-    def restart(self) -> None:
-        """The main chain is followed from its start again."""
-        self._anchors.clear()
-        self._vetoes.clear()
+        self._operations.disconnect(height)
 
     async def step(self) -> bool:
         """Feed one batch of headers and the anchors that are deep enough; True if there is more."""
@@ -62,9 +58,9 @@ class Feeding:
 
     async def _feed_anchors(self, height: int, seq: int) -> None:
         """The creation comes first (seq −1 says it is not proved), then each spend in order."""
-        depth = self._depth
-        while seq + 1 < len(self._anchors):
-            at, txid = self._anchors[seq + 1]
+        depth, anchors = self._depth, self._operations.anchors(self._genesis.vault)
+        while seq + 1 < len(anchors):
+            at, txid = anchors[seq + 1].height, anchors[seq + 1].transaction
             if height - at < depth:
                 return
             inclusion = await self._inclusion(txid, at, height)
@@ -74,7 +70,11 @@ class Feeding:
 
     async def _feed_vetoes(self, height: int) -> None:
         """Those deep enough that the signer lacks; it says which, for it may have begun anew."""
-        deep = [veto for veto in self._vetoes if height - veto[0] >= self._genesis.depth]
+        deep = [
+            (veto.height, veto.transaction, encode(veto.coins[0]))
+            for veto in self._operations.vetoes
+            if height - veto.height >= self._genesis.depth
+        ]
         for first in range(0, len(deep), MOST_VETOES):
             some = deep[first : first + MOST_VETOES]
             coins = [coin for _, _, coin in some]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import structlog
 import trio
 
+from bystack.federation.purse import KEPT_BLOCKS
+from bystack.federation.trail import ChainPlace
 from bystack.mainchain.blocks import decode_block
 from bystack.node.federation.events import (
     Event,
@@ -21,40 +24,75 @@ from bystack.node.ipc import RemoteError, Unavailable
 
 log = structlog.get_logger("federation")
 
-REMEMBERED = 200
 TICK_SECONDS = 0.5
 
 Inbox = trio.MemorySendChannel[Event]
 
 
-async def follow_main(links: Links, inbox: Inbox) -> None:
-    """Every block of the main chain, from the start; resumes where the line broke."""
-    known: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED)
+class _Lost(Exception):
+    """The chain left below the blocks that are remembered, or is told from its start."""
+
+
+async def follow_main(links: Links, inbox: Inbox, known: Sequence[ChainPlace] = ()) -> None:
+    """Every block of the main chain after those known; resumes where the line broke.
+
+    A branch that left below what is remembered is followed from the chain's start, which is said.
+    """
+    feed = _MainFeed(inbox, known)
     while True:
         await links.main.wait_connected()
         try:
-            locator = [[height, id] for height, id in reversed(known)]
-            async for item in links.main.stream("blocks", locator):
-                await _take(item, known, inbox)
+            async with links.main.stream("blocks", feed.locator) as items:
+                async for item in items:
+                    await feed.take(item)
+        except _Lost:
+            log.warning("main chain is read from its start", reason="reorganised too deep")
+            await feed.restart()
         except (Unavailable, RemoteError) as error:
             log.info("main chain line broke", error=str(error))
             await trio.sleep(TICK_SECONDS)
 
 
-async def _take(item: list[object], known: deque[tuple[int, bytes]], inbox: Inbox) -> None:
-    match item:
-        case ["connect", int() as height, bytes() as id, bytes() as data]:
-            if known and height <= known[-1][0]:
-                known.clear()
-                await inbox.send(MainRestarted())
-            known.append((height, id))
-            await inbox.send(MainConnected(height, id, decode_block(data)))
-        case ["disconnect", int() as height, bytes() as id]:
-            while known and known[-1][0] >= height:
-                known.pop()
-            await inbox.send(MainDisconnected(height, id))
-        case _:
-            return
+class _MainFeed:
+    """What was sent to the inbox: each block is the child of the last, or all begins anew."""
+
+    def __init__(self, inbox: Inbox, known: Sequence[ChainPlace]) -> None:
+        self._inbox = inbox
+        self._known = deque(((one.height, one.id) for one in known), maxlen=KEPT_BLOCKS)
+        self._begun = bool(known)
+
+    @property
+    def locator(self) -> list[list[object]]:
+        """The last blocks, newest first."""
+        return [[height, id] for height, id in reversed(self._known)]
+
+    async def restart(self) -> None:
+        """Nothing is known any more, and whoever listens forgets it too."""
+        self._known.clear()
+        self._begun = False
+        await self._inbox.send(MainRestarted())
+
+    async def take(self, item: list[object]) -> None:
+        """One item of the stream; raises `_Lost`."""
+        match item:
+            case ["connect", int() as height, bytes() as id, bytes() as data]:
+                self._check(height)
+                self._known.append((height, id))
+                self._begun = True
+                await self._inbox.send(MainConnected(height, id, decode_block(data)))
+            case ["disconnect", int() as height, bytes() as id]:
+                if not self._known or self._known[-1] != (height, id):
+                    raise _Lost
+                self._known.pop()
+                await self._inbox.send(MainDisconnected(height, id))
+            case _:
+                return
+
+    def _check(self, height: int) -> None:
+        """Only the very first block follows none that is known."""
+        expected = self._known[-1][0] + 1 if self._known else height
+        if height != expected or (self._begun and not self._known):
+            raise _Lost
 
 
 async def follow_side(links: Links, inbox: Inbox) -> None:

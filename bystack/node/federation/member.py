@@ -25,6 +25,7 @@ from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
 from bystack.federation.messages import KeyCertificate, PartialSignature, SessionForeign
 from bystack.federation.purse import Purse
 from bystack.federation.signing import PartialKeyForeign
+from bystack.federation.trail import Trail
 from bystack.node.federation.events import (
     Ask,
     Event,
@@ -37,6 +38,7 @@ from bystack.node.federation.events import (
 )
 from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.links import Links
+from bystack.node.federation.memory import Memory
 from bystack.node.federation.operating.building import Builder
 from bystack.node.federation.operating.desk import Desk
 from bystack.node.federation.operating.founding import Founding
@@ -60,16 +62,24 @@ CAPS = {CEREMONY: MAX_CEREMONY, BRIDGE: MAX_BRIDGE}
 class Member:
     """One membership. Made once; `run` owns everything in it."""
 
-    def __init__(self, setting: Setting, links: Links, host: Host, purse: Purse) -> None:
-        self.setting, self.links, self.host, self.purse = setting, links, host, purse
+    def __init__(
+        self, setting: Setting, links: Links, host: Host, trail: Trail, memory: Memory | None = None
+    ) -> None:
+        self.setting, self.links, self.host = setting, links, host
+        self.trail, self._memory = trail, memory
         self.sitting = Sitting(setting.identity, setting.roster)
         self.keygen = Keygen(self)
         self.rotating = Rotating(self, self.keygen)
         self.founding = Founding(self)
-        self.orders = Orders(self)
+        self.orders = Orders(self, trail.operations)
         self.desk = Desk(self, self.founding, self.orders)
         self.builder = Builder(self, self.founding, self.orders)
         self.bridge: Bridge | None = None
+
+    @property
+    def purse(self) -> Purse:
+        """The sponsor's coins."""
+        return self.trail.purse
 
     @property
     def roster(self) -> Roster:
@@ -94,14 +104,14 @@ class Member:
             case PeerMessage(seat, kind, payload):
                 await self._hear(seat, kind, payload)
             case MainConnected(height, id, block):
-                self.purse.connect(id, height, block.transactions)
-                self.orders.connect(height, block)
+                self.trail.connect(height, id, block)
+                self.orders.moved()
             case MainDisconnected(height, id):
-                self.purse.disconnect(id)
-                self.orders.disconnect(height)
+                self.trail.disconnect(height, id)
+                self.orders.moved()
             case MainRestarted():
-                self.purse = Purse(self.setting.sponsor, self.setting.params.maturity)
-                self.orders.restart()
+                self.trail.restart()
+                self.orders.moved()
             case SideFinal():
                 await self.orders.final(event)
             case Tick():
@@ -212,6 +222,8 @@ class Member:
             log.info("change put off", reason=str(error))
 
     async def _tick(self) -> None:
+        if self._memory is not None:
+            await self._memory.tick(self.trail)
         await self.keygen.tick()
         await self._rotate()
         bridge = await self.ensure_bridge()

@@ -22,8 +22,12 @@ class Membership(Protocol):
     setting: Setting
     links: Links
     host: Host
-    purse: Purse
     bridge: Bridge | None
+
+    @property
+    def purse(self) -> Purse:
+        """The sponsor's coins."""
+        ...
 
     @property
     def roster(self) -> Roster:

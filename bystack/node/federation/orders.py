@@ -12,11 +12,11 @@ from typing import Final
 import structlog
 
 from bystack.federation.bridge import AskOperation, Bridge
+from bystack.federation.trail import Operations
 from bystack.federation.warrants import TOUCH_AFTER, OrderRequest
 from bystack.ledger.terms import Terms
 from bystack.ledger.vault_operations import Order, Touch, encode_operation, operation_digest
 from bystack.ledger.vault_state import order_sums
-from bystack.mainchain.blocks import Block
 from bystack.node.federation.assembling import (
     Anchor,
     anchor_among,
@@ -50,12 +50,11 @@ class NotFounded(Invalid):
 class Orders:
     """The open batches, as the sidechain records them, on their way to the main chain."""
 
-    def __init__(self, member: Membership) -> None:
-        self._member = member
+    def __init__(self, member: Membership, operations: Operations) -> None:
+        self._member, self._operations = member, operations
         self._genesis: Genesis | None = None
         self._feeding: Feeding | None = None
         self._heard = 0
-        self._blocks: list[tuple[int, Block]] = []
         self._ticks = 0
         self._passed = 0
         self._moved = self._unsigned = True
@@ -76,10 +75,8 @@ class Orders:
             self._genesis = self._member.setting.genesis()
             if self._genesis is None:
                 raise NotFounded(name=self._member.setting.name)
-            self._feeding = Feeding(self._member.links, self._genesis)
-            for height, block in self._blocks:
-                self._feeding.connect(height, block)
-            self._blocks.clear()
+            links, operations = self._member.links, self._operations
+            self._feeding = Feeding(links, self._genesis, operations=operations)
         return self._genesis
 
     @property
@@ -87,27 +84,9 @@ class Orders:
         """Whether the sidechain, and so its vault, is there."""
         return self._genesis is not None
 
-    def connect(self, height: int, block: Block) -> None:
-        """A main-chain block; kept aside while it is not known which vault to look for."""
+    def moved(self) -> None:
+        """The main chain's best chain is another one, whose operations are known by now."""
         self._moved = True
-        if self._feeding is not None:
-            self._feeding.connect(height, block)
-        elif any(tx.body.actions for tx in block.transactions[1:]):
-            self._blocks.append((height, block))
-
-    def disconnect(self, height: int) -> None:
-        """A main-chain block left the best chain."""
-        self._moved = True
-        self._blocks = [pair for pair in self._blocks if pair[0] < height]
-        if self._feeding is not None:
-            self._feeding.disconnect(height)
-
-    def restart(self) -> None:
-        """The main chain is followed from its start again."""
-        self._moved = True
-        self._blocks.clear()
-        if self._feeding is not None:
-            self._feeding.restart()
 
     async def final(self, event: SideFinal) -> None:
         """A final sidechain block: have newly recorded batches signed."""

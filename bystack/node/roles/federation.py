@@ -8,8 +8,8 @@ import secrets
 import structlog
 import trio
 
-from bystack.federation.purse import Purse
 from bystack.federation.roster_file import roster_of
+from bystack.federation.trail import Trail
 from bystack.node import federation_files
 from bystack.node.config.tables import Federation
 from bystack.node.federation.asking import Requests
@@ -19,6 +19,7 @@ from bystack.node.federation.following import TICK_SECONDS, follow_main, follow_
 from bystack.node.federation.governing import Governing
 from bystack.node.federation.links import Links
 from bystack.node.federation.member import CAPS, Member
+from bystack.node.federation.memory import Memory
 from bystack.node.federation.methods import methods_of
 from bystack.node.federation.setting import Setting
 from bystack.node.federation.showing import Showing
@@ -104,8 +105,10 @@ async def main(context: RoleContext) -> None:
     setting = _setting(context, table, identity)
     links, host = Links(context.name), _host(table, setting, identity)
     inbox, events = trio.open_memory_channel[Event](INBOX)
-    purse = Purse(setting.sponsor, setting.params.maturity)
-    member = Member(setting, links, host, purse)
+    trail = Trail(setting.main, setting.sponsor, setting.params.maturity)
+    memory = Memory(f"{context.data}/followed")
+    memory.resume(trail)
+    member = Member(setting, links, host, trail, memory)
     methods = methods_of(links, Requests(inbox), setting.identity)
 
     async def answer(method: str, params: list[object]) -> object:
@@ -118,8 +121,8 @@ async def main(context: RoleContext) -> None:
         address = await nursery.start(host.run)
         await nursery.start(serve, context.socket, answer)
         context.announce(listen=address, node=identity.node_id.hex())
-        for task in (follow_main, follow_side):
-            nursery.start_soon(task, links, inbox)
+        nursery.start_soon(follow_main, links, inbox, trail.known)
+        nursery.start_soon(follow_side, links, inbox)
         nursery.start_soon(tick, inbox)
         nursery.start_soon(_speak, links, inbox, setting)
         nursery.start_soon(_hear, host, member.sitting, inbox)

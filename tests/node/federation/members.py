@@ -18,10 +18,10 @@ from msgspec.structs import replace
 from bystack.federation.bridge import BridgeMessage
 from bystack.federation.charter import parse_charter
 from bystack.federation.messages import KeyCertificate
-from bystack.federation.purse import Purse
 from bystack.federation.roster_file import AssetEntry, MemberEntry, RosterFile
 from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
+from bystack.federation.trail import Trail
 from bystack.federation.upstreams import Upstreams
 from bystack.ledger.terms import Terms
 from bystack.ledger.transactions import Transaction, decode_transaction
@@ -257,8 +257,8 @@ class Net:
             certificate().session.roster, seat, SPONSORS[seat].secret,
             [self.genesis] if self.genesis else [], self.terms,
         )  # fmt: skip
-        purse = Purse(setting.sponsor, EASY.maturity)
-        return Member(setting, links, Voice(self, seat), purse)  # type: ignore[arg-type]
+        trail = Trail(setting.main, setting.sponsor, EASY.maturity)
+        return Member(setting, links, Voice(self, seat), trail)  # type: ignore[arg-type]
 
     async def _signer(self, seat: int, method: str, params: list[Any]) -> Any:
         return self.signers[seat].answer(method, params)
