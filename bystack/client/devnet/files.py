@@ -74,11 +74,23 @@ def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
                 ],
                 "member_key": f"keys/{name}.member.key",
                 "charter": f"federations/{name}.charter.toml",
+                **_upstreams(layout, node),
             }
             for name in federations
         ]
     text = "# Written by bystack devnet; see configs/ for commented examples.\n"
     write(Path(node.home) / "bystack.toml", (text + tomli_w.dumps(table)).encode())
+
+
+def _upstreams(layout: Layout, node: Node) -> dict[str, Any]:
+    """The last member's signer asks that another main-chain node than its own agrees.
+
+    One of them shows how it is done; nobody's payouts wait for it.
+    """
+    others = [f"127.0.0.1:{other.main}" for other in layout.nodes if other is not node]
+    if node is not layout.federated[-1] or not others:
+        return {}
+    return {"upstreams": 2, "upstream_peers": others[:2]}
 
 
 def write_sidechain(

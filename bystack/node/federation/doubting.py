@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from bystack.federation.module.application import FederationModule
-from bystack.federation.module.records import PAUSE_REST
+from bystack.federation.module.records import PAUSE_REST, RULES, Rules, entry_key
 from bystack.node.federation.links import Links
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.errors import Invalid
@@ -104,7 +104,7 @@ class Doubting:
         return all(int(end) > height for end in until.values())
 
     async def _pause(self, reason: str, height: int) -> None:
-        """A member pauses once in 8064 blocks; what was refused is tried again after a while."""
+        """A member pauses once in the rules' `rest`; what was refused is tried again later."""
         self._wait = PATIENCE
         log.error("pausing the pegs", reason=reason)
         try:
@@ -112,4 +112,9 @@ class Doubting:
         except (RemoteError, Invalid) as error:
             log.warning("pause refused", reason=str(error))
         else:
-            self._next = height + PAUSE_REST
+            self._next = height + await self._rest()
+
+    async def _rest(self) -> int:
+        """How many blocks a member rests between two pauses, by the rules in force."""
+        rules: Rules | None = await self._links.state(Rules, entry_key(RULES))
+        return PAUSE_REST if rules is None else rules.rest

@@ -1,8 +1,12 @@
 """What a devnet's files say: a charter every size of federation can work under."""
 
+from pathlib import Path
+
 import pytest
 
-from bystack.client.devnet.files import threshold, weights
+from bystack.client.devnet.files import threshold, weights, write_config
+from bystack.client.devnet.layout import new_layout
+from bystack.node.config import load_config
 
 
 @pytest.mark.parametrize("members", range(3, 17))
@@ -15,3 +19,12 @@ def test_no_member_signs_or_stops_alone(members: int) -> None:
 
 def test_the_usual_federation_needs_five_of_seven() -> None:
     assert (weights(5), threshold(weights(5))) == ([2, 2, 1, 1, 1], 5)
+
+
+def test_the_last_member_asks_two_main_chain_nodes_beside_its_own(tmp_path: Path) -> None:
+    layout = new_layout(tmp_path, 1, 3, 3)
+    for node in layout.nodes:
+        write_config(layout, node, layout.sidechains)
+    found = [load_config(node.home).federation[0] for node in layout.nodes]
+    assert [one.upstreams for one in found] == [1, 1, 2]
+    assert found[2].upstream_peers == tuple(f"127.0.0.1:{n.main}" for n in layout.nodes[:2])

@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from msgspec.structs import replace
 
-from bystack.federation.module.records import PAUSE_BLOCKS, PAUSE_REST
+from bystack.federation.module.records import (
+    DEFAULT_RULES,
+    PAUSE_BLOCKS,
+    PAUSE_REST,
+    RULES,
+    Rules,
+    entry_key,
+)
 from bystack.node.federation.doubting import PATIENCE, TICK_SECONDS, Doubting
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.sidechain.relay import height_key
@@ -32,7 +40,10 @@ class Nodes:
         self.until = 0
         self.sent: list[tuple[str, str]] = []
         self.refusal: Exception | None = None
-        lines = SimpleNamespace(side=self._line(self._side), main=self._line(self._main))
+        self.rules: Rules | None = DEFAULT_RULES
+        lines = SimpleNamespace(
+            side=self._line(self._side), main=self._line(self._main), state=self._state
+        )
         self.doubting = Doubting(lines, self, DEPTH)  # type: ignore[arg-type]
 
     @staticmethod
@@ -50,6 +61,10 @@ class Nodes:
             return next((i for at, i in self.relayed.items() if height_key(at) == params[0]), None)
         assert (method, params) == ("module", ("federation", "getpauses", []))
         return dict.fromkeys(("claims", "burns", "batches"), self.until)
+
+    async def _state(self, kind: Any, key: bytes) -> Any:
+        assert (kind, key) == (Rules, entry_key(RULES))
+        return self.rules
 
     def _main(self, method: str, *params: Any) -> Any:
         if method == "status":
@@ -95,6 +110,23 @@ def test_an_invalid_header_pauses_at_once_and_once_in_a_while() -> None:
             (40 + PAUSE_REST - 1, 1),
             (40 + PAUSE_REST, 2),
         ):
+            nodes.relayed = {at: id_of("b", at) for at in range(height - 50, height + 1)}
+            nodes.verdicts[id_of("b", height)] = "invalid"
+            await nodes.tick(PATIENCE + 1)
+            assert len(nodes.sent) == sent
+
+    run(play)
+
+
+@pytest.mark.parametrize("rest", [2_000, None])
+def test_how_long_it_rests_is_for_the_rules_to_say(rest: int | None) -> None:
+    async def play() -> None:
+        nodes = Nodes()
+        nodes.rules = None if rest is None else replace(DEFAULT_RULES, rest=rest)
+        nodes.fork(2, "invalid")
+        await nodes.tick()
+        again = 40 + (PAUSE_REST if rest is None else rest)
+        for height, sent in ((again - 1, 1), (again, 2)):
             nodes.relayed = {at: id_of("b", at) for at in range(height - 50, height + 1)}
             nodes.verdicts[id_of("b", height)] = "invalid"
             await nodes.tick(PATIENCE + 1)

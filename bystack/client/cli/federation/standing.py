@@ -24,7 +24,24 @@ def next_step(name: str, info: Info) -> str:
         )
     if info["sidechain"] is None:
         return f"bystack sidechain next {name} says how far the launch is"
-    return "nothing: everything runs"
+    return _signer(name, info["signer"] or {}) or "nothing: everything runs"
+
+
+def _signer(name: str, signer: Mapping[str, Any]) -> str:
+    """What the operator does about a signer that signs nothing, or has something wait for him."""
+    if signer.get("frozen"):
+        return (
+            "the sidechain's validators contradicted themselves, so this signer signs no payout:"
+            f" bystack peg-status {name} says what the chain made of it"
+        )
+    if signer.get("stalled"):
+        return (
+            f"look at `upstream_peers` of [[federation]] {name}: the signer signs no payout while"
+            " too few answer (a changed table is taken over at kill -HUP of bystackd)"
+        )
+    if waiting := signer.get("waiting"):
+        return f"bystack federation requests {name}: {waiting} not let through by the policy"
+    return ""
 
 
 def _first_key(name: str, info: Info) -> str:
@@ -83,6 +100,7 @@ def lines(name: str, info: Info) -> Iterator[str]:
     yield f"sponsor  {info['sponsor']['address']} has {info['sponsor']['balance']}"
     yield f"chain    {info['sidechain'] or 'none yet'}"
     if signer := info["signer"]:
-        said = ("frozen " if signer["frozen"] else "") + (signer["stalled"] or "")
-        yield f"signer   main chain {signer['height']}, epoch {signer['epoch']} {said}".rstrip()
+        said = ["frozen"] * bool(signer["frozen"]) + [signer["stalled"]] * bool(signer["stalled"])
+        place = f"main chain {signer['height']}, epoch {signer['epoch']}"
+        yield f"signer   {'; '.join([place, *said])}"
     yield f"Next: {next_step(name, info)}"
