@@ -21,6 +21,7 @@ from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.executing.application import Application
+from bystack.node.sidechain.insisting import insist
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import TOPIC, Pooling
@@ -197,6 +198,7 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         await nursery.start(pooling.run)
         await nursery.start(driver.run)
         nursery.start_soon(relaying.run)
+        nursery.start_soon(insist, store, pooling, driver.changed)
         reader = Reader(driver, modules)
         methods = rpc_methods(driver, reader, relaying, table.name, identity.node_id)
         service = Service(driver, reader, methods)
