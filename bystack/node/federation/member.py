@@ -232,6 +232,7 @@ class Member:
         if self.orders.founded:
             self.desk.over(bridge)
         self.desk.again()
+        await self.desk.renew()
         for own in bridge.again():
             self.say(own)
         await self.orders.tick()

@@ -18,6 +18,7 @@ from bystack.federation.bridge import (
     check_named,
 )
 from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate
+from bystack.ledger.terms import terms_hash
 from bystack.ledger.vault_operations import (
     Adopt,
     Announce,
@@ -28,13 +29,14 @@ from bystack.ledger.vault_operations import (
     decode_operation,
     name_of,
 )
+from bystack.node.federation.assembling import anchor_among
 from bystack.node.federation.membership import TURN_TICKS, Membership
 from bystack.node.federation.operating.forms import form, names_of
 from bystack.node.federation.operating.founding import Founding
-from bystack.node.federation.operating.jobs import Job
+from bystack.node.federation.operating.jobs import Job, moved
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.showing import Showing
-from bystack.node.ipc import RemoteError
+from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 
@@ -70,9 +72,9 @@ class Desk:
 
     async def open(self, job: Job) -> Job:
         """Keep a job, ask our signer and then everybody; raises what ours says of a touch."""
-        old = self.jobs.pop(job.id, None)
-        if old is not None:
-            job.brought.update(old.brought)
+        for old in self.jobs.values():  # the same digests, perhaps over an earlier anchor
+            job.brought |= {of: one for of, one in old.brought.items() if of[0] in job.digests}
+        self.jobs.pop(job.id, None)
         while len(self.jobs) >= MAX_BUILT:
             self.jobs.pop(next(iter(self.jobs)))
         if job.ask is not None:
@@ -123,11 +125,13 @@ class Desk:
         raise NamedSignatureInvalid(key=key)
 
     async def submit(self, job: Job) -> bytes:
-        """Complete and send a job; the transaction's id. Raises `SignaturesInsufficient`.
+        """Complete and send a job over the anchor as it is now; the transaction's id.
 
-        Also `PurseEmpty`, or the main chain's refusal; then nothing is spent.
+        Raises `SignaturesInsufficient`, `PurseEmpty`, or the main chain's refusal; then nothing is
+        spent.
         """
-        bridge, member = await self.bridge(), self._member
+        bridge, member, job = await self.bridge(), self._member, await self._placed(job)
+        member.purse.release(job.sponsor)  # what it paid for before spends a coin that is gone
         draft, tx = job.transaction(member.purse, member.setting.main, bridge.signatures)
         try:
             job.sent = bytes(await member.links.main.call("submit", encode(tx)))
@@ -135,10 +139,38 @@ class Desk:
             if not isinstance(job.operation, Create):
                 member.purse.release(draft.sponsor)
             raise
+        job.sponsor = draft.sponsor
         for digest in job.digests:
             job.brought |= {(digest, k): s for k, s in bridge.signatures(digest).items()}
             bridge.done(digest)
         return job.sent
+
+    async def _placed(self, job: Job) -> Job:
+        """The job over the anchor as it is; what follows no anchor stays as it is."""
+        if not job.movable:
+            return job
+        anchor = anchor_among(job.vault, await self._member.links.vault_coins(job.vault))
+        if anchor.coin.outpoint == job.coin:
+            return job
+        self.jobs.pop(job.id, None)
+        made = moved(job, anchor)
+        self.jobs[made.id] = made
+        return made
+
+    async def renew(self) -> None:
+        """Send new terms that recovery signed over each later anchor, until they are in force.
+
+        Who moves the anchor in every block, and raises its turn, gains no more than that block.
+        """
+        for job in [one for one in self.jobs.values() if _lasting(one)]:
+            try:
+                anchor = anchor_among(job.vault, await self._member.links.vault_coins(job.vault))
+                present = job.terms is not None and terms_hash(job.terms) == anchor.state.terms
+                if present and anchor.coin.outpoint != job.coin:
+                    sent = await self.submit(job)
+                    log.warning("sent again", operation=job.name, transaction=sent.hex())
+            except (RemoteError, Unavailable, Invalid) as error:
+                log.info("not sent again", operation=job.name, reason=str(error))
 
     async def bridge(self) -> Bridge:
         """The bridge; raises `NothingDrafted` before there is a key."""
@@ -223,3 +255,8 @@ class Desk:
             if message.digest in job.digests:
                 check_named(message, frozenset(self._member.setting.charter_keys.values()))
                 job.brought[message.digest, message.key] = message.signature
+
+
+def _lasting(job: Job) -> bool:
+    """Sent, and good until other terms are in force."""
+    return bool(job.sent) and isinstance(job.operation, Replace | Recover)

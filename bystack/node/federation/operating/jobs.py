@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from bystack.federation.bridge import AskOperation
 from bystack.federation.purse import Purse
@@ -14,7 +15,9 @@ from bystack.ledger.terms import Terms
 from bystack.ledger.transactions import Approval, Items, Outpoint, PendingLock, Transaction
 from bystack.ledger.vault_approvals import Demand
 from bystack.ledger.vault_building import (
+    NO_SPONSOR,
     OwnedCoin,
+    Sponsor,
     approval,
     assemble,
     build_anchor_spend,
@@ -25,6 +28,7 @@ from bystack.ledger.vault_operations import (
     AnchorOperation,
     Complete,
     Consolidate,
+    Create,
     Operation,
     Order,
     Replace,
@@ -63,6 +67,7 @@ class Job:
     until: int = 0
     brought: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     sent: bytes = b""
+    sponsor: Sponsor = NO_SPONSOR
     refused: str = ""
 
     @property
@@ -74,6 +79,11 @@ class Job:
     def id(self) -> str:
         """What the job is called by: its operation's bytes and the coin it spends first."""
         return _id(encode(self.operation), encode(self.coin)).hex()
+
+    @property
+    def movable(self) -> bool:
+        """Whether it spends whichever anchor there is: nothing that is signed names a coin."""
+        return not isinstance(self.operation, Create | Order | Veto | Complete | Consolidate)
 
     @property
     def digests(self) -> tuple[bytes, ...]:
@@ -140,6 +150,16 @@ def anchor_job(
     return Job(
         operation, anchor.coin.vault, demands, draft, anchor.coin.outpoint, terms, ask, ready
     )
+
+
+def moved(job: Job, anchor: Anchor) -> Job:
+    """A movable job over the anchor as it is now, with all that was signed."""
+    operation: Any = job.operation
+    assert job.terms is not None and job.movable, "only spends of the anchor follow it"
+    made = anchor_job(operation, anchor, job.terms, job.demands, job.ask, job.ready)
+    made.brought, made.sent, made.sponsor = job.brought, job.sent, job.sponsor
+    made.refused = job.refused
+    return made
 
 
 def veto_job(pending: OwnedCoin, vault: bytes, demand: Demand) -> Job:

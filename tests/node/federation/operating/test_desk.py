@@ -12,7 +12,7 @@ from bystack.federation.bridge import AskOperation
 from bystack.ledger.amounts import BTM
 from bystack.ledger.terms import terms_hash
 from bystack.ledger.transactions import TreasuryLock
-from bystack.ledger.vault_operations import Announce, encode_operation
+from bystack.ledger.vault_operations import Announce, Cancel, encode_operation
 from bystack.node.federation.operating.building import NO_PARAMS, Params
 from bystack.primitives import bls
 from bystack.primitives.keys import sign
@@ -167,6 +167,42 @@ def test_recovery_replaces_the_terms_with_the_guard_or_with_govern(net: StateNet
         assert net.anchor.terms == terms_hash(terms)
 
     run(play)
+
+
+def test_a_replacement_follows_an_anchor_that_a_thief_moves_in_every_block(net: StateNet) -> None:
+    """He has govern's and the guard's keys: another anchor, another turn, and it is sent again."""
+
+    async def play() -> None:
+        terms = net.decide()
+        await net.tick(2)
+        built = await net.ask(0, "build", "replace", GIVEN)
+        needs = [bytes.fromhex(need["digest"]) for need in built["needs"]]
+        given = {"recover": sign(KEYS["recover"], needs[0], bytes(32)).hex(),
+                 "guard": sign(KEYS["guard"], needs[0], bytes(32)).hex()}  # fmt: skip
+        with pytest.raises(Exception, match="SignaturesInsufficient"):
+            await net.ask(0, "submit", given, "replace")
+        for _ in range(3):
+            _race(net)
+        accepted = {"guard": sign(KEYS["guard"], needs[3], bytes(32)).hex()}
+        net.pool = []
+        await net.ask(0, "submit", accepted, "replace")
+        for sent in range(1, 4):  # his block comes first, each time
+            assert len(net.pool) == sent
+            _race(net)
+            await net.tick(4)
+        net.main.mine(net.pool[-1])
+        assert (net.anchor.terms, net.anchor.turn) == (terms_hash(terms), 7)
+        await net.tick(4)
+        assert len(net.pool) == 4, "it is in force"
+
+    run(play)
+
+
+def _race(net: StateNet) -> None:
+    """Announced and withdrawn in one block, by a thief."""
+    evil = bytes(32)
+    for operation in (Announce(net.anchor.seq, evil), Cancel(net.anchor.turn, evil)):
+        net.main.mine(net.main.spend(operation))
 
 
 def test_recovery_alone_waits_for_the_vault_to_lie_idle(net: StateNet) -> None:

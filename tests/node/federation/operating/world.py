@@ -24,7 +24,7 @@ from bystack.federation.module.records import (
 from bystack.federation.shares import KeyShare
 from bystack.ledger.amounts import BTM
 from bystack.ledger.terms import Terms, terms_hash
-from bystack.ledger.transactions import Outpoint
+from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.vault_state import AnchorState, decode_state
 from bystack.node.federation_files import roster_path, terms_of
 from bystack.primitives.codec import Wire, encode
@@ -64,7 +64,18 @@ DIGEST = bytes(32)
 
 
 class StateNet(Net):
-    """`entries`: the sidechain's state by full key; `held`: seat 1's node has govern's key."""
+    """`entries`: the sidechain's state by full key; `held`: seat 1's node has govern's key.
+
+    `pool`: what was submitted and not mined, if nothing is to be mined by itself.
+    """
+
+    pool: list[Transaction] | None = None
+
+    def _submit(self, tx: Transaction) -> bytes:
+        if self.pool is None:
+            return super()._submit(tx)
+        self.pool.append(tx)
+        return tx.id
 
     def __init__(self, folder: Path, **fields: Any) -> None:
         super().__init__(folder, held=(("super",), ("govern",), ()), **fields)
