@@ -184,10 +184,12 @@ def vote_again(home: Path) -> None:
 def test_the_scan_sees_harm(
     hurt: Devnet, tmp_path: Path, harm: Callable[[Path], None], law: str
 ) -> None:
-    moved = [_copied(node, tmp_path) for node in hurt.layout.nodes]
-    layout = Layout(moved, hurt.layout.sidechains, hurt.layout.validators, hurt.layout.members)
+    """In copies of two nodes' stores, which are in order before the harm."""
+    sound, harmed = (_copied(node, tmp_path) for node in hurt.layout.nodes[1:3])
+    layout = hurt.layout
+    layout = Layout([sound, harmed], layout.sidechains, layout.validators, layout.members)
     assert isinstance(scan(layout), Found)
-    harm(Path(moved[2].home))
+    harm(Path(harmed.home))
     with pytest.raises(Broken) as seen:
         scan(layout)
     assert seen.value.law == law
