@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from bystack.ledger.vault_operations import Order
+from bystack.node.federation.adopting import vault_step
 from bystack.node.federation.events import Ask
 from bystack.node.federation.genesis_building import Founders, build_genesis
 from bystack.node.federation.keygen import Keygen
@@ -86,7 +87,10 @@ async def info(member: Serving) -> dict[str, Any]:
         "keygen": member.keygen.state,
         "blamed": member.keygen.blamed,
         "key": bridge.certificate.key.hex() if bridge else None,
-        "rotation": member.rotating.told(),
+        "rotation": {
+            **member.rotating.told(),
+            "vault": await vault_step(member, member.rotating.following),
+        },
         "peers": len(member.host.peers()),
         "sponsor": {
             "address": encode_address(Address(setting.params.hrp, 0, member.purse.root)),

@@ -30,8 +30,9 @@ from bystack.node.federation.acting import transaction_of
 from bystack.node.federation.keygen import Keygen
 from bystack.node.federation.membership import Membership
 from bystack.node.federation.showing import Showing
-from bystack.node.ipc import RemoteError
+from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
 
 log = structlog.get_logger("federation")
 
@@ -57,9 +58,18 @@ class Rotating:
         self.following = b""
         self.known: dict[str, Any] = {}
         """What the signer says of its epochs."""
+        self.put_off = ""
+        """Why this member's part did not go on when it was last looked at."""
 
     async def tick(self) -> None:
         """Look at the state; go on with what it asks for. Raises what lines and signer refuse."""
+        try:
+            await self._go_on()
+        except (Unavailable, RemoteError, Invalid) as error:
+            self.put_off = str(error)
+            raise
+
+    async def _go_on(self) -> None:
         if self.change is None and self._keygen.ticks % IDLE_TICKS:
             return
         if self._member.setting.genesis() is None or not self._member.links.side.connected:
@@ -70,6 +80,7 @@ class Rotating:
         await self._follow(self.key)
         if self.change is not None:
             await self._carry_out(self.change, self.key)
+        self.put_off = ""
 
     def told(self) -> dict[str, Any]:
         """How keys and members stand, for operators: epoch in force, change in flight, who is
@@ -94,6 +105,7 @@ class Rotating:
             "epoch": change.epoch,
             "attempt": self._attempt,
             "state": self._keygen.state if begun else "not begun",
+            "put_off": self.put_off,
             "members": [one.name.decode() for one in change.standing.roster.members],
             "threshold": change.standing.threshold,
             "expires": change.expires,

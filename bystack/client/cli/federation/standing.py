@@ -18,13 +18,28 @@ def next_step(name: str, info: Info) -> str:
     if rotation.get("change"):
         return _change(name, rotation["change"])
     if rotation.get("next_key"):
-        return (
-            f"bystack vault announce {name} CHARTER (the charter's file), then, after govern's"
-            f" delay, bystack vault adopt {name} CHARTER; until then the old key goes on signing"
-        )
+        return _new_key(name, rotation.get("vault") or {})
     if info["sidechain"] is None:
         return f"bystack sidechain next {name} says how far the launch is"
     return _signer(name, info["signer"] or {}) or "nothing: everything runs"
+
+
+def _new_key(name: str, vault: Mapping[str, Any]) -> str:
+    """The way of a certified key into the vault's terms."""
+    charter, submit = f"federations/{name}.charter.toml", f"bystack vault submit {name}"
+    if vault.get("adopted"):
+        return "wait: the vault has the new key; the sidechain sees it K blocks later"
+    if vault.get("ripe") is None:
+        return (
+            f"bystack vault announce {name} {charter}, then {submit}; the old key signs until the"
+            " new one is adopted"
+        )
+    if vault["next"] < vault["ripe"]:
+        return (
+            f"wait: what is announced may be adopted from main-chain block {vault['ripe']} on, the"
+            f" next is {vault['next']}; until then guards may cancel it, and the old key signs"
+        )
+    return f"bystack vault adopt {name} {charter}, then {submit}: the new key signs that it is held"
 
 
 def _signer(name: str, signer: Mapping[str, Any]) -> str:
@@ -71,6 +86,8 @@ def _change(name: str, change: Mapping[str, Any]) -> str:
         )
     if change["silent"]:
         return f"wait, or see why these were not heard: {', '.join(change['silent'])}"
+    if change.get("put_off"):
+        return f"see why this node's part does not go on: {change['put_off']}"
     if change["state"] == "not begun":
         return "wait: this node begins its part by itself"
     return (

@@ -39,3 +39,24 @@ def test_a_signer_that_signs_nothing_is_the_next_step(signer: dict[str, Any], wo
 def test_its_line_says_each_reason() -> None:
     info = {**INFO, "signer": {**SIGNER, "frozen": True, "stalled": "1 of 2 agree"}}
     assert "signer   main chain 9, epoch 0; frozen; 1 of 2 agree" in list(lines("trade", info))
+
+
+@pytest.mark.parametrize(
+    ("vault", "words"),
+    [
+        ({"adopted": False, "ripe": None, "next": 7}, "bystack vault announce trade federations/"),
+        ({"adopted": False, "ripe": 150, "next": 149}, "wait: what is announced may be adopted"),
+        ({"adopted": False, "ripe": 150, "next": 150}, "bystack vault adopt trade federations/"),
+        ({"adopted": True, "ripe": None, "next": 151}, "wait: the vault has the new key"),
+    ],
+)
+def test_a_new_key_is_led_into_the_vault(vault: dict[str, Any], words: str) -> None:
+    rotation = {"epoch": 0, "seated": True, "change": None, "next_key": "cc", "vault": vault}
+    assert next_step("trade", {**INFO, "signer": SIGNER, "rotation": rotation}).startswith(words)
+
+
+def test_why_a_change_does_not_go_on_is_said() -> None:
+    change = {"guilty": [], "silent": [], "state": "not begun", "put_off": "Stalled: 1 of 2"}
+    rotation = {"epoch": 0, "seated": True, "change": change}
+    said = next_step("trade", {**INFO, "signer": SIGNER, "rotation": rotation})
+    assert said.endswith("Stalled: 1 of 2")
