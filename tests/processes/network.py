@@ -182,8 +182,8 @@ def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 180)
 
 def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 180) -> None:
     """Wait until these chains have a new block on each of these nodes."""
-    for node in nodes:
-        now = heights(net, node, chains)
+    goals = [(node, heights(net, node, chains)) for node in nodes]
+    for node, now in goals:
         reach(net, node, {chain: now[chain] + 1 for chain in chains}, seconds)
 
 

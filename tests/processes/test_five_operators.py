@@ -1,15 +1,18 @@
 """docs/five-operators.md, executed: five operators' machines, here five homes on one.
 
-Every command of the page that a member's operator gives, in the page's order, through the command
-line. Files go from hand to hand through one folder.
+Every line of the page that begins with a machine's prompt is run, in the page's order; what stands
+below it must be among what it prints, where `…` stands for anything. A status is asked for until it
+says so. Files go from hand to hand through one folder; addresses become ports of this machine.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -19,16 +22,50 @@ from bystack.client.cli.main import main
 from bystack.client.devnet import files, processes
 from bystack.client.devnet.layout import Node, new_layout
 from bystack.client.devnet.network import Devnet
-from bystack.client.devnet.processes import bystackd
-from bystack.client.rpc import RpcFailed, wait_for
+from bystack.client.devnet.processes import CommandFailed, bystackd
+from bystack.client.rpc import Waited, wait_for
 from tests.processes.network import end
 
 pytestmark = pytest.mark.processes
 
-WAIT = 180.0
+PAGE = Path(__file__).parents[2] / "docs" / "five-operators.md"
+WAIT = 240.0
 OPERATORS = ("alice", "bob", "carol", "dave", "erin")
-SUPERS = {"alice": "super-1", "bob": "super-2"}
-OUTSIDE = ("tower-1", "tower-2", "r1", "r2", "r3")
+AGAIN = ("federation status", "federation vote", "federation keygen", "federation genesis",
+         "vault announce", "vault adopt", "vault submit")  # fmt: skip
+"""Commands that are run again until they succeed: they wait for what other members do."""
+
+
+class Line(NamedTuple):
+    """A command of the page, whose it is, and what is shown of its output."""
+
+    who: str
+    words: str
+    shown: tuple[str, ...]
+
+
+def chapters() -> dict[str, list[Line]]:
+    """The page's lines by the heading they stand under."""
+    found: dict[str, list[Line]] = {}
+    for chapter in PAGE.read_text().split("\n## ")[1:]:
+        title, _, text = chapter.partition("\n")
+        found[title] = []
+        for block in re.findall(r"^```\n(.*?)^```", text, re.S | re.M):
+            for part in re.split(r"^(?=\w+\$ )", block, flags=re.M)[1:]:
+                command, *shown = part.strip().splitlines()
+                who, _, words = command.partition("$ ")
+                machines = OPERATORS if who == "each" else (who,)
+                found[title] += [Line(one, words, tuple(shown)) for one in machines]
+    return found
+
+
+PAGE_LINES = chapters()
+
+
+def says(output: str, shown: tuple[str, ...]) -> bool:
+    """Whether each line shown is among what was printed."""
+    patterns = [".*".join(map(re.escape, line.split("…"))) for line in shown]
+    return all(re.search(f"^{pattern}$", output, re.M) for pattern in patterns)
 
 
 class Table:
@@ -39,25 +76,91 @@ class Table:
         self.layout = new_layout(folder / "net", 1, 5, 5)
         self.net = Devnet(folder / "net", self.layout)
         self.nodes = dict(zip(OPERATORS, self.layout.nodes, strict=True))
+        self.keys: dict[str, str] = {}
+        """Public keys of tower and safe by name; then their signatures instead."""
+        self.said: dict[str, set[str]] = {}
+        """The first words that operators read where all must read the same."""
 
     def home(self, who: str) -> Path:
-        return Path(self.nodes[who].home)
-
-    def says(self, who: str, *words: str) -> str:
-        """What a command of `who` prints; it must succeed."""
-        done = CliRunner().invoke(main, [*words, "--home", str(self.home(who))])
-        assert done.exit_code == 0, (words, done.output)
-        return done.output
+        return Path(self.nodes[who].home) if who in self.nodes else self.folder / who
 
     def info(self, who: str) -> dict[str, Any]:
         return dict(self.net.rpcs[self.nodes[who].name].federation("trade", "getfederationinfo"))
 
-    def until(self, what: str, probe: Any, who: tuple[str, ...] = OPERATORS) -> None:
-        for one in who:
-            wait_for(f"{what} at {one}", lambda one=one: probe(self.info(one)), WAIT)
+    def shares(self, who: str) -> list[str]:
+        return sorted(path.name for path in (self.home(who) / "keys").glob("trade-epoch-*"))
 
-    def mine(self, blocks: int) -> None:
-        self.net.mine(blocks)
+    def run(self, line: Line) -> None:
+        """One line of the page; what it shows must come true."""
+        words = self.meant(line)
+        last = ""
+
+        def done() -> bool:
+            nonlocal last
+            code, last = self.once(line.who, words)
+            return code == 0 and says(last, line.shown)
+
+        if line.words.startswith(tuple(f"bystack {one}" for one in AGAIN)):
+            try:
+                wait_for(line.words, done, WAIT)
+            except Waited as late:
+                raise AssertionError(f"{line.who}: {late}; it says:\n{last}") from None
+        else:
+            assert done(), (line, last)
+
+    def once(self, who: str, words: list[str]) -> tuple[int, str]:
+        """Exit code and output."""
+        match words:
+            case ["bystack", *rest]:
+                home = [] if "charter" in rest else ["--home", str(self.home(who))]
+                ended = CliRunner().invoke(main, [*rest, *home])
+                return ended.exit_code, ended.output
+            case ["bystackd", "run", *_]:
+                return self.start(self.nodes[who])
+            case ["bystackd", *rest]:
+                try:
+                    return 0, self.keep(bystackd(*rest))
+                except CommandFailed as error:
+                    return 1, str(error)
+            case ["cp", *given, to]:
+                for one in given:
+                    shutil.copy(one, to)
+                return 0, ""
+        raise AssertionError(words)
+
+    def start(self, node: Node) -> tuple[int, str]:
+        """The node with the addresses it has here."""
+        files.write_config(self.layout, node, [])
+        processes.start(node)
+        processes.wait_started(node)
+        return 0, ""
+
+    def keep(self, output: str) -> str:
+        """Remember keys and signatures that are handed on."""
+        if output.startswith("{"):
+            made = msgspec.json.decode(output).get("named", {})
+            self.keys |= {name: parts["key"] for name, parts in made.items()}
+        self.keys |= dict(re.findall(r"^([a-z0-9-]+)=([0-9a-f]{128})$", output, re.M))
+        return output
+
+    def meant(self, line: Line) -> list[str]:
+        """The words of a line as they are on these machines."""
+        text = line.words.replace("~/.bystack", str(self.home(line.who)))
+        text = re.sub(r"0\.0\.0\.0:(\d+)", lambda m: self.address(line.who, m[1]), text)
+        text = re.sub(r"(\w+)\.example:(\d+)", lambda m: self.address(m[1], m[2]), text)
+        text = re.sub(r"([a-z0-9-]+)=…", lambda m: f"{m[1]}={self.keys[m[1]]}", text)
+        text = re.sub(r"rm1q…(\w+)", lambda m: str(self.info(m[1])["sponsor"]["address"]), text)
+        text = re.sub(r"\$\((.+?)\)", lambda m: self.inner(line.who, m[1]), text)
+        return shlex.split(text)
+
+    def inner(self, who: str, words: str) -> str:
+        code, output = self.once(who, shlex.split(words))
+        assert code == 0, output
+        return output.strip()
+
+    def address(self, who: str, port: str) -> str:
+        node = self.nodes[who]
+        return f"127.0.0.1:{node.member['trade'] if port == '7101' else node.side['trade']}"
 
 
 @pytest.fixture(scope="module")
@@ -72,168 +175,42 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
             end(made.folder / "net")
 
 
-def start(table: Table) -> None:
-    """Five nodes on one main chain, each with a wallet."""
-    for node in table.layout.nodes:
-        bystackd("init", "--home", node.home, "--network", "regtest")
-        files.write_config(table.layout, node, [])
-    for node in table.layout.nodes:
-        processes.start(node)
-    for node in table.layout.nodes:
-        processes.wait_started(node)
-    table.net.each("wallet", lambda rpc: _wallet(rpc), WAIT)
-    table.mine(110)
+def test_the_page_is_read() -> None:
+    assert len(PAGE_LINES) == 9 and all(PAGE_LINES.values())
+    assert sum(map(len, PAGE_LINES.values())) > 90
 
 
-def _wallet(rpc: Any) -> bool:
-    try:
-        rpc.createwallet("default")
-    except RpcFailed:
-        rpc.getbalance()
-    return True
+@pytest.mark.parametrize("chapter", PAGE_LINES)
+def test_each_line_does_what_the_page_says(table: Table, chapter: str) -> None:
+    for line in PAGE_LINES[chapter]:
+        table.run(line)
+        if "generatetoaddress" in line.words:
+            table.net.synced()
+    hold(table, chapter)
 
 
-def outside_keys(table: Table) -> dict[str, str]:
-    """Guards' and recovery's keys, on machines of their own."""
-    wanted = [f"named:{name}" for name in OUTSIDE]
-    made = bystackd("key", "new", *wanted, "--home", str(table.folder / "outside"), "--cheap")
-    parts = msgspec.json.decode(made)["named"]
-    return {name: parts[name]["key"] for name in OUTSIDE}
+def hold(table: Table, chapter: str) -> None:
+    """What is true after a chapter, beyond what its lines print."""
+    infos = [table.info(who) for who in OPERATORS] if "group" in chapter else []
+    assert len({info["key"] for info in infos}) <= 1
+    match chapter:
+        case "The group key":
+            assert table.shares("alice") == [
+                "trade-epoch-0-share-1.key", "trade-epoch-0-share-2.key",
+            ]  # fmt: skip
+        case "The sidechain":
+            ids = {table.info(who)["sidechain"] for who in OPERATORS}
+            assert len(ids) == 1, "members build different geneses"
+        case "New shares, every few months":
+            erased(table, "erin", ["trade-epoch-1-share-7.key"])
+        case "A member leaves, and comes back":
+            erased(table, "erin", ["trade-epoch-3-share-7.key"])
+        case "Another key":
+            assert len({table.info(who)["key"] for who in OPERATORS}) == 1
+            # Until a reorganisation cannot bring the old terms back, the old shares stay.
+            held = ["trade-epoch-3-share-7.key", "trade-epoch-4-share-7.key"]
+            assert table.shares("erin") == held
 
 
-def signed_outside(table: Table, said: str) -> list[str]:
-    digest = re.findall(r"digest\s+([0-9a-f]{64})", said)[0]
-    keys = table.folder / "outside/keys"
-    return [
-        f"{name}="
-        + bystackd(
-            "key", "sign", str(keys / f"{name}.named.key"), "--digest", digest, "--cheap"
-        ).strip()
-        for name in ("tower-1", "r1", "r2")
-    ]
-
-
-def shares(table: Table, who: str) -> list[str]:
-    return sorted(path.name for path in (table.home(who) / "keys").glob("trade-epoch-*"))
-
-
-def test_keys_files_and_the_group_key(table: Table) -> None:
-    start(table)
-    for who in OPERATORS:
-        weight = ["--weight", "2", "--named", SUPERS[who]] if who in SUPERS else []
-        said = table.says(who, "federation", "init", "trade", "--operator", who, *weight, "--cheap")
-        assert f"trade.{who}.json" in said and "Next: send" in said
-    parts = [str(table.folder / f"trade.{who}.json") for who in OPERATORS]
-    keys = [
-        word for name, key in outside_keys(table).items() for word in ("--key", f"{name}={key}")
-    ]
-    money = ["--asset", "BTM", "--limit", "BTM=100"]
-    table.says("alice", "sidechain", "new", "trade", *parts, *money, *keys, "--yes")
-    folder = table.home("alice") / "federations"
-    handed = [str(folder / "trade.charter.toml"), str(folder / "trade.roster.toml")]
-    said = set()
-    for who in OPERATORS:
-        node: Node = table.nodes[who]
-        others = [table.nodes[one].member["trade"] for one in OPERATORS if one < who]
-        peers = [word for port in others for word in ("--peer", f"127.0.0.1:{port}")]
-        words = ["--listen", f"127.0.0.1:{node.member['trade']}", *peers]
-        out = table.says(who, "federation", "join", "trade", *handed, *words)
-        assert f"you are {who}: weight {2 if who in SUPERS else 1}; 5 of 7 sign" in out
-        said.add(tuple(out.splitlines()[:2]))
-    assert len(said) == 1, "hashes differ"
-    table.until("connected", lambda info: info["peers"] == 4)
-    for who in OPERATORS:
-        assert "Next: " in table.says(who, "federation", "keygen", "trade")
-    table.until("key", lambda info: info["key"])
-    assert len({table.info(who)["key"] for who in OPERATORS}) == 1
-    assert shares(table, "alice") == ["trade-epoch-0-share-1.key", "trade-epoch-0-share-2.key"]
-    assert "bystack sidechain next trade" in table.says("erin", "federation", "status", "trade")
-
-
-def test_vault_genesis_and_the_sidechain(table: Table) -> None:
-    for who in OPERATORS:
-        address = table.info(who)["sponsor"]["address"]
-        table.net[0].sendtoaddress(address, "0.5")
-    table.mine(1)
-    table.until("sponsor", lambda info: int(info["sponsor"]["balance"]))
-    said = table.says("alice", "vault", "create", "trade")
-    given = signed_outside(table, said)
-    wait_for("creation", lambda: _created(table, given), WAIT)
-    table.mine(8)
-    spec = (table.home("alice") / "sidechains/trade.spec.toml").read_bytes()
-    ids = set()
-    for who in OPERATORS:
-        files.write(table.home(who) / "sidechains/trade.spec.toml", spec)
-        ids.add(table.says(who, "federation", "genesis", "trade").splitlines()[0])
-    assert len(ids) == 1, "members build different geneses"
-    for who in OPERATORS:
-        own = table.nodes[who].side["trade"]
-        peers = [table.nodes[one].side["trade"] for one in OPERATORS if one < who]
-        words = [w for port in peers for w in ("--peer", f"127.0.0.1:{port}")]
-        file = str(table.home(who) / "sidechains/trade.genesis.toml")
-        listen = ["--listen", f"127.0.0.1:{own}"]
-        _add(table, who, file, [*listen, *words])
-    table.until("the chain's epoch", lambda info: info["rotation"]["held"] == [0])
-
-
-def _created(table: Table, given: list[str]) -> bool:
-    home = str(table.home("alice"))
-    done = CliRunner().invoke(main, ["vault", "submit", "trade", *given, "--home", home])
-    return done.exit_code == 0
-
-
-def _add(table: Table, who: str, file: str, words: list[str]) -> None:
-    """Not waiting for blocks, which come only when enough of the others run too."""
-    from bystack.client import tables
-
-    names = {"name": "trade", "genesis": "sidechains/trade.genesis.toml"}
-    listen, peers = words[1], words[3::2]
-    own = {"listen": listen, "peers": peers, "validator_key": "keys/trade.validator.key"}
-    tables.put(table.home(who), tables.SIDECHAINS, "trade", {**names, **own})
-    assert tables.reload(table.home(who)), file
-
-
-def decided(table: Table, voters: tuple[str, ...], *words: str) -> None:
-    """Alice proposes, the others vote until it is decided."""
-    said = table.says("alice", "federation", *words)
-    number = re.findall(r"proposal (\d+)", said)[0]
-    assert f"bystack federation vote trade {number}" in said
-    for who in voters:
-        home = str(table.home(who))
-        wait_for(
-            f"{who} votes",
-            lambda home=home: (
-                not CliRunner()
-                .invoke(main, ["federation", "vote", "trade", number, "--home", home])
-                .exit_code
-            ),
-            WAIT,
-        )
-
-
-def in_epoch(number: int) -> Any:
-    return lambda info: (
-        info["rotation"]["epoch"] == number
-        and info["rotation"]["held"]
-        and (not info["rotation"]["change"])
-    )
-
-
-def test_a_refresh_and_a_member_that_leaves_and_comes_back(table: Table) -> None:
-    key = table.info("alice")["key"]
-    decided(table, ("bob", "carol"), "refresh", "trade")
-    table.until("refreshed", in_epoch(1))
-    wait_for(
-        "old shares erased", lambda: shares(table, "erin") == ["trade-epoch-1-share-7.key"], WAIT
-    )
-    decided(table, ("bob", "carol"), "remove", "trade", "erin")
-    rest = OPERATORS[:-1]
-    table.until("left", in_epoch(2), rest)
-    wait_for("erin's shares erased", lambda: shares(table, "erin") == [], WAIT)
-    assert "this member has left" in table.says("erin", "federation", "status", "trade")
-    parts = str(table.folder / "trade.erin.json")
-    decided(table, ("bob",), "add", "trade", parts)
-    table.until("back", in_epoch(3))
-    assert {table.info(who)["key"] for who in OPERATORS} == {key}
-    assert shares(table, "erin") == ["trade-epoch-3-share-7.key"]
-    assert "Next: nothing: everything runs" in table.says("erin", "federation", "status", "trade")
+def erased(table: Table, who: str, left: list[str]) -> None:
+    wait_for(f"{who} holds {left}", lambda: table.shares(who) == left, WAIT)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import RpcFailed, wait_for
+from bystack.node.config import load_config
 from tests.processes.network import SECONDS, bystack
 
 pytestmark = pytest.mark.processes
@@ -70,3 +72,25 @@ def test_members_and_fees_are_told(network: Devnet) -> None:
     report = network[3].federation(TRADE, "getfeereport")
     assert len(report["members"]) == 5 and report["work"]["statement"] > 0
     assert network[1].side(TRADE, "getkeyepochs")["epochs"][-1]["epoch"] == 0
+
+
+def test_a_signer_hears_several_main_chain_nodes(network: Devnet) -> None:
+    """The last member asks for two that agree; it signs nothing, and says so, while one does."""
+    node = network.layout.federated[-1]
+    (table,) = (one for one in load_config(node.home).federation if one.name == TRADE)
+    assert table.upstreams == 2 and len(table.upstream_peers) == 2
+
+    def hears() -> bool:
+        signer = network.rpcs[node.name].federation(TRADE, "getfederationinfo")["signer"]
+        return bool(signer["height"]) and not signer["stalled"]
+
+    wait_for("another node's word", hears, SECONDS)
+
+
+def test_key_ceremonies_are_in_the_audit_log(network: Devnet) -> None:
+    home = str(network[4].home)
+    done = bystack("federation", "log", TRADE, "--verify", "--json", "--home", home)
+    assert done.returncode == 0 and "node5" in done.stderr, done.stderr
+    rows = msgspec.json.decode(done.stdout)
+    steps = [row["reason"] for row in rows if row["kind"] == "keygen"]
+    assert steps[:3] == ["taking_part", "certified", "finished"]

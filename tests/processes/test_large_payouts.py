@@ -14,6 +14,8 @@ from bystack.client.rpc import RpcFailed, wait_for
 pytestmark = pytest.mark.processes
 
 CHAIN = "trade"
+DELAY = 12
+"""Blocks, as the devnet's charters have it."""
 
 
 def balance(net: Devnet) -> float:
@@ -56,6 +58,7 @@ def test_a_large_payout_waits_and_a_vetoed_one_returns(network: Devnet) -> None:
     waiting = until("a coin waits", lambda: built(net, "veto"), mine=net)
     assert waiting["needs"][0]["missing"] == ["tower-1", "tower-2"]
     # Nobody objects: after the delay a member completes it, and the sidechain settles it.
+    net.mine(DELAY)
     until("paid after the delay", lambda: _paid(net, id), mine=net)
     assert built(net, "veto") is None
     other = burnt(net, "33")

@@ -38,7 +38,9 @@ def well(network: Devnet) -> Iterator[Devnet]:
     yield network
     for node in network.layout.nodes:
         wait_for(f"{node.name} runs", lambda node=node: find(node, "sidechain", CHAIN))
-        reach(network, node, {CHAIN: best(network)[CHAIN] + 1})
+    goal = {CHAIN: best(network)[CHAIN] + 1}
+    for node in network.layout.nodes:
+        reach(network, node, goal)
     agree(network)
 
 
