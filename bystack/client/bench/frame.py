@@ -24,6 +24,7 @@ BENCHES: Mapping[str, str] = {
     "isolation": "main-chain validation alone, and beside a sidechain of this machine at full load",
     "consensus": "BBFT among 4, 10, 31, 100 validators: messages, time to final, processor time",
     "keygen": "key ceremonies of 5, 15, 30 members: a member's processor time and bytes",
+    "rpc": "calls a second through the forwarding daemon: alone on 16 connections, and in batches",
     "headers": "main-chain headers decoded, judged, put in the tree and stored",
     "pool": "transactions admitted with their signatures: alone, in chains, into a full pool",
     "sync": "a node joining a long chain of small blocks from another, beside validation alone",

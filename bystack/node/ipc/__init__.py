@@ -14,7 +14,7 @@ from bystack.node.ipc.client import (
     connect,
 )
 from bystack.node.ipc.errors import INTERNAL, INVALID, METHOD_UNKNOWN, RemoteError
-from bystack.node.ipc.server import PING, Handler, StreamHandler, serve
+from bystack.node.ipc.server import PING, Handler, StreamHandler, by_value, serve
 from bystack.node.ipc.trace import current_trace, new_trace, traced
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "TimedOut",
     "Unanswered",
     "Unavailable",
+    "by_value",
     "connect",
     "current_trace",
     "new_trace",

@@ -207,7 +207,7 @@ class Connection:
                 raise
             # The boundary of a request: whatever a handler raises ends this request only.
             except Exception as error:
-                await self._send_failure(message.id, _by_value(error, message.method, trace))
+                await self._send_failure(message.id, by_value(error, message.method, trace))
         self._scopes.pop(message.id, None)
         self._credits.pop(message.id, None)
 
@@ -242,7 +242,8 @@ def _framed(message: m.Message) -> bytes:
         raise RemoteError(INTERNAL, f"the answer is too large: {error}") from None
 
 
-def _by_value(error: Exception, method: str, trace: str) -> RemoteError:
+def by_value(error: Exception, method: str, trace: str) -> RemoteError:
+    """What a handler raised as it travels: what is no answer of ours is logged and not told."""
     cause = sole_cause(error)
     match cause:
         case RemoteError():

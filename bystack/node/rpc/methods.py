@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from bystack.node.config import Scope
 from bystack.node.ipc.errors import METHOD_UNKNOWN, RemoteError
+from bystack.node.rpc.batching import answers
 from bystack.node.rpc.codes import FORBIDDEN_BY_SCOPE
 from bystack.node.rpc.describing import document
 from bystack.node.rpc.explaining import explain
@@ -107,10 +108,16 @@ class Methods:
         return await result if inspect.isawaitable(result) else result
 
     async def answer(self, params: list[Any]) -> Any:
-        """Serve `call("rpc", method, params, scope, chain, wallet)`; no scope is `read`."""
+        """Serve `call("rpc", method, params, scope, chain, wallet)`; no scope is `read`.
+
+        With a list of `[method, params]` for the method, and null for `params`: each one's answer,
+        as `batching` tells.
+        """
         defaults = ["", [], "read", "main", ""]
         name, given, scope, chain, wallet = [*params, *defaults[len(params) :]][:5]
         with _on(_chain, chain), _on(_wallet, wallet):
+            if isinstance(name, list):
+                return await answers(self.call, name, scope)
             return await self.call(name, given, scope)
 
     def _help(self, command: str = "") -> str:

@@ -21,15 +21,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bystack.node import rpc
-from bystack.node.config import Rpc, Scope
-from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, Unanswered, Unavailable
+from bystack.node.config import Rpc
+from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.web import access, forward
 from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
+from bystack.node.web.conversing import Conversation, Said, written
 from bystack.node.web.draining import Draining
 from bystack.node.web.rates import Rates
-from bystack.node.web.rooms import Deaf
 
-BATCH_WORKERS = 8
 QUEUE = 256
 MAX_HELD = 128 * 1024 * 1024
 
@@ -63,16 +62,6 @@ class _Refused(Exception):
     def __init__(self, status: int, reason: str, retry_after: int = 0) -> None:
         super().__init__(reason)
         self.status, self.reason, self.retry_after = status, reason, retry_after
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    try:
-        body = msgspec.json.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        log.error("a result is no JSON value")
-        error = RemoteError(INTERNAL, "the result is no JSON value")
-        body, status = msgspec.json.encode(rpc.failure(None, error)), 500
-    return Response(body, status, media_type="application/json")
 
 
 class Page:
@@ -170,7 +159,8 @@ class Page:
         path = request.url.path.removesuffix("openrpc.json")
         self._place(path)
         try:
-            return _json(await self._forwarder.document(path, caller.scope))
+            document = await self._forwarder.document(path, caller.scope)
+            return _json(document, 200)
         except (Unavailable, forward.Unknown, RemoteError) as error:
             raise _Refused(503, str(error)) from None
 
@@ -203,58 +193,18 @@ class Page:
         except RemoteError as error:
             return _json(rpc.failure(None, error), 400)
         self._admit(caller, len(requests))
-        answers = await self._all(requests, path, caller.scope)
-        if batch:
-            said = [answer for answer, _ in answers if answer is not None]
-            down = all(status == 503 for _, status in answers)
-            return _json(said, 503 if down else 200) if said else Response(status_code=204)
-        answer, status = answers[0]
-        return Response(status_code=204) if answer is None else _json(answer, status)
-
-    async def _all(
-        self, requests: list[rpc.Request | RemoteError], path: str, scope: Scope
-    ) -> list[tuple[dict[str, Any] | None, int]]:
-        answers: list[tuple[dict[str, Any] | None, int]] = [(None, 200)] * len(requests)
-        work = iter(enumerate(requests))
-
-        async def worker() -> None:
-            for index, one in work:
-                answers[index] = await self._one(one, path, scope)
-
-        async with trio.open_nursery() as nursery:
-            for _ in range(min(BATCH_WORKERS, len(requests))):
-                nursery.start_soon(worker)
-        return answers
-
-    async def _one(
-        self, request: rpc.Request | RemoteError, path: str, scope: Scope
-    ) -> tuple[dict[str, Any] | None, int]:
-        """The answer object (None for a notification) and its HTTP status."""
-        if isinstance(request, RemoteError):
-            return rpc.failure(None, request), 400
-        try:
-            result = await self._forwarder.result(path, request, scope)
-        except RemoteError as error:
-            answer, status = rpc.failure(request, error), _status(request, error)
-        except Unanswered as error:
-            text = f"{error}; what was asked may have been done all the same: look first"
-            answer, status = rpc.failure(request, RemoteError(rpc.MISC, text)), 504
-        except (Unavailable, forward.Unknown) as error:
-            told = f" ({error})" if isinstance(error, Deaf) else ""
-            text = f"no process answers {request.method} now{told}"
-            fault = RemoteError(rpc.IN_WARMUP, text)
-            answer, status = rpc.failure(request, fault), 503
-        else:
-            answer, status = rpc.success(request, result), 200
-        return (None if request.notification else answer), status
+        talk = Conversation(self._forwarder, path, caller.scope)
+        said = await (talk.batch(requests) if batch else _alone(talk.single(requests[0])))
+        data, status = written(said, batch=batch)
+        return Response(data, status, media_type="application/json" if data else None)
 
 
-def _status(request: rpc.Request, error: RemoteError) -> int:
-    if error.code == rpc.FORBIDDEN_BY_SCOPE:
-        return 403
-    if request.version == 2:
-        return 200
-    return 404 if error.code == METHOD_UNKNOWN else 500
+async def _alone(said: Awaitable[Said]) -> list[Said]:
+    return [await said]
+
+
+def _json(value: Any, status: int) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
 def _refusal(refused: _Refused) -> Response:

@@ -5,6 +5,7 @@ A process that is down costs its own path a 503 and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -166,6 +167,29 @@ class Forwarder:
             return await self._help(label, request, scope, chain)
         return await self._ask(label, request, scope, chain, wallet)
 
+    def whose(self, path: str, request: Request) -> str:
+        """The label of the process that alone answers a request on a path, or nothing."""
+        _, rest = wallet_named(path)
+        try:
+            label, _ = target(rest, request.method)
+        except Unknown:
+            return ""
+        several = request.method == DISCOVER or (request.method == "help" and _of_chain(label))
+        return "" if several else label
+
+    async def together(
+        self, label: str, path: str, requests: Sequence[Request], scope: str
+    ) -> list[Any]:
+        """The answers of one process to the first of these requests (see `rpc.batching`).
+
+        Raises as `result`.
+        """
+        wallet, rest = wallet_named(path)
+        _, chain = target(rest, requests[0].method)
+        asked = [[one.method, one.params] for one in requests]
+        found: list[Any] = await self._call(label, asked, None, scope, chain, wallet)
+        return found
+
     async def document(self, path: str, scope: str) -> Any:
         """The OpenRPC document of everything that is answered on a path."""
         _, rest = wallet_named(path)
@@ -181,17 +205,22 @@ class Forwarder:
     async def _ask(
         self, label: str, request: Request, scope: str, chain: str, wallet: str = ""
     ) -> Any:
+        return await self._call(label, request.method, request.params, scope, chain, wallet)
+
+    async def _call(
+        self, label: str, asked: Any, params: Any, scope: str, chain: str, wallet: str
+    ) -> Any:
         client = self._clients.client(label)
         if client is None:
             raise Unknown(label)
         named = (wallet,) if wallet and label == "wallet" else ()
-        params = (request.method, request.params, scope, chain, *named)
-        call = partial(client.call, "rpc", *params, timeout=self._seconds)
+        given = (asked, params, scope, chain, *named)
+        call = partial(client.call, "rpc", *given, timeout=self._seconds)
         with traced(""):
             try:
                 return await self._rooms.of(label).within(call)
             except TimedOut:
-                text = f"no answer to {request.method} within {self._seconds:g} s ([rpc] seconds)"
+                text = f"no answer from {label} within {self._seconds:g} s ([rpc] seconds)"
                 raise TimedOut(text) from None
 
     async def _help(self, label: str, request: Request, scope: str, chain: str) -> Any:

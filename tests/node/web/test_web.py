@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bystack.node.config import Rpc
 from bystack.node.ipc import PING, RemoteError, TimedOut, Unanswered, Unavailable
 from bystack.node.processes.metrics import Reading, exposition
 from bystack.node.rpc import Methods
+from bystack.node.rpc.batching import answers
 from bystack.node.web import access
 from bystack.node.web.app import Door, Page
 from bystack.node.web.server import MAX_CONNECTIONS, _Connections, serve
@@ -41,7 +43,15 @@ class FakeProcess:
     async def call(self, method: str, *params: Any, timeout: float = 0) -> Any:
         if method == PING:
             return None
-        name, given, scope, chain, *wallet = params
+        name, given, scope, *where = params
+        if isinstance(name, list):
+            if self.label == "sidechain-dead":
+                raise Unavailable("down")
+            return await answers(partial(self.one, where), name, scope)
+        return await self.one(where, name, given, scope)
+
+    async def one(self, where: list[Any], name: str, given: Any, scope: str) -> Any:
+        chain, *wallet = where
         self.calls += 1
         match name:
             case "who" | "getbalance":
