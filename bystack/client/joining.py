@@ -60,7 +60,7 @@ def make_keys(
     rpc: Rpc,
     operator: str,
     named: tuple[str, ...],
-    weight: int,
+    weight: int | None,
     recipient: str,
     password_file: Path | None,
     cheap: bool,
@@ -74,7 +74,7 @@ def make_keys(
     words += [f"named:{one}" for one in named] + ["--home", str(home)]
     words += ["--password-file", str(password_file)] if password_file else []
     made = msgspec.json.decode(bystackd(*words, *(["--cheap"] if cheap else [])))
-    parts = {"name": operator, "recipient": root, "weight": weight, **made}
+    parts = {"name": operator, "recipient": root, "weight": weight or 0, **made}
     text = msgspec.json.format(msgspec.json.encode(parts))
     write(parts_path(home, name), text)
     path = Path(os.getcwd()) / f"{name}.{operator}.json"

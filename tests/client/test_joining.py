@@ -26,7 +26,7 @@ def founders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One operator by `init`, one by `key new`, two more; the founders' files lie in the folder."""
     monkeypatch.chdir(tmp_path)
     made = make_keys(
-        Path("one"), NAME, NOBODY, "one", ("super-1",), 0, thrown("r1"), None, True
+        Path("one"), NAME, NOBODY, "one", ("super-1",), None, thrown("r1"), None, True
     )  # fmt: skip
     assert made == tmp_path / f"{NAME}.one.json"
     printed = bystackd("key", "new", f"validator:{NAME}", f"member:{NAME}", "named:super-2",

@@ -46,7 +46,7 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 @name_argument
 @click.option("--operator", required=True, help="Your name among the members, as alice.")
 @click.option("--named", multiple=True, help="A charter key to make too, as super-1. Repeatable.")
-@click.option("--weight", type=click.IntRange(1, 128), default=0, help=USUAL)
+@click.option("--weight", type=click.IntRange(1, 128), help=USUAL)
 @click.option("--recipient", default="", help="Policy root your fees go to; else your wallet's.")
 @click.option("--password-file", type=FILE, help="Seal the keys with this.")
 @click.option("--cheap", is_flag=True, help="Cheap sealing, which only regtest accepts.")
