@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from types import MappingProxyType
 
 from bystack.ledger.accounts import Account, Place
 from bystack.ledger.addressbook import GAP, AddressBook, GapExceeded
@@ -39,6 +40,7 @@ __all__ = [
     "sign_transaction",
 ]
 
+NOTHING: Mapping[Outpoint, Coin] = MappingProxyType({})
 Accounts = Container[int] | None
 """Which accounts' coins are meant; None: the wallet's own."""
 
@@ -104,14 +106,17 @@ class Wallet:
         *,
         time: int = 0,
         rewards: Container[bytes] = (),
+        given: Mapping[Outpoint, Coin] = NOTHING,
     ) -> None:
         """A block was connected; with its transactions, the history is kept too.
 
-        `rewards` are the ids of transactions that no coin paid for.
+        `rewards` are the ids of transactions that no coin paid for. `given` are coins that stand in
+        no transaction's outputs: given out at an action, under its transaction's id, or by the
+        block itself, under an id of its own.
         """
         self.book.discover(coin.lock for coin in delta.created.values())
         self.book.discover(output.lock for tx in transactions for output in tx.body.outputs)
-        for entry in self._entries(height, transactions, time, rewards):
+        for entry in self._entries(height, transactions, time, rewards, given):
             self.history[height, entry.position] = entry
         for point in delta.spent:
             self._gone(point)
@@ -250,22 +255,39 @@ class Wallet:
         self.pending.pop(point, None)
 
     def _entries(
-        self, height: int, transactions: Sequence[Transaction], time: int, rewards: Container[bytes]
+        self,
+        height: int,
+        transactions: Sequence[Transaction],
+        time: int,
+        rewards: Container[bytes],
+        given: Mapping[Outpoint, Coin],
     ) -> Iterator[HistoryRecord]:
         """The entries of a block not yet applied; what comes and goes within it is seen too."""
         inside: dict[Outpoint, tuple[bytes, int]] = {}
-        position = 0
+        position, beside = 0, self._beside(given)
         for tx in transactions:
             sent = [known for point in tx.body.inputs if (known := self._known(point, inside))]
             mine = [i for i, o in enumerate(tx.body.outputs) if self.place(o.lock) is not None]
-            if not sent and not mine:
+            more = beside.pop(tx.id, [])
+            if not sent and not mine and not more:
                 continue
             received = [(tx.body.outputs[i].asset, tx.body.outputs[i].amount) for i in mine]
             inside.update((Outpoint(tx.id, i), r) for i, r in zip(mine, received, strict=True))
-            moved, paid = movements(received, sent), self._fees(tx, sent)
+            moved, paid = movements([*received, *more], sent), self._fees(tx, sent)
             reward = int(tx.id in rewards)
             yield HistoryRecord(tx.id, height, position, time, reward, moved, paid)
             position += 1
+        for id, received in beside.items():
+            yield HistoryRecord(id, height, position, time, 1, movements(received, ()), ())
+            position += 1
+
+    def _beside(self, given: Mapping[Outpoint, Coin]) -> dict[bytes, list[tuple[bytes, int]]]:
+        """What was given to us, by the id it was given under."""
+        found: dict[bytes, list[tuple[bytes, int]]] = {}
+        for point, coin in given.items():
+            if self.place(coin.lock) is not None:
+                found.setdefault(point.transaction, []).append((coin.asset, coin.amount))
+        return found
 
     def _known(
         self, point: Outpoint, inside: Mapping[Outpoint, tuple[bytes, int]]

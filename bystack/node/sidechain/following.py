@@ -1,4 +1,4 @@
-"""The `blocks` stream: final blocks from a height on, then live.
+"""The `blocks` stream: final blocks from a height on, then live; and `unspent`, coins as they are.
 
 Each subscriber is a height that moves towards the tip, so nothing is queued for a slow one.
 """
@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+import trio
+
+from bystack.ledger.transactions import PolicyLock
 from bystack.node.ipc import RemoteError
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.driver import Driver
+from bystack.node.store.coinstore import CoinStore
+from bystack.primitives.codec import encode
 
 NOT_HELD: Final = -1
+LOOKED_AT: Final = 100
+"""So many coins are looked at between two turns of the loop that consensus runs on."""
+TOLD: Final = 500
 
 
 def check_held(store: SideStore, height: int) -> None:
@@ -49,3 +57,23 @@ async def follow_tips(driver: Driver) -> AsyncIterator[list[Any]]:
             yield [at, header.id, header.time, header.transaction_count]
             at += 1
         await driver.changed.wait()
+
+
+async def unspent(store: SideStore, roots: frozenset[bytes]) -> AsyncIterator[list[Any]]:
+    """Every coin of one moment under a policy with one of these roots, for whoever cannot follow
+    the blocks that made them: `["at", height, id]`, `["coins", [[outpoint, coin], …]]` as often as
+    it takes, `["end"]`.
+    """
+    with store.snapshot() as snapshot:
+        header, found = store.base(snapshot).parent, list[list[bytes]]()
+        yield ["at", header.height, header.id]
+        for number, (place, coin) in enumerate(CoinStore(snapshot).all()):
+            if number % LOOKED_AT == 0:
+                await trio.lowlevel.checkpoint()
+            if isinstance(coin.lock, PolicyLock) and coin.lock.root in roots:
+                found.append([encode(place), encode(coin)])
+            if len(found) == TOLD:
+                yield ["coins", found]
+                found = []
+        yield ["coins", found]
+        yield ["end"]

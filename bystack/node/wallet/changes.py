@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-from bystack.ledger.coins import Coin, Delta
+from bystack.ledger.coins import NO_CHANGE, Coin, Delta
 from bystack.ledger.transactions import Outpoint, PolicyLock, Transaction
 from bystack.ledger.wallet import Wallet
 
 
 def concerning(
-    wallet: Wallet, waiting: Iterable[Transaction], transactions: Iterable[Transaction]
+    wallet: Wallet,
+    waiting: Iterable[Transaction],
+    transactions: Iterable[Transaction],
+    given: Mapping[Outpoint, Coin] = NO_CHANGE.created,
 ) -> list[Transaction]:
     """Those of a block that pay us, or spend what we have or what a payment that is `waiting` does.
 
+    `given`: coins that came out at an action, in no transaction's outputs.
     Nearly all are others' affair, so this is all that is looked at of them.
     """
     held = {point for tx in waiting for point in tx.body.inputs}
     ours = [points for points in (wallet.coins, wallet.pending, wallet.reserved, held) if points]
-    places, found, made = wallet.book.places, list[Transaction](), set[bytes]()
+    places, found = wallet.book.places, list[Transaction]()
+    made = {point.transaction for point, coin in given.items() if wallet.place(coin.lock)}
     for tx in transactions:
         inputs, outputs = tx.body.inputs, tx.body.outputs
         if (
             not inputs
             or any([isinstance(o.lock, PolicyLock) and o.lock.root in places for o in outputs])
             or any(point in points for points in ours for point in inputs)
-            or (made and any(point.transaction in made for point in inputs))
+            or (made and (tx.id in made or any(point.transaction in made for point in inputs)))
         ):
             found.append(tx)
             made.add(tx.id)

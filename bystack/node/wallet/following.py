@@ -34,6 +34,7 @@ from bystack.node.mainchain.signals import Signal
 from bystack.node.wallet import scanning
 from bystack.node.wallet.expecting import expect
 from bystack.node.wallet.purse import Purse
+from bystack.node.wallet.standing import lose, stand
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.actions import ANCHOR, EVIDENCE, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
 from bystack.sidechain.blocks import decode_body, decode_header
@@ -123,6 +124,13 @@ class Follower:
 
         Raises `RemoteError` where the chain does not know the height, or has pruned its block.
         """
+        if self.purse.chain.genesis is not None:
+            status = await self.client.call("status")
+            if int(status.get("first", 0)) > 1:  # joined by a snapshot: what it has is coins
+                lose(self.purse)
+                self.again()
+                await self.purse.save()
+                return int(status["height"]) + 1
         before, id = await self._readable(height)
         await self._wind_back(before, id)
         return before + 1
@@ -176,10 +184,22 @@ class Follower:
             self.purse.begin_at(self.target, bytes(tip))
             await self.purse.save()
         self._begun.set()
+        if self.purse.wallet.height + 1 < int(status.get("first", 0)):
+            await self._stand()
         if self.purse.chain.genesis is None:
             await self._follow_main(light=status.get("mode") == "light")
         else:
             await self._follow_sidechain()
+
+    async def _stand(self) -> None:
+        """The node has no blocks from where the purse stands: hold what the chain holds for us."""
+        name, before = self.purse.chain.name, self.purse.wallet.height
+        await stand(self.purse, self.client)
+        at = self.purse.wallet.height
+        log.warning("history is not known", chain=name, after=before, up_to=at)
+        await self._went_on()
+        if at >= self.target:
+            await self._at_tip()
 
     async def _follow_main(self, *, light: bool) -> None:
         places = self.purse.wallet.book.places

@@ -306,5 +306,6 @@ def _shown(purse: Purse, follower: Follower) -> Json:
         "needs_unlocking": not purse.ready,
         "txcount": len(purse.wallet.history),
         "open_payments": len(purse.open),
+        "history_from": purse.stood + 1 if purse.stood else 0,
         "trouble": follower.trouble,
     }

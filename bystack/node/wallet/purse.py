@@ -95,6 +95,7 @@ class Purse:
         self.policies: Rows[bytes, PolicyRecord] = Rows(rows.policies())
         self.aside: Rows[tuple[int, int], HistoryRecord] = Rows(rows.history(stored.ASIDE))
         self.scan: ScanRecord | None = rows.one(stored.SCAN, b"", ScanRecord)
+        self.stood: int = rows.one(stored.STOOD, b"", int) or 0  # see `standing`
         for account, record in list(book.records.items()):
             if record.key:
                 book.add(account, Account(parse_key(record.key.decode())))
@@ -189,12 +190,13 @@ class Purse:
         """Follow a block; `more` are coins that no transaction shows."""
         wallet = self.wallet
         wallet.book.discover(output.lock for tx in transactions for output in tx.body.outputs)
-        transactions = concerning(wallet, self.open.values(), transactions)
+        given = NO_CHANGE.created if more is None else more.created
+        transactions = concerning(wallet, self.open.values(), transactions, given)
         rewards = self._rewards(transactions)
         delta = change_of(wallet, height, transactions, rewards)
         if more is not None:
             delta = Delta({**delta.spent, **more.spent}, {**delta.created, **more.created})
-        wallet.observe(height, delta, transactions, time=time, rewards=rewards)
+        wallet.observe(height, delta, transactions, time=time, rewards=rewards, given=given)
         self._keep_texts(height, transactions)
         mine = {p: coin for p, coin in delta.created.items() if wallet.place(coin.lock)}
         self.recent[height] = Block(height, id, undo_of(Delta(delta.spent, mine)))
@@ -368,6 +370,7 @@ class Purse:
             **self._rows.batch(taken),
             **{key(stored.TRANSACTION, id): text for id, text in texts.items()},
             key(stored.POSITION): encode(position),
+            key(stored.STOOD): encode(self.stood) if self.stood else None,
             key(stored.SCAN): None if self.scan is None else encode(self.scan),
         }
 

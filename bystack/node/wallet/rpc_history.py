@@ -173,7 +173,8 @@ async def _forms(wallet: Opened, purse: Purse, entry: Entry) -> list[Json]:
 def _category(purse: Purse, record: HistoryRecord, sent: int, net: int, whole: bool) -> str:
     if record.reward:
         depth = purse.wallet.height + 1 - record.height
-        return "generate" if depth >= purse.chain.params.maturity else "immature"
+        mature = purse.chain.genesis is not None or depth >= purse.chain.params.maturity
+        return "generate" if mature else "immature"
     if net == 0 and sent and whole:
         return "self"
     return "receive" if net > 0 or not sent else "send"

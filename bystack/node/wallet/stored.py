@@ -23,7 +23,7 @@ from bystack.primitives.codec import U32, U63, Bit, Bytes32, Wire, decode
 
 ADDRESS, COIN, HISTORY, ACCOUNT, LABEL = b"A", b"C", b"H", b"K", b"L"
 NOTE, POSITION, BLOCK, TRANSACTION = b"M", b"P", b"R", b"T"
-RESERVATION, POLICY, OPEN, SCAN, ASIDE, PATH = b"V", b"W", b"p", b"X", b"Y", b"D"
+RESERVATION, POLICY, OPEN, SCAN, ASIDE, PATH, STOOD = b"V", b"W", b"p", b"X", b"Y", b"D", b"S"
 
 MAX_ROW: Final = 100_000_000
 MAX_TEXT: Final = 1_024

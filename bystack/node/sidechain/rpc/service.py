@@ -9,7 +9,7 @@ from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
-from bystack.node.sidechain.following import follow, follow_tips
+from bystack.node.sidechain.following import follow, follow_tips, unspent
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc.proofs import entry_shown
 from bystack.node.sidechain.voting.driver import Driver
@@ -28,6 +28,7 @@ class Service:
             "blocks": self.blocks,
             "pool": self.pool,
             "tips": self.tips,
+            "unspent": self.unspent,
         }
 
     async def handle(self, method: str, params: list[Any]) -> Any:
@@ -124,6 +125,15 @@ class Service:
         """The `tips` stream: height, id, time and transaction count of each new final block."""
         async for item in follow_tips(self._driver):
             yield item
+
+    async def unspent(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `unspent` stream (see `following`)."""
+        match params:
+            case [list(roots)] if all(type(root) is bytes for root in roots):
+                async for item in unspent(self._driver.store, frozenset(roots)):
+                    yield item
+            case _:
+                raise RemoteError(METHOD_UNKNOWN, "unspent takes a list of policy roots")
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
         """The `pool` stream: what waits, then every change; an item is a list of events."""
