@@ -19,6 +19,7 @@ from bystack.ledger.vault_operations import VAULT_KINDS, VETO
 from bystack.mainchain.blocks import Block
 from bystack.primitives.codec import U63, Bytes32, Wire
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.relayed import ChainPlace
 
 MAX_FOLLOWED: Final = 64_000_000
 """Bytes: half a million operations. Beyond that nothing is kept, and a start reads it all."""
@@ -26,13 +27,6 @@ MAX_FOLLOWED: Final = 64_000_000
 
 class FollowedForeign(Invalid):
     """What was kept is of another main chain, or of another sponsor's purse."""
-
-
-class ChainPlace(Wire):
-    """A block of the main chain."""
-
-    height: U63
-    id: Bytes32
 
 
 class SeenOperation(Wire):

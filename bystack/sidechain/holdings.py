@@ -8,7 +8,7 @@ checkpoint on, since the vault is created after it; the sidechain's own terms co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from bystack.mainchain.filters import outpoint_key
 from bystack.sidechain.claims import claimable, claimed_at
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.peg_numbers import in_force
+from bystack.sidechain.relayed import HeldCoin
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import sums_of
 
@@ -90,6 +91,22 @@ class Holdings:
         for held in self._coins.values():
             held.spent = NEVER if held.spent >= height else held.spent
         self.height = height - 1
+
+    @property
+    def kept(self) -> tuple[HeldCoin, ...]:
+        """Every coin, for `resume`."""
+        return tuple(
+            HeldCoin(place, one.output, one.created, () if one.spent == NEVER else (one.spent,))
+            for place, one in self._coins.items()
+        )
+
+    def resume(self, kept: Iterable[HeldCoin], height: int) -> None:
+        """Go on where others of this sidechain were after the block at `height`."""
+        self._coins = {
+            one.place: Held(one.output, one.created, one.spent[0] if one.spent else NEVER)
+            for one in kept
+        }
+        self.height = height
 
     def watched(self) -> list[bytes]:
         """What a light chain must look for, to show all that concerns the vault from here on.

@@ -9,12 +9,11 @@ Anyone may relay; nobody needs to be trusted to (federation.md, sections 1 and 2
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 
 from bystack.ledger.transactions import (
-    DepositLock,
     Outpoint,
     Output,
     PolicyLock,
@@ -49,8 +48,9 @@ from bystack.sidechain.inclusion import Inclusion
 from bystack.sidechain.mirror import AnchorSpend, PendingSpend, operation_in
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.peg_numbers import PegNumbers, in_force
-from bystack.sidechain.records import MIRROR, Mirror
+from bystack.sidechain.records import MIRROR, Mirror, Sums
 from bystack.sidechain.relay import RelayView
+from bystack.sidechain.relayed import Deposit, Found, KeptFound
 from bystack.sidechain.settlement import pending_key
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import sums_of
@@ -86,43 +86,22 @@ class Want:
         return Outpoint(self.transaction, self.index)
 
 
-@dataclass(frozen=True)
-class Deposit:
-    """A deposit for this sidechain on the best chain. `depth`: headers it must lie under."""
+class _Look:
+    """A state as one round sees it: what every deposit is compared with is read once."""
 
-    transaction: bytes
-    index: int
-    output: Output
-    depth: int
+    def __init__(self, state: SystemState) -> None:
+        self.state, self.view = state, RelayView(state)
+        self.best, self.numbers = self.view.best(), in_force(state)
+        mirror = state.read(Mirror, MIRROR)
+        self.anchor = None if mirror is None else mirror.anchor
+        self.proved = -1 if mirror is None else mirror.height
+        self._sums: dict[bytes, Sums] = {}
 
-    @property
-    def outpoint(self) -> Outpoint:
-        """Where it lies."""
-        return Outpoint(self.transaction, self.index)
-
-    @property
-    def recipient(self) -> bytes:
-        """The policy root its note names; zeros for a donation."""
-        assert isinstance(self.output.lock, DepositLock)
-        return self.output.lock.note[32:]
-
-
-@dataclass
-class Found:
-    """What one main-chain block holds for this sidechain.
-
-    `anchors` maps the anchor spent to the transaction that spent it, the creation under itself;
-    `orders` the seq of an order to its transaction.
-    """
-
-    id: bytes
-    deposits: list[Deposit] = field(default_factory=list)
-    anchors: dict[Outpoint | None, bytes] = field(default_factory=dict)
-    payouts: dict[Outpoint, bytes] = field(default_factory=dict)
-    orders: dict[int, bytes] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.deposits or self.anchors or self.payouts)
+    def sums(self, asset: bytes) -> Sums:
+        """An asset's sums."""
+        if asset not in self._sums:
+            self._sums[asset] = sums_of(self.state, asset)
+        return self._sums[asset]
 
 
 class Relayer:
@@ -179,6 +158,17 @@ class Relayer:
             assert isinstance(order, Order), "the main chain takes one operation a transaction"
             found.orders[order.seq] = tx.id
 
+    # Kept between two runs
+
+    @property
+    def kept(self) -> tuple[KeptFound, ...]:
+        """What was read so far, for `resume`."""
+        return tuple(found.kept(height) for height, found in sorted(self._found.items()))
+
+    def resume(self, kept: Iterable[KeptFound]) -> None:
+        """Go on where another relayer of this sidechain was."""
+        self._found = {one.height: Found.of(one) for one in kept}
+
     def order_at(self, seq: int) -> tuple[int, bytes] | None:
         """Where the order of a seq lies on this node's best chain: height, transaction."""
         for height, found in reversed(self._found.items()):
@@ -232,6 +222,7 @@ class Relayer:
 
         `waiting` holds the outpoints whose proofs are in the pool.
         """
+        self._drop_done(state)
         open = {(want.proof, want.outpoint) for want in self._all(state)}
         lost = {key for key in self._named & open if key[1] not in waiting}
         tip = RelayView(state).tip()
@@ -240,66 +231,91 @@ class Relayer:
         self._failed = {key: at for key, at in self._failed.items() if key in open and at == tip}
         self._failed |= dict.fromkeys(lost, tip)
 
+    def _drop_done(self, state: SystemState) -> None:
+        """Forget what is proved below the relay's window: no reorganisation takes that back.
+
+        Without it every deposit ever made would be looked at after each block.
+        """
+        look = _Look(state)
+        floor = look.best.header.height - self._genesis.window
+        for height in [at for at in self._found if at <= floor]:
+            found = self._found[height]
+            if height <= look.proved:
+                found.anchors.clear()
+                # Of what is delayed it is told where its order lies.
+                found.orders = {n: tx for n, tx in found.orders.items() if _waits(state, tx)}
+            found.payouts = {c: tx for c, tx in found.payouts.items() if _pends(state, c)}
+            found.deposits = [d for d in found.deposits if self._remains(look, d)]
+            if not found:
+                del self._found[height]
+
+    def _remains(self, look: _Look, deposit: Deposit) -> bool:
+        """It may yet be proved: it is not, or it was orphaned."""
+        if not claimable(self._genesis, look.numbers, deposit.output):
+            return True  # nobody could have claimed it, or it is a donation, of which one may count
+        record = claimed_at(look.state, deposit.outpoint)
+        return record is None or bool(record.orphaned)
+
     def _all(self, state: SystemState) -> Iterator[Want]:
-        view = RelayView(state)
-        yield from self._anchor(state, view)
+        look = _Look(state)
+        yield from self._anchor(look)
         for height, found in sorted(self._found.items()):
-            if not self._relayed(view, height, found):
+            if not self._relayed(look, height, found):
                 return
-            yield from self._payouts(state, view, height, found)
-            yield from self._deposits(state, view, height, found)
+            yield from self._payouts(look, height, found)
+            yield from self._deposits(look, height, found)
 
-    def _relayed(self, view: RelayView, height: int, found: Found) -> bool:
+    def _relayed(self, look: _Look, height: int, found: Found) -> bool:
         """The relay stands above this block and, as far as it knows, on its branch."""
-        if height > view.best().header.height:
+        if height > look.best.header.height:
             return False
-        return not view.holds(height) or view.at(height).id == found.id
+        return not look.view.holds(height) or look.view.at(height).id == found.id
 
-    def _anchor(self, state: SystemState, view: RelayView) -> Iterator[Want]:
+    def _anchor(self, look: _Look) -> Iterator[Want]:
         """The creation of the vault, or the spend of the anchor proved last: one at a time."""
-        mirror = state.read(Mirror, MIRROR)
-        at = None if mirror is None else mirror.anchor
         for height, found in self._found.items():
-            if at in found.anchors and self._relayed(view, height, found):
-                want = self._deep(view, Proof.ANCHOR, found.anchors[at], 0, height)
-                yield from want
+            spend = found.anchors.get(look.anchor)
+            if spend is not None and self._relayed(look, height, found):
+                yield from self._deep(look, Proof.ANCHOR, spend, 0, height)
 
-    def _payouts(
-        self, state: SystemState, view: RelayView, height: int, found: Found
-    ) -> Iterator[Want]:
+    def _payouts(self, look: _Look, height: int, found: Found) -> Iterator[Want]:
         for pending, transaction in found.payouts.items():
-            if state.get(pending_key(pending)) is not None:
-                yield from self._deep(view, Proof.PENDING, transaction, 0, height)
+            if _pends(look.state, pending):
+                yield from self._deep(look, Proof.PENDING, transaction, 0, height)
 
-    def _deposits(
-        self, state: SystemState, view: RelayView, height: int, found: Found
-    ) -> Iterator[Want]:
+    def _deposits(self, look: _Look, height: int, found: Found) -> Iterator[Want]:
         for deposit in found.deposits:
-            proof = self._use(state, deposit)
+            proof = self._use(look, deposit)
             if proof is not None:
                 place = (deposit.transaction, deposit.index, height, deposit.depth)
-                yield from self._deep(view, proof, *place)
+                yield from self._deep(look, proof, *place)
 
-    def _use(self, state: SystemState, deposit: Deposit) -> Proof | None:
-        """What proving a deposit would do now, if anything."""
-        record = claimed_at(state, deposit.outpoint)
+    def _use(self, look: _Look, deposit: Deposit) -> Proof | None:
+        """What proving a deposit would do now, if anything.
+
+        Dust and donations cost no look into the state while nothing was lost: there may be any
+        number of them (P13).
+        """
+        sums = look.sums(deposit.output.asset)
+        minted = claimable(self._genesis, look.numbers, deposit.output)
+        if not minted and not sums.lost:
+            return None
+        record = claimed_at(look.state, deposit.outpoint)
         if record is not None:
             return Proof.REPROVE if record.orphaned else None
         if deposit.recipient == DONATION:
-            gap = sums_of(state, deposit.output.asset).deficit
-            return Proof.DONATE if gap else None
-        minted = claimable(self._genesis, in_force(state), deposit.output)
+            return Proof.DONATE if sums.deficit else None
         return Proof.CLAIM if minted else None
 
     def _deep(
-        self, view: RelayView, proof: Proof, transaction: bytes, index: int, height: int,
+        self, look: _Look, proof: Proof, transaction: bytes, index: int, height: int,
         depth: int = 0,
     ) -> Iterator[Want]:  # fmt: skip
         """The want, if its block lies deep enough under the relay's tip."""
         depth = depth or self._genesis.depth
-        tip = view.best().header.height
+        tip = look.best.header.height
         if tip - height >= depth:
-            under = -1 if view.holds(height) else tip - depth
+            under = -1 if look.view.holds(height) else tip - depth
             yield Want(proof, transaction, index, height, under)
 
     # Transactions
@@ -328,6 +344,14 @@ class Relayer:
                 action: Wire = Claim(inclusion, want.index)
                 return system_transaction(action, (output,))
         return None
+
+
+def _pends(state: SystemState, coin: Outpoint) -> bool:
+    return state.get(pending_key(coin)) is not None
+
+
+def _waits(state: SystemState, order: bytes) -> bool:
+    return _pends(state, Outpoint(order, 1))
 
 
 def proved_by(tx: Transaction) -> Outpoint | None:

@@ -10,7 +10,6 @@ import pytest
 from bystack.federation.purse import KEPT_BLOCKS, KeptPurse, PurseCoin, PurseUndo
 from bystack.federation.trail import (
     MAX_FOLLOWED,
-    ChainPlace,
     Followed,
     FollowedForeign,
     SeenOperation,
@@ -20,6 +19,7 @@ from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import DepositLock, Outpoint, Output
 from bystack.mainchain.params import chain_id
 from bystack.primitives.codec import decode, encode
+from bystack.sidechain.relayed import ChainPlace
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY
 from tests.sidechain.mainside import SLOW, VaultChain, vault_chain

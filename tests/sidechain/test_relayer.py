@@ -10,10 +10,12 @@ import pytest
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.mainchain.blocks import Block
+from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import claimed_at
 from bystack.sidechain.holdings import Holdings
 from bystack.sidechain.peg_numbers import in_force
+from bystack.sidechain.relayed import MAX_RELAYED, Relayed
 from bystack.sidechain.relayer import Proof, Relayer, Want, proved_by
 from tests.ledger.people import CAROL
 from tests.sidechain.histories import History
@@ -42,6 +44,19 @@ class Follower:
             self.relayer.connect(height, block)
             self.holdings.connect(height, block)
         self.line = list(line)
+
+    def restart(self) -> None:
+        """The process ends and goes on with what it kept."""
+        relayer, holdings = Relayer(self.world.genesis), Holdings(self.world.genesis)
+        kept = Relayed(
+            self.world.genesis.id, 0, (), self.relayer.kept, self.holdings.height,
+            self.holdings.kept,
+        )  # fmt: skip
+        kept = decode(Relayed, encode(kept), MAX_RELAYED)
+        relayer.resume(kept.found)
+        holdings.resume(kept.held, kept.height)
+        assert (relayer.kept, holdings.kept) == (self.relayer.kept, self.holdings.kept)
+        self.relayer, self.holdings = relayer, holdings
 
     def transaction(self, want: Want) -> Transaction | None:
         under = None if want.under < 0 else want.under
@@ -83,7 +98,7 @@ class Follower:
 def alone(seed: int) -> Counter[Proof]:
     """A history in which a relayer alone proves; how often it proved what."""
     history = History(seed, deep=seed % 3 == 0)
-    follower, random = Follower(history.world), Random(seed)
+    follower, random, restarts = Follower(history.world), Random(seed), Random(seed + 1)
     acts = [
         history.deposit, history.grow, history.burn, history.pay, history.touch, history.pending,
         history.reorganise, history.again, history.resume, history.retire, history.move,
@@ -92,6 +107,8 @@ def alone(seed: int) -> Counter[Proof]:
     claimed: Counter[Outpoint] = Counter()
     for _ in range(60):
         random.choice(acts)()
+        if restarts.random() < 0.2:
+            follower.restart()
         for want in follower.prove():
             proved[want.proof] += 1
             if want.proof in (Proof.CLAIM, Proof.DONATE):

@@ -9,7 +9,6 @@ import structlog
 import trio
 
 from bystack.federation.purse import KEPT_BLOCKS
-from bystack.federation.trail import ChainPlace
 from bystack.mainchain.blocks import decode_block
 from bystack.node.federation.events import (
     Event,
@@ -21,6 +20,7 @@ from bystack.node.federation.events import (
 )
 from bystack.node.federation.links import Links
 from bystack.node.ipc import RemoteError, Unavailable
+from bystack.sidechain.relayed import ChainPlace
 
 log = structlog.get_logger("federation")
 

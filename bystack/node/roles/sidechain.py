@@ -35,6 +35,7 @@ from bystack.node.sidechain.rpc.peers import SidePeerMethods
 from bystack.node.sidechain.rpc.pegouts import PegoutMethods
 from bystack.node.sidechain.rpc.pegs import PegMethods
 from bystack.node.sidechain.rpc.proofs import ProofMethods
+from bystack.node.sidechain.rpc.reads import ReadMethods
 from bystack.node.sidechain.rpc.reserves import ReserveMethods
 from bystack.node.sidechain.rpc.service import Service
 from bystack.node.sidechain.rpc.staking import StakeMethods
@@ -143,6 +144,7 @@ def rpc_methods(
     PegoutMethods(driver, reader, relaying, partial(pending_of, name)).register(methods)
     ReserveMethods(driver, reader, relaying).register(methods)
     ChainMethods(driver, reader).register(methods)
+    ReadMethods(driver, reader).register(methods)
     ProofMethods(driver, reader.prover).register(methods)
     ParameterMethods(driver, reader).register(methods)
     ValidatorMethods(driver, reader).register(methods)
@@ -192,7 +194,8 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
     judge = verifier_of(store.genesis)
     state_sync = StateSync(context.data, store, host, judge, policy)
     driver = Driver(application, pooling, host, main_line, wall_ms, meeting, state_sync, signer)
-    relaying = Relaying(store, pooling, main_line, driver.changed)
+    kept = f"{context.data}/relayed"
+    relaying = Relaying(store, pooling, main_line, driver.changed, kept)
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(host.run)
         await nursery.start(pooling.run)

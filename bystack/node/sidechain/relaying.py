@@ -20,6 +20,7 @@ from bystack.node.mainchain.signals import Signal
 from bystack.node.rpc import IN_WARMUP
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling
+from bystack.node.sidechain.recalling import Recalling
 from bystack.node.sidechain.store import SideStore
 from bystack.node.store.storage import View
 from bystack.primitives.errors import Invalid
@@ -27,26 +28,34 @@ from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.holdings import Holdings, Row
 from bystack.sidechain.peg_numbers import PegNumbers, in_force
 from bystack.sidechain.relay import RelayView
+from bystack.sidechain.relayed import MAX_KNOWN
 from bystack.sidechain.relayer import Relayer, Want
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.sums import retired
 
 PAUSE: Final = 0.5
-REMEMBERED: Final = 200
+KEPT_EVERY: Final = 100
+"""Blocks, of many, after which it is asked whether they are to be kept."""
 
 log = structlog.get_logger("relay")
 
 
 class Relaying:
-    """Runs one `Relayer`; `changed` wakes it after final blocks."""
+    """Runs one `Relayer`; `changed` wakes it after final blocks.
 
-    def __init__(self, store: SideStore, pooling: Pooling, main: MainLine, changed: Signal) -> None:
+    `path`: the file in which it keeps what it read of the main chain, empty for none.
+    """
+
+    def __init__(
+        self, store: SideStore, pooling: Pooling, main: MainLine, changed: Signal, path: str = ""
+    ) -> None:
         self._store, self._pooling, self._main, self._changed = store, pooling, main, changed
         self._relayer = Relayer(store.genesis)
         self._holdings = Holdings(store.genesis)
         self._caught_up = False
         self._moved = Signal()
-        self._known: list[tuple[int, bytes]] = []
+        self._recalling = Recalling(path, store.genesis)
+        self._known = self._recalling.resume(self._relayer, self._holdings, store.height)
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -110,16 +119,25 @@ class Relaying:
         match item:
             case ["connect", int(height), bytes(id), bytes(data)]:
                 self._connect(height, decode_block(data))
-                self._known = [*self._known[-REMEMBERED:], (height, id)]
+                self._known = [*self._known[1 - MAX_KNOWN :], (height, id)]
+                self._recalling.moved()
+                if height % KEPT_EVERY == 0:
+                    await self._keep()
             case ["disconnect", int(height), _]:
                 self._forget(height)
                 self._relayer.disconnect(height)
                 self._holdings.disconnect(height)
+                self._recalling.moved()
             case ["tip", *_]:
                 self._main.work = (await self._main.client.call("status"))["work"]
                 self._caught_up = True
+                await self._keep()
                 self._moved.notify()
                 self._pooling.waiting.notify()
+
+    async def _keep(self) -> None:
+        height = self._store.height
+        await self._recalling.keep(self._relayer, self._holdings, self._known, height)
 
     def _connect(self, height: int, block: Block) -> None:
         self._forget(height)

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from bystack.federation.trail import ChainPlace, Trail
+from bystack.federation.trail import Trail
 from bystack.mainchain.params import chain_id
 from bystack.node.federation import memory as module
 from bystack.node.federation.events import Event, MainConnected, MainDisconnected, MainRestarted
@@ -18,6 +18,7 @@ from bystack.node.federation.following import follow_main
 from bystack.node.federation.links import Links
 from bystack.node.federation.memory import Memory
 from bystack.primitives.codec import encode
+from bystack.sidechain.relayed import ChainPlace
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY
 from tests.sidechain.mainside import VaultChain, vault_chain
