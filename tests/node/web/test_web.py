@@ -54,7 +54,7 @@ class FakeProcess:
         chain, *wallet = where
         self.calls += 1
         match name:
-            case "who" | "getbalance":
+            case "who" | "getbalance" | "createvault":
                 return [self.label, given, scope, chain, *wallet]
             case "refuse":
                 raise RemoteError(-26, "BucketExceeded: no", {"rule": "BucketExceeded"})
@@ -101,7 +101,7 @@ class Web:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.http = httpx.AsyncClient(base_url=f"http://{address}", timeout=20)
+        self.http = httpx.AsyncClient(base_url=f"http://{address}", timeout=180)
 
     async def post(self, body: Any, path: str = "/", secret: str = "c" * 64, **headers: str) -> Any:
         content = {"content": body} if isinstance(body, bytes) else {"json": body}
@@ -176,6 +176,28 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
         assert answer.json()["result"] == "help of wallet"
 
     run(body)
+
+
+def test_vault_methods_on_the_root_are_the_only_members() -> None:
+    class Member(FakeNode):
+        def paths(self) -> tuple[str, ...]:
+            return ("", "/federation/trade")
+
+    node = Member()
+    node.processes["federation-trade"] = FakeProcess("federation-trade")
+
+    async def body(web: Web) -> None:
+        call = {**WHO, "method": "createvault"}
+        for answer in ((await web.post(call)).json(), (await web.post([call])).json()[0]):
+            assert answer["result"][0] == "federation-trade"
+
+    async def nobody(web: Web) -> None:
+        answer = (await web.post({**WHO, "method": "createvault"})).json()
+        assert answer["error"]["code"] == -32601
+        assert "federation member" in answer["error"]["message"]
+
+    run(body, node)
+    run(nobody)
 
 
 def test_dead_process_is_503_on_its_own_path_only() -> None:
