@@ -79,6 +79,11 @@ class Governing:
         sent = await self._send(action, [await self._approve(action)])
         return {"number": action.number, "kind": kind, "transaction": sent}
 
+    async def unpause(self, note: Note = "") -> dict[str, Any]:
+        """Propose to lift every pause and the automatic stops whose condition is gone; this member
+        votes yes with it."""
+        return await self.propose("resume", NO_DETAILS, note)
+
     async def vote(self, number: int, yes: bool = True) -> dict[str, Any]:
         """Vote on a proposal, as it stands on this node's own sidechain."""
         proposal = await self._links.state(Proposal, entry_key(PROPOSAL, number))
@@ -156,6 +161,7 @@ def add_governing(methods: Methods, governing: Governing, links: Links) -> None:
     """What a member says, and what anybody may ask the federation's module."""
     for action in (
         governing.pause,
+        governing.unpause,
         governing.propose,
         governing.vote,
         governing.approvedecision,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from bystack.node.federation.asking import Requests
+from bystack.node.federation.auditing import add_auditing
 from bystack.node.federation.governing import Governing, add_governing
 from bystack.node.federation.links import Links
 from bystack.node.federation.operating.building import NO_PARAMS, Params
@@ -28,6 +29,7 @@ def methods_of(links: Links, requests: Requests, identity: bytes) -> Methods:
     methods = Methods("federation")
     _add_reads(methods, links, requests)
     _add_launch(methods, requests)
+    add_auditing(methods, links)
     add_governing(methods, Governing(links, requests, identity), links)
     return methods
 

@@ -135,6 +135,12 @@ class AuditLog:
         """What was decided before, for the next decision."""
         return Past(self._spent, self._charged, self._said)
 
+    def lines(self, first: int, count: int) -> tuple[AuditLine, ...]:
+        """Records from number `first` on, or the last ones where it is negative."""
+        every = read_lines(self._journal.path)
+        start = max(0, len(every) - count) if first < 0 else first
+        return every[start : start + count]
+
     def note(self, request: Request, decision: Decision) -> None:
         """Make a decision durable unless it is the last one on this digest already.
 

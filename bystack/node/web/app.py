@@ -41,9 +41,6 @@ class Node(forward.Clients, Protocol):
     def ready(self) -> bool:
         """Every process runs."""
 
-    def paths(self) -> tuple[str, ...]:
-        """The paths somebody answers on."""
-
     async def metrics(self) -> bytes:
         """Prometheus's text format."""
 

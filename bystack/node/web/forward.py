@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from bystack.node.announce import label_of
-from bystack.node.ipc import RemoteError, TimedOut, Unavailable, traced
+from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, TimedOut, Unavailable, traced
 from bystack.node.rpc import DISCOVER, Request, merged
 from bystack.node.web.rooms import Calls, Rooms
 
@@ -101,6 +101,10 @@ WALLET_METHODS = frozenset(
 )
 
 
+VAULT_METHODS = frozenset({"buildvaultoperation", "createvault", "submitvaultoperation"})
+"""Asked for on the main chain's path, they are the only federation member's of this node."""
+
+
 class Unknown(Exception):
     """No process of this node answers on the path."""
 
@@ -110,6 +114,9 @@ class Clients(Protocol):
 
     def client(self, label: str) -> Calls | None:
         """The client of the process `label`."""
+
+    def paths(self) -> tuple[str, ...]:
+        """The paths somebody answers on."""
 
 
 def wallet_named(path: str) -> tuple[str, str]:
@@ -162,7 +169,7 @@ class Forwarder:
         if request.method == DISCOVER:
             return await self.document(path, scope)
         wallet, rest = wallet_named(path)
-        label, chain = target(rest, request.method)
+        label, chain = self._target(rest, request.method)
         if request.method == "help" and _of_chain(label):
             return await self._help(label, request, scope, chain)
         return await self._ask(label, request, scope, chain, wallet)
@@ -171,8 +178,8 @@ class Forwarder:
         """The label of the process that alone answers a request on a path, or nothing."""
         _, rest = wallet_named(path)
         try:
-            label, _ = target(rest, request.method)
-        except Unknown:
+            label, _ = self._target(rest, request.method)
+        except (Unknown, RemoteError):
             return ""
         several = request.method == DISCOVER or (request.method == "help" and _of_chain(label))
         return "" if several else label
@@ -185,7 +192,7 @@ class Forwarder:
         Raises as `result`.
         """
         wallet, rest = wallet_named(path)
-        _, chain = target(rest, requests[0].method)
+        _, chain = self._target(rest, requests[0].method)
         asked = [[one.method, one.params] for one in requests]
         found: list[Any] = await self._call(label, asked, None, scope, chain, wallet)
         return found
@@ -201,6 +208,15 @@ class Forwarder:
             except (Unavailable, Unknown):
                 return found[0]
         return merged(found, f"/{rest.strip('/')}")
+
+    def _target(self, path: str, method: str) -> tuple[str, str]:
+        if path.strip("/") or method not in VAULT_METHODS:
+            return target(path, method)
+        members = [one for one in self._clients.paths() if one.startswith("/federation/")]
+        if len(members) == 1:
+            return target(members[0], method)
+        where = " or ".join(members) or "a node with a federation member"
+        raise RemoteError(METHOD_UNKNOWN, f"{method} is answered by a member: ask it on {where}")
 
     async def _ask(
         self, label: str, request: Request, scope: str, chain: str, wallet: str = ""

@@ -7,9 +7,10 @@ journals a warrant before any signature leaves, of a share or of a charter key (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import trio
+from msgspec import Meta
 
 from bystack.federation.audit import beginning
 from bystack.federation.module.records import SIGNER_VERSION
@@ -31,9 +32,12 @@ from bystack.node.signer.vault.stating import Stating
 from bystack.node.signer.vault.view import View
 from bystack.node.signer.watching import WatchFile, watch_path
 from bystack.node.store.journal import Journal
-from bystack.primitives.codec import decode
+from bystack.primitives.codec import decode, encode
 
 MAX_WARRANT = 3_000_000
+
+RecordNumber = Annotated[int, Meta(ge=-1, le=2**40)]
+RecordCount = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class Held(NamedTuple):
@@ -82,7 +86,7 @@ class VaultKeeper:
         self._order = trio.Lock()
 
     def _add_rooms(self, held: Held, clock: Clock) -> None:
-        self._calls.add(self.info, self.log_head)
+        self._calls.add(self.info, self.log_head, self.log_lines)
         Keygen(self.view, self._ceremonies, self.audit).add_to(self._calls)
         Feeding(self.view, self._upstreams, clock).add_to(self._calls)
         Orders(self.view, self.deciding, self.release, self.records).add_to(self._calls)
@@ -133,3 +137,7 @@ class VaultKeeper:
     def log_head(self) -> list[Any]:
         """How many records the audit log has, and the hash of the last: for others to publish."""
         return list(self.audit.head)
+
+    def log_lines(self, first: RecordNumber, count: RecordCount) -> list[bytes]:
+        """Signed records of the audit log from `first` on, or the last ones (-1)."""
+        return [encode(line) for line in self.audit.lines(first, count)]
