@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from bystack.client.cli.conventions import (
     guarded,
@@ -22,6 +24,13 @@ NEXT = {
     "veto": "the coin returns to the treasury; its requests return to the queue",
     "cancel": "govern may announce again: find out who holds its keys",
 }
+
+
+out_option = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the request to a file, for other guards' keys (bystackd key sign KEY FILE).",
+)
 
 
 @click.group()
@@ -120,64 +129,80 @@ def _follow(rpc: Any, name: str, rows: list[dict[str, Any]]) -> None:
 def acts(name: str, home: str, as_json: bool) -> None:
     """Acts on their way: what was sent, and what is missing."""
     rows = node(home).guard(name, "listacts")
+    if not as_json:
+        rows = [{key: one for key, one in row.items() if key != "request"} for row in rows]
     show(rows or ([] if as_json else "no act is on its way"), as_json=as_json)
 
 
 @guard.command("freeze")
 @name_argument
+@out_option
 @home_option
 @json_option
 @guarded
-def freeze(name: str, home: str, as_json: bool) -> None:
+def freeze(name: str, out: Path | None, home: str, as_json: bool) -> None:
     """Stop payouts for the charter's number of blocks. Not again for four times as long after."""
-    _acted(node(home).guard(name, "freezevault"), as_json=as_json)
+    _acted(node(home).guard(name, "freezevault"), out, as_json=as_json)
 
 
 @guard.command("veto")
 @name_argument
 @click.argument("outpoint", metavar="TXID:VOUT")
+@out_option
 @home_option
 @json_option
 @guarded
-def veto(name: str, outpoint: str, home: str, as_json: bool) -> None:
+def veto(name: str, outpoint: str, out: Path | None, home: str, as_json: bool) -> None:
     """Send a delayed payout back; `status` lists those that wait."""
     txid, _, index = outpoint.partition(":")
     if not index.isdigit():
         raise click.BadParameter(f"{outpoint}: expected TXID:VOUT as bystack guard status shows it")
-    _acted(node(home).guard(name, "vetopayout", txid, int(index)), as_json=as_json)
+    _acted(node(home).guard(name, "vetopayout", txid, int(index)), out, as_json=as_json)
 
 
 @guard.command("cancel")
 @name_argument
 @click.argument("terms")
+@out_option
 @home_option
 @json_option
 @guarded
-def cancel(name: str, terms: str, home: str, as_json: bool) -> None:
+def cancel(name: str, terms: str, out: Path | None, home: str, as_json: bool) -> None:
     """Withdraw announced TERMS, given by their hash as `status` shows it."""
-    _acted(node(home).guard(name, "cancelterms", terms), as_json=as_json)
+    _acted(node(home).guard(name, "cancelterms", terms), out, as_json=as_json)
 
 
 @guard.command("sign")
 @name_argument
 @click.argument("digest")
-@click.argument("signatures", nargs=-1, required=True, metavar="KEY=HEX...")
+@click.argument("signatures", nargs=-1, required=True, metavar="NAME=HEX...")
 @home_option
 @json_option
 @guarded
 def sign(name: str, digest: str, signatures: tuple[str, ...], home: str, as_json: bool) -> None:
-    """Bring other guards' signatures of an act, where the charter asks for more than one guard."""
+    """Bring other guards' signatures of an act, where the charter asks for more than one guard.
+
+    As `bystackd key sign` prints them, from the file that --out of the act wrote.
+    """
     given = dict(one.split("=", 1) for one in signatures if "=" in one)
     if len(given) != len(signatures):
-        raise click.BadParameter("signatures are KEY=HEX, as bystack guard acts shows them")
-    _acted(node(home).guard(name, "addguardsignature", digest, given), as_json=as_json)
+        raise click.BadParameter("signatures are NAME=HEX, as bystackd key sign prints them")
+    _acted(node(home).guard(name, "addguardsignature", digest, given), None, as_json=as_json)
 
 
-def _acted(found: dict[str, Any], *, as_json: bool) -> None:
-    show(found, as_json=as_json)
+def _acted(found: dict[str, Any], out: Path | None, *, as_json: bool) -> None:
+    if out is not None:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(found["request"])))
+        click.echo(f"{out}: carry it to the other guards' keys", err=True)
     if as_json:
-        return
-    if found["refused"]:
+        return show(found, as_json=True)
+    show({key: value for key, value in found.items() if key != "request"}, as_json=False)
+    if "SignaturesInsufficient" in found["refused"]:
+        click.echo(
+            "\nNext: other guards sign (--out FILE; bystackd key sign KEY FILE), then bystack"
+        )
+        click.echo(f"guard sign NAME {found['digest']} NAME=HEX")
+    elif found["refused"]:
         click.echo(f"\nNot sent yet: {found['refused']}. It is tried again; see bystack guard acts")
     else:
         click.echo(f"\nNext: {NEXT[found['act']]}")

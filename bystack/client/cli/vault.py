@@ -26,9 +26,8 @@ from bystack.client.cli.vault_forms import lines
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file to carry."
 )
-charter_argument = click.argument(
-    "charter", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+charter_path = click.Path(exists=True, dir_okay=False, path_type=Path)
+charter_argument = click.argument("charter", type=charter_path)
 coin_argument = click.argument("coin", default="")
 key_option = click.option("--key", default="", help="Group key, if no sidechain decided on terms.")
 
@@ -118,13 +117,18 @@ def complete(name: str, coin: str, home: str, as_json: bool, out: Path | None) -
 @vault.command("veto")
 @_common
 @coin_argument
-def veto(name: str, coin: str, home: str, as_json: bool, out: Path | None) -> None:
+@click.option("--charter", type=charter_path, help="Charter it was ordered under, if not this one.")
+def veto(
+    name: str, coin: str, charter: Path | None, home: str, as_json: bool, out: Path | None
+) -> None:
     """Return the pending COIN (TRANSACTION:INDEX) to the vault; the guard signs.
 
     Only before its delay is over. The requests that it was to pay go back to the queue or are
-    refunded; nothing is lost. COIN may be left out where only one waits.
+    refunded; nothing is lost. COIN may be left out where only one waits. The guard is that of the
+    terms under which the payout was ordered, even if others are in force since.
     """
-    _build(name, "veto", home, as_json, out, coin=coin)
+    text = _text(charter) if charter else ""
+    _build(name, "veto", home, as_json, out, coin=coin, charter=text)
 
 
 @vault.command("freeze")

@@ -41,6 +41,7 @@ AGAIN_TICKS: Final = 4
 class Job:
     """An act on its way: `spent` is the vault's coin its last transaction spends.
 
+    `signatures` by key, others' among them, each verified; `own`: our signer has signed.
     `refused`: why it could not go the last time; `due`: the tick of the next try.
     """
 
@@ -48,6 +49,7 @@ class Job:
     operation: Operation
     digest: bytes
     signatures: dict[bytes, bytes] = field(default_factory=dict)
+    own: bool = False
     sent: bytes = b""
     sent_at: int = 0
     spent: Outpoint | None = None
@@ -107,13 +109,12 @@ class Acting:
         except (RemoteError, Invalid) as error:
             log.warning("signer not fed", reason=str(error))
 
-    def add(self, digest: bytes, signatures: Mapping[bytes, bytes]) -> bool:
-        """Other guards' signatures of an act, by key; False if no such act is on its way."""
-        found = [job for job in self.jobs if job.digest == digest]
-        for job in found:
-            job.signatures.update(signatures)
-            job.due = 0
-        return bool(found)
+    def add(self, digest: bytes, signatures: Mapping[bytes, bytes]) -> None:
+        """Other guards' signatures of an act, by key, verified before."""
+        for job in self.jobs:
+            if job.digest == digest:
+                job.signatures.update(signatures)
+                job.due = 0
 
     def _over(self, job: Job, vault: Vault) -> bool:
         """True once nothing is left to do. An act whose turn went to another one is begun anew.
@@ -156,9 +157,9 @@ class Acting:
 
     async def _send(self, job: Job, vault: Vault) -> None:
         """Sign what is not signed, then send; what was sent before goes with a higher fee."""
-        if not job.signatures:
+        if not job.own:
             key, signature = await self._sign(job)
-            job.signatures[bytes(key)] = bytes(signature)
+            job.signatures[bytes(key)], job.own = bytes(signature), True
         if job.sent and job.spent == _coin_of(job, vault):
             job.raises = min(job.raises + 1, MOST_RAISES)
         self._purse.release(job.sponsor)

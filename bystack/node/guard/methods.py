@@ -14,7 +14,9 @@ from bystack.node.rpc import Hash, Hex, Methods
 
 Count = Annotated[int, Meta(ge=1, le=1000, description="how many")]
 Index = Annotated[int, Meta(ge=0, le=100_000, description="an output's index")]
-Signatures = dict[str, str]
+Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}\Z", description="64 bytes in hex")]
+Key = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="a public key")]
+Name = Annotated[str, Meta(max_length=64)]
 
 
 class GuardMethods:
@@ -78,13 +80,13 @@ class GuardMethods:
         found: dict[str, Any] = await self._ask("cancel", bytes.fromhex(terms))
         return found
 
-    async def sign(self, digest: Hash, signatures: Signatures) -> dict[str, Any]:
-        """Bring another guard's signatures of an act: keys and signatures in hex."""
-        given = {bytes.fromhex(key): bytes.fromhex(one) for key, one in signatures.items()}
+    async def sign(self, digest: Hash, signatures: dict[Name, Signature]) -> dict[str, Any]:
+        """Bring other guards' signatures of an act, by any name: whose they are is found out."""
+        given = {name: bytes.fromhex(one) for name, one in signatures.items()}
         found: dict[str, Any] = await self._ask("sign", bytes.fromhex(digest), given)
         return found
 
-    async def replace(self, operation: Hex, signatures: Signatures) -> dict[str, Any]:
+    async def replace(self, operation: Hex, signatures: dict[Key, Signature]) -> dict[str, Any]:
         """Sign a replacement of the terms that recovery has signed: its signatures by key."""
         given = [[bytes.fromhex(key), bytes.fromhex(one)] for key, one in signatures.items()]
         found: dict[str, Any] = await self._ask("replace", bytes.fromhex(operation), given)

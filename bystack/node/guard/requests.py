@@ -10,12 +10,15 @@ from bystack.federation.purse import Purse
 from bystack.ledger.policies import Policy
 from bystack.ledger.terms import keys_of, terms_hash
 from bystack.ledger.transactions import Outpoint
+from bystack.ledger.vault_operations import encode_operation
 from bystack.node.federation.events import Ask
 from bystack.node.guard.acting import Acting, Job
 from bystack.node.guard.links import GuardLinks
 from bystack.node.guard.setting import Setting
 from bystack.node.ipc import RemoteError, Unavailable
+from bystack.primitives import keys as schnorr
 from bystack.primitives.addresses import Address, encode_address
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 NOT_NOW = -8
@@ -107,12 +110,34 @@ async def _cancel(guard: Asked, terms: bytes) -> dict[str, Any]:
     return await _by_hand(guard, ActKind.CANCEL, terms=terms)
 
 
-def _add(guard: Asked, digest: bytes, signatures: dict[bytes, bytes]) -> dict[str, Any]:
-    if not guard.acting.add(digest, signatures):
+class GuardSignatureInvalid(Invalid):
+    """This is no guard's signature of this act."""
+
+
+def _add(guard: Asked, digest: bytes, signatures: dict[str, bytes]) -> dict[str, Any]:
+    """Others' signatures, under whatever name they were brought: what counts is who signed."""
+    job = next((job for job in guard.acting.jobs if job.digest == digest), None)
+    if job is None:
         text = "no act of this guard has this digest; see bystack guard acts"
         raise RemoteError(NOT_NOW, text, {"rule": "ActUnknown"})
-    job = next(job for job in guard.acting.jobs if job.digest == digest)
+    # All are judged before one is kept: a wrong one would make the transaction worth nothing.
+    guard.acting.add(digest, dict(_signer(guard, job, *one) for one in signatures.items()))
     return shown_act(guard, job)
+
+
+def _signer(guard: Asked, job: Job, name: str, signature: bytes) -> tuple[bytes, bytes]:
+    """The guard's key that made a signature of the act, and the signature."""
+    for key in keys_of(_policy(guard, job)):
+        if schnorr.verify(key, job.digest, signature):
+            return key, signature
+    raise GuardSignatureInvalid(given_as=name, act=job.name, digest=job.digest)
+
+
+def _policy(guard: Asked, job: Job) -> Policy:
+    """Who must sign an act: the guard in force, or the one that the coin names."""
+    outpoint, vault = next(iter(job.record.outpoint), None), guard.machine.vault
+    waits = outpoint is not None and outpoint in vault.waiting
+    return vault.guard_of(outpoint) if outpoint and waits else vault.terms.guard.policy
 
 
 async def info(guard: Asked) -> dict[str, Any]:
@@ -163,11 +188,7 @@ def _vault(guard: Asked) -> dict[str, Any]:
 
 def shown_act(guard: Asked, job: Job) -> dict[str, Any]:
     """An act on its way: what it signs, whose signatures it has, what it waits for."""
-    vault = guard.machine.vault
     outpoint = next(iter(job.record.outpoint), None)
-    policy: Policy = vault.terms.guard.policy
-    if outpoint is not None and outpoint in vault.waiting:
-        policy = vault.guard_of(outpoint)
     return {
         "act": job.name,
         "digest": job.digest.hex(),
@@ -175,10 +196,24 @@ def shown_act(guard: Asked, job: Job) -> dict[str, Any]:
         "outpoint": _point(outpoint) if outpoint else "",
         "terms": job.record.terms[0].hex() if job.record.terms else "",
         "signed": sorted(key.hex() for key in job.signatures),
-        "guards": sorted(key.hex() for key in keys_of(policy)),
+        "guards": sorted(key.hex() for key in keys_of(_policy(guard, job))),
         "sent": job.sent.hex(),
         "raises": job.raises,
         "refused": job.refused,
+        "request": _request(guard, job),
+    }
+
+
+def _request(guard: Asked, job: Job) -> dict[str, str]:
+    """What a colleague carries to his key: `bystackd key sign` reads it and believes no digest."""
+    setting = guard.setting
+    return {
+        "federation": setting.name,
+        "operation": job.name,
+        "vault": setting.genesis.vault.hex(),
+        "chain": setting.main.hex(),
+        "bytes": encode_operation(job.operation).body.hex(),
+        "terms": encode(guard.machine.vault.terms).hex(),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from bystack.client.cli.guard import guard
 
 COIN = {"outpoint": "0b" * 32 + ":1", "seq": 4, "units": 7, "mature": 90}
 VAULT = {"id": "0a" * 32, "turn": 3, "frozen_until": 0, "pending": [COIN]}
-ACT = {"act": "freeze", "digest": "0c" * 32, "sent": "0d" * 32, "refused": ""}
+ACT: dict[str, Any] = {"act": "freeze", "digest": "0c" * 32, "sent": "0d" * 32, "refused": ""}
+ACT["request"] = {"operation": "freeze"}
 
 
 class Node:
@@ -108,3 +110,11 @@ def test_what_is_not_of_its_form_is_not_sent(
 ) -> None:
     node = Node()
     assert run(monkeypatch, node, *words).exit_code == 2 and node.asked == []
+
+
+def test_the_request_goes_into_a_file_for_other_guards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = tmp_path / "freeze.json"
+    result = run(monkeypatch, Node(), "freeze", "trade", "--out", str(out))
+    assert json.loads(out.read_text()) == ACT["request"] and "request" not in result.stdout

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bystack.federation.guarding.machine import Rules
+from bystack.federation.offline import NO_NAMES
 from bystack.ledger.terms import terms_hash
 from bystack.ledger.vault_operations import CANCEL, FREEZE, VETO, Announce, Cancel, Freeze
 from bystack.node.guard.acting import STUCK_BLOCKS
+from bystack.node.guard.requests import GuardSignatureInvalid
 from bystack.node.ipc import RemoteError
+from bystack.node.key_signing import read_request
+from bystack.node.key_signing import shown as carried
+from bystack.primitives.keys import public_key, sign
 from tests.federation.guarding.test_machine import NEW
 from tests.federation.guarding.tower import paid
 from tests.node.guard.post import Killed, Post, in_trio
-from tests.sidechain.mainside import SLOW, TERMS
+from tests.sidechain.mainside import KEYS, SLOW, TERMS
 
 POINTS = (
     "guard.after_alarm", "guard.before_act", "guard.after_act", "guard.before_warrant",
@@ -228,3 +234,35 @@ async def test_by_rule_or_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         await _perform(post.guard, "cancel", bytes(32))
     info = await _perform(post.guard, "info")
     assert info["seeing"] and info["acts"] == 2 and info["vault"]["turn"] == 0
+
+
+@in_trio
+async def test_two_guards_sign_with_files_and_a_wrong_signature_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is what `bystackd key sign` reads; whose a signature is, is found out."""
+    from bystack.node.guard.requests import _perform
+
+    post = Post(tmp_path, monkeypatch, Rules(act=frozenset()))
+    await post.follow()
+    await post.later()
+    post.refuse = "SignaturesInsufficient"  # as if the charter asked for a second guard
+    shown = await _perform(post.guard, "freeze")
+    file = tmp_path / "freeze.json"
+    file.write_bytes(msgspec.json.encode(shown["request"]))
+    request = read_request(str(file))
+    guard, digest = public_key(KEYS["guard"]), bytes.fromhex(shown["digest"])
+    lines, (wanted,) = carried(request, guard, NO_NAMES)
+    assert wanted.digest == digest and any("FREEZE" in line for line in lines)
+    strange = sign(KEYS["super"], digest, bytes(32))
+    job = post.guard.acting.jobs[0]
+    before = dict(job.signatures)
+    good = sign(KEYS["guard"], digest, bytes(32))
+    for given in ({"tower-2": strange}, {"tower-1": good, "tower-2": strange}, {"": bytes(64)}):
+        with pytest.raises(GuardSignatureInvalid):
+            await _perform(post.guard, "sign", digest, given)
+    assert job.signatures == before
+    post.refuse = ""
+    await _perform(post.guard, "sign", digest, {"tower-1": good})
+    await post.later(1)
+    assert job.signatures == {guard: good} and post.operations == [FREEZE]

@@ -22,6 +22,7 @@ from bystack.federation.leak_names import UNKNOWN, Known, known, leak
 from bystack.federation.leaks import ANSWER, RECOVERY
 from bystack.federation.roster_file import RosterFile, assets_of, keys_of, parse_roster
 from bystack.ledger.terms import terms_hash
+from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
@@ -103,26 +104,53 @@ def _known(path: Path | None) -> Known:
 @charter.command("compile")
 @file_argument
 @click.option("--roster", "roster_path", type=path, required=True, help="The federation's roster.")
-@click.option("--group-key", required=True, help="The group key, as federation status shows it.")
+@click.option(
+    "--group-key",
+    "group_keys",
+    multiple=True,
+    metavar="HEX|NAME=HEX",
+    help="The group key, as federation status shows it; with its name if the charter has several.",
+)
 @json_option
 @refused
-def compile_command(file: Path, roster_path: Path, group_key: str, as_json: bool) -> None:
+def compile_command(
+    file: Path, roster_path: Path, group_keys: tuple[str, ...], as_json: bool
+) -> None:
     """The vault's terms that FILE stands for, and their hash: what members sign and vote on.
 
     Two members with the same charter, roster and group key see the same hash.
     """
     read, roster = parse_charter(file.read_bytes()), parse_roster(roster_path.read_bytes())
-    keys = keys_of(roster) | dict.fromkeys(read.group_keys, _hex(group_key))
+    keys = keys_of(roster) | _group_keys(read, group_keys)
     terms = compile(read, keys, assets_of(roster))
     facts = {"charter": read.hash.hex(), "hash": terms_hash(terms).hex()}
     show(facts | {"terms": encode(terms).hex()}, as_json=as_json)
 
 
-def _hex(text: str) -> bytes:
+def _group_keys(read: Charter, given: Sequence[str]) -> dict[str, bytes]:
+    """The keys of the charter's groups by name; one without a name is the only group's."""
+    keys: dict[str, bytes] = {}
+    for text in given:
+        name, _, key = text.rpartition("=")
+        names = [name] if name else read.group_keys
+        if len(names) != 1 or names[0] not in read.group_keys:
+            known = ", ".join(read.group_keys) or "none"
+            raise click.BadParameter(f"{text}: which of the charter's groups ({known})? NAME=HEX")
+        keys[names[0]] = _key(key)
+    lacking = [name for name in read.group_keys if name not in keys]
+    if lacking:
+        raise click.UsageError(f"the charter names a group: give --group-key {lacking[0]}=HEX")
+    return keys
+
+
+def _key(text: str) -> bytes:
     try:
-        return bytes.fromhex(text)
+        key = bytes.fromhex(text)
     except ValueError:
         raise click.BadParameter(f"{text} is not in hex") from None
+    if not bls.key_validate(key):
+        raise click.BadParameter(f"{text} is no BLS public key: 48 bytes, as federation status has")
+    return key
 
 
 @charter.command("explain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from bystack.federation.module.records import (
 )
 from bystack.federation.roster_file import assets_of, keys_of
 from bystack.federation.vault_warrants import Decided
+from bystack.ledger.policies import Policy
+from bystack.ledger.policy_text import parse_policy
 from bystack.ledger.terms import Terms, decode_terms
 from bystack.ledger.vault_approvals import demands
 from bystack.ledger.vault_operations import Complete, Order
@@ -54,7 +57,8 @@ class Params(Struct, frozen=True, forbid_unknown_fields=True):
 
     `tier` of a touch; `seq` of an order; `coin` (TRANSACTION:INDEX) of a veto or completion, may be
     left out where only one waits; `asset` of a consolidation; `charter` as text where terms are
-    announced or brought, and `key`, a group key, where they were not decided on the sidechain.
+    announced or brought, or a payout under earlier ones is vetoed; and `key`, a group key, where
+    they were not decided on the sidechain.
     """
 
     tier: Annotated[int, Meta(ge=0, le=255)] = 0
@@ -87,7 +91,8 @@ class Builder:
             case "freeze":
                 return planning.plan_freeze(at)
             case "veto":
-                return planning.plan_veto(at, params.coin)
+                elder = self._elder(params.charter)
+                return planning.plan_veto(replace(at, elder=(*at.elder, *elder)), params.coin)
             case "consolidate":
                 return planning.plan_consolidate(at, bytes.fromhex(_given("asset", params.asset)))
             case "complete":
@@ -116,8 +121,17 @@ class Builder:
         member, genesis = self._member, self._orders.genesis
         coins = await member.links.vault_coins(genesis.vault)
         anchor = anchor_among(genesis.vault, coins)
-        terms = planning.in_force(anchor, await self._known(genesis))
-        return Stand(member.setting.main, anchor, terms, coins, member.purse.height + 1)
+        known = await self._known(genesis)
+        terms = planning.in_force(anchor, known)
+        guards = [one.guard.policy for one in known]
+        return Stand(member.setting.main, anchor, terms, coins, member.purse.height + 1, guards)
+
+    def _elder(self, charter: str) -> list[Policy]:
+        """The guard of an earlier charter that the operator gives, if any."""
+        if not charter:
+            return []
+        names = keys_of(self._member.setting.file)
+        return [parse_policy(parse_charter(charter.encode()).guard.policy, names)]
 
     async def _known(self, genesis: Genesis) -> list[Terms]:
         """Terms that may be in force: the sidechain's mirror's, the genesis', those compiled here.

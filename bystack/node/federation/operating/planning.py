@@ -8,6 +8,7 @@ from functools import partial
 
 from bystack.federation.bridge import AskOperation
 from bystack.ledger.coins import Coin
+from bystack.ledger.policies import Policy
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import DepositLock, Outpoint, PendingLock, TreasuryLock
 from bystack.ledger.vault_approvals import demands, veto_demands
@@ -53,7 +54,10 @@ class CoinChoice(Invalid):
 
 
 class GuardElder(Invalid):
-    """The coin names the guard of earlier terms, which this node does not know."""
+    """The coin names the guard of earlier terms, which this node does not know: give their charter.
+
+    A guard's own node knows every guard there was.
+    """
 
 
 class TooFewCoins(Invalid):
@@ -62,13 +66,17 @@ class TooFewCoins(Invalid):
 
 @dataclass(frozen=True)
 class Stand:
-    """The vault as planning sees it: main chain, anchor, terms in force, all coins, next height."""
+    """The vault as planning sees it: main chain, anchor, terms in force, all coins, next height.
+
+    `elder`: guards of other terms, which a payout that waits may have been ordered under.
+    """
 
     main: bytes
     anchor: Anchor
     terms: Terms
     coins: Sequence[OwnedCoin]
     height: int
+    elder: Sequence[Policy] = ()
 
     @property
     def vault(self) -> bytes:
@@ -148,13 +156,22 @@ def _asking(operation: AnchorOperation, charter: bytes) -> AskOperation:
 
 
 def plan_veto(at: Stand, coin: str) -> Job:
-    """A veto by the guard that the coin names; raises `GuardElder` and as `pending_coin`."""
+    """A veto by the guard that the coin names; raises `GuardElder` and as `pending_coin`.
+
+    New terms take no payout's guard away: it is that of the terms under which it was ordered.
+    """
     pending = pending_coin(at, coin)
-    lock, guard = pending[1].lock, at.terms.guard.policy
-    if isinstance(lock, PendingLock) and lock.guard != guard_hash(guard):
-        raise GuardElder(named=lock.guard, present=guard_hash(guard))
+    guard = _guard_of(at, pending[1])
     (wanted,) = veto_demands(at.main, at.vault, Veto(pending[0]), guard)
     return veto_job(pending, at.vault, wanted)
+
+
+def _guard_of(at: Stand, coin: Coin) -> Policy:
+    named = coin.lock.guard if isinstance(coin.lock, PendingLock) else b""
+    for guard in (at.terms.guard.policy, *at.elder):
+        if guard_hash(guard) == named:
+            return guard
+    raise GuardElder(named=named, present=guard_hash(at.terms.guard.policy))
 
 
 def pending_coin(at: Stand, coin: str) -> OwnedCoin:

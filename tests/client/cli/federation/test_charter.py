@@ -10,8 +10,11 @@ import tomli_w
 from click.testing import CliRunner, Result
 
 from bystack.client.cli.federation.charter import charter
-from tests.federation.charters import KEYS, TRADE
+from bystack.primitives import bls
+from tests.federation.charters import TRADE
 from tests.federation.rosters import roster_file
+
+GROUP, OTHER = (bls.sk_to_pk(bls.key_gen(bytes([n]) * 32)).hex() for n in (1, 2))
 
 
 @pytest.fixture
@@ -41,10 +44,17 @@ def test_check_tells_every_fault_and_fails(folder: Path) -> None:
 
 def test_compile_gives_everybody_the_same_hash(folder: Path) -> None:
     words = ("compile", "old.toml", "--roster", "roster.toml", "--json", "--group-key")
-    first, second = (run(*words, key.hex()) for key in (KEYS["operations"], bytes(48)))
+    first, second = (run(*words, key) for key in (GROUP, f"operations={OTHER}"))
     made = [msgspec.json.decode(one.output) for one in (first, second)]
     assert made[0]["charter"] == made[1]["charter"] and made[0]["hash"] != made[1]["hash"]
-    assert run(*words, "zz").exit_code == 2
+
+
+@pytest.mark.parametrize("given", [["zz"], ["00" * 48], ["treasury=" + GROUP], []])
+def test_compile_says_which_group_key_it_wants(folder: Path, given: list[str]) -> None:
+    words = [word for key in given for word in ("--group-key", key)]
+    found = run("compile", "old.toml", "--roster", "roster.toml", *words)
+    assert found.exit_code == 2 and "Error: " in found.output
+    assert any(word in found.output for word in ("not in hex", "no BLS", "operations"))
 
 
 def test_explain_answers_what_a_leak_costs(folder: Path) -> None:

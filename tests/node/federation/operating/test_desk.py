@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,21 @@ import trio
 
 from bystack.federation.bridge import AskOperation
 from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
+from bystack.ledger.policies import Key, Thresh
 from bystack.ledger.terms import terms_hash
-from bystack.ledger.transactions import TreasuryLock
-from bystack.ledger.vault_operations import Announce, Cancel, encode_operation
+from bystack.ledger.transactions import Outpoint, PendingLock, TreasuryLock
+from bystack.ledger.vault_building import AnchorCoin
+from bystack.ledger.vault_operations import Announce, Cancel, encode_operation, guard_hash
+from bystack.ledger.vault_state import first_state
+from bystack.node.federation.assembling import Anchor
 from bystack.node.federation.operating.building import NO_PARAMS, Params
+from bystack.node.federation.operating.planning import GuardElder, Stand, plan_veto
 from bystack.primitives import bls
-from bystack.primitives.keys import sign
+from bystack.primitives.keys import public_key, sign
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE
-from tests.sidechain.mainside import KEYS, SLOW
+from tests.sidechain.mainside import KEYS, SLOW, TERMS
 
 from .world import CHARTER, StateNet
 
@@ -233,6 +240,19 @@ def test_a_payout_that_waits_is_vetoed_or_completed(net: StateNet) -> None:
         assert built["until"] == waiting[0][1].height + 3
 
     run(play)
+
+
+def test_a_payout_ordered_under_earlier_terms_is_vetoed_by_their_guard() -> None:
+    """Whoever takes over takes no payout's guard away; a node that never knew it asks for it."""
+    guard = Thresh(1, (Key(public_key(KEYS["guard"])), Key(public_key(KEYS["super"]))))
+    lock = PendingLock(bytes(32), guard_hash(guard), bytes(32), 4)
+    coin = Outpoint(b"\x01" * 32, 1), Coin(BTM, 5, lock, 100, 0, 1, b"")
+    anchor = Anchor(AnchorCoin(Outpoint(bytes(32), 0), bytes(32)), coin[1], first_state(TERMS, 9))
+    at = Stand(bytes(32), anchor, TERMS, [coin], 101)
+    with pytest.raises(GuardElder, match="charter"):
+        plan_veto(at, "")
+    job = plan_veto(replace(at, elder=[TERMS.guard.policy, guard]), "")
+    assert [demand.policy for demand in job.demands] == [guard] and job.until == 103
 
 
 def test_small_coins_are_joined_by_anyone(net: StateNet) -> None:
