@@ -54,6 +54,15 @@ def parts_path(home: Path, name: str) -> Path:
     return home / FEDERATIONS / f"{name}.parts.json"
 
 
+def own_recipient(home: Path, name: str) -> str:
+    """The policy root that this node's member has its fees paid to; empty for none.
+
+    Raises `OperatorUnfit`.
+    """
+    path = parts_path(home, name)
+    return read_operator(path).recipient if path.exists() else ""
+
+
 def make_keys(
     home: Path,
     name: str,

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bystack.client.devnet.processes import bystackd
-from bystack.client.joining import JoiningRefused, make_keys, parts_path, take_files
+from bystack.client.joining import JoiningRefused, make_keys, own_recipient, parts_path, take_files
 from bystack.client.sidechain_new.choices import Choices
 from bystack.client.sidechain_new.operators import read_operators
 from bystack.client.sidechain_new.writing import written
@@ -58,6 +58,10 @@ def test_both_ways_of_making_keys_end_in_the_same(founders: Path) -> None:
         for kind in ("charter", "roster"):
             kept = Path(home) / f"federations/{NAME}.{kind}.toml"
             assert kept.read_bytes() == Path(kind).read_bytes()
+    assert own_recipient(Path("one"), NAME) == thrown("r1")
+    assert (own_recipient(Path("two"), NAME), own_recipient(Path("three"), NAME)) == (
+        thrown("r2"), "",
+    )  # fmt: skip
     by_init, by_hand, *_ = parse_roster(Path("roster").read_bytes()).member
     assert by_init.holds == ["super-1"] and by_hand.holds == ["super-2"]
     assert join("two") == two, "said once, it is known"

@@ -44,11 +44,12 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
+        from bystack.client.sidechain_new.operators import OperatorUnfit
         from bystack.client.tables import TableRefused
 
         try:
             return command(*arguments, **options)
-        except TableRefused as error:
+        except (OperatorUnfit, TableRefused) as error:
             click.echo(str(error), err=True)
         sys.exit(1)
 
@@ -101,17 +102,22 @@ def next_step(name: str, home: str, as_json: bool) -> None:
 @click.option("--advertise", default="", help="Where others reach this validator.")
 @click.option("--peer", "peers", multiple=True, help="A node of it, host:port. Repeatable.")
 @click.option("--validator", is_flag=True, help="Vote with keys/NAME.validator.key.")
+@click.option("--recipient", default="", help="Policy root; else of federation init or join.")
 @click.option("--snapshot", is_flag=True, help="Join by a snapshot of the state.")
 @home_option
 @json_option
 @guarded
 @in_a_sentence
 def add(genesis: Path, name: str, home: str, as_json: bool, **options: Any) -> None:
-    """Run the sidechain of GENESIS (a file) on this node, without restarting anything else."""
-    from bystack.client import hosting
+    """Run the sidechain of GENESIS (a file) on this node, without restarting anything else.
+
+    Headers that its validator relays count as the work of the member with the --recipient.
+    """
+    from bystack.client import hosting, joining
 
     place = Path(home).expanduser()
     known = name or hosting.read_genesis(genesis).name
+    options["recipient"] = options["recipient"] or joining.own_recipient(place, known)
     made = hosting.add(place, genesis, known, _table(known, **options), node(home))
     if as_json:
         return show({"name": known, **made._asdict()}, as_json=True)
@@ -125,11 +131,18 @@ def add(genesis: Path, name: str, home: str, as_json: bool, **options: Any) -> N
 
 
 def _table(
-    name: str, listen: str, advertise: str, peers: tuple[str, ...], validator: bool, snapshot: bool
+    name: str,
+    listen: str,
+    advertise: str,
+    peers: tuple[str, ...],
+    validator: bool,
+    recipient: str,
+    snapshot: bool,
 ) -> dict[str, Any]:
     table: dict[str, Any] = {"listen": listen, "peers": list(peers)}
     table |= {"advertise": advertise} if advertise else {}
     table |= {"validator_key": f"keys/{name}.validator.key"} if validator else {}
+    table |= {"recipient": recipient} if recipient else {}
     return table | ({"join": "snapshot"} if snapshot else {})
 
 
