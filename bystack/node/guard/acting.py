@@ -35,6 +35,8 @@ RAISE: Final = 30_000
 """Weight more that the first raise pays for; each further one doubles it."""
 MOST_RAISES: Final = 6
 AGAIN_TICKS: Final = 4
+FINAL: Final = frozenset({"GuardForeign", "FrozenAlready"})
+"""Refusals that the next try would meet again: the act is given up, and that is an alarm."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ class Acting:
         self._ticks += 1
         open, self.jobs = self.jobs, []
         self.jobs += [job for job in open if not self._over(job, vault)]
-        due = [job for job in self.jobs if self._ticks >= job.due and not _under_way(job, vault)]
+        due = [job for job in self.jobs if self._ticks >= job.due and not _waits(job, vault)]
         if due:
             await self._feed()
         return [alarm for job in due for alarm in await self._try(job, vault)]
@@ -125,7 +127,8 @@ class Acting:
         record, anchor = job.record, vault.anchor
         match job.operation:
             case Veto(outpoint):
-                return outpoint not in vault.waiting
+                coin = vault.waiting.get(outpoint)
+                return coin is None or vault.height + 1 >= coin.mature
             case Freeze():
                 done = vault.height + 1 < anchor.frozen_until
                 displaced = isinstance(vault.at_turn(record.turn), Cancel)
@@ -148,6 +151,8 @@ class Acting:
     def _refused(self, job: Job, error: RemoteError | Invalid) -> list[Alarm]:
         """A new reason is worth an alarm; the same one again is not."""
         before, job.refused = job.refused, error.rule or str(error)
+        if error.rule in FINAL:
+            self.jobs = [one for one in self.jobs if one is not job]
         log.warning("act not sent", act=job.name, reason=str(error))
         if before == job.refused:
             return []
@@ -211,7 +216,14 @@ def _coin_of(job: Job, vault: Vault) -> Outpoint:
     return job.operation.outpoint if isinstance(job.operation, Veto) else vault.place
 
 
-def _under_way(job: Job, vault: Vault) -> bool:
-    """Sent over the coin that is still there, and not long ago."""
+def _waits(job: Job, vault: Vault) -> bool:
+    """Sent over the coin that is still there, and not long ago; or a freeze that is soon allowed.
+
+    One that is not allowed for longer than a freeze lasts is tried, refused, and given up: by then
+    it would answer nothing.
+    """
+    earliest, height = vault.anchor.freeze_from, vault.height + 1
+    if isinstance(job.operation, Freeze) and height < earliest <= height + vault.terms.guard.freeze:
+        return True
     recent = vault.height < job.sent_at + STUCK_BLOCKS
     return bool(job.sent) and recent and job.spent == _coin_of(job, vault)

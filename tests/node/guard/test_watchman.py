@@ -16,10 +16,13 @@ from bystack.node.guard.requests import GuardSignatureInvalid
 from bystack.node.ipc import RemoteError
 from bystack.node.key_signing import read_request
 from bystack.node.key_signing import shown as carried
+from bystack.primitives.codec import encode
 from bystack.primitives.keys import public_key, sign
+from bystack.sidechain.records import Sums, sums_key
+from bystack.sidechain.stops import STOPS, Stop
 from tests.federation.guarding.test_machine import NEW
 from tests.federation.guarding.tower import paid
-from tests.node.guard.post import Killed, Post, in_trio
+from tests.node.guard.post import BTM, Killed, Post, in_trio
 from tests.sidechain.mainside import KEYS, SLOW, TERMS
 
 POINTS = (
@@ -266,3 +269,74 @@ async def test_two_guards_sign_with_files_and_a_wrong_signature_spoils_nothing(
     await _perform(post.guard, "sign", digest, {"tower-1": good})
     await post.later(1)
     assert job.signatures == {guard: good} and post.operations == [FREEZE]
+
+
+@in_trio
+async def test_a_freeze_that_is_soon_allowed_waits_and_one_that_is_not_is_given_up(
+    post: Post,
+) -> None:
+    await post.follow()
+    await post.later()
+    post.main.send(post.main.spend(Freeze(0)))
+    rest = post.main.state.freeze_from
+    await post.follow()
+    while post.main.height < post.main.state.frozen_until:
+        post.main.mine()
+    await post.rob([paid(100)])
+    await post.later()
+    assert "act_failed" in post.kinds and post.guard.acting.jobs == [], "refused for good"
+    while post.main.height < rest - TERMS.guard.freeze:
+        post.main.mine()
+    await post.rob([paid(100)])
+    await post.later()
+    assert len(post.guard.acting.jobs) == 1 and post.kinds.count("act_failed") == 1
+    post.restart()
+    while post.main.height + 1 < rest:
+        assert FREEZE not in post.operations
+        post.main.mine()
+    await post.follow()
+    await post.later()
+    assert post.operations == [FREEZE]
+    await post.mined()
+    assert post.main.state.turn == 2 and post.guard.acting.jobs == []
+
+
+@in_trio
+async def test_a_payout_that_is_past_vetoing_leaves_the_acts(post: Post) -> None:
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)], SLOW)
+    await post.later()
+    assert VETO in post.operations
+    (coin,) = post.guard.machine.vault.waiting.values()
+    while post.main.height + 1 < coin.mature:
+        post.main.mine()
+    await post.follow()
+    await post.later()
+    assert [job.name for job in post.guard.acting.jobs] == ["freeze"]
+
+
+@in_trio
+async def test_contradicting_validators_and_an_unbacked_mint_are_answered(post: Post) -> None:
+    """The whole of a guard's node: what its follower's state says, to a freeze in the pool."""
+    await post.follow()
+    await post.later()
+    held = sum(coin.amount for _, coin in post.main.vault_coins(BTM))
+    post.state[sums_key(BTM)] = encode(Sums(held, 0, 0, 0, 0))
+    await post.later()
+    assert post.kinds == []
+    post.state[sums_key(BTM)] = encode(Sums(held + 1, 0, 0, 0, 0))
+    await post.later(2)
+    assert post.kinds == ["unbacked_mint"] and post.operations == [FREEZE]
+    await post.mined()
+    while post.main.height + 1 < post.main.state.freeze_from:
+        post.main.mine()
+    await post.follow()
+    post.state[STOPS] = encode(int(Stop.EQUIVOCATION))
+    await post.later(1)
+    assert (
+        post.kinds[1:] == ["stopped", "guard_acted", "equivocation"] or "equivocation" in post.kinds
+    )
+    assert post.operations == [FREEZE]
+    await post.mined()
+    assert post.main.state.turn == 2
