@@ -6,19 +6,20 @@ id comes from whoever audits.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
+from bystack.client.audit_files import Answering
 from bystack.client.rpc import MAX_BATCH, NodeDown, Rpc
 from bystack.federation.reserves import Auditor, RelayElsewhere, Verdict
 from bystack.mainchain.blocks import decode_block
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.light import EpochProof, LightClient, begin
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.validators import check_set
@@ -38,8 +39,12 @@ ROUNDS: Final = 20
 TIMEOUT: Final = 120.0
 
 
-class TooManyDeposits(Invalid):
-    """The vault has more deposits than are proved at one block: audit by a full node's RPC."""
+class AnswerUnfit(Invalid):
+    """The node's answer is not of the shape that was asked for."""
+
+
+class PagesApart(Invalid):
+    """The node proved parts of one answer under different blocks."""
 
 
 class EpochsMissing(Invalid):
@@ -75,11 +80,13 @@ def reach(where: str, patience: float) -> Rpc:
 class Audit:
     """One audit of the sidechain `name`. `main`, `side`: who is asked about each chain.
 
-    `chain_id`: the sidechain's id as the auditor knows it.
+    `chain_id`: the sidechain's id as the auditor knows it; `now`: Unix seconds.
     """
 
-    def __init__(self, name: str, chain_id: bytes, main: Rpc, side: Rpc) -> None:
-        self.name, self._main, self._side = name, main, side
+    def __init__(
+        self, name: str, chain_id: bytes, main: Answering, side: Answering, now: int
+    ) -> None:
+        self.name, self._main, self._side, self._now = name, main, side, now
         file = self._file(chain_id)
         self.genesis = file.genesis
         validators = file.genesis.validator_set
@@ -90,7 +97,7 @@ class Audit:
     def _file(self, chain_id: bytes) -> ProofFile:
         """The genesis and the epochs since, as the node tells them; raises `ChainNotTrusted`."""
         made = self._side.side(self.name, "getproof", "entry", MIRROR.hex())
-        file = read_proof(bytes.fromhex(made["hex"]))
+        file = read_proof(_bytes(made, "hex"))
         if file.genesis.id != chain_id:
             raise ChainNotTrusted(proof=file.genesis.id, trusted=chain_id)
         check_genesis(file.genesis)
@@ -104,32 +111,44 @@ class Audit:
         """
         auditor, wanted = Auditor(self.genesis), [MIRROR]
         for _ in range(ROUNDS):
-            proofs = self._proofs(wanted)
-            header = proofs.final.header
+            header, entries = self._entries(wanted)
             self._read_to(auditor, header.relay_tip)
             if set(auditor.wanted()) <= set(wanted):
-                return auditor.judge(header, check_state_proofs(proofs))
+                return auditor.judge(header, entries)
             wanted = auditor.wanted()
         raise Restless(rounds=ROUNDS)
 
-    def _proofs(self, keys: list[bytes]) -> StateProofs:
-        """Entries proved under one header that is shown final."""
-        if len(keys) > MAX_ENTRIES:
-            raise TooManyDeposits(entries=len(keys), most=MAX_ENTRIES)
+    def _entries(self, keys: Sequence[bytes]) -> tuple[Header, dict[bytes, bytes | None]]:
+        """Entries proved under one header that is shown final, page by page.
+
+        Raises `PagesApart`.
+        """
+        pages = [keys[at : at + MAX_ENTRIES] for at in range(0, len(keys), MAX_ENTRIES)]
+        first = self._page(pages[0], *(["first"] if len(pages) > 1 else []))
+        header, entries = first.final.header, check_state_proofs(first)
+        for keys_of_page in pages[1:]:
+            proofs = self._page(keys_of_page, header.id.hex())
+            if proofs.final.header.id != header.id:
+                raise PagesApart(first=header.height, other=proofs.final.header.height)
+            entries |= check_state_proofs(proofs)
+        return header, entries
+
+    def _page(self, keys: Sequence[bytes], *page: str) -> StateProofs:
+        """Some entries' proofs, under a header that is shown final; not checked themselves."""
         asked = [key.hex() for key in keys]
-        made = self._side.side(self.name, "getstateproofs", asked)
-        proofs = decode(StateProofs, bytes.fromhex(made["hex"]), MAX_STATE_PROOFS)
+        made = self._side.side(self.name, "getstateproofs", asked, *page)
+        proofs = decode(StateProofs, _bytes(made, "hex"), MAX_STATE_PROOFS)
         while self._client.epoch < proofs.final.header.epoch:
             self._follow()
         self._client.verify(proofs.final)
         return proofs
 
     def _follow(self) -> None:
-        rows = self._side.side(self.name, "getepochproofs", self._client.epoch)
-        if not rows:
-            raise EpochsMissing(epoch=self._client.epoch)
-        for row in rows:
-            self._client.advance(decode(EpochProof, bytes.fromhex(row["hex"]), EPOCH_LIMIT))
+        known = self._client.epoch
+        for row in _rows(self._side.side(self.name, "getepochproofs", known)):
+            self._client.advance(decode(EpochProof, _bytes(row, "hex"), EPOCH_LIMIT))
+        if self._client.epoch == known:
+            raise EpochsMissing(epoch=known)
 
     # The main chain
 
@@ -137,9 +156,11 @@ class Audit:
         """Every block up to the relay's tip; raises `RelayElsewhere` where it is not there."""
         if auditor.knows(tip):
             return
-        last = self._main.call("getblockheader", tip.hex())["height"]
-        for block in self._blocks(auditor.height + 1, last):
-            auditor.connect(decode_block(block), int(time.time()))
+        last = self._main.call("getblockheader", tip.hex())
+        if not isinstance(last, dict) or type(last.get("height")) is not int:
+            raise AnswerUnfit(method="getblockheader")
+        for block in self._blocks(auditor.height + 1, last["height"]):
+            auditor.connect(decode_block(block), self._now)
         if not auditor.knows(tip):
             raise RelayElsewhere(tip=tip, read=auditor.height)
 
@@ -147,5 +168,23 @@ class Audit:
         for start in range(first, last + 1, MAX_BATCH):
             heights = range(start, min(start + MAX_BATCH, last + 1))
             ids = self._main.batch("getblockhash", [[height] for height in heights])
-            for data in self._main.batch("getblock", [[id, 0] for id in ids]):
-                yield bytes.fromhex(data)
+            found = self._main.batch("getblock", [[id, 0] for id in ids])
+            yield from (_bytes({"hex": data}, "hex") for data in found)
+            if len(found) < len(heights):
+                return  # a node that counts further than it has blocks
+
+
+def _rows(answer: Any) -> list[Any]:
+    """A list among a node's answers; raises `AnswerUnfit`."""
+    if not isinstance(answer, list):
+        raise AnswerUnfit(wanted="a list")
+    return answer
+
+
+def _bytes(answer: Any, field: str) -> bytes:
+    """The bytes in hex that an answer has in a field; raises `AnswerUnfit`."""
+    text = answer.get(field) if isinstance(answer, dict) else None
+    try:
+        return bytes.fromhex(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise AnswerUnfit(wanted=f"bytes in hex as {field}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import trio
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
+from bystack.client import auditing
 from bystack.client.auditing import Remote, reach
 from bystack.client.cli.federation import reserves
 from bystack.client.cli.main import main
 from bystack.client.rpc import NodeDown, Rpc
 from bystack.mainchain.blocks import decode_block
-from bystack.primitives.codec import encode
+from bystack.primitives.codec import decode, encode
+from bystack.sidechain.proofs import MAX_STATE_PROOFS, StateProofs
 from tests.node.sidechain.network import Network, running, until
 from tests.node.sidechain.test_pegs import pegged
 from tests.node.sidechain.test_proving import SHORT, burned
@@ -86,6 +89,92 @@ def test_an_audit_proves_what_the_node_says(
             assert "The law holds" in told.output
 
     trio.run(play)
+
+
+def test_a_saved_audit_is_made_again_without_a_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of five entries; the file is as good as the nodes, and as little believed."""
+    monkeypatch.setattr(auditing, "MAX_ENTRIES", 5)
+    saved = tmp_path / "audit.gz"
+
+    async def play() -> None:
+        async with running(tmp_path) as net:
+            await pegged(net, 1_000)
+            asked: list[Any] = []
+            note = {"getstateproofs": lambda answer: asked.append(answer["height"]) or answer}
+            chain = ("--chain", net.genesis.id.hex())
+            done = await audit(net, monkeypatch, "--verify", "--json", "--save", str(saved), *chain,
+                               lies=note)  # fmt: skip
+            assert done.exit_code == 0, done.output
+            assert max(map(asked.count, asked)) > 1, "several pages of one block"
+            first = facts(done)
+            assert first["assets"]["BTM"]["vault"] == 1_000
+            again = await audit(net, monkeypatch, "--file", str(saved), "--json", *chain)
+            assert again.exit_code == 0, again.output
+            assert facts(again)["assets"] == first["assets"]
+            assert "as you gave it" in str(facts(again)["trusted"])
+            wrong = await audit(net, monkeypatch, "--file", str(saved), "--chain", "11" * 32)
+            assert wrong.exit_code == 1 and "ChainNotTrusted" in wrong.output
+            apart = {"getstateproofs": _pages_apart(net)}
+            done = await audit(net, monkeypatch, "--verify", lies=apart)
+            assert done.exit_code == 1 and "PagesApart" in done.output, done.output
+            for rows in SPOILT:
+                spoil(saved, tmp_path / "spoilt.gz", rows)
+                done = await audit(net, monkeypatch, "--file", str(tmp_path / "spoilt.gz"))
+                assert done.exit_code == 1 and "Not proved" in done.output, done.output
+
+    trio.run(play)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def _pages_apart(net: Network) -> Callable[[Any], Any]:
+    """After one entry, and the first page of all, the second page is of another block."""
+    pages: list[Any] = []
+
+    def lie(answer: Any) -> Any:
+        pages.append(answer)
+        if len(pages) < 3:
+            return answer
+        old = decode(StateProofs, bytes.fromhex(answer["hex"]), MAX_STATE_PROOFS)
+        newest = net.nodes[0].store
+        header = newest.final_header(old.final.header.height - 1)
+        assert header is not None
+        return {**answer, "hex": encode(replace(old, final=header)).hex()}
+
+    return lie
+
+
+def spoil(whole: Path, to: Path, change: Callable[[list[Any]], list[Any]]) -> None:
+    """A file with other lines."""
+    lines = gzip.decompress(whole.read_bytes()).splitlines()
+    rows = [msgspec.json.decode(line) for line in lines]
+    to.write_bytes(gzip.compress(b"".join(msgspec.json.encode(r) + b"\n" for r in change(rows))))
+
+
+def _answer(rows: list[Any], method: str, answer: Any) -> list[Any]:
+    """All answers of a method are another."""
+    return [{**row, "answer": answer} if row.get("method") == method else row for row in rows]
+
+
+SPOILT: list[Callable[[list[Any]], list[Any]]] = [
+    lambda rows: rows[:-1],
+    lambda rows: [],
+    lambda rows: [rows[0], *rows[2:]],
+    lambda rows: [{**rows[0], "format": "another"}, *rows[1:]],
+    lambda rows: _answer(rows, "getproof", {"hex": 7}),
+    lambda rows: _answer(rows, "getstateproofs", ["hex"]),
+    lambda rows: _answer(rows, "getblockheader", {"height": "9"}),
+    lambda rows: _answer(rows, "getblock", None),
+]
+
+
+def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "audit.gz"
+    for data in (b"", b"text", gzip.compress(b"text\n"), gzip.compress(b"{}\n")[:-9]):
+        path.write_bytes(data)
+        done = CliRunner().invoke(main, ["federation", "audit", "trade", "--file", str(path)])
+        assert done.exit_code == 1 and "Not proved. AuditFile" in done.output, done.output
 
 
 def test_lies_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

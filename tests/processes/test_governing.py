@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from bystack.client.demo.walk import until
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import RpcFailed, wait_for
 from bystack.node.config import load_config
@@ -15,6 +17,8 @@ from tests.processes.network import SECONDS, bystack
 pytestmark = pytest.mark.processes
 
 TRADE = "trade"
+DELAY = 144
+"""Blocks before announced terms may be adopted, as the devnet's charters have it."""
 QUORUM = (0, 1, 2)
 
 
@@ -94,3 +98,80 @@ def test_key_ceremonies_are_in_the_audit_log(network: Devnet) -> None:
     rows = msgspec.json.decode(done.stdout)
     steps = [row["reason"] for row in rows if row["kind"] == "keygen"]
     assert steps[:3] == ["taking_part", "certified", "finished"]
+
+
+def freer(net: Devnet) -> str:
+    """The charter in force with a guard that freezes a little longer, in a file."""
+    old = Path(net.layout.nodes[0].home) / f"federations/{TRADE}.charter.toml"
+    new = net.folder / "trade.later.charter.toml"
+    new.write_text(old.read_text().replace("freeze = 100", "freeze = 101"))
+    return str(new)
+
+
+def vault_state(net: Devnet, node: int) -> dict[str, Any]:
+    info = net[node].federation(TRADE, "getfederationinfo")
+    found: dict[str, Any] = net[node].getvault(info["vault"])["state"]
+    return found
+
+
+def built(net: Devnet, *words: str) -> dict[str, Any]:
+    done = bystack("vault", *words, "--home", str(net[0].home), "--json")
+    assert done.returncode == 0, done.stderr
+    made: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return made
+
+
+def submitted(net: Devnet, operation: str) -> str | None:
+    """Its transaction once members have signed; None while signatures are missing."""
+    try:
+        sent: dict[str, Any] = net[0].federation(TRADE, "submitvaultoperation", {}, operation)
+    except RpcFailed as error:
+        assert error.rule == "SignaturesInsufficient", str(error)
+        return None
+    return str(sent["txid"])
+
+
+def test_a_charter_is_decided_announced_and_adopted(network: Devnet) -> None:
+    """By commands, on daemons: what nobody decided is refused, and the vault follows what was."""
+    net, new = network, freer(network)
+    home, info = str(net[0].home), net[0].federation(TRADE, "getfederationinfo")
+    early = bystack("vault", "announce", TRADE, new, "--home", home)
+    assert early.returncode == 1 and "CharterForeign" in early.stderr + early.stdout
+    roster = str(Path(home) / f"federations/{TRADE}.roster.toml")
+    words = ("compile", new, "--roster", roster, "--group-key", info["key"], "--json")
+    compiled = msgspec.json.decode(bystack("federation", "charter", *words).stdout)
+    told = {"terms": compiled["terms"]}
+    given = [net[n].federation(TRADE, "approvedecision", "terms", told) for n in QUORUM]
+    net[0].federation(TRADE, "submitdecision", "terms", told, given)
+    wait_for("the decision", lambda: announced(net, new), SECONDS)
+    wait_for("govern signs", lambda: submitted(net, "announce"), SECONDS)
+    height = net.mine(1)
+    (standing,) = vault_state(net, 1)["announced"]
+    assert (standing["terms"], standing["ripe"]) == (compiled["hash"], height + DELAY)
+    made = built(net, "adopt", TRADE, new)
+    assert made["ready"] == standing["ripe"] and made["complete"], "no key is new"
+    with pytest.raises(RpcFailed) as refused:
+        net[0].federation(TRADE, "submitvaultoperation", {}, "adopt")
+    assert refused.value.rule == "NotRipe"
+    net.mine(standing["ripe"] - 1 - height)
+    assert submitted(net, "adopt")
+    net.mine(1)
+    for node in (0, 3):
+        state = vault_state(net, node)
+        assert (state["terms"], state["announced"]) == (compiled["hash"], [])
+        assert state["turn"] == state["since"]
+    if float(net[0].getbalance(TRADE, "BTM")) < 3:
+        net[0].pegin(TRADE, "5", "BTM", net[0].getnewaddress(TRADE))
+        until("coins", lambda: float(net[0].getbalance(TRADE, "BTM")) > 3, mine=net)
+    id = net[0].sendtomainchain(TRADE, net[0].getnewaddress(), "2", "BTM")["pegout"]
+    until("a payout under the new terms", lambda: settled(net, id), mine=net)
+
+
+def settled(net: Devnet, id: str) -> bool:
+    return bool(net[1].side(TRADE, "getpegoutstatus", id)["state"] == "settled")
+
+
+def announced(net: Devnet, charter: str) -> dict[str, Any] | None:
+    done = bystack("vault", "announce", TRADE, charter, "--home", str(net[0].home), "--json")
+    assert done.returncode == 0 or "CharterForeign" in done.stderr + done.stdout, done.stderr
+    return msgspec.json.decode(done.stdout) if done.returncode == 0 else None

@@ -175,6 +175,13 @@ class Prover:
         """What keys of the state have after the last final block; `final` is not shown yet."""
         return self._store.state_proofs(keys)
 
+    def page(self, keys: Sequence[bytes], block: bytes = b"") -> StateProofs:
+        """A page of entries of one block, the last final one or that of the first page.
+
+        Raises `MomentGone` once that block's state is not held any more.
+        """
+        return self._store.held_proofs(keys, block)
+
     def shown(self, proofs: StateProofs) -> StateProofs:
         """The same with its header shown final; raises `NotProvable` while it cannot be."""
         final = self.final(proofs.final.header.height)

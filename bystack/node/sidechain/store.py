@@ -44,6 +44,7 @@ from bystack.node.sidechain.columns import (
     first_changes,
     state_changes,
 )
+from bystack.node.sidechain.moments import Moments
 from bystack.node.store.coinstore import CoinStore
 from bystack.node.store.failpoints import failpoint
 from bystack.node.store.storage import Snapshot, Store, StoreCorrupt, View
@@ -77,6 +78,7 @@ class SideStore:
         self._store = store
         self._path = path
         self._kept: dict[bytes, int] = {}
+        self.moments = Moments()
 
     @classmethod
     def open(cls, path: str, genesis: Genesis, modules: Modules, cache_mb: int = 64) -> SideStore:
@@ -133,6 +135,7 @@ class SideStore:
 
     def close(self) -> None:
         """Release the directory."""
+        self.moments.close()
         self._store.close()
 
     # Reading
@@ -254,18 +257,38 @@ class SideStore:
         digest, found = multiset_digest(tip.multiset), () if value is None else (value,)
         return StateProof(final, tip.system_root, digest, key, found, proof)
 
-    def state_proofs(self, keys: Sequence[bytes], above: int = 0) -> StateProofs:
-        """What several keys have under the tip's header, of one moment; `above` likewise."""
-        with self.snapshot() as view:
-            tip, nodes = decode(Tip, view.get(TIP) or b"", 1_000), Under(view, TRIE)
-            found = ((key, view.get(STATE + key)) for key in keys)
-            entries = tuple(
-                ProvedEntry(key, () if v is None else (v,), prove(nodes, tip.system_root, key))
-                for key, v in found
-            )
-        final = self.final_header(tip.height, above)
+    def state_proofs(self, keys: Sequence[bytes], view: View | None = None) -> StateProofs:
+        """What several keys have under one header: the tip's, or that of a view of the past."""
+        if view is None:
+            with self.snapshot() as now:
+                return self.state_proofs(keys, now)
+        tip, nodes = decode(Tip, view.get(TIP) or b"", 1_000), Under(view, TRIE)
+        found = ((key, view.get(STATE + key)) for key in keys)
+        entries = tuple(
+            ProvedEntry(key, () if v is None else (v,), prove(nodes, tip.system_root, key))
+            for key, v in found
+        )
+        final = self.final_header(tip.height)
         assert final is not None
         return StateProofs(final, tip.system_root, multiset_digest(tip.multiset), entries)
+
+    def held_proofs(self, keys: Sequence[bytes], block: bytes = b"") -> StateProofs:
+        """A page of entries of one block, whose state is held for the next pages.
+
+        `block`: of the first page; empty begins with the tip. Raises `MomentGone`.
+        """
+        if block:
+            with self.moments.reading(block) as view:
+                return self.state_proofs(keys, view)
+        view = self.snapshot()
+        try:
+            proofs = self.state_proofs(keys, view)
+        except BaseException:
+            view.close()
+            raise
+        header = proofs.final.header
+        self.moments.hold(header.id, header.height, view)
+        return proofs
 
     def _kept_up_to(self, height: int) -> list[bytes]:
         """Blocks kept that are of no use once a height is final; they are noted no more."""
@@ -336,6 +359,7 @@ class SideStore:
         failpoint("sidechain.after_commit")
         self.coins.apply(coins)
         self.tip, self.header, self.certificate = tip, header, certificate
+        self.moments.pass_on(tip.height)
         return read
 
     def _epoch_changes(

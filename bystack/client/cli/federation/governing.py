@@ -52,9 +52,25 @@ def detail(text: str) -> tuple[str, Any]:
     return name, value
 
 
+def _told(kind: str, changes: tuple[str, ...]) -> dict[str, Any]:
+    """What a decision is told; parameters are numbers, and at least one."""
+    if kind != "parameters":
+        return dict(detail(one) for one in changes)
+    if not changes:
+        raise click.UsageError("which parameters? NAME=NUMBER ..., for example interval=400")
+    return dict(change(one) for one in changes)
+
+
 @click.command("govern")
 @name_argument
-@click.argument("changes", nargs=-1, required=True)
+@click.argument("changes", nargs=-1)
+@click.option(
+    "--decide",
+    "kind",
+    default="parameters",
+    show_default=True,
+    help="The kind of decision, as `propose` has them: pause, resume, freeze, refund ...",
+)
 @click.option(
     "--with",
     "approvals",
@@ -67,22 +83,30 @@ def detail(text: str) -> tuple[str, Any]:
 def govern(
     name: str,
     changes: tuple[str, ...],
+    kind: str,
     approvals: tuple[str, ...],
     home: str,
     as_json: bool,
 ) -> None:
-    """Change the sidechain's parameters from its next epoch on: NAME=NUMBER ...
+    """The fast way to a decision: enough members sign it together, without a vote.
 
-    Every approving member runs this with the same changes and passes on the approval it prints;
+    \b
+    bystack federation govern trade interval=400
+    bystack federation govern trade --decide pause what=claims blocks=2000 reason=audit
+    bystack federation govern trade --decide resume
+
+    Without --decide it is about the sidechain's parameters, from its next epoch on: NAME=NUMBER ...
+    Every approving member runs this with the same words and passes on the approval it prints;
     one of them runs it again --with the others' approvals, which sends the decision.
     """
-    rpc, wanted = node(home), dict(change(one) for one in changes)
+    wanted = _told(kind, changes)
+    rpc = node(home)
     others = [approval(one) for one in approvals]
-    own = rpc.federation(name, "approvedecision", "parameters", wanted)
+    own = rpc.federation(name, "approvedecision", kind, wanted)
     if not others:
         return show({"approval": ":".join(str(part) for part in own)}, as_json=as_json)
     everyone = sorted({one[0]: one for one in (*others, tuple(own))}.values())
-    sent = rpc.federation(name, "submitdecision", "parameters", wanted, everyone)
+    sent = rpc.federation(name, "submitdecision", kind, wanted, everyone)
     show({"transaction": sent}, as_json=as_json)
 
 
@@ -93,7 +117,10 @@ def govern(
 @home_option
 @guarded
 def pause(name: str, what: str, reason: str, home: str) -> None:
-    """Pause WHAT for 720 main-chain blocks; each member may do so once in 8064."""
+    """Pause WHAT for 720 main-chain blocks; each member may do so once in 8064.
+
+    A quorum pauses for longer: bystack federation govern NAME --decide pause what=... blocks=...
+    """
     show(node(home).federation(name, "pause", what, reason), as_json=False)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
-import tomllib
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bystack.client.audit_files import FORMAT, Heading, Recorded, Recording
 from bystack.client.auditing import Audit, reach
 from bystack.client.cli.conventions import (
     PATIENCE,
@@ -18,13 +21,15 @@ from bystack.client.cli.conventions import (
     name_argument,
     show,
 )
-from bystack.client.rpc import Rpc, RpcFailed
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 from bystack.federation.reserves import Verdict
+from bystack.node.genesis_files import GenesisFileError, read_genesis
 from bystack.primitives.errors import Invalid
-from bystack.primitives.plain import from_plain
 from bystack.sidechain.engines import ConsensusError
-from bystack.sidechain.params import MAX_GENESIS, Genesis
+from bystack.sidechain.params import Genesis
 
+OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 TERMS = ("vault", "circulating", "pool", "owed", "unclaimed", "surplus", "deficit")
 TRUSTED = (
     "more than two thirds of the validators' weight in each epoch",
@@ -39,17 +44,19 @@ TRUSTED = (
 @click.option("--main", "main", default="", help="Home or URL of a node of the main chain.")
 @click.option("--side", "side", default="", help="Home or URL of a node of the sidechain.")
 @click.option("--chain", default="", help="The sidechain's id, from where you trust it.")
+@click.option("--save", type=NEW_FILE, help="Write all that was answered to a file, for --file.")
+@click.option("--file", "saved", type=OLD_FILE, help="Verify such a file; no node is asked.")
 @click.option(
     "--genesis",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=OLD_FILE,
     help="The sidechain's genesis file, in place of its id.",
 )
 @home_option
 @json_option
 @guarded
 def audit(
-    name: str, verify: bool, main: str, side: str, chain: str, genesis: Path | None, home: str,
-    as_json: bool,
+    name: str, verify: bool, main: str, side: str, chain: str, save: Path | None,
+    saved: Path | None, genesis: Path | None, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Check that the vault of the sidechain NAME holds what it stands for; exit code 1 if not.
 
@@ -59,37 +66,84 @@ def audit(
     Without --verify the sidechain's node reckons. With it every main-chain block since the vault
     was made is read and checked against its header, and every sum of the sidechain is proved under
     a final header; the nodes may be anybody's: --main and --side take a URL with user and password.
+    --save keeps all of it in a file, which --file audits again, anywhere, without a node.
     """
+    if saved is not None:
+        return _conclude(_proved(lambda: _from_file(name, saved, chain, genesis)), as_json=as_json)
     one, two = reach(side or home, PATIENCE), reach(main or home, PATIENCE)
-    if not verify:
+    if not (verify or save):
         return _conclude(_as_told(one.side(name, "getreserves")), as_json=as_json)
-    try:
-        trusted, source = _trusted(chain, genesis, one, name)
-        auditing = Audit(name, trusted, two, one)
-        verdict = auditing.verdict()
-    except (Invalid, ConsensusError) as error:
-        click.echo(f"Not proved. {error}", err=True)
-        sys.exit(1)
-    found = _as_proved(auditing.genesis, verdict)
-    found["trusted"] = [source, *TRUSTED]
+    found = _proved(lambda: _from_nodes(name, one, two, save, _trusted(chain, genesis, one, name)))
     _conclude({**found, **_compared(found, _told(one, name))}, as_json=as_json)
 
 
-def _trusted(chain: str, genesis: Path | None, rpc: Rpc, name: str) -> tuple[bytes, str]:
-    """The sidechain's id and where it comes from."""
-    if genesis is not None:
-        with genesis.open("rb") as file:
-            table = tomllib.loads(file.read(8 * MAX_GENESIS).decode())
-        made: Genesis = from_plain(Genesis, table)
-        return made.id, f"the sidechain's id, from {genesis}"
-    if chain:
-        try:
-            return bytes.fromhex(chain), "the sidechain's id, as you gave it"
-        except ValueError:
-            raise click.BadParameter("--chain is 64 hex digits") from None
+Trusted = tuple[bytes, str]
+"""A sidechain's id, and where it comes from."""
+
+
+def _proved(audited: Callable[[], tuple[Audit, Verdict, str]]) -> dict[str, Any]:
+    """What an audit proved; ends with 1 and the rule that does not hold."""
+    try:
+        auditing, verdict, source = audited()
+    except (Invalid, ConsensusError) as error:
+        click.echo(f"Not proved. {error}", err=True)
+        sys.exit(1)
+    unsaid: dict[str, Any] = {"statements": {"lately": 0}, "differs": []}
+    return {**_as_proved(auditing.genesis, verdict), "trusted": [source, *TRUSTED], **unsaid}
+
+
+def _from_nodes(
+    name: str, side: Rpc, main: Rpc, save: Path | None, trusted: Trusted
+) -> tuple[Audit, Verdict, str]:
+    id, source = trusted
+    now = int(time.time())
+    if save is None:
+        auditing = Audit(name, id, main, side, now)
+        return auditing, auditing.verdict(), source
+    with Recording(save, Heading(FORMAT, name, id.hex(), now), main, side) as both:
+        auditing = Audit(name, id, both, both, now)
+        return auditing, auditing.verdict(), source
+
+
+def _from_file(
+    name: str, path: Path, chain: str, genesis: Path | None
+) -> tuple[Audit, Verdict, str]:
+    file = Recorded(path)
+    try:
+        told = file.heading.chain
+        source = (
+            f"the sidechain's id {told}, as the file says (--chain or --genesis: as you know it)"
+        )
+        id, source = _given(chain, genesis) or (_id(told, "the file's heading"), source)
+        auditing = Audit(name, id, file, file, file.heading.time)
+        return auditing, auditing.verdict(), source
+    finally:
+        file.close()
+
+
+def _trusted(chain: str, genesis: Path | None, rpc: Rpc, name: str) -> Trusted:
+    given = _given(chain, genesis)
+    if given is not None:
+        return given
     told = rpc.side(name, "getsidechaininfo")["chain_id"]
     source = f"the sidechain's id {told}, as the node says (--chain or --genesis: as you know it)"
-    return bytes.fromhex(told), source
+    return _id(told, "the node's answer"), source
+
+
+def _given(chain: str, genesis: Path | None) -> Trusted | None:
+    """The id that whoever audits brings along, if any."""
+    if genesis is not None:
+        try:
+            return read_genesis(genesis).id, f"the sidechain's id, from {genesis}"
+        except GenesisFileError as error:
+            raise NodeDown(str(error)) from None
+    return (_id(chain, "--chain"), "the sidechain's id, as you gave it") if chain else None
+
+
+def _id(text: str, where: str) -> bytes:
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise click.BadParameter(f"{where} is no 64 hex digits")
+    return bytes.fromhex(text)
 
 
 def _as_told(told: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +173,7 @@ def _told(rpc: Rpc, name: str) -> dict[str, Any]:
 def _compared(found: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     """Members' statements, and the assets of which the node says otherwise of the same block."""
     if not told:
-        return {"statements": {"lately": 0}, "differs": []}
+        return {}
     same = all(told[name] == found[name] for name in ("height", "sidechain_height"))
     rows = found["assets"].items() if same else ()
     differs = [name for name, row in rows if row != _terms(told["assets"][name])]

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Height, Methods
+from bystack.node.sidechain.moments import MomentGone
 from bystack.node.sidechain.proving import MOST_EPOCHS, NotProvable, Prover
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND
 from bystack.node.sidechain.rpc.forms import Json
@@ -19,7 +20,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.entries import entry_key
 from bystack.sidechain.proof_files import ProofFile, write_proof
-from bystack.sidechain.proofs import MAX_ENTRIES, MAX_KEY, StateProof
+from bystack.sidechain.proofs import MAX_ENTRIES, MAX_KEY, StateProof, StateProofs
 
 PATIENCE: Final = 30.0
 """Seconds that a proof waits for headers on top of it, where finality is a matter of depth."""
@@ -30,6 +31,7 @@ Name = Annotated[str, Meta(max_length=32)]
 Asked = Annotated[str, Meta(max_length=2_100)]
 Key = Annotated[str, Meta(pattern="^([0-9a-fA-F]{2})*$", max_length=2 * MAX_KEY)]
 Keys = Annotated[list[Key], Meta(min_length=1, max_length=MAX_ENTRIES)]
+Page = Annotated[str, Meta(pattern="^(first|[0-9a-fA-F]{64})?$", max_length=64)]
 Most = Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
 
 
@@ -101,21 +103,27 @@ class ProofMethods:
     async def _once_final(self, made: Callable[[], T], height: int) -> T:
         return await once_final(self._driver, made, height)
 
-    async def entries(self, keys: Keys) -> Json:
+    async def entries(self, keys: Keys, page: Page = "") -> Json:
         """What keys of the state (in hex) have after one block, the last final one: `hex` is a
-        `StateProofs`, checked against that block's header."""
+        `StateProofs`, checked against that block's header. `page`: `first` where more pages of the
+        same block are to follow, which then name its hash (for some hundred blocks more)."""
         asked = [bytes.fromhex(key) for key in keys]
-        found = await trio.to_thread.run_sync(self._prover.entries, asked)
         try:
+            found = await trio.to_thread.run_sync(self._page, asked, page)
             header = found.final.header
             proofs = await self._once_final(partial(self._prover.shown, found), header.height)
-        except NotProvable as error:
+        except (NotProvable, MomentGone) as error:
             raise RemoteError(NOT_FOUND, str(error), {"rule": error.rule}) from None
         return {
             "height": header.height,
             "blockhash": header.id.hex(),
             "hex": (await trio.to_thread.run_sync(encode, proofs)).hex(),
         }
+
+    def _page(self, keys: list[bytes], page: str) -> StateProofs:
+        if not page:
+            return self._prover.entries(keys)
+        return self._prover.page(keys, b"" if page == "first" else bytes.fromhex(page))
 
     def epochs(self, epoch: Height, count: Most = MOST_EPOCHS) -> list[Json]:
         """The proofs of the sets that vote after `epoch`, after the next, and so on."""

@@ -71,6 +71,21 @@ def test_with_others_it_sends_the_decision(member: Member) -> None:
     )  # fmt: skip
 
 
+def test_any_decision_goes_the_fast_way(member: Member) -> None:
+    words = ("--decide", "pause", "what=claims", "blocks=2000", "reason=audit")
+    wanted = {"what": "claims", "blocks": 2000, "reason": "audit"}
+    done = govern(*words, "--with", f"0:1:{OTHER}")
+    assert done.exit_code == 0, done.output
+    approvals = [(0, 1, OTHER), (1, 1, OWN)]
+    assert member.asked == [
+        ("trade", "approvedecision", "pause", wanted),
+        ("trade", "submitdecision", "pause", wanted, approvals),
+    ]
+    assert govern("--decide", "resume").exit_code == 0
+    assert member.asked[-1] == ("trade", "approvedecision", "resume", {})
+    assert govern("--decide", "pause", "claims").exit_code == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
