@@ -427,7 +427,7 @@ def test_an_answer_nobody_asked_for_costs_its_sender_unless_it_is_late() -> None
             street.asking.hear(GOOD, Snapshots(()))
         assert street.blamed == [(OTHER, "unasked")]
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
 
 
 async def _ask(street: Street) -> None:
