@@ -11,8 +11,10 @@ from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.following import follow
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_network import regtest_blocks
+from bystack.node.mainchain.telling import tell
 from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
+from bystack.node.rpc.topics import followed
 from bystack.primitives.codec import decode, encode
 
 MAX_HEADERS = 2_000
@@ -31,6 +33,7 @@ class Service:
         self._driver, self._reader, self._methods = driver, reader, methods
         self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
             "blocks": self.blocks,
+            "events": self.events,
             "pool": self.pool,
         }
 
@@ -132,6 +135,11 @@ class Service:
                     yield item
             case _:
                 raise RemoteError(METHOD_UNKNOWN, "blocks takes a locator")
+
+    async def events(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `events` stream (see `telling`)."""
+        async for event in tell(self._driver, self._reader, followed(params)):
+            yield event
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
         """The `pool` stream: what waits, then every change; an item is a list of events."""

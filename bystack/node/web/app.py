@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 import trio
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from bystack.node import rpc
 from bystack.node.config import Rpc
@@ -28,6 +30,9 @@ from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
 from bystack.node.web.conversing import Conversation, Said, written
 from bystack.node.web.draining import Draining
 from bystack.node.web.rates import Rates
+from bystack.node.web.rooms import Calls
+from bystack.node.web.sockets import Sockets, token_of
+from bystack.node.web.subscribing import Streams
 
 QUEUE = 256
 MAX_HELD = 128 * 1024 * 1024
@@ -35,8 +40,18 @@ MAX_HELD = 128 * 1024 * 1024
 log = structlog.get_logger("web")
 
 
-class Node(forward.Clients, Protocol):
+class Link(Calls, Streams, Protocol):
+    """The client of a process."""
+
+
+class Node(Protocol):
     """What the page needs to know of the node."""
+
+    def client(self, label: str) -> Link | None:
+        """The client of the process `label`; None for one that is not configured."""
+
+    def paths(self) -> tuple[str, ...]:
+        """The paths somebody answers on."""
 
     def ready(self) -> bool:
         """Every process runs."""
@@ -70,6 +85,7 @@ class Page:
         self._reading = trio.CapacityLimiter(door.config.concurrency)
         config = door.config
         self._forwarder = forward.Forwarder(node, config.concurrency, config.seconds)
+        self._sockets = Sockets(node, config.subscribers)
         self._rates = Rates(config.rate, trio.current_time)
         self._held = 0
 
@@ -84,6 +100,7 @@ class Page:
                 Route("/openrpc.json", self._guarded(self.describe), methods=get),
                 Route("/{path:path}/openrpc.json", self._guarded(self.describe), methods=get),
                 Route("/{path:path}", self._guarded(self.answer), methods=post),
+                WebSocketRoute("/ws", self.subscribe),
             ]
         )
         return Draining(routes)
@@ -103,7 +120,25 @@ class Page:
 
         return guarded
 
-    def _check_place(self, request: Request) -> None:
+    async def subscribe(self, socket: WebSocket) -> None:
+        """The WebSocket `/ws` (see `sockets`); any credential may subscribe."""
+        try:
+            self._check_place(socket)
+            caller = self._caller(socket)
+            if self._sockets.full:
+                raise _Refused(503, "too many subscribers; see [rpc] subscribers")
+        except _Refused as refused:
+            return await socket.send_denial_response(_refusal(refused))
+        await self._sockets.serve(socket, partial(self._within_rate, caller))
+
+    def _within_rate(self, caller: access.Credential) -> bool:
+        try:
+            self._admit(caller, 1)
+        except _Refused:
+            return False
+        return True
+
+    def _check_place(self, request: HTTPConnection) -> None:
         host = request.headers.get("host", "")
         config = self._door.config
         if not access.accepts_host(host, config.listen, config.hosts):
@@ -115,9 +150,11 @@ class Page:
         """Find the processes that do not answer any more, until cancelled."""
         await self._forwarder.watch()
 
-    def _caller(self, request: Request) -> access.Credential:
-        header = request.headers.get("authorization", "")
-        caller = access.caller_of(header, self._door.credentials)
+    def _caller(self, request: HTTPConnection) -> access.Credential:
+        header, held = request.headers.get("authorization", ""), self._door.credentials
+        caller = access.caller_of(header, held)
+        if caller is None and isinstance(request, WebSocket):
+            caller = access.presented(None, token_of(request), held)
         if caller is None:
             raise _Refused(401, "give the cookie (user __cookie__) or a token")
         return caller

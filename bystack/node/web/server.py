@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 import trio
 from hypercorn.config import Config as ServerConfig
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
@@ -26,6 +27,11 @@ from bystack.node.web.app import Door, Node, Page
 MANY = 2**31
 MAX_CONNECTIONS = 256
 BACKLOG = 100
+MAX_MESSAGE = 64 * 1024
+PING_SECONDS = 20.0
+PIECE = 64 * 1024
+WRITE_SECONDS = 60.0
+"""How long a client may take for each piece of an answer."""
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
@@ -44,6 +50,8 @@ def server_config(door: Door) -> ServerConfig:
     config.h2_max_concurrent_streams = 16
     config.h11_max_incomplete_size = 16 * 1024
     config.max_app_queue_size = 4
+    config.websocket_max_message_size = MAX_MESSAGE
+    config.websocket_ping_interval = PING_SECONDS
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn")
     config.accesslog = None
@@ -97,6 +105,25 @@ class _Connection(TCPServer):
     def __init__(self, app: Any, config: ServerConfig, context: WorkerContext, *rest: Any) -> None:
         super().__init__(app, config, context, *rest)
         self._left = trio.Event()
+
+    async def protocol_send(self, event: Event) -> None:
+        """As its own, but a client that takes nothing any more is not waited for without end."""
+        if not isinstance(event, RawData):
+            return await super().protocol_send(event)
+        async with self.send_lock:
+            try:
+                for start in range(0, len(event.data), PIECE):
+                    await self._send_piece(event.data[start : start + PIECE])
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.protocol.handle(Closed())
+
+    async def _send_piece(self, piece: bytes) -> None:
+        # Shielded, so that a frame is never cut where its application is cancelled.
+        with trio.move_on_after(WRITE_SECONDS, shield=True) as scope:
+            await self.stream.send_all(piece)
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(self.stream)
+            raise trio.ClosedResourceError
 
     async def _read_data(self) -> None:
         try:

@@ -9,9 +9,11 @@ from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
+from bystack.node.rpc.topics import followed
 from bystack.node.sidechain.following import follow, follow_tips, unspent
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc.proofs import entry_shown
+from bystack.node.sidechain.telling import tell
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
 
@@ -26,6 +28,7 @@ class Service:
         self._driver, self._reader, self._methods = driver, reader, methods
         self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
             "blocks": self.blocks,
+            "events": self.events,
             "pool": self.pool,
             "tips": self.tips,
             "unspent": self.unspent,
@@ -120,6 +123,11 @@ class Service:
                     yield item
             case _:
                 raise RemoteError(METHOD_UNKNOWN, "blocks takes a height")
+
+    async def events(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `events` stream (see `telling`)."""
+        async for event in tell(self._driver, followed(params)):
+            yield event
 
     async def tips(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
         """The `tips` stream: height, id, time and transaction count of each new final block."""
