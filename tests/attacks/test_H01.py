@@ -16,7 +16,8 @@ from bystack.mainchain.messages import MAX_HEADERS, Announce, Headers
 from bystack.mainchain.sync import worth
 from bystack.mainchain.sync.headers import SURVEY
 from bystack.mainchain.sync.machine import Sync
-from bystack.mainchain.sync.worth import BESIDE, PARDONED, SPARE
+from bystack.mainchain.sync.peers import Peers
+from bystack.mainchain.sync.worth import BESIDE, PARDONED, SPARE, Worth
 from bystack.mainchain.tree import HeaderTree
 from tests.mainchain.builders import EASY, LATE, headers_after
 from tests.mainchain.sync.test_headers import BEST, ROOT
@@ -73,6 +74,40 @@ def test_answers_to_no_question_cost_and_are_not_kept() -> None:
         out = sync.handle(Received(PEERS[0], Headers(tuple(flood)), 900), LATE)
         assert points(list(out)) == 10 and not [one for one in out if isinstance(one, Send)]
     assert len(sync.tree) == len(BEST) + 1
+
+
+class OnlyTheFirstIsConnected:
+    """Headers ran ahead of blocks, so that less work will do."""
+
+    tip = ROOT
+
+
+def weighing() -> tuple[Worth, HeaderTree, Peers]:
+    tree = HeaderTree([ROOT], EASY)
+    tree.add(BEST, None)
+    peers = Peers(tree)
+    peers.join(PEERS[0])
+    return Worth(tree, peers, OnlyTheFirstIsConnected()), tree, peers
+
+
+def test_beside_the_best_chain_is_room_for_so_many_from_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worth, "BESIDE", 3)
+    weigh, tree, _ = weighing()
+    for kept, header in enumerate(branches(4)):
+        added = tree.add([header], None).added[0]
+        assert weigh.weighty(added) == (kept + 1 < 3)
+    assert weigh.weighty(tree.best())
+
+
+def test_one_peer_makes_us_keep_no_endless_headers() -> None:
+    weigh, tree, peers = weighing()
+    most = 2 * tree.best().header.height + SPARE
+    peers[PEERS[0]].stored = most - 1
+    assert not weigh.too_many(PEERS[0], [tree.best()])
+    peers[PEERS[0]].stored = most
+    assert weigh.too_many(PEERS[0], [tree.best()])
 
 
 def test_the_bounds_as_they_are_documented() -> None:
