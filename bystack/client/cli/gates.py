@@ -25,14 +25,15 @@ def check_open(rpc: Rpc, chain: str, way: str, *params: Any) -> None:
             raise
         return
     if not status[way]["open"]:
-        raise click.ClickException(f"{chain}: {way} is shut. {_reasons(status[way])}")
+        raise click.ClickException(f"{chain}: {way} is shut. {reasons(status[way]['why'])}")
     if way == "pegout" and not status["payouts"]["open"]:
-        text = _reasons(status["payouts"])
+        text = reasons(status["payouts"]["why"])
         click.echo(f"Payouts stand still now: what is burned waits. {text}", err=True)
 
 
-def _reasons(way: dict[str, Any]) -> str:
-    return " ".join(f"{one['rule']}: {one['why']}; opened by {one['lifts']}." for one in way["why"])
+def reasons(why: list[dict[str, Any]]) -> str:
+    """What holds a way shut, and what opens it, in sentences."""
+    return " ".join(f"{one['rule']}: {one['why']}; opened by {one['lifts']}." for one in why)
 
 
 @click.command("peg-status")
@@ -47,5 +48,5 @@ def peg_status(chain: str, to: str, home: str, as_json: bool) -> None:
     if as_json:
         return show(status, as_json=True)
     for way in WAYS:
-        said = "open" if status[way]["open"] else f"shut. {_reasons(status[way])}"
+        said = "open" if status[way]["open"] else f"shut. {reasons(status[way]['why'])}"
         click.echo(f"{way}: {said}")

@@ -19,6 +19,7 @@ from bystack.client.cli.money import (
     pegin,
     pegin_status,
     pegout,
+    pegout_quote,
     pegout_status,
     prove_unclaimable,
     send,
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_status, transfer,
+    status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_quote, pegout_status, transfer,
     prove_unclaimable,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
     guard, sidechain, mine, devnet, demo, bench, export_command, import_command,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
-from bystack.client.cli.gates import check_open
+from bystack.client.cli.gates import check_open, reasons
 from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
 from bystack.client.crossing import Crossing, told
 from bystack.client.rpc import Rpc
+
+AMOUNTS = ("burned", "payout", "pegout_fee", "basis_points_fee", "minimum")
 
 
 @click.command()
@@ -69,11 +74,48 @@ def pegin(
 def pegout(chain: str, to: str, amount: str, asset: str, home: str, as_json: bool) -> None:
     """Burn AMOUNT on CHAIN, to be paid at the main-chain address TO.
 
+    Before: bystack pegout-quote CHAIN AMOUNT tells what is paid out of it, and about when.
     Next: bystack pegout-status CHAIN PEGOUT tells what it waits for, and about how long.
     """
     rpc = node(home)
     check_open(rpc, chain, "pegout", to)
     show(rpc.sendtomainchain(chain, to, amount, asset), as_json=as_json)
+
+
+@click.command("pegout-quote")
+@click.argument("chain")
+@click.argument("amount")
+@asset_option
+@click.option("--to", default="", help="The main-chain address that would be paid.")
+@home_option
+@json_option
+@guarded
+def pegout_quote(chain: str, amount: str, asset: str, to: str, home: str, as_json: bool) -> None:
+    """What burning AMOUNT on CHAIN would pay out and cost, and about when. Burns nothing."""
+    told: dict[str, Any] = node(home).side(chain, "getpegoutquote", amount, asset, to)
+    if as_json:
+        return show(told, as_json=True)
+    for line in quoted(told):
+        click.echo(line)
+
+
+def quoted(told: dict[str, Any]) -> Iterator[str]:
+    """A quote in sentences."""
+    named = {key: f"{told[key]['value']} {told[key]['name']}" for key in AMOUNTS}
+    yield (
+        f"Of {named['burned']} burned {named['payout']} are paid out; fees: "
+        f"{named['pegout_fee']} flat, {named['basis_points_fee']} by basis points. "
+        f"At least {named['minimum']}."
+    )
+    delay = f", which pays after {told['delay']} main-chain blocks" if told["delay"] else ""
+    yield f"Tier {told['tier']}{delay}; {told['before']} before it in the queue."
+    if not told["open"]:
+        yield f"It cannot be burned now. {reasons(told['why'])}"
+    elif not told["payouts_open"]:
+        yield f"Payouts stand still now: what is burned waits. {reasons(told['why'])}"
+    elif told["paid_in_about_seconds"]:
+        minutes = -(-told["paid_in_about_seconds"] // 60)
+        yield f"Paid in about {minutes} min; it would wait for {told['waits_for']}."
 
 
 @click.command("pegout-status")

@@ -25,6 +25,7 @@ from bystack.node.rpc import IN_WARMUP
 from bystack.node.sidechain.rpc.standing import pegout_state, request_at
 from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import encode
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import STRAY, encode_action
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import note_for
@@ -120,6 +121,11 @@ async def in_and_out(net: Network) -> None:
     shown = await other.rpc("getrawtransaction", payment.id.hex(), True)
     assert shown["confirmations"] >= 1 and shown["vout"][0]["units"] == 300
 
+    quote = await other.rpc("getpegoutquote", 200)
+    assert quote["open"] and quote["minimum"]["units"] == 10 and quote["wait"] == "batch"
+    for wrong in ((5,), (200, "NONE"), (200, "BTM", "nowhere"), ("1e3",)):
+        with pytest.raises((RemoteError, Invalid)):
+            await other.rpc("getpegoutquote", *wrong)
     burn = encode_action(burn_action(200, BTM, BOB.lock, CAROL.lock.root))
     tx = transact(other, CAROL, (), (burn,), destroyed=200)
     assert await other.rpc("sendrawtransaction", encode(tx).hex()) == tx.id.hex()
@@ -149,6 +155,7 @@ async def in_and_out(net: Network) -> None:
     assert (await one.rpc("getpegoutstatus", id.hex()))["wait"] == "nothing"
     row = await holds(net)
     payout = batch.record.outputs[0].amount
+    assert quote["payout"]["units"] == payout
     assert (row["vault"], row["owed"]) == (1000 - payout, 0)
 
 

@@ -6,7 +6,9 @@ decimal under `value`. Times are in seconds, block times also in milliseconds (`
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
@@ -19,13 +21,26 @@ from bystack.ledger.transactions import (
     Transaction,
 )
 from bystack.node import amounts_text
+from bystack.node.ipc import RemoteError
+from bystack.node.sidechain.reading import BAD_PARAMETER
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, encode_address
 from bystack.primitives.codec import encode
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.blocks import Header
-from bystack.sidechain.params import Genesis
+from bystack.sidechain.params import Asset, Genesis
 
 Json = dict[str, Any]
+AssetName = Annotated[
+    str, Meta(max_length=64, description="an asset's name or id", examples=["BTM"])
+]
+
+
+def asset_named(genesis: Genesis, name: str) -> Asset:
+    """The asset of a name or id; raises `RemoteError` (-8)."""
+    for one in genesis.assets:
+        if name.lower() in (one.asset.hex(), one.name.lower()):
+            return one
+    raise RemoteError(BAD_PARAMETER, "this sidechain has no such asset")
 
 
 class Forms:

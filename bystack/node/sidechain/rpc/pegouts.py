@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from msgspec import Meta
 
+from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.relaying import Relaying
-from bystack.node.sidechain.rpc.forms import Forms, Json
-from bystack.node.sidechain.rpc.reserves import signing_gate
+from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named
+from bystack.node.sidechain.rpc.quoting import quote
+from bystack.node.sidechain.rpc.reserves import (
+    Where,
+    destination_at,
+    shown_hold,
+    signing_gate,
+)
 from bystack.node.sidechain.rpc.standing import (
     Sight,
     Signing,
@@ -25,7 +33,7 @@ from bystack.node.sidechain.rpc.standing import (
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.batches import batch_of
-from bystack.sidechain.gates import Gatekeeper
+from bystack.sidechain.gates import SOMEBODY, Gatekeeper
 from bystack.sidechain.records import PegoutState, Request, pegout_id
 from bystack.sidechain.state import SystemState
 
@@ -51,6 +59,7 @@ class PegoutMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         methods.add("getpegoutstatus", self.pegout, help="Where a peg-out stands.")
+        methods.add("getpegoutquote", self.quote, help="What a burn would pay out, and when.")
 
     async def pegout(self, id: Hash, index: Index | None = None) -> Json:
         """A peg-out's state, what it waits for, about how long, and when the money arrives.
@@ -66,6 +75,43 @@ class PegoutMethods:
             state, at = SystemState(base.state), (base.parent.height, base.parent.time)
             keeper = Gatekeeper(self._genesis, self._reader.modules, state, *at)
             return self._shown(keeper, key, signing)
+
+    def quote(self, amount: amounts_text.Given, asset: AssetName = "BTM", to: Where = "") -> Json:
+        """What burning `amount` now would pay out and cost, through which tier, and about when.
+
+        `open`: whether it may be burned now (to `to`, if given), else `why` not; `payouts_open`:
+        whether what is burned is paid out for now. Refused as the burn would be: below the minimum,
+        above every tier, to a destination that cannot be paid.
+        """
+        entry = asset_named(self._genesis, asset)
+        lock = destination_at(self._genesis, to) if to else SOMEBODY
+        units = amounts_text.read(amount, entry.decimals)
+        with self._driver.store.snapshot() as snapshot:
+            base = self._driver.store.base(snapshot)
+            state, at = SystemState(base.state), (base.parent.height, base.parent.time)
+            keeper = Gatekeeper(self._genesis, self._reader.modules, state, *at)
+            found = quote(keeper, entry.asset, units, lock)
+            wait = found.wait
+            about = seconds(keeper, wait.blocks, wait.side)
+        show = partial(self._forms.asset, entry.asset)
+        return {
+            "burned": show(units),
+            "payout": show(found.payout),
+            "pegout_fee": show(found.flat),
+            "basis_points_fee": show(found.share),
+            "minimum": show(found.minimum),
+            "tier": found.tier,
+            "delay": found.delay,
+            "open": found.burns.open,
+            "payouts_open": found.payouts.open,
+            "why": [shown_hold(hold) for hold in (*found.burns.holds, *found.payouts.holds)],
+            "before": found.before,
+            "waits_for": wait.reason,
+            "wait": wait.code,
+            "about_blocks": wait.blocks,
+            "about_seconds": about,
+            "paid_in_about_seconds": found.seconds,
+        }
 
     def _find(self, state: SystemState, asked: bytes, index: int | None) -> tuple[bytes, int]:
         """The peg-out's id, and its batch's seq (-1 while it has none); raises -5, -8."""

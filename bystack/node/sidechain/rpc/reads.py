@@ -15,11 +15,11 @@ from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.mainchain.proofs import MAX_PROOF, ProofHeight, TransactionProof
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
-from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
+from bystack.node.mainchain.reading import NOT_FOUND
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Hash, Hex, Methods
 from bystack.node.sidechain.reading import Reader
-from bystack.node.sidechain.rpc.forms import Forms, Json
+from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
@@ -29,9 +29,6 @@ from bystack.primitives.plain import to_plain
 Several = Annotated[list[Hex], Meta(min_length=1, max_length=25, description="in hex, 1 to 25")]
 One = Annotated[list[Hash], Meta(min_length=1, max_length=1, description="one transaction's id")]
 Blocks = Annotated[int, Meta(ge=1, le=1008, description="within how many blocks")]
-AssetName = Annotated[
-    str, Meta(max_length=64, description="an asset's name or id", examples=["BTM"])
-]
 
 
 class ReadMethods:
@@ -128,10 +125,8 @@ class ReadMethods:
 
     def asset(self, asset: AssetName) -> Json:
         """What the genesis says of it."""
-        for one in self._genesis.assets:
-            if asset.lower() in (one.asset.hex(), one.name.lower()):
-                return {**self._forms.asset(one.asset, 0), **to_plain(one)}
-        raise RemoteError(BAD_PARAMETER, "this sidechain has no such asset")
+        one = asset_named(self._genesis, asset)
+        return {**self._forms.asset(one.asset, 0), **to_plain(one)}
 
 
 def _verdict(tx: Transaction, verdict: Candidate | Invalid) -> Json:

@@ -24,6 +24,7 @@ from bystack.primitives.errors import Invalid
 from bystack.sidechain.gates import SOMEBODY, Gate, Gatekeeper, Hold
 from bystack.sidechain.holdings import Row
 from bystack.sidechain.modules.base import Modules, read_only
+from bystack.sidechain.params import Genesis
 from bystack.sidechain.proofs import StateProofs
 from bystack.sidechain.records import Destination
 from bystack.sidechain.relay import RelayView
@@ -143,7 +144,7 @@ class ReserveMethods:
     def status(self, destination: Where = "") -> Json:
         """`pegin` (claims), `pegout` (burns, to a destination if given), `payouts` (batches),
         `signing`: open or not, why, since when, until when or what lifts it."""
-        lock = self._lock(destination) if destination else SOMEBODY
+        lock = destination_at(self._genesis, destination) if destination else SOMEBODY
         with self._driver.store.snapshot() as snapshot:
             base = self._driver.store.base(snapshot)
             state, header = SystemState(base.state), base.parent
@@ -155,19 +156,21 @@ class ReserveMethods:
         ways = {gate.way: _gate(gate) for gate in gates}
         return {"sidechain_height": header.height, "relay_height": relayed, **ways}
 
-    def _lock(self, text: str) -> Destination:
-        try:
-            given = decode_address(text, self._genesis.main.hrp)
-        except Invalid as error:
-            facts = {"rule": error.rule}
-            raise RemoteError(NOT_FOUND, f"Invalid address: {error}", facts) from None
-        match given.version:
-            case version if version == DEPOSIT:
-                return DepositLock(given.payload[:32], given.payload[32:])
-            case version if version == POLICY:
-                return PolicyLock(given.payload)
-            case _:
-                raise RemoteError(NOT_FOUND, "Invalid address: nothing is paid out there")
+
+def destination_at(genesis: Genesis, text: str) -> Destination:
+    """Where a peg-out to a main-chain address is paid; raises `RemoteError` (-5)."""
+    try:
+        given = decode_address(text, genesis.main.hrp)
+    except Invalid as error:
+        facts = {"rule": error.rule}
+        raise RemoteError(NOT_FOUND, f"Invalid address: {error}", facts) from None
+    match given.version:
+        case version if version == DEPOSIT:
+            return DepositLock(given.payload[:32], given.payload[32:])
+        case version if version == POLICY:
+            return PolicyLock(given.payload)
+        case _:
+            raise RemoteError(NOT_FOUND, "Invalid address: nothing is paid out there")
 
 
 def signing_gate(modules: Modules, state: SystemState) -> Gate:
@@ -183,10 +186,11 @@ def signing_gate(modules: Modules, state: SystemState) -> Gate:
 
 
 def _gate(gate: Gate) -> Json:
-    return {"open": gate.open, "why": [_hold(hold) for hold in gate.holds]}
+    return {"open": gate.open, "why": [shown_hold(hold) for hold in gate.holds]}
 
 
-def _hold(hold: Hold) -> Json:
+def shown_hold(hold: Hold) -> Json:
+    """What holds a way shut, as JSON."""
     since = None if hold.since is None else hold.since._asdict()
     return {**hold._asdict(), "since": since, "until": hold.until or None}
 

@@ -16,6 +16,7 @@ from bystack.sidechain import parameters, queue
 from bystack.sidechain.batches import batch_of, open_seqs
 from bystack.sidechain.gates import Gate, Gatekeeper, Hold
 from bystack.sidechain.records import (
+    MAX_BATCH,
     MAX_OPEN,
     MIRROR,
     BatchState,
@@ -98,11 +99,13 @@ def pegout_state(state: SystemState, request: Request) -> str:
 
 
 def position(state: SystemState, request: Request, id: bytes) -> int:
-    """How many requests stand before this one in its queue."""
-    for place, (other, _) in enumerate(queue.waiting(state, request.tier, LOOKED_AT)):
+    """How many requests stand before this one in its queue: all of them, where it is not in it."""
+    before = 0
+    for other, _ in queue.waiting(state, request.tier, LOOKED_AT):
         if other == id:
-            return place
-    return 0
+            break
+        before += 1
+    return before
 
 
 class Standing(NamedTuple):
@@ -134,6 +137,11 @@ class Standing(NamedTuple):
         """Blocks that a payout of this tier waits."""
         terms, tier = self.terms, self.request.tier
         return terms.tiers[tier].delay if terms and tier < len(terms.tiers) else 0
+
+    @property
+    def before(self) -> int:
+        """How many stand before it in its queue."""
+        return position(self.state, self.request, self.id)
 
     def wait(self) -> Wait:
         """What it waits for now."""
@@ -193,9 +201,9 @@ class Standing(NamedTuple):
 
     def _for_bucket(self) -> Wait:
         """The allowance of its tier must cover all before it in the queue, and itself."""
-        state, request = self.state, self.request
-        before = position(state, request, self.id)
-        next_batch = Wait("batch", f"the next batch of its tier; {before} before it", 0, 1)
+        before = self.before
+        later = 1 + before // MAX_BATCH
+        next_batch = Wait("batch", f"the next batch of its tier; {before} before it", 0, later)
         limit = self._limit()
         if limit is None:
             return next_batch
