@@ -126,18 +126,20 @@ def test_out_of_memory(rich: Devnet, victim: Process) -> None:
     node = harmed(rich)
     _, hard = resource.prlimit(victim.pid, resource.RLIMIT_AS)
     resource.prlimit(victim.pid, resource.RLIMIT_AS, (1, hard))
-    wait_for("it feels the limit", lambda: not serves(node))
+    wait_for("it feels the limit", lambda: not serves(node, 5))
     everything_else_works(rich)
     if processes.alive(victim.pid):  # it holds still within its limit: as good as stopped
         os.kill(victim.pid, signal.SIGKILL)
     assert back(node, "sidechain", HARMED, victim.pid).pid != victim.pid
-    wait_for("it serves again", lambda: serves(node))
+    wait_for("it serves again", lambda: serves(node, 120))
 
 
-def serves(node: Node) -> bool:
+def serves(node: Node, seconds: float) -> bool:
     """The harmed path takes in a request of two megabytes and says what is wrong with it."""
     try:
-        answer = post(node, f"/sidechain/{HARMED}", 5, "decoderawtransaction", "00" * 1_000_000)
+        answer = post(
+            node, f"/sidechain/{HARMED}", seconds, "decoderawtransaction", "00" * 1_000_000
+        )
     except httpx.HTTPError:
         return False
     return answer.status_code == 200 and "decode failed" in answer.text

@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes.network import pids_of
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
 LAUNCH = ("keys and charters", "main chain", "issue GOLD", "memberships")
 PER_SIDECHAIN = ("key generation", "vault", "genesis")
@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
         [sys.executable, "-m", "bystack.client.cli.main", "demo", "--json"],
         capture_output=True,
         text=True,
-        timeout=390,
+        timeout=590,
         env={**os.environ, "TMPDIR": str(folder)},
         check=False,
     )

@@ -20,7 +20,7 @@ from bystack.client.rpc import wait_for
 from tests.processes.network import best, gone, reach, whole
 from tests.processes.traffic import Traffic, settle
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
 MARK = "run/mark"
 NODE = 2

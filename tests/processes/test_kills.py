@@ -44,7 +44,7 @@ from tests.processes.network import (
 from tests.processes.scan import Found, scan
 from tests.processes.traffic import Traffic, settle
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 SEED = 20
 KILLS = 20
@@ -135,7 +135,7 @@ def test_bystackd_check_finds_every_store_of_a_home_sound(hurt: Devnet) -> None:
     """Main chain and sidechains executed again with true certificates, the rest read through."""
     home = hurt.layout.nodes[1].home
     argv = [sys.executable, "-m", "bystack.node.main", "check", "--home", home, "--json"]
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=600)
     stores = json.loads(done.stdout)["stores"]
     assert [one for one in stores if not one["sound"]] == []
     executed = [one for one in stores if one.get("blocks", 0) > KILLS]

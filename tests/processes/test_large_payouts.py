@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from bystack.client.demo.walk import until
 from bystack.client.devnet.network import Devnet
 from bystack.client.devnet.processes import bystackd
 from bystack.client.rpc import RpcFailed, wait_for
+from tests.processes.network import bystack
 
 pytestmark = pytest.mark.processes
 
@@ -68,6 +70,45 @@ def test_a_large_payout_waits_and_a_vetoed_one_returns(network: Devnet) -> None:
     net.mine(1)
     wait_for("the coin is back", lambda: built(net, "veto") is None)
     until("the request returns", lambda: state(net, other).get("vetoes", 0) >= 1, mine=net)
+    # The members sign it again under another seq: the first is proved to have paid nobody.
+    until("batched again", lambda: state(net, other)["state"] in ("batched", "pending"), mine=net)
+    again = until("waiting again", lambda: built(net, "veto"), mine=net)
+    assert again["digest"] != veto["digest"]
+    until("paid after all", lambda: _paid(net, other), mine=net)
+    assert state(net, other)["seq"] > state(net, id)["seq"]
+
+
+def test_what_nobody_can_claim_is_proved_and_shown(network: Devnet) -> None:
+    """A deposit below the minimum: the command, and what a user is told before and after."""
+    net, home = network, str(network[0].home)
+    here = net[0].side(CHAIN, "getpeginaddress", net[0].getnewaddress(CHAIN))
+    txid = net[0].sendtoaddress(here["mainchain_address"], "0.05", "BTM")
+    until("it is mined", lambda: _stands(net, txid) == "unclaimable", mine=net)
+    told = json.loads(bystack("pegin-status", CHAIN, txid, "--home", home, "--json").stdout)
+    vout = str(told["vout"])
+    early = bystack("prove-unclaimable", CHAIN, txid, vout, "--home", home)
+    assert early.returncode and "NotDeepEnough" in early.stderr, early
+    net.mine(7)
+    proved = until("it is proved", lambda: _proved(home, txid, vout), mine=net)
+    assert len(bytes.fromhex(proved["pegout"])) == 32
+    until("the chain knows it", lambda: _stands(net, txid) == "stray", mine=net)
+
+
+def _stands(net: Devnet, txid: str) -> str:
+    try:
+        return str(net[1].side(CHAIN, "getpeginstatus", txid)["state"])
+    except RpcFailed:
+        return ""  # it is not mined yet
+
+
+def _proved(home: str, txid: str, vout: str) -> dict[str, str] | None:
+    """What the command says; None while too few headers are relayed."""
+    done = bystack("prove-unclaimable", CHAIN, txid, vout, "--home", home, "--json")
+    if done.returncode:
+        assert "NotDeepEnough" in done.stderr, done.stderr
+        return None
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
 def _paid(net: Devnet, id: str) -> bool:

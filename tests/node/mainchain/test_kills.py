@@ -26,7 +26,7 @@ killed process has written is there in either. Syncing a disk takes most of the 
 MEMORY = Path("/dev/shm")
 PRUNED_KILLS = 30
 KEEP = 6
-PATIENCE = 280
+PATIENCE = 580
 """Seconds; only what hangs comes to them."""
 
 

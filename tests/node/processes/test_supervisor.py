@@ -14,7 +14,7 @@ import pytest
 from bystack.node.store.storage import Store
 from tests.node.homes import CONFIG, NODE, Node, gone, node, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_node_answers_restarts_isolates_and_ends(tmp_path: Path) -> None:
