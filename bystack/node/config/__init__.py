@@ -6,6 +6,7 @@
 from bystack.node.config.loading import ConfigError, ConfigErrors, load_config, parse_config
 from bystack.node.config.tables import (
     FILE,
+    IN_FORCE,
     NETWORKS,
     Config,
     Federation,
@@ -23,6 +24,7 @@ from bystack.node.config.template import commented_config, config_docs, shown_co
 
 __all__ = [
     "FILE",
+    "IN_FORCE",
     "NETWORKS",
     "Config",
     "ConfigError",

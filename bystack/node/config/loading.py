@@ -13,6 +13,7 @@ import msgspec
 
 from bystack.node.config.tables import (
     FILE,
+    IN_FORCE,
     LEAST_KEPT,
     NETWORKS,
     Config,
@@ -222,13 +223,24 @@ def _read_tables(
     return found, errors
 
 
+def own_file(home: Path) -> Path:
+    """`bystack.toml`; what the supervisor read of it last where this process may not read it."""
+    try:
+        (home / FILE).open("rb").close()
+    except PermissionError:
+        return home / IN_FORCE / FILE
+    except OSError:
+        return home / FILE
+    return home / FILE
+
+
 def load_config(home: str | Path) -> Config:
     """The configuration of `home`: `bystack.toml`, and the files of sidechains and memberships.
 
     Raises `ConfigErrors` with every fault of every file.
     """
     home = Path(home)
-    data, errors = _read(home / FILE, FILE)
+    data, errors = _read(own_file(home), FILE)
     check = _Check(FILE)
     if not errors:
         check.table(Config, data, "")

@@ -12,6 +12,9 @@ from msgspec import Meta, Struct
 
 NETWORKS = ("main", "test", "regtest")
 FILE = "bystack.toml"
+IN_FORCE = "in-force"
+"""Where the supervisor keeps `FILE` as it read it last. Landlock binds a process to the file that
+lay there when it was confined; an editor that replaces it leaves the process none it may read."""
 
 Scope = Literal["read", "wallet", "admin"]
 Name = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bystack.node.config.loading import FOLDERS, load_config
-from bystack.node.config.tables import FILE, Config
+from bystack.node.config.tables import FILE, IN_FORCE, Config
 
 Stamp = tuple[str, int, int]
 """Name, time and size of a file."""
@@ -32,7 +32,8 @@ class Watched:
 
     def _stamps(self) -> tuple[Stamp, ...]:
         tables = [file for folder, _ in FOLDERS for file in (self._home / folder).glob("*.toml")]
-        return tuple(filter(None, map(stamp_of, [self._home / FILE, *sorted(tables)])))
+        own = [self._home / FILE, self._home / IN_FORCE / FILE]
+        return tuple(filter(None, map(stamp_of, [*own, *sorted(tables)])))
 
 
 def stamp_of(file: Path) -> Stamp | None:

@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from bystack.node import announce as announcing
-from bystack.node.config import FILE, Config, ConfigErrors, load_config
+from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, load_config
 from bystack.node.ipc.errors import sole_cause
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.processes import logs, sandbox
@@ -125,7 +125,7 @@ def _arguments(role: str) -> argparse.Namespace:
 
 def readable(config: Config, role: str, name: str) -> tuple[str, ...]:
     """Files beside its own that a role must read, relative to the home."""
-    paths = [FILE, "sidechains", "federations"]
+    paths = [FILE, IN_FORCE, "sidechains", "federations"]
     if os.path.isfile(config.network):
         paths.append(config.network)
     paths += [one.genesis for one in config.sidechain if one.name == name]

@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from bystack.node.announce import RUN, socket_of
-from bystack.node.config import Config, ConfigErrors, Log
+from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.node.processes import metrics
 from bystack.node.processes.child import Child, Restarts
@@ -62,12 +62,21 @@ def lock_home(home: str) -> int:
 
 def _prepare(config: Config) -> Door:
     """Make the folders, forget what a killed predecessor announced, make the credentials."""
-    for folder in (RUN, LOGS):
+    for folder in (RUN, LOGS, IN_FORCE):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     for stale in Path(RUN).glob("*.json"):
         stale.unlink()
     tokens = access.load_tokens(".", config.rpc.tokens)
+    keep_in_force()
     return Door(config.rpc, (access.make_cookie("."), *tokens))
+
+
+def keep_in_force() -> None:
+    """Lay what was read where confined children can read it. Not in `run/`, which they write."""
+    try:
+        files.replace(f"{IN_FORCE}/{FILE}", Path(FILE).read_bytes(), durable=False)
+    except FileNotFoundError:
+        return
 
 
 class _Watched:
@@ -230,6 +239,7 @@ class Supervisor:
         except ConfigErrors as error:
             log.error("configuration refused, nothing changed", error=str(error))
             return
+        keep_in_force()
         wanted = {spec.label: spec for spec in specs}
         leaving = [
             (label, one)

@@ -140,10 +140,13 @@ def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> Non
         assert not (n.home / "run/sidechain-trade.json").exists()
         assert n.post({"method": "who"}, "/sidechain/trade").status_code == 404
         assert n.running("mainchain") == main
+        read = (n.home / "in-force/bystack.toml").read_text()
+        assert read == (n.home / "bystack.toml").read_text() != CONFIG
         (n.home / "bystack.toml").write_text("nonsense = [")
         n.process.send_signal(signal.SIGHUP)
         until(lambda: "configuration refused" in (n.home / "stderr").read_text())
         assert n.answers("/sidechain/games")
+        assert (n.home / "in-force/bystack.toml").read_text() == read
 
 
 def test_children_die_with_a_killed_supervisor_and_a_new_one_takes_over(tmp_path: Path) -> None:
