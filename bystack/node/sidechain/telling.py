@@ -17,6 +17,7 @@ from bystack.node.sidechain.reading import BAD_PARAMETER
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.driver import Driver
+from bystack.primitives.plain import to_plain
 from bystack.sidechain.blocks import Header
 
 
@@ -73,4 +74,4 @@ def _block(header: Header) -> Json:
 
 def _shown(facts: Any) -> Json:
     """Facts as JSON: bytes in hex."""
-    return {name: one.hex() if isinstance(one, bytes) else one for name, one in facts.items()}
+    return {name: to_plain(one) for name, one in facts.items()}
