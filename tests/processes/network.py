@@ -19,7 +19,7 @@ from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 from bystack.primitives.codec import encode
 from tests.node.offered_module import install
 
-SECONDS = 280
+SECONDS = 560
 CHILDREN = 180.0
 CLOCK = Path(__file__).parent / "clock"
 """What lets a test set the clock of one node."""
