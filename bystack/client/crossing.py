@@ -41,6 +41,14 @@ def told(rpc: Rpc, crossing: Crossing, pause: float = PAUSE) -> Iterator[str]:
         time.sleep(pause)
 
 
+def unwatched(crossing: Crossing) -> str:
+    """What somebody is told who watches no longer: nothing depends on it."""
+    target = f" --to {crossing.target}" if crossing.target else ""
+    again = f"bystack transfer {crossing.address} --from {crossing.source}{target}"
+    gone = "Watched no longer; the money goes on by itself, and nothing is sent twice."
+    return f"{gone}\nNext: {again} --resume {crossing.pegout}"
+
+
 def _stage(rpc: Rpc, crossing: Crossing) -> tuple[str, bool]:
     try:
         left = rpc.side(crossing.source, "getpegoutstatus", crossing.pegout)

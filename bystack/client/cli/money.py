@@ -10,9 +10,11 @@ import click
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.gates import check_open, reasons
 from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
-from bystack.client.crossing import Crossing, told
+from bystack.client.crossing import Crossing, told, unwatched
 from bystack.client.rpc import Rpc
 
+INTERRUPTED = 130
+"""The exit code of shells for a command ended by Ctrl-C."""
 AMOUNTS = ("burned", "payout", "pegout_fee", "basis_points_fee", "minimum")
 
 
@@ -163,12 +165,13 @@ def pegin_status(chain: str, txid: str, home: str, as_json: bool) -> None:
     "--to", "target", default="", help="The sidechain it goes to: your own address there."
 )
 @click.option("--wait", is_flag=True, help="Tell every stage until it has arrived.")
+@click.option("--resume", default="", help="Watch PEGOUT on its way to ADDRESS; sends nothing.")
 @home_option
 @json_option
 @guarded
 def transfer(
-    words: tuple[str, ...], asset: str, source: str, target: str, wait: bool, home: str,
-    as_json: bool,
+    words: tuple[str, ...], asset: str, source: str, target: str, wait: bool, resume: str,
+    home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Move AMOUNT from one sidechain to another, through the main chain.
 
@@ -178,23 +181,44 @@ def transfer(
     \b
     bystack transfer 20 --from trade --to games --wait
     bystack transfer ADDRESS 20 --from trade
+    bystack transfer ADDRESS --from trade --to games --resume PEGOUT
     """
     rpc = node(home)
+    if resume:
+        if len(words) != 1:
+            raise click.UsageError("give the ADDRESS it goes to, and no amount: nothing is sent")
+        return watch(rpc, Crossing(source, target, words[0], resume))
     amount = words[-1]
     if len(words) > 2 or (len(words) == 1) != bool(target):
         raise click.UsageError("give AMOUNT and --to CHAIN, or ADDRESS and AMOUNT")
     to = rpc.getnewaddress(target) if target else words[0]
     if source != "main":
         check_open(rpc, source, "pegout")
-    sent = rpc.sendtosidechain(source, to, amount, asset)
+    sent = _sent(rpc, source, to, amount, asset)
     show({**sent, "to": to}, as_json=as_json)
     if wait and "pegout" in sent:
         watch(rpc, Crossing(source, target, to, sent["pegout"]))
     elif not as_json:
         click.echo(f"Next: bystack pegout-status {source} {sent.get('pegout', '')}")
+    return None
+
+
+def _sent(rpc: Rpc, source: str, to: str, amount: str, asset: str) -> dict[str, Any]:
+    """Send, once: who interrupts it before the answer is told that it may be on its way."""
+    try:
+        return dict(rpc.sendtosidechain(source, to, amount, asset))
+    except KeyboardInterrupt:
+        look = f"bystack wallet history --chain {source}"
+        text = "Interrupted before the node answered: it may be sent. Before you send it again:"
+        click.echo(f"{text} {look}", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def watch(rpc: Rpc, crossing: Crossing) -> None:
     """Tell every stage of a crossing as it comes, on standard error."""
-    for sentence in told(rpc, crossing):
-        click.echo(sentence, err=True)
+    try:
+        for sentence in told(rpc, crossing):
+            click.echo(sentence, err=True)
+    except KeyboardInterrupt:
+        click.echo(unwatched(crossing), err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
