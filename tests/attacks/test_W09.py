@@ -14,6 +14,8 @@ from bystack.primitives.codec import encode
 from bystack.sidechain import batches
 from bystack.sidechain.records import BatchRecord, PegoutState
 from bystack.sidechain.transition import HeaderWrong
+from tests.attacks.test_W18 import federated_funds
+from tests.sidechain.mainside import GOLD
 from tests.sidechain.test_batches import burn_many
 from tests.sidechain.world import World, funded
 
@@ -55,6 +57,23 @@ def test_an_empty_block_batches_it_all_the_same() -> None:
     world.idle()
     assert world.stands(second) == PegoutState.BATCHED
     assert world.stands(first) == PegoutState.SETTLED
+
+
+def test_nobody_overtakes_who_waits_for_the_allowance() -> None:
+    """Not even with another asset, whose own allowance is full: each tier is one queue."""
+    world = federated_funds()
+    world.pegged(500, GOLD)
+    world.burn(900)
+    waits = world.burn(900)
+    behind = world.burn(50, asset=GOLD)
+    world.idle(3)
+    states = [world.stands(id) for id in (waits, behind)]
+    assert states == [PegoutState.REQUESTED, PegoutState.REQUESTED]
+    world.pay(0)
+    world.relay(12)
+    world.idle()
+    assert waits in world.record(1).requests
+    assert [world.stands(id) for id in (waits, behind)] == [PegoutState.BATCHED] * 2
 
 
 def test_a_first_in_first_out_violation_shows_in_the_record_itself() -> None:

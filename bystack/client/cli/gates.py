@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
@@ -29,6 +30,31 @@ def check_open(rpc: Rpc, chain: str, way: str, *params: Any) -> None:
     if way == "pegout" and not status["payouts"]["open"]:
         text = reasons(status["payouts"]["why"])
         click.echo(f"Payouts stand still now: what is burned waits. {text}", err=True)
+
+
+def check_claimable(rpc: Rpc, chain: str, amount: str, asset: str) -> None:
+    """Raise `ClickException` for a deposit that nobody could claim: of an asset that the sidechain
+    does not take, or below its minimum. A node that cannot tell leaves it to the chain."""
+    try:
+        info: dict[str, Any] = rpc.side(chain, "getsidechaininfo")
+        units = Decimal(amount)
+    except (RpcFailed, InvalidOperation):
+        return
+    taken = {one["asset"]: one for one in info["assets"]}
+    meant = [id for id, one in taken.items() if asset.lower() in (id, one["name"].lower())]
+    if not meant:
+        names = ", ".join(one["name"] for one in taken.values())
+        raise click.ClickException(
+            f"{chain} does not take {asset}, only {names}: nobody could claim it."
+        )
+    entry = taken[meant[0]]
+    least = next(one["pegin_minimum"] for one in info["peg_numbers"] if one["asset"] == meant[0])
+    if units.scaleb(entry["decimals"]) < least:
+        shown = Decimal(least).scaleb(-entry["decimals"]).normalize()
+        raise click.ClickException(
+            f"{amount} {entry['name']} is below the minimum of {chain}, {shown:f}: nobody could "
+            "claim it."
+        )
 
 
 def reasons(why: list[dict[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
-from bystack.client.cli.gates import check_open, reasons
+from bystack.client.cli.gates import check_claimable, check_open, reasons
 from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
 from bystack.client.crossing import Crossing, told, unwatched
 from bystack.client.rpc import Rpc
@@ -56,12 +56,14 @@ def pegin(
 ) -> None:
     """Deposit AMOUNT into the vault of the sidechain CHAIN; it is minted there by proof.
 
-    Refused while the way in is shut (bystack peg-status CHAIN), unless told to go on --anyway:
-    the deposit then waits in the vault.
+    Refused while the way in is shut (bystack peg-status CHAIN), and for what nobody could claim
+    (below the minimum, an asset that CHAIN does not take), unless told to go on --anyway: the
+    deposit then lies in the vault.
     """
     rpc = node(home)
     if not anyway:
         check_open(rpc, chain, "pegin")
+        check_claimable(rpc, chain, amount, asset)
     show(rpc.pegin(chain, amount, asset, to), as_json=as_json)
 
 

@@ -19,6 +19,12 @@ WORDS = {
 }
 
 
+INFO = {
+    "assets": [{"asset": "ff", "name": "BTM", "decimals": 8}],
+    "peg_numbers": [{"asset": "ff", "pegin_minimum": 10_000_000}],
+}
+
+
 class Node:
     """What a node's RPC answers; `sent` what it was told to pay."""
 
@@ -27,9 +33,11 @@ class Node:
         self.sent: list[str] = []
 
     def side(self, chain: str, method: str, *params: Any) -> Any:
-        assert (chain, method) == ("trade", "getpegstatus")
+        assert chain == "trade" and method in ("getpegstatus", "getsidechaininfo")
         if self.error:
             raise RpcFailed(method, {"code": self.error, "message": "no"})
+        if method == "getsidechaininfo":
+            return INFO
         return {way: self._way(way) for way in gates.WAYS}
 
     def _way(self, way: str) -> dict[str, Any]:
@@ -59,6 +67,24 @@ def test_shut_ways_are_refused_with_the_reason(
     refused = run(monkeypatch, node, *WORDS[command])
     assert refused.exit_code == 1 and not node.sent
     assert "DEEP_REORG: the main chain was reorganised; opened by a quorum." in refused.output
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("pegin", "trade", "0.09999999"), "below the minimum of trade, 0.1: nobody"),
+        (("pegin", "trade", "5", "--asset", "GOLD"), "trade does not take GOLD, only BTM"),
+    ],
+)
+def test_what_nobody_could_claim_is_not_deposited(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], why: str
+) -> None:
+    node = Node(())
+    refused = run(monkeypatch, node, *words)
+    assert refused.exit_code == 1 and not node.sent and why in refused.output
+    assert run(monkeypatch, node, *words, "--anyway").exit_code == 0 and node.sent
+    fits = Node(())
+    assert run(monkeypatch, fits, "pegin", "trade", "0.1", "--asset", "ff").exit_code == 0
 
 
 def test_a_deposit_goes_in_anyway_if_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
