@@ -1,25 +1,32 @@
 """Random histories with everything the pegs know: governance, rotations, returns, crashes.
 
-Beside the moves of `histories`: vault terms and keys change by announce and adopt, the pegs'
+Beside the moves of `histories`: members join, leave and weigh otherwise, keys are refreshed,
+reshared and renewed (`reshaping`), vault terms and keys change by announce and adopt, the pegs'
 numbers by decision, stray deposits are paid back, modules hold coins and share fees, and the node
-crashes and starts again from its bytes. The law is checked by the model that shares no rule
-(`law`) and by what nodes and auditors reckon (`holdings`), every few steps.
+crashes and starts again from its bytes: of memory, or of a store on a disk. The law is checked by
+the model that shares no rule (`law`) and by what nodes and auditors reckon (`holdings`), every few
+steps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import msgspec
 
 from bystack.federation.module.application import FederationModule
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
-from bystack.ledger.terms import terms_hash
-from bystack.ledger.transactions import Action, DepositLock, Outpoint, Output
+from bystack.ledger.policies import Bls
+from bystack.ledger.terms import Terms, terms_hash
+from bystack.ledger.transactions import Action, DepositLock, Outpoint, Output, Transaction
 from bystack.ledger.vault_operations import Adopt, Announce
-from bystack.primitives.codec import decode, encode
+from bystack.node.store.storage import Store as Disk
+from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.multiset import EMPTY, Running, multiset_digest
 from bystack.primitives.trie import EMPTY_ROOT, update
 from bystack.sidechain import custody, peg_numbers
@@ -35,8 +42,8 @@ from bystack.sidechain.relayer import Relayer
 from bystack.sidechain.strays import ProveStray, stray_at
 from bystack.sidechain.sums import retired
 from tests.ledger.people import ALICE, BOB
+from tests.sidechain import reshaping
 from tests.sidechain.council import DECIDE, HOLD, Council, Decision, Held, decided
-from tests.sidechain.federations import CONFIG
 from tests.sidechain.histories import ASSETS, History, Move
 from tests.sidechain.law import deposits
 from tests.sidechain.mainside import GOLD, VARIANTS, vault_chain
@@ -50,7 +57,10 @@ EPOCH = Consensus("bbft", "fixed", 500, 5000, 1500, 1, 0, 40, 4, 1)
 @lru_cache(maxsize=1)
 def _template() -> World:
     main = vault_chain()
-    configs = (module_config("federation", CONFIG), module_config("council", Held(BTM, 0)))
+    configs = (
+        module_config("federation", reshaping.config()),
+        module_config("council", Held(BTM, 0)),
+    )
     genesis = genesis_for(main, modules=configs, consensus=EPOCH)
     world = World(main, genesis, modules())
     world.relay(K)
@@ -68,10 +78,11 @@ def modules() -> Modules:
 
 
 class Governed(History):
-    """One history of everything."""
+    """One history of everything. `disk`: where it crashes onto, if not into memory."""
 
-    def __init__(self, seed: int, deep: bool) -> None:
+    def __init__(self, seed: int, deep: bool, disk: Path | None = None) -> None:
         super().__init__(seed, deep, _template())
+        self._disk = disk
         self._decisions = 0
         self._since_check = 0
 
@@ -80,6 +91,7 @@ class Governed(History):
             *super().moves(),
             (self.announce, 1), (self.adopt, 2), (self.numbers, 1), (self.stray, 2),
             (self.give_back, 2), (self.hold, 1), (self.give, 1), (self.crash, 1),
+            (self.reshape, 2), (self.certify, 2),
         )  # fmt: skip
 
     def after(self) -> None:
@@ -110,12 +122,27 @@ class Governed(History):
     def announce(self) -> bool:
         if self.world.main.state.announced:
             return False
-        new = self.random.choice(VARIANTS)
+        new = self.random.choice(self._chosen())
         if terms_hash(new) == self.world.main.state.terms:
             return False
         state = self.world.main.state
         self.world.main.send(self.world.main.spend(Announce(state.seq, terms_hash(new))))
         return True
+
+    def _chosen(self) -> Sequence[Terms]:
+        """What may be announced: mostly with the key that the federation waits for."""
+        awaited = reshaping.awaited_key(self.world)
+        with_it = [one for one in VARIANTS if one.tiers[0].policy == Bls(awaited or b"")]
+        return with_it if with_it and self.random.random() < 0.8 else VARIANTS
+
+    def reshape(self) -> bool:
+        return reshaping.reshape(self.world, self.random)
+
+    def certify(self) -> bool:
+        return reshaping.certify(self.world, self.random)
+
+    def approved(self, kind: int, make: Callable[[int], Wire]) -> Transaction:
+        return reshaping.signed(self.world, kind, make)
 
     def adopt(self) -> bool:
         """Adopt what was announced, having waited its delay out."""
@@ -208,10 +235,16 @@ class Governed(History):
     # -- the process
 
     def crash(self) -> None:
-        """The node ends and begins again from its bytes; roots and digests are reckoned anew."""
+        """The node ends and begins again from its bytes; roots and digests are reckoned anew.
+
+        Half of the time in the midst of a block, of which nothing may stay.
+        """
         side, genesis = self.world.side, self.world.genesis
+        if self.random.random() < 0.5:
+            side.build((), self.world.now, *self.world.parent())
+        state = self._kept(dict(side.state))
         coins = {place: decode(Coin, encode(coin), 100_000) for place, coin in side.coins.items()}
-        trie = update(Store(), EMPTY_ROOT, dict(side.state))
+        trie = update(Store(), EMPTY_ROOT, state)
         running = Running(EMPTY)
         running.update(coin_elements(coins), ())
         assert trie.root == side.root
@@ -221,6 +254,22 @@ class Governed(History):
             genesis=decode(Genesis, encode(genesis), MAX_GENESIS),
             modules=modules(),
             header=decode_header(encode(side.header)),
+            state=Store(state),
             nodes=Store(trie.added),
             coins=coins,
         )
+
+    def _kept(self, state: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """The state as the disk has it, where there is one: written, closed, opened, read."""
+        if self._disk is None:
+            return state
+        with closing(opened(self._disk)) as store:
+            gone = {key: None for key, _ in store.iterate() if key[1:] not in state}
+            store.commit_now(gone | {b"s" + key: value for key, value in state.items()})
+        with closing(opened(self._disk)) as store:
+            return {key[1:]: value for key, value in store.iterate()}
+
+
+def opened(folder: Path) -> Disk:
+    """A node's store, as its processes open theirs."""
+    return Disk.open(folder, kind="law", magic=b"test", version=1)

@@ -11,6 +11,7 @@ from bystack.federation.module.actions import REFUND, RESUME, RefundRequests, Re
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import DepositLock, Outpoint, Output, RetireLock, Transaction
 from bystack.ledger.vault_errors import BucketExceeded, NotMature, TooLate, Underfunded
+from bystack.primitives.codec import Wire
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.burns import BurnBelowMinimum
@@ -274,12 +275,16 @@ class History:
             self.world.block(self.world.reprove_tx(tx, place.index))
         return bool(again)
 
+    def approved(self, kind: int, make: Callable[[int], Wire]) -> Transaction:
+        """An action of enough members."""
+        return approved(self.world, kind, make)
+
     def refund(self) -> bool:
         waiting = [id for id in self.pegouts if self._refundable(id)]
         if waiting:
             id = self.random.choice(waiting)
             made = lambda nonce: RefundRequests(nonce, (id,))  # noqa: E731
-            self.world.block(approved(self.world, REFUND, made))
+            self.world.block(self.approved(REFUND, made))
         return bool(waiting)
 
     def _make_good(self) -> None:
@@ -300,7 +305,7 @@ class History:
         if self.random.random() < 0.7:
             self._make_good()
         try:
-            self.world.block(approved(self.world, RESUME, Resume))
+            self.world.block(self.approved(RESUME, Resume))
         except StopStands:
             return False
         return True

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from tests.sidechain.governed import Governed
 
@@ -20,13 +22,14 @@ LENGTH = 200
 
 def play(seed: int) -> tuple[Counter[str], str]:
     """One history: what was done, and its trace where the law, or anything, failed."""
-    history = Governed(seed, deep=seed % 4 != 0)
-    try:
-        history.run(LENGTH)
-    except Exception:
-        told = [*history.trace, traceback.format_exc(), f"seed {seed}: --first {seed} --steps 1"]
-        return history.did, "\n".join(told)
-    return history.did, ""
+    with tempfile.TemporaryDirectory(prefix="bystack-law-") as disk:
+        history = Governed(seed, deep=seed % 4 != 0, disk=Path(disk) / "store")
+        try:
+            history.run(LENGTH)
+        except Exception:
+            again = f"seed {seed}: --first {seed} --steps 1"
+            return history.did, "\n".join([*history.trace, traceback.format_exc(), again])
+        return history.did, ""
 
 
 def played(first: int, count: int, jobs: int) -> Iterator[tuple[Counter[str], str]]:
