@@ -23,6 +23,7 @@ from bystack.node.roles.sidechain import rpc_methods as side_methods
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.modules import BUILT_IN
 from bystack.node.sidechain.rpc.modules import ModuleMethods
+from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.registry import wallet_methods
 from bystack.sidechain.modules.base import Modules
 
@@ -49,7 +50,7 @@ def catalogue() -> dict[str, Methods]:
     nobody: Any = Nobody()
     return {
         "main": _main(nobody),
-        "wallet": wallet_methods(nobody),
+        "wallet": wallet_methods(Keeper("", nobody, tuple, nobody)),
         "sidechain": _sidechain(nobody),
         "federation": methods_of(nobody, nobody, b""),
         "guard": _guard(nobody),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, harmless, home_option, json_option, node, show
 from bystack.client.cli.mine import sentence
 from bystack.client.progress import (
     joining_line,
@@ -94,10 +94,15 @@ def rpc(method: str, params: tuple[str, ...], path: str, home: str) -> None:
 
     \b
     bystack rpc help
+    bystack rpc help getblock
     bystack rpc getblock HASH 2
     bystack rpc getreserves --path /sidechain/trade
     """
-    show(node(home).call(method, *(_value(text) for text in params), path=path), as_json=True)
+    result = node(home).call(method, *(_value(text) for text in params), path=path)
+    if isinstance(result, str):
+        click.echo(harmless(result))  # as bitcoin-cli does: to be used by the next command
+    else:
+        show(result, as_json=True)
 
 
 def _value(text: str) -> Any:

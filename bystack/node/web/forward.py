@@ -67,6 +67,7 @@ WALLET_METHODS = frozenset(
         "moduleaction",
         "pegin",
         "placeorder",
+        "proveunclaimable",
         "registerdigest",
         "registervalidator",
         "reissueasset",
