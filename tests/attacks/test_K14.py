@@ -1,12 +1,17 @@
 """K14: the vault ages towards the day on which recovery alone may take it.
 
 Members touch it at half of that time, by themselves; guards say so at half and at nine tenths. The
-number of blocks stands in the terms, which every member hashes and compares.
+number of blocks stands in the terms, which every member hashes and compares. A signer whose clock
+is another than its node's ends the start; a guard judges no chain that is shorter than what its
+signer verified.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trio
@@ -16,8 +21,11 @@ from bystack.federation.guarding.alarms import Kind
 from bystack.ledger.terms import terms_hash
 from bystack.ledger.vault_errors import NotIdle
 from bystack.ledger.vault_operations import TOUCH, Recover
-from tests.federation.guarding.tower import Tower
-from tests.node.federation.members import Net
+from bystack.node.federation import agreeing
+from bystack.node.ipc import RemoteError
+from tests.federation.guarding.tower import Tower, paid
+from tests.node.federation.members import Line, Net
+from tests.node.guard.post import Post, in_trio
 from tests.sidechain.mainside import TERMS
 
 IDLE = TERMS.recover.idle
@@ -62,3 +70,55 @@ def test_guards_say_it_at_half_and_at_nine_tenths_when_nobody_does() -> None:
 def test_the_time_is_one_constant_that_every_member_compares() -> None:
     longer = replace(TERMS, recover=replace(TERMS.recover, idle=IDLE + 1))
     assert terms_hash(longer) != terms_hash(TERMS)
+
+
+@pytest.mark.parametrize(("signer", "fine"), [(90, True), (89, False), (115, True), (116, False)])
+def test_a_signer_whose_clock_is_another_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, signer: int, fine: bool
+) -> None:
+    """Asked at 100, once it is up, and answered at 105: ten seconds either way."""
+    times, asked = iter((99, 100, 105)), list[str]()
+    monkeypatch.setattr(agreeing, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(agreeing.time, "time", lambda: next(times))
+
+    async def info(method: str, _: list[Any]) -> dict[str, int]:
+        asked.append(method)
+        if len(asked) == 1:
+            raise RemoteError(-1, "it starts")
+        return {"time": signer}
+
+    links: Any = SimpleNamespace(signer=Line(info))
+    if fine:
+        return trio.run(agreeing.agree, links)
+    with pytest.raises(agreeing.ClocksApart):
+        trio.run(agreeing.agree, links)
+    return None
+
+
+@in_trio
+async def test_a_guard_judges_nothing_on_a_chain_shorter_than_its_signer_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old copy of the node's disk, beside a signer that has seen more."""
+    with pytest.raises(agreeing.NodeBehind):
+        agreeing.check_heights(signer=101, node=100)
+    agreeing.check_heights(signer=100, node=100)
+    post = Post(tmp_path, monkeypatch)
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)])
+    post.keeper._handle = ahead(post.keeper._handle, post.main.height + 1)  # type: ignore[method-assign]
+    await post.later()
+    assert (post.kinds, post.pool) == ([], []) and not post.guard.machine.seeing
+    post.main.mine()
+    await post.follow()
+    await post.later()
+    assert post.kinds == ["unknown_spend"]
+
+
+def ahead(handle: Callable[..., Any], height: int) -> Callable[..., Any]:
+    def answer(method: str, params: list[Any]) -> Any:
+        found = handle(method, params)
+        return [max(height, found[0]), *found[1:]] if method == "seen" else found
+
+    return answer

@@ -15,6 +15,7 @@ from bystack.federation.guarding.machine import Guarding
 from bystack.federation.guarding.vault import UndoForgotten
 from bystack.federation.guarding.view import Heard
 from bystack.federation.purse import Purse
+from bystack.node.federation.agreeing import NodeBehind, check_heights
 from bystack.node.federation.events import (
     Ask,
     MainConnected,
@@ -125,10 +126,15 @@ class Watchman:
             await self._act()
 
     async def _caught_up(self) -> bool:
-        """Whether the own main chain stands where its network does, and this guard with it."""
+        """Whether the own main chain stands where its network does, and this guard with it.
+
+        Not while its signer has verified more: then the chain is an old copy's (K14).
+        """
         try:
             status = await self.links.main.call("status")
-        except (Unavailable, RemoteError):
+            check_heights((await self.links.signer.call("seen"))[0], status["height"])
+        except (Unavailable, RemoteError, NodeBehind) as error:
+            log.info("not caught up", reason=str(error))
             return False
         here = status["height"] == self.machine.vault.height
         return self._reached and here and not status["syncing"]

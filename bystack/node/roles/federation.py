@@ -12,6 +12,7 @@ from bystack.federation.roster_file import roster_of
 from bystack.federation.trail import Trail
 from bystack.node import federation_files
 from bystack.node.config.tables import Federation
+from bystack.node.federation.agreeing import agree
 from bystack.node.federation.asking import Requests
 from bystack.node.federation.doubting import Doubting
 from bystack.node.federation.events import Event, PeerMessage
@@ -124,6 +125,7 @@ async def main(context: RoleContext) -> None:
         nursery.start_soon(follow_main, links, inbox, trail.known)
         nursery.start_soon(follow_side, links, inbox)
         nursery.start_soon(tick, inbox)
+        nursery.start_soon(agree, links)
         nursery.start_soon(_speak, links, inbox, setting)
         nursery.start_soon(_hear, host, member.sitting, inbox)
         nursery.start_soon(Showing(links).run)

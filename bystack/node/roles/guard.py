@@ -14,6 +14,7 @@ from bystack.federation.guarding.alarms import ActKind
 from bystack.federation.guarding.machine import Rules
 from bystack.node import federation_files, genesis_files
 from bystack.node.config.tables import Guard
+from bystack.node.federation.agreeing import agree
 from bystack.node.federation_files import FederationFileError
 from bystack.node.guard.book import KIND, Book
 from bystack.node.guard.following import Event, follow_main, follow_side, tick
@@ -101,6 +102,7 @@ async def main(context: RoleContext) -> None:
         GuardMethods(watchman, inbox).register(methods)
         watchmen.append(watchman)
         await links.run(nursery)
+        nursery.start_soon(agree, links)
         start = setting.genesis.checkpoint.header
         nursery.start_soon(follow_main, links, inbox, (start.height, start.id))
         nursery.start_soon(follow_side, links, inbox)

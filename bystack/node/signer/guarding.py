@@ -88,7 +88,8 @@ class GuardKeeper:
     def _handle(self, method: str, params: list[Any]) -> Any:
         match method, params:
             case "info", []:
-                return {"key": self._key, "signed": len(self._records)}
+                signed = len(self._records)
+                return {"key": self._key, "signed": signed, "time": int(time.time())}
             case "headers", [headers]:
                 decoded = [decode_header(header) for header in _taken(list[bytes], headers)]
                 self._watch.headers(decoded, int(time.time()))

@@ -80,6 +80,7 @@ class VaultKeeper:
         )
         self.deciding = Deciding(self.view, self.audit, held.hrp, upstreams)
         self.release = Release(self.view, ceremonies, self.deciding, journal, records, held.named)
+        self._clock = clock
         self._approvals = Approvals(self.view, self.deciding, held.governance)
         self._calls, self._operators = Calls(), Calls()
         self._add_rooms(held, clock)
@@ -125,6 +126,7 @@ class VaultKeeper:
             "version": SIGNER_VERSION,
             "waiting": len(self.deciding.waiting),
             "stalled": self.deciding.stalled_now(),
+            "time": self._clock(),
         }
 
     def _count(self) -> int:
