@@ -101,6 +101,10 @@ class Overlay:
             self._spent[place] = coin
         self._created.update(made)
 
+    def stand_on(self, base: CoinView) -> None:
+        """Read from another base, which holds the same coins."""
+        self._base = base
+
     def delta(self) -> Delta:
         """Everything since the base, in one change."""
         return Delta(dict(self._spent), dict(self._created))

@@ -1,20 +1,22 @@
 """Building a block: relay first, then what waits in the pool by fee, until the block is full.
 
-A proposer leaves out what does not apply; nothing it does can make the block invalid.
+A proposer leaves out what does not apply; nothing it does can make the block invalid. Payments may
+be taken in before the block is wished (`Prelude`): they stand before all else then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from bystack.ledger.effects import Check
+from bystack.ledger.coins import CoinView
 from bystack.ledger.transactions import Transaction
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.burden import TooManyProofs
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Genesis
+from bystack.sidechain.payments import Tally, Verified
 from bystack.sidechain.transition import (
     Base,
     Executed,
@@ -47,24 +49,56 @@ class Proposal(NamedTuple):
     demote: int = -1
 
 
-Holds = Callable[[Transaction, tuple[Check, ...]], bool]
-"""Whether a transaction's signatures hold (from the pool's memory or at once)."""
+class Prelude:
+    """The payments that a block begins with, taken in before the block is wished.
+
+    `coins` and `multiset` are those after the parent, `height` is the block's, `room` what may be
+    filled, in bytes.
+    """
+
+    def __init__(
+        self, genesis: Genesis, coins: CoinView, multiset: bytes, height: int, room: int
+    ) -> None:
+        self.tally = Tally(genesis, coins, multiset, height)
+        self.taken: dict[bytes, Transaction] = {}
+        self.room = room
+
+    def offer(self, tx: Transaction, verified: Verified) -> None:
+        """Take a payment in if it applies and there is room; all else is for the block itself."""
+        if tx.size > self.room or tx.id in self.taken:
+            return
+        try:
+            paid = self.tally.pay(tx, verified)
+        except Invalid:
+            return  # the block's own offer says why
+        if paid is not None:
+            self.taken[tx.id] = tx
+            self.room -= tx.size
+
+    def stand_on(self, coins: CoinView) -> None:
+        """Read from other coins, which are the same: the store's, once the parent is final."""
+        self.tally.coins.stand_on(coins)
 
 
 class Assembly:
-    """A block being built: candidates are offered in order, then it is finished."""
+    """A block being built: candidates are offered in order, then it is finished.
+
+    `prelude`: what it begins with, made on the same parent.
+    """
 
     def __init__(
-        self, genesis: Genesis, modules: Modules, base: Base, proposal: Proposal, verified: Holds
-    ) -> None:
+        self, genesis: Genesis, modules: Modules, base: Base, proposal: Proposal,
+        verified: Verified, prelude: Prelude | None = None,
+    ) -> None:  # fmt: skip
         time = max(proposal.time, base.parent.time + 1)
         asked = (time, proposal.proposer, proposal.certificate, None, proposal.demote)
         place = Place(base.parent.height + 1, *asked)
-        self._execution = Execution(genesis, modules, base, place)
+        tally = prelude.tally if prelude else None
+        self._execution = Execution(genesis, modules, base, place, tally)
         self._proposal, self._verified = proposal, verified
-        self._taken: list[Transaction] = []
+        self._taken = list(prelude.taken.values()) if prelude else []
         self._refused: list[tuple[Transaction, Invalid]] = []
-        self._room = self._execution.room
+        self._room = self._execution.room - sum(tx.size for tx in self._taken)
 
     def offer(self, tx: Transaction) -> None:
         """Take a candidate in if it applies and there is room."""
@@ -101,7 +135,7 @@ def assemble(
     base: Base,
     proposal: Proposal,
     candidates: Iterable[Transaction],
-    verified: Holds,
+    verified: Verified,
 ) -> Built:
     """A block of the candidates that apply, in their order."""
     assembly = Assembly(genesis, modules, base, proposal, verified)

@@ -148,8 +148,11 @@ class Draft:
         body = Body(short.certificate, transactions)
         if body.roots != (header.transaction_root, header.witness_root):
             raise RootsDiffer(block=header.id)
-        proposal = Propose(
-            header, encode(body), short.view, short.parent_certificate, short.timeouts,
-            short.signature,
-        )  # fmt: skip
-        return proposal, body
+        return in_full(short, encode(body)), body
+
+
+def in_full(short: ShortProposal, body: bytes) -> Propose:
+    """The proposal whose body these bytes are."""
+    return Propose(
+        short.header, body, short.view, short.parent_certificate, short.timeouts, short.signature
+    )

@@ -38,7 +38,7 @@ TICK_SECONDS: Final = 1.0
 PATIENCE: Final = 1.0
 GIVEN: Final = 1.2
 """Seconds that a block on its way keeps the pool waiting at most."""
-TOGETHER: Final = 100
+TOGETHER: Final = 32
 """Transactions judged at a time: the engine's messages are heard between two lots."""
 JUDGED_AGAIN: Final = 100
 """After a block so many of those that act on the state are judged again, the next ones in turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from bystack.sidechain.consensus import failover, gathering, rounds, watching
+from bystack.sidechain.consensus import failover, gathering, leading, rounds, watching
 from bystack.sidechain.consensus.events import Decide, Era, Signed
 from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import Propose
@@ -76,6 +76,7 @@ def certified(m: Machine, certificate: Certificate) -> None:
         return try_decide(m)
     m.at.round, casts = rounds.on_prepare_certificate(m.round, certificate)
     m.plan(*casts)
+    leading.prepare(m, certificate.block)
 
 
 def _first(m: Machine, certificate: Certificate) -> None:

@@ -203,6 +203,16 @@ class Execute:
 
 
 @dataclass(frozen=True)
+class Prepare:
+    """Our next `BuildBlock` will likely be on this block, which was executed and is not final.
+
+    A hint: whoever makes blocks may begin. Not answered.
+    """
+
+    parent: Header
+
+
+@dataclass(frozen=True)
 class BuildBlock:
     """Make a block on `parent`; its header takes exactly these values; answer `Built`.
 
@@ -284,6 +294,7 @@ Output = (
     | Broadcast
     | SetTimer
     | Execute
+    | Prepare
     | BuildBlock
     | Keep
     | Sign

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from bystack.sidechain.consensus import failover, gathering, rounds
 from bystack.sidechain.consensus.carriers import to_demote
-from bystack.sidechain.consensus.events import BuildBlock, Built, SetTimer, Timer, TimerKind
+from bystack.sidechain.consensus.events import (
+    BuildBlock,
+    Built,
+    Prepare,
+    SetTimer,
+    Timer,
+    TimerKind,
+)
 from bystack.sidechain.consensus.height import Candidate
 from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import Propose
@@ -44,6 +51,19 @@ def build(m: Machine) -> None:
     height, me = m.round.height, m.leader(view)
     wish = to_demote(m)
     m.emit(BuildBlock(height, view, time, m.parent, m.parent_certificate, me, wish))
+
+
+def prepare(m: Machine, block: bytes) -> None:
+    """A block of this height has a certificate and is executed: if we lead the next height, what
+    its block takes may begin. Not across an epoch's end, where it is others who lead.
+    """
+    candidate = m.at.candidates.get(block)
+    certified = any(one.block == block for one in m.at.certificates.values())
+    if candidate is None or not candidate.valid or not certified or m.abstains:
+        return
+    following = candidate.header.height + 1
+    if m.me is not None and following <= m.era.last and m.leader(0, following) == m.me:
+        m.emit(Prepare(candidate.header))
 
 
 def _may_propose(m: Machine) -> bool:

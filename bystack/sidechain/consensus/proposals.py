@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import tagged
-from bystack.sidechain.consensus import carriers, gathering, late, rounds, watching
+from bystack.sidechain.consensus import carriers, gathering, late, leading, rounds, watching
 from bystack.sidechain.consensus.certificates import CertificateKind
 from bystack.sidechain.consensus.demotions import demoted_of
 from bystack.sidechain.consensus.events import Executed, Penalise
@@ -166,7 +166,8 @@ def executed(m: Machine, verdict: Executed) -> None:
         return
     candidate.executing, candidate.valid = False, verdict.valid
     if verdict.valid:
-        return m.plan(BlockReady())
+        m.plan(BlockReady())
+        return leading.prepare(m, verdict.block_id)
     _reject(m, verdict.block_id, candidate)
     if candidate.source:
         m.emit(Penalise(candidate.source, f"BlockInvalid: {verdict.reason}"))

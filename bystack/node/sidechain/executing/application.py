@@ -25,7 +25,7 @@ from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.hashes import sha256
 from bystack.sidechain import epochs, parameters
-from bystack.sidechain.assembly import Assembly, Built, Proposal
+from bystack.sidechain.assembly import Assembly, Built, Prelude, Proposal
 from bystack.sidechain.blocks import Body, Header, decode_body
 from bystack.sidechain.consensus.events import BuildBlock, Decide
 from bystack.sidechain.consensus.statements import Certificate
@@ -65,6 +65,16 @@ class Done(NamedTuple):
     body: Body
     executed: Executed
     digest: bytes
+
+
+class Begun(NamedTuple):
+    """A block begun on a parent: `coins` of the store that it reads, and the transactions `behind`
+    it in blocks that were not final when it began."""
+
+    parent: bytes
+    prelude: Prelude
+    coins: dict[Outpoint, Coin]
+    behind: frozenset[bytes]
 
 
 class Application:
@@ -115,27 +125,54 @@ class Application:
             await trio.lowlevel.checkpoint()
         return close_block(execution, header, body)
 
-    async def build(self, wish: BuildBlock, candidates: Sequence[Transaction]) -> Built:
-        """A block of the candidates that apply, as the engine wishes it."""
+    def begin(self, parent: Header) -> Begun:
+        """The beginning of a block on `parent`, which may not be final; raises `StaleParent`."""
+        line, coins = self._line(parent.id), dict[Outpoint, Coin]()
+        with self.store.snapshot() as snapshot:
+            base = self.store.base(snapshot)._replace(coins=coins)
+            for done in line:
+                base = over(base, done)
+            room = parameters.in_force(SystemState(base.state)).block_bytes // 4 * 3
+        prelude = Prelude(self.store.genesis, base.coins, base.multiset, parent.height + 1, room)
+        behind = frozenset(tx.id for done in line for tx in done.body.transactions)
+        return Begun(parent.id, prelude, coins, behind)
+
+    async def extend(self, begun: Begun, candidates: Sequence[Transaction]) -> None:
+        """Take more payments into a beginning."""
+        begun.coins.update(await self._fetch([p for tx in candidates for p in tx.body.inputs]))
+        for tx in candidates:
+            begun.prelude.offer(tx, lambda _, checks: self._verifier.holds(checks))
+        await trio.lowlevel.checkpoint()
+        begun.prelude.tally.fold()
+        await trio.lowlevel.checkpoint()
+
+    async def build(
+        self, wish: BuildBlock, candidates: Sequence[Transaction], prelude: Prelude | None = None
+    ) -> Built:
+        """A block of what was begun and of the candidates that apply, as the engine wishes it."""
         certificate = wish.certificate
         named = (encode(certificate), certificate.hash)
         proposal = Proposal(wish.proposer, wish.time, *named, wish.demote)
         places = [place for tx in candidates for place in tx.body.inputs]
         self.pace.begin(wish.height, trio.current_time())
         async with self._base(wish.parent.id, places) as base:
-            built = await self._assemble(proposal, candidates, base)
+            if prelude is not None:
+                prelude.stand_on(base.coins)
+            built = await self._assemble(proposal, candidates, base, prelude)
         data = encode(built.body)
         self._remember(Done(built.header, built.body, built.executed, sha256(data)))
         self.know(data, built.body)
         return built
 
     async def _assemble(
-        self, proposal: Proposal, candidates: Sequence[Transaction], base: Base
-    ) -> Built:
+        self, proposal: Proposal, candidates: Sequence[Transaction], base: Base,
+        prelude: Prelude | None,
+    ) -> Built:  # fmt: skip
         holds = self._verifier.holds
         assembly = Assembly(
-            self.store.genesis, self.modules, base, proposal, lambda _, checks: holds(checks)
-        )
+            self.store.genesis, self.modules, base, proposal, lambda _, checks: holds(checks),
+            prelude,
+        )  # fmt: skip
         for at in range(0, len(candidates), SLICE):
             for tx in candidates[at : at + SLICE]:
                 assembly.offer(tx)

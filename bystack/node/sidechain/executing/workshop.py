@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import structlog
 
-from bystack.node.sidechain.executing.application import Application, VersionUnknown
+from bystack.ledger.transactions import Transaction
+from bystack.node.sidechain.executing.application import Application, Begun, VersionUnknown
+from bystack.node.sidechain.executing.beginning import Beginning
 from bystack.node.sidechain.executing.upgrading import Upgrade
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import Pooling, Useless
@@ -33,7 +35,7 @@ class Workshop:
         self._application, self._pooling, self._main = application, pooling, main
         self._upgrade = upgrade
         self._store = application.store
-        self._interval = self._store.genesis.consensus.interval / 1_000
+        self._beginning = Beginning(application, pooling)
 
     async def execute(self, header: Header, body: bytes) -> engine.Executed | None:
         """The verdict on a block; None where it cannot be judged (`application.VersionUnknown`)."""
@@ -54,13 +56,11 @@ class Workshop:
             relay = await self._main.relay(self._store.base(snapshot).state, latest)
         memo = self._main.carrier
         first = [] if relay is None else [system_transaction(relay, memo=memo)]
-        height = min(wish.height, self._store.height + 1)
-        taken = self._application.taken(wish.parent.id)
-        most = len(taken) + self._application.pace.most(self._interval)
-        candidates = await self._pooling.candidates(height, most)
-        waiting = [tx for tx in candidates if tx.id not in taken]
+        begun = self._beginning.take(wish.parent.id)
+        waiting = await self._waiting(wish, begun)
+        prelude = begun.prelude if begun else None
         try:
-            built = await self._application.build(wish, [*first, *waiting])
+            built = await self._application.build(wish, [*first, *waiting], prelude)
         except VersionUnknown as unknown:
             self._upgrade.meet(unknown.version, unknown.height)
             return None
@@ -70,6 +70,25 @@ class Workshop:
         if built.refused and wish.parent.id == self._store.header.id:
             await self._refused(built)
         return engine.Built(built.header, encode(built.body))
+
+    async def _waiting(self, wish: engine.BuildBlock, begun: Begun | None) -> list[Transaction]:
+        """What the pool has for a block; where it was begun, what came since, with no wait for a
+        pool that follows the parent still."""
+        most = self._application.pace.most
+        if begun is None:
+            taken = self._application.taken(wish.parent.id)
+            height = min(wish.height, self._store.height + 1)
+            candidates = await self._pooling.candidates(height, len(taken) + most)
+            return [tx for tx in candidates if tx.id not in taken]
+        within = begun.prelude.taken
+        candidates = self._pooling.standing(len(begun.behind) + most)
+        fresh = [tx for tx in candidates if tx.id not in begun.behind and tx.id not in within]
+        return fresh[: max(0, most - len(within))]
+
+    async def begin(self, parent: Header) -> None:
+        """A block on this parent may be wished: what it holds is gathered until then."""
+        if not self._upgrade.outdated:
+            await self._beginning.run(parent, self._application.pace.most)
 
     async def _refused(self, built: Built) -> None:
         tx, reason = built.refused[0]

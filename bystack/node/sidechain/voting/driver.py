@@ -303,12 +303,8 @@ class Driver:
                 self._speech.broadcast(message)
             case engine.SetTimer(timer, at_ms):
                 self._timers.set(timer, at_ms)
-            case engine.Execute(header, body):
-                self.pooling.give_way()
-                self._nursery.start_soon(self._execute, header, body)
-            case engine.BuildBlock():
-                self.pooling.give_way()
-                self._nursery.start_soon(self._build, output)
+            case engine.Execute() | engine.Prepare() | engine.BuildBlock():
+                self._work(output)
             case engine.Sign() if self.state_sync.takes_in:
                 return  # a later header is known to be final
             case engine.Sync() if self.state_sync.looks:
@@ -324,6 +320,18 @@ class Driver:
             case _:
                 assert_never(output)
 
+    def _work(self, output: engine.Execute | engine.Prepare | engine.BuildBlock) -> None:
+        """What takes long, beside everything else."""
+        match output:
+            case engine.Execute(header, body):
+                self.pooling.give_way()
+                self._nursery.start_soon(self._execute, header, body)
+            case engine.BuildBlock():
+                self.pooling.give_way()
+                self._nursery.start_soon(self._build, output)
+            case engine.Prepare(parent):
+                self._nursery.start_soon(self._workshop.begin, parent)
+
     def _penalise(self, node: bytes, reason: str) -> None:
         """A validator is never put out for its words: it may be honest and merely behind."""
         log.info("refused", node=node.hex(), reason=reason)
@@ -332,11 +340,13 @@ class Driver:
 
     async def _execute(self, header: Header, body: bytes) -> None:
         verdict = await self._workshop.execute(header, body)
+        self.pooling.go_on()
         if verdict is not None:
             await self._inbox.send(verdict)
 
     async def _build(self, wish: engine.BuildBlock) -> None:
         built = await self._workshop.build(wish)
+        self.pooling.go_on()
         if built is not None:
             await self._inbox.send(built)
 
@@ -344,7 +354,6 @@ class Driver:
         """Make a block durable, let the pool and the subscribers follow, go on."""
         header = decided.header
         body = await self.application.finish(decided)
-        self.pooling.go_on()
         self._timers.passed(header.height)
         self._final_at = steady_ms()
         self.upgrade.look()

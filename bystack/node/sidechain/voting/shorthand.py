@@ -26,6 +26,7 @@ from bystack.sidechain.brevity import (
     RootsDiffer,
     ShortProposal,
     Transactions,
+    in_full,
     shorten,
 )
 from bystack.sidechain.consensus.messages import MAX_MESSAGE, GetProposal, Propose
@@ -65,6 +66,7 @@ class Shorthand:
         self._peers, self._application, self._pooling = peers, application, pooling
         self._drafts: dict[bytes, Draft] = {}
         self._bodies: dict[bytes, Body] = {}
+        self._known: dict[bytes, tuple[bytes, bytes]] = {}
         self._given: set[tuple[bytes, bytes]] = set()
         self._whole: set[bytes] = set()
 
@@ -117,6 +119,12 @@ class Shorthand:
     def _proposed(self, peer: bytes, short: ShortProposal, height: int) -> Propose | None:
         if not height <= short.header.height <= height + 1:
             return None
+        known = self._known.get(short.header.id)
+        if known is not None and known[0] == short.certificate:
+            return in_full(short, known[1])  # said again, by whoever has no vote of ours yet
+        pending = self._drafts.get(peer)
+        if pending is not None and _same(pending.short, short):
+            return None  # what lacks is on its way: asked for anew it would answer another question
         draft = Draft(short)
         draft.fill(self._pooling.pool.transactions())
         missing = draft.missing
@@ -144,6 +152,9 @@ class Shorthand:
             self._ask_whole(peer, draft.short)
             return None
         self._application.know(proposal.body, body)
+        while len(self._known) >= KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[proposal.header.id] = (body.certificate, proposal.body)
         return proposal
 
     def _ask_whole(self, peer: bytes, short: ShortProposal) -> None:
@@ -165,6 +176,10 @@ class Shorthand:
         payload = encode(message)
         if len(payload) <= SHORT_CAPS[kind]:
             self._peers.send(peer, kind, payload, Class.CONSENSUS)
+
+
+def _same(one: ShortProposal, other: ShortProposal) -> bool:
+    return one.header.id == other.header.id and one.view == other.view
 
 
 def _at(body: Body, places: tuple[int, ...]) -> list[Transaction]:

@@ -37,7 +37,7 @@ class Side:
         self.sent: list[tuple[bytes, int, bytes]] = []
         self.fines: list[tuple[bytes, str]] = []
         self.known: dict[bytes, Body] = {}
-        pool = SimpleNamespace(transactions=lambda: list(waiting))
+        pool = SimpleNamespace(transactions=lambda: tuple(waiting))
         application = SimpleNamespace(body_of=self.known.get, know=self.known.__setitem__)
         self.shorthand = Shorthand(
             self,
@@ -71,6 +71,31 @@ def test_a_voter_that_holds_all_has_the_proposal_at_once() -> None:
     voter = Side(PAYMENTS)
     assert voter.hear(LEADER, kind, payload) == proposal
     assert voter.known == {proposal.body: body} and not voter.sent and not voter.fines
+
+
+def test_a_proposal_said_again_is_not_put_together_again() -> None:
+    side, proposal, _ = leader()
+    waiting = list(PAYMENTS)
+    voter = Side(waiting)
+    kind, payload = side.shorthand.write(proposal)
+    assert voter.hear(LEADER, kind, payload) == proposal
+    waiting.clear()
+    assert voter.hear(LEADER, kind, payload) == proposal and not voter.sent
+    other = replace(decode(ShortProposal, payload, 10**6), certificate=b"other")
+    assert voter.hear(LEADER, kind, other) is None and len(voter.sent) == 1
+
+
+def test_a_proposal_said_again_while_what_lacks_is_on_its_way_costs_nobody() -> None:
+    side, proposal, _ = leader()
+    waiting = list(PAYMENTS[:5])
+    voter = Side(waiting)
+    kind, payload = side.shorthand.write(proposal)
+    assert voter.hear(LEADER, kind, payload) is None
+    waiting.append(PAYMENTS[5])
+    assert voter.hear(LEADER, kind, payload) is None
+    [(_, _, asked)] = voter.sent
+    side.hear(VOTER, GET, asked)
+    assert voter.hear(LEADER, GIVE, side.sent[0][2]) == proposal and not voter.fines
 
 
 def test_what_lacks_is_asked_for_and_given_once() -> None:
