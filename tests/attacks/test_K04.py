@@ -13,11 +13,15 @@ from bystack.federation.charter import parse_charter
 from bystack.federation.leak_explaining import explain_leak
 from bystack.federation.leak_names import leak
 from bystack.ledger.amounts import BTM
+from bystack.ledger.terms import terms_hash
+from bystack.ledger.transactions import Outpoint, TreasuryLock
+from bystack.ledger.vault_errors import NotMature, NotRipe, VaultFrozen
+from bystack.ledger.vault_operations import Adopt, Announce, Freeze
 from tests.federation.charters import TRADE
 from tests.federation.rosters import HOLDS, who
-from tests.ledger.vault_world import GOLD
+from tests.ledger.vault_world import GOLD, SLOW, World, pay
 
-from .thief import ASSETS, HOARD, Theft
+from .thief import ASSETS, FRESH, HOARD, Theft, own_terms
 
 MEMBERS = frozenset(("op", "s1", "s2"))
 CHARTER = parse_charter(TRADE)
@@ -64,3 +68,27 @@ def test_what_is_printed_for_all_members() -> None:
     assert "vetoes it within 575 blocks: nothing leaves" in said
     assert "cancels it within 8063 blocks: nothing leaves" in said
     assert "BTC: at most 101.5625 until it is ended, 6 blocks after the first." in said
+
+
+def test_neither_delay_nor_freeze_nor_ripening_is_hurried() -> None:
+    """What the bound rests on, each a block too soon, with every member's key."""
+    world = World()
+    world.fill_buckets()
+    hoard, evil = world.deposit(HOARD), own_terms()
+    loot = [pay(400, to="thief")]
+    tx = world.order(loot, [hoard], tier=SLOW, held=MEMBERS)
+    world.submit(tx)
+    world.submit(world.spend(Announce(world.state.seq, terms_hash(evil)), MEMBERS))
+    start = world.height
+    world.height = start + world.terms.tiers[SLOW].delay - 1
+    with pytest.raises(NotMature):
+        world.judge(world.complete(Outpoint(tx.id, 1), loot))
+    world.height = start + world.terms.govern.delay - 1
+    with pytest.raises(NotRipe):
+        world.judge(world.spend(Adopt(evil), MEMBERS | FRESH))
+    world.submit(world.spend(Freeze(world.state.turn), frozenset({"g1"})))
+    world.height += world.terms.guard.freeze - 1
+    rest = [(p, c) for p, c in world.coins.items() if isinstance(c.lock, TreasuryLock)]
+    with pytest.raises(VaultFrozen):
+        world.judge(world.order([pay(1, to="thief")], rest, held=MEMBERS))
+    assert world.holdings(BTM) == HOARD

@@ -9,12 +9,14 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
+from msgspec.structs import replace
 
 from bystack.federation.powers import powers_of
-from bystack.ledger.terms import terms_hash
+from bystack.ledger.policies import Any
+from bystack.ledger.terms import TermsInvalid, check_terms, terms_hash
 from bystack.ledger.vault_errors import FrozenTooOften, VaultFrozen
 from bystack.ledger.vault_operations import Announce, Cancel, Freeze, Replace
-from tests.ledger.vault_world import SLOW, World, pay, usual_terms
+from tests.ledger.vault_world import SLOW, World, key, pay, usual_terms
 
 from .thief import ASSETS, NAMES, Theft, bytes_of, rescued
 
@@ -76,3 +78,11 @@ def test_no_set_of_keys_with_one_power_has_the_other() -> None:
             for some in combinations(sorted(names), size):
                 can = powers_of(terms, bytes_of(frozenset(some)))
                 assert not (can.guard and (can.tiers or can.govern))
+
+
+@pytest.mark.parametrize("name", ["op", "s1", "r1"])
+def test_terms_that_give_a_guards_key_another_power_are_no_terms(name: str) -> None:
+    terms = usual_terms()
+    both = Any((terms.guard.policy, key(name)))
+    with pytest.raises(TermsInvalid, match="shared_key"):
+        check_terms(replace(terms, guard=replace(terms.guard, policy=both)))
