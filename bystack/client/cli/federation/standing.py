@@ -90,6 +90,8 @@ def _change(name: str, change: Mapping[str, Any]) -> str:
         return f"see why this node's part does not go on: {change['put_off']}"
     if change["state"] == "not begun":
         return "wait: this node begins its part by itself"
+    if change["state"] == "done":
+        return "wait: the shares are made; their certificate is on its way into the sidechain"
     return (
         "wait: all of the new members' nodes must be up and connected. The ceremony goes on by"
         " itself, also after a crash, and the present key signs meanwhile"

@@ -55,6 +55,21 @@ def test_a_new_key_is_led_into_the_vault(vault: dict[str, Any], words: str) -> N
     assert next_step("trade", {**INFO, "signer": SIGNER, "rotation": rotation}).startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("not begun", "begins its part by itself"),
+        ("running", "must be up and connected"),
+        ("done", "on its way into the sidechain"),
+    ],
+)
+def test_a_change_is_waited_for(state: str, words: str) -> None:
+    change = {"guilty": [], "silent": [], "state": state, "put_off": ""}
+    rotation = {"epoch": 0, "seated": True, "change": change}
+    said = next_step("trade", {**INFO, "signer": SIGNER, "rotation": rotation})
+    assert said.startswith("wait: ") and words in said
+
+
 def test_why_a_change_does_not_go_on_is_said() -> None:
     change = {"guilty": [], "silent": [], "state": "not begun", "put_off": "Stalled: 1 of 2"}
     rotation = {"epoch": 0, "seated": True, "change": change}
