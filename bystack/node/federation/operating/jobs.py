@@ -51,6 +51,8 @@ Signed = Callable[[bytes], Mapping[bytes, bytes]]
 class Job:
     """An operation; `demands` in the order of the witness, none where anybody may do it.
 
+    `terms`: those in force, which a spend of the anchor reveals, an adoption too that nobody signs.
+
     `draft` makes the body with a sponsor; `brought` are signatures by digest and key that operators
     handed in; `ask` is what other members are asked to sign. Blocks from height `ready` on may hold
     it, up to `until` (0: any). `refused`: why our own signer did not sign.
@@ -113,7 +115,7 @@ class Job:
         """The signed transaction and its draft; raises `SignaturesInsufficient`, `PurseEmpty`."""
         groups = self.groups(signed)
         draft = self.draft(purse)
-        if not self.demands:
+        if not self.demands and self.terms is None:
             return draft, by_anyone(purse, main, draft)
         paying = purse.sign(main, draft.body, draft.coins, os.urandom(32))
         return draft, assemble(draft.body, paying, self._approval(groups))

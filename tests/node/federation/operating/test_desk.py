@@ -95,6 +95,27 @@ def test_decided_terms_are_announced_and_adopted(net: StateNet) -> None:
     run(play)
 
 
+def test_terms_that_bring_no_new_key_are_adopted_without_a_signature(net: StateNet) -> None:
+    """Only a limit is another: nobody signs, and the terms in force are revealed all the same."""
+
+    async def play() -> None:
+        first = net.decide()
+        await done(net, "announce", GIVEN)
+        net.main.grow(50)
+        await done(net, "adopt", GIVEN, "guard")
+        net.main.grow(8)
+        net.mirrored(first)
+        later = CHARTER.replace(b"0.000015", b"0.000016")
+        terms, given = net.decide(later, 1), Params(charter=later.decode())
+        await done(net, "announce", given)
+        net.main.grow(50)
+        built = await done(net, "adopt", given)
+        assert built["needs"] == [] and built["complete"]
+        assert net.anchor.terms == terms_hash(terms) and net.anchor.since == net.anchor.turn == 2
+
+    run(play)
+
+
 def test_a_new_key_takes_over_once_it_has_shown_that_it_is_held(net: StateNet) -> None:
     """The charter stays; the vault's terms carry the key that was certified."""
 
