@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.buckets import levels
 from bystack.ledger.terms import Limit, Terms, decode_terms
-from bystack.ledger.vault_state import decode_state
+from bystack.ledger.vault_operations import Order
+from bystack.ledger.vault_state import decode_state, order_sums
 from bystack.sidechain import parameters, queue
 from bystack.sidechain.batches import batch_of, open_seqs
 from bystack.sidechain.gates import Gate, Gatekeeper, Hold
@@ -19,6 +21,7 @@ from bystack.sidechain.records import (
     MAX_BATCH,
     MAX_OPEN,
     MIRROR,
+    Batch,
     BatchState,
     Mirror,
     PegoutState,
@@ -28,7 +31,7 @@ from bystack.sidechain.records import (
 )
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
-from bystack.sidechain.tiering import APART
+from bystack.sidechain.tiering import APART, pays
 
 LOOKED_AT = 10_000
 """How far into a queue somebody's place is counted."""
@@ -164,7 +167,7 @@ class Standing(NamedTuple):
                 return 0, 0
             case "delay":
                 return wait.blocks, 0
-            case "burial" | "signatures" | "sending" | "block" | "signing":
+            case "burial" | "signatures" | "sending" | "block" | "signing" | "frozen":
                 return max(wait.blocks, 1) + later, wait.side
             case _:
                 return wait.blocks + 1 + later, wait.side + 1 + finality
@@ -255,7 +258,25 @@ class Standing(NamedTuple):
             return Wait("burial", f"{left} more final blocks on the batch's", 0, left)
         if not self.sight.held.open:
             return self._hold(self.sight.held.holds[0], "signing")
-        return self._signatures()
+        return self._barred(batch) or self._signatures()
+
+    def _barred(self, batch: Batch | None) -> Wait | None:
+        """What keeps the main chain from taking the order, whoever signs it."""
+        mirror, terms = self.state.read(Mirror, MIRROR), self.terms
+        if batch is None or mirror is None or terms is None:
+            return None
+        left = decode_state(mirror.state).frozen_until - self.relayed
+        if left > 0:
+            return Wait("frozen", f"the end of the guard's freeze, in {left} blocks", left)
+        record = batch.record
+        sums = order_sums(Order(record.seq, record.tier, record.outputs))
+        if all(pays(terms, record.tier, *one) for one in sums.items()):
+            return None
+        reason = (
+            f"seq {record.seq} to be voided by the members, as the vault's new terms do not pay "
+            "its order; then it is queued again"
+        )
+        return Wait("void", reason, TOUCH_AFTER + self.keeper.genesis.depth)
 
     def _signatures(self) -> Wait:
         seq, known = self.request.seq, self.sight.signing

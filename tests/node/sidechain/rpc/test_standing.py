@@ -6,7 +6,10 @@ import pytest
 
 from bystack.federation.module.actions import PAUSE, Pause
 from bystack.federation.module.pauses import BATCHES
+from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.transactions import Outpoint
+from bystack.ledger.vault_operations import Freeze
+from bystack.node.sidechain.rpc import standing as rpc
 from bystack.node.sidechain.rpc.standing import (
     Sight,
     Signing,
@@ -20,6 +23,7 @@ from bystack.sidechain.records import PegoutState
 from bystack.sidechain.stops import STOPS, Stop
 from tests.attacks.test_W18 import federated_funds
 from tests.sidechain.federations import approved
+from tests.sidechain.histories import History
 from tests.sidechain.mainside import SLOW
 from tests.sidechain.test_batches import burn_many
 from tests.sidechain.world import K, World, funded
@@ -154,3 +158,46 @@ def test_what_a_guard_sent_back_and_what_a_reorganisation_took_is_told() -> None
     assert pegout_state(world.view, world.request(small)) == "orphaned"
     world.pay(1)
     assert pegout_state(world.view, world.request(small)) == "settled"
+
+
+def test_a_frozen_vault_is_told_and_until_when() -> None:
+    world = funded()
+    chain = world.main
+    spent = chain.send(chain.spend(Freeze(chain.state.turn)))
+    world.relay(K)
+    world.block(world.anchor_tx(spent))
+    id = world.burn(300)
+    world.idle(2)
+    found = wait(world, id, Sight(signing=SIGNED))
+    assert (found.code, found.blocks) == ("frozen", chain.state.frozen_until - world.relayed)
+    ends = standing(world, id).arrives(found)
+    assert ends == (found.blocks, 0)
+    world.relay(found.blocks)
+    assert wait(world, id, Sight(signing=SIGNED)).code == "sending"
+
+
+def test_an_order_that_new_terms_do_not_pay_waits_to_be_voided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is sent after signatures that could not help."""
+    world = funded()
+    id = world.burn(300)
+    world.idle(2)
+    monkeypatch.setattr(rpc, "pays", lambda *_: False)
+    found = wait(world, id)
+    assert found.code == "void" and found.blocks == TOUCH_AFTER + K
+
+
+def test_no_moment_is_silent() -> None:
+    """Of what is not over it is told what it waits for, in words and for programs."""
+    history = History(11, deep=True)
+    seen: set[str] = set()
+    over = (PegoutState.SETTLED, PegoutState.REFUNDED)
+    for _ in range(40):
+        history.run(3)
+        for id in history.pegouts:
+            found = wait(history.world, id)
+            done = history.world.stands(id) in over
+            assert (found.code == "nothing") == done and bool(found.reason) != done
+            seen.add(found.code)
+    assert {"nothing", "stopped", "signatures"} <= seen
