@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import structlog
 import trio
 
 from bystack.mainchain.messages import CAPS, GetHeaders, Headers, decode_message, encode_message
-from bystack.mainchain.params import Params, chain_id
+from bystack.mainchain.params import Params
 from bystack.node.federation.links import Links
 from bystack.node.ipc import RemoteError, Unavailable
+from bystack.node.mainchain.wire import host_config
 from bystack.p2p.addresses import parse_target
-from bystack.p2p.host import Class, Connected, Host, HostConfig, Lost, Message
+from bystack.p2p.host import Class, Connected, Host, Lost, Message
 from bystack.p2p.identity import Identity
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
@@ -36,9 +38,8 @@ class Hearing:
 
     def __init__(self, links: Links, params: Params, peers: tuple[str, ...]) -> None:
         self._links = links
-        config = HostConfig(
-            chain_id(params), params.magic, "", peers, caps=CAPS, max_outbound=len(peers)
-        )
+        # Nodes tell their peers more than headers: what is not asked for is heard and passed over.
+        config = replace(host_config(params, "", peers), max_outbound=len(peers))
         self._host = Host(Identity.from_seed(secrets.token_bytes(32)), config)
         self._names = names_of(peers)
         self._here: dict[bytes, str] = {}
@@ -71,7 +72,7 @@ class Hearing:
                     self._here[peer] = self._names.get(peer.hex(), self._names.get(address, ""))
                 case Lost(peer):
                     self._here.pop(peer, None)
-                case Message(peer, kind, payload) if self._here.get(peer):
+                case Message(peer, kind, payload) if kind in CAPS and self._here.get(peer):
                     await self._take(self._here[peer], peer, kind, payload)
                 case _:
                     continue

@@ -11,13 +11,20 @@ import trio
 
 from bystack.mainchain.blocks import Header
 from bystack.mainchain.chain import genesis_entry
-from bystack.mainchain.messages import CAPS, GetHeaders, Headers, decode_message, encode_message
-from bystack.mainchain.params import REGTEST, chain_id
+from bystack.mainchain.messages import (
+    Announce,
+    GetHeaders,
+    Headers,
+    decode_message,
+    encode_message,
+)
+from bystack.mainchain.params import REGTEST
 from bystack.node.federation import upstreams
 from bystack.node.federation.links import Links
 from bystack.node.federation.upstreams import Hearing, names_of
+from bystack.node.mainchain.wire import GOSSIP, host_config
 from bystack.p2p.addresses import BadAddress
-from bystack.p2p.host import Class, Host, HostConfig, Message
+from bystack.p2p.host import Class, Host, Message
 from bystack.p2p.identity import Identity
 from bystack.primitives.codec import encode
 from tests.mainchain.builders import headers_after
@@ -58,7 +65,7 @@ class Main:
 
 def peer(number: int) -> tuple[Host, Identity]:
     identity = Identity.from_seed(bytes([number]) * 32)
-    return Host(identity, HostConfig(chain_id(REGTEST), REGTEST.magic, caps=CAPS)), identity
+    return Host(identity, host_config(REGTEST, "127.0.0.1:0", ())), identity
 
 
 async def answer(host: Host, asked: list[GetHeaders]) -> None:
@@ -68,6 +75,9 @@ async def answer(host: Host, asked: list[GetHeaders]) -> None:
                 request = decode_message(got, payload)
                 assert isinstance(request, GetHeaders)
                 asked.append(request)
+                # As any node it tells its peers what is new as well: a transaction, a block.
+                host.send(peer, GOSSIP, b"\x00", Class.BLOCK)
+                host.send(peer, *encode_message(Announce(HEADERS[-1])), Class.BLOCK)
                 host.send(peer, *encode_message(Headers(tuple(HEADERS))), Class.SYNC)
             case _:
                 continue
@@ -89,7 +99,9 @@ def test_a_named_node_is_asked_and_its_headers_handed_on(
             nursery.start_soon(answer, host, asked)
             nursery.start_soon(Hearing(links, REGTEST, (name,)).run)
             with trio.fail_after(180):
-                await signer.told.wait()
+                for _ in range(2):  # and is listened to after that
+                    await signer.told.wait()
+                    signer.told = trio.Event()
             nursery.cancel_scope.cancel()
         return name
 
