@@ -24,12 +24,10 @@ from bystack.p2p.host import Host
 from bystack.p2p.queues import Class
 from bystack.sidechain.consensus.messages import MAX_BLOCKS, GetBlocks, Status
 from bystack.sidechain.messages import read_message
-from bystack.sidechain.params import Consensus
 from bystack.sidechain.snapshots.messages import read_aid
-from tests.node.sidechain.network import FAST, SECONDS, Network, genesis_of, now_ms, running, until
+from tests.node.sidechain.network import FAST, SECONDS, Network, running, until
 from tests.node.sidechain.snapshots.places import lived, store_at
 from tests.node.sidechain.test_store import certificate_for
-from tests.sidechain.mainside import vault_chain
 
 EPOCH = 6
 SHORT = replace(FAST, epoch=EPOCH, freeze=2)
@@ -59,32 +57,6 @@ def test_a_late_node_joins_by_a_snapshot_and_follows(tmp_path: Path) -> None:
             assert told["first"] == node.store.first
             proved = await net.nodes[0].rpc("getepochproofs", 0)
             assert (await node.rpc("getepochproofs", 0))[: len(proved)] == proved, "of all epochs"
-
-    trio.run(main)
-
-
-@pytest.mark.parametrize(("engine", "count", "interval"), [("authority", 4, 200), ("solo", 1, 60)])
-def test_the_engines_without_votes_are_joined_by_a_snapshot_as_well(
-    tmp_path: Path, engine: str, count: int, interval: int
-) -> None:
-    """Where depth makes a block final, the proofs of epochs and of the snapshot's block carry the
-    headers above; what stands on it unfinished is fetched when the engine begins there."""
-    epoch = 2 * EPOCH  # long enough that an older snapshot's block has its headers on top
-    times = Consensus(engine, "constant", interval, interval, 900, 1, 0, epoch, 2, 1)
-    voters = genesis_of(vault_chain()).validators[:count]
-
-    async def main() -> None:
-        chain = {"consensus": times, "validators": voters, "time": now_ms()}
-        async with running(tmp_path, nodes=count, **chain) as net:
-            await net.reach(2 * epoch + 1)
-            await joined(net, 4)
-            node, first = net.nodes[4], net.nodes[0]
-            assert node.store.first > EPOCH
-            await until(lambda: node.store.height > node.store.first + EPOCH)
-            height = min(node.store.height, first.store.height)
-            assert node.store.header_at(height) == first.store.header_at(height)
-            proved = await first.rpc("getepochproofs", 0)
-            assert (await node.rpc("getepochproofs", 0))[: len(proved)] == proved
 
     trio.run(main)
 
