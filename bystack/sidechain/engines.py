@@ -13,11 +13,9 @@ from typing import Final
 
 from bystack.sidechain.consensus.authority.machine import AuthorityType
 from bystack.sidechain.consensus.bbft import BbftType
-from bystack.sidechain.consensus.engine import EngineType, Verifier
-from bystack.sidechain.consensus.positions import Position
+from bystack.sidechain.consensus.engine import EngineType, Verifier, seals_once
 from bystack.sidechain.consensus.scheme import BlsScheme
 from bystack.sidechain.consensus.solo import SoloType
-from bystack.sidechain.consensus.statements import Step
 from bystack.sidechain.params import CONSTANT, Genesis
 
 GROUP: Final = "bystack.consensus"
@@ -46,10 +44,8 @@ def verifier_of(genesis: Genesis) -> Verifier:
 
 
 def slots_once(genesis: Genesis) -> bool:
-    """Whether under the genesis' engine a slot is sealed once, whatever the height: then two seals
-    of one slot are evidence (`offences.TwoSeals`)."""
-    order = verifier_of(genesis).order
-    return order(Position(1, 1, Step.COMMIT)) == order(Position(2, 1, Step.COMMIT))
+    """Whether two seals of one slot are evidence under the genesis' engine, whatever the height."""
+    return seals_once(verifier_of(genesis))
 
 
 @cache

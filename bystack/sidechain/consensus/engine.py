@@ -19,7 +19,7 @@ from bystack.sidechain.consensus.light import Certified
 from bystack.sidechain.consensus.messages import BlockData, Status
 from bystack.sidechain.consensus.positions import JournalRecord, Position
 from bystack.sidechain.consensus.scheme import Scheme
-from bystack.sidechain.consensus.statements import Certificate
+from bystack.sidechain.consensus.statements import Certificate, Step
 from bystack.sidechain.consensus.validators import ValidatorSet
 
 
@@ -122,6 +122,13 @@ class Verifier(Protocol):
     def voted(self, certificate: Certificate) -> Position:
         """The position of the votes that a certificate sums up."""
         ...
+
+
+def seals_once(verifier: Verifier) -> bool:
+    """Whether a key seals a slot once, whatever the height: then two seals of one slot are evidence
+    (`offences.TwoSeals`). Where heights are told apart, views begin anew with each."""
+    low, high = Position(1, 1, int(Step.COMMIT)), Position(2, 1, int(Step.COMMIT))
+    return verifier.order(low) == verifier.order(high)
 
 
 class EngineType(Protocol):

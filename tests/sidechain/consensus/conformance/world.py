@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus import events
-from bystack.sidechain.consensus.engine import Birth, EngineType, Verifier
+from bystack.sidechain.consensus.engine import Birth, EngineType, Verifier, seals_once
 from bystack.sidechain.consensus.evidence import AnyEvidence, verify_evidence
 from bystack.sidechain.consensus.light import Certified
 from bystack.sidechain.consensus.messages import (
@@ -318,7 +318,8 @@ class World:
     def report(self, node: Node, evidence: AnyEvidence) -> None:
         first = getattr(evidence, "first", None) or next(iter(vars_of(evidence)))
         validators = ValidatorSet(first.epoch, self.keyring.validators.validators)
-        guilty = verify_evidence(evidence, validators, CHAIN, self.keyring.scheme)
+        slots = seals_once(self.verifier)
+        guilty = verify_evidence(evidence, validators, CHAIN, self.keyring.scheme, slots=slots)
         self.accused.append((node.number, guilty))
 
     def run(self, until: Callable[[], bool], limit: int = 120_000) -> None:
