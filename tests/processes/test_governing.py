@@ -17,7 +17,7 @@ from tests.processes.network import SECONDS, bystack
 pytestmark = pytest.mark.processes
 
 TRADE = "trade"
-DELAY = 144
+DELAY = 24
 """Blocks before announced terms may be adopted, as the devnet's charters have it."""
 QUORUM = (0, 1, 2)
 

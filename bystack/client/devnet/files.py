@@ -44,7 +44,7 @@ freeze = 100
 
 [govern]
 policy = "all(bls(operations), thresh(1, key(super-1), key(super-2)))"
-delay = 144
+delay = 24
 
 [recover]
 policy = "thresh(2, key(r1), key(r2), key(r3))"
