@@ -94,6 +94,10 @@ def main(arguments: list[str]) -> int:
     except AssertionError as broken:
         print(f"\n{broken}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        told = "go on by --first, or --seeds 0 --first-twins, with the number shown"
+        print(f"\nstopped: {told}", file=sys.stderr)
+        return 130
     return 0
 
 

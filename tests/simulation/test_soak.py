@@ -28,6 +28,18 @@ def test_a_soak_that_finds_something_shows_it_and_ends_with_1(
     assert "not live" in shown and "python -m tests.simulation.replay 0" in shown
 
 
+def test_a_soak_that_is_stopped_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(number: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(soak, "twins", stopped)
+    assert soak.main(["--seeds", "1", "--first", "7", "--jobs", "0"]) == 130
+    shown = capsys.readouterr()
+    assert "seeds: 8 done" in shown.out and "--seeds 0 --first-twins" in shown.err
+
+
 def test_chunks_leave_nothing_out() -> None:
     parts = [*soak.chunks(10, 10 + 2 * soak.CHUNK + 7)]
     covered = [seed for first, count in parts for seed in range(first, first + count)]
