@@ -72,6 +72,11 @@ def apply(name: str, listen: str, peers: tuple[str, ...], home: str) -> None:
 
     told = hosting.membership(Path(home).expanduser(), name, listen, list(peers))
     click.echo(f"member of {name}" if told else f"written; no daemon runs in {home}: start it")
+    if listen.endswith(":0"):
+        click.echo(
+            "Others reach this node at no lasting address: set listen, and peers of theirs, in"
+            f" federations/{name}.toml, then kill -HUP bystackd"
+        )
     click.echo(f"Next: when every member has done this: bystack federation keygen {name}")
 
 
