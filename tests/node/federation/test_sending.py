@@ -11,9 +11,11 @@ import trio
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Transaction
+from bystack.ledger.vault_operations import Touch
+from bystack.node.federation.assembling import RATE
 from bystack.node.federation.membership import TURN_TICKS
 from bystack.node.federation.orders import blocked
-from bystack.node.federation.sending import MAX_RAISES, STUCK_BLOCKS
+from bystack.node.federation.sending import MAX_RAISES, STUCK_BLOCKS, Job
 from bystack.node.ipc import RemoteError
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB
@@ -147,3 +149,15 @@ def test_what_counts_as_blocked(
     net.record(seq, [pays(amount)], [1], tier=tier)
     assert blocked(0, net.batches, TERMS) == stands
     assert not blocked(2, net.batches, TERMS)
+
+
+def test_an_offer_below_what_the_pool_takes_is_doubled_with_the_next() -> None:
+    """Without waiting for blocks: each refusal for its fee doubles it, up to the same bound."""
+    job = Job(Touch(3, 0), b"\x01" * 32, 0)
+    assert job.rate(500) == RATE
+    job.poor = 2
+    assert job.rate(500) == 4 * RATE
+    job.ready = 500 - STUCK_BLOCKS
+    assert job.rate(500) == 8 * RATE
+    job.poor = 90
+    assert job.rate(500) == RATE << MAX_RAISES
