@@ -81,13 +81,16 @@ def test_a_large_payout_waits_and_a_vetoed_one_returns(network: Devnet) -> None:
 def test_what_nobody_can_claim_is_proved_and_shown(network: Devnet) -> None:
     """A deposit below the minimum: the command, and what a user is told before and after."""
     net, home = network, str(network[0].home)
+    if balance(net) < 1:  # the proof pays an ordinary fee there
+        net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress(CHAIN))
+        until("coins there", lambda: balance(net) >= 1, mine=net)
     here = net[0].side(CHAIN, "getpeginaddress", net[0].getnewaddress(CHAIN))
     txid = net[0].sendtoaddress(here["mainchain_address"], "0.05", "BTM")
     until("it is mined", lambda: _stands(net, txid) == "unclaimable", mine=net)
     told = json.loads(bystack("pegin-status", CHAIN, txid, "--home", home, "--json").stdout)
     vout = str(told["vout"])
     early = bystack("prove-unclaimable", CHAIN, txid, vout, "--home", home)
-    assert early.returncode and "NotDeepEnough" in early.stderr, early
+    assert early.returncode and "NotDeepEnough" in early.stderr, early.stderr
     net.mine(7)
     proved = until("it is proved", lambda: _proved(home, txid, vout), mine=net)
     assert len(bytes.fromhex(proved["pegout"])) == 32
