@@ -6,6 +6,7 @@ from typing import Any
 
 from bystack.mainchain.chain import Entry, median_time
 from bystack.mainchain.params import chain_id
+from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
 from bystack.node.mainchain.progress import progress_form, share
@@ -23,12 +24,27 @@ class ChainMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        methods.add("getblockchaininfo", self.info, help="What the chain's state is.")
+        methods.add(
+            "getblockchaininfo",
+            self.info,
+            help="What the chain's state is.",
+            returns=shapes.BlockchainInfo,
+        )
         methods.add("getbestblockhash", self.best_hash, help="The id of the last block.")
         methods.add("getblockcount", self.count, help="The height of the last block.")
         methods.add("getblockhash", self.hash_at, help="The id of the block at a height.")
-        methods.add("getblockheader", self.header, help="A header, as fields or in hex.")
-        methods.add("getblock", self.block, help="A block: hex (0), ids (1), transactions (2).")
+        methods.add(
+            "getblockheader",
+            self.header,
+            help="A header, as fields or in hex.",
+            returns=str | shapes.BlockHeader,
+        )
+        methods.add(
+            "getblock",
+            self.block,
+            help="A block: hex (0), ids (1), transactions (2).",
+            returns=str | shapes.Block,
+        )
 
     def info(self) -> Json:
         """The chain's state."""

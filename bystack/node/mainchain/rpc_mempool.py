@@ -19,6 +19,7 @@ from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.waiting import Entry
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
+from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.poolkeeping import PoolKeeper
@@ -45,13 +46,43 @@ class MempoolMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("testmempoolaccept", self.test, help="Would these be taken in? Changes nothing.")
-        add("getmempoolinfo", self.info, help="How much waits, and the least fee rate.")
-        add("getrawmempool", self.ids, help="What waits, as ids or with facts.")
-        add("getmempoolentry", self.entry, help="One that waits, with facts.")
-        add("getmempoolancestors", self.ancestors, help="What one that waits builds on.")
-        add("getmempooldescendants", self.descendants, help="What builds on one that waits.")
-        add("estimatesmartfee", self.estimate, help="A fee rate per 1000 of weight, in BTM.")
+        add(
+            "testmempoolaccept",
+            self.test,
+            help="Would these be taken in? Changes nothing.",
+            returns=list[shapes.Verdict],
+        )
+        add(
+            "getmempoolinfo",
+            self.info,
+            help="How much waits, and the least fee rate.",
+            returns=shapes.MempoolInfo,
+        )
+        add(
+            "getrawmempool",
+            self.ids,
+            help="What waits, as ids or with facts.",
+            returns=list[Hash] | dict[Hash, shapes.Entry],
+        )
+        add("getmempoolentry", self.entry, help="One that waits, with facts.", returns=shapes.Entry)
+        add(
+            "getmempoolancestors",
+            self.ancestors,
+            help="What one that waits builds on.",
+            returns=list[Hash] | dict[Hash, shapes.Entry],
+        )
+        add(
+            "getmempooldescendants",
+            self.descendants,
+            help="What builds on one that waits.",
+            returns=list[Hash] | dict[Hash, shapes.Entry],
+        )
+        add(
+            "estimatesmartfee",
+            self.estimate,
+            help="A fee rate per 1000 of weight, in BTM.",
+            returns=shapes.Estimate,
+        )
         add("savemempool", self.save, scope="admin", help="Write what waits to disk.")
 
     async def test(self, rawtxs: list[Hex], maxfeerate: Rate = 0) -> list[Json]:

@@ -39,7 +39,9 @@ MAX_THREADS: Final = 256
 WINDOW: Final = 120
 
 Threads = Annotated[int, Meta(ge=-1, le=MAX_THREADS, description="how many processes search")]
-Window = Annotated[int, Meta(ge=1, le=100_000, description="over how many blocks")]
+Window = Annotated[
+    int, Meta(ge=-1, le=100_000, description="over how many blocks; 120 where it is below 1")
+]
 At = Annotated[int, Meta(ge=-1, le=2**63 - 1, description="a block height, -1 for the last")]
 
 
@@ -200,7 +202,8 @@ class MiningMethods:
         """Digests a second, estimated from the last blocks before a height."""
         last = self._reader.tip.header.height if height < 0 else height
         self._reader.id_at(last)
-        heights = range(max(0, last - nblocks), last + 1)
+        blocks = nblocks if nblocks > 0 else WINDOW
+        heights = range(max(0, last - blocks), last + 1)
         found = (self._reader.entry_at(at) for at in heights)
         return hash_rate([entry for entry in found if entry is not None])
 

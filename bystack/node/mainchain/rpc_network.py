@@ -10,6 +10,7 @@ from msgspec import Meta
 from bystack.ledger.transactions import PolicyLock
 from bystack.mainchain.params import Params
 from bystack.node.ipc import RemoteError
+from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.mining import generate
@@ -50,9 +51,14 @@ class PeerMethods:
     def register(self, methods: Methods) -> None:
         """Add every method about peers."""
         add = methods.add
-        add("getpeerinfo", self.peers, help="The connected peers.")
+        add("getpeerinfo", self.peers, help="The connected peers.", returns=list[shapes.PeerInfo])
         add("getconnectioncount", self.count, help="How many peers are connected.")
-        add("getnetworkinfo", self.info, help="This node on the peer network.")
+        add(
+            "getnetworkinfo",
+            self.info,
+            help="This node on the peer network.",
+            returns=shapes.NetworkInfo,
+        )
         add("addnode", self.add, scope="admin", help="Keep (add, onetry) or drop (remove) a peer.")
         add("setban", self.ban, scope="admin", help="Refuse a host or node id, or lift that.")
         add("listbanned", self.banned, help="Who is refused, and until when.")

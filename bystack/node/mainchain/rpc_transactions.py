@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.mainchain.proofs import MAX_PROOF, TransactionProof, check_transaction_proof
 from bystack.node.ipc import RemoteError
+from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, coin_form, transaction_form
 from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND, UNDECODABLE, Reader
@@ -39,8 +40,18 @@ class TransactionMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getrawtransaction", self.raw, help="A transaction, in hex or as fields.")
-        add("decoderawtransaction", self.decode, help="The fields of a transaction in hex.")
+        add(
+            "getrawtransaction",
+            self.raw,
+            help="A transaction, in hex or as fields.",
+            returns=str | shapes.Transaction,
+        )
+        add(
+            "decoderawtransaction",
+            self.decode,
+            help="The fields of a transaction in hex.",
+            returns=shapes.Transaction,
+        )
         add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
         add("gettxout", self.coin, help="An unspent output, or null.")
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")

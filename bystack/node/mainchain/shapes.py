@@ -1,0 +1,209 @@
+"""What the main chain's methods answer, field by field: for help and the OpenRPC document.
+
+Values are made in `forms` and in the methods; a test holds what they answer against these shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from msgspec import Meta
+
+from bystack.node.rpc import Hash, Hex
+
+Amount = Annotated[int | float | str, Meta(description="BTM: a number if exact, else text")]
+Rate = Annotated[int | float | str, Meta(description="BTM per 1,000 of weight")]
+Seconds = Annotated[int, Meta(description="Unix time")]
+Address = Annotated[str, Meta(description="an address")]
+
+
+class BlockchainInfo(TypedDict):
+    """`getblockchaininfo`."""
+
+    chain: Annotated[str, Meta(description="the network's name")]
+    chain_id: Hash
+    magic: NotRequired[Hex]
+    mode: NotRequired[str]
+    blocks: Annotated[int, Meta(description="height of the last block")]
+    headers: Annotated[int, Meta(description="height of the best header")]
+    bestblockhash: Hash
+    difficulty: float
+    time: Seconds
+    mediantime: Seconds
+    verificationprogress: float
+    initialblockdownload: bool
+    sync: NotRequired[Any]
+    chainwork: Hex
+    size_on_disk: Annotated[int, Meta(description="bytes")]
+    pruned: bool
+    pruneheight: NotRequired[Annotated[int, Meta(description="the first block that is kept")]]
+    full_peers: NotRequired[int]
+    full_peers_needed: NotRequired[int]
+    warnings: str
+
+
+class BlockHeader(TypedDict):
+    """`getblockheader`."""
+
+    hash: Hash
+    confirmations: Annotated[int, Meta(description="-1 beside the best chain")]
+    height: int
+    version: int
+    merkleroot: Hash
+    witnessroot: Hash
+    historyroot: Hash
+    time: Seconds
+    mediantime: Seconds
+    nonce: Hex
+    bits: Hex
+    difficulty: float
+    chainwork: Hex
+    nTx: Annotated[int, Meta(description="how many transactions")]
+    previousblockhash: NotRequired[Hash]
+    nextblockhash: NotRequired[Hash]
+
+
+class Block(BlockHeader):
+    """`getblock`; with verbosity 2 `tx` holds transactions."""
+
+    size: Annotated[int, Meta(description="bytes")]
+    weight: NotRequired[int]
+    tx: list[Any]
+
+
+class Input(TypedDict):
+    """What a transaction spends."""
+
+    txid: Hash
+    vout: int
+    witness: Any
+
+
+class Coin(TypedDict):
+    """An output: `units` are base units, `value` decimal where the decimals are known."""
+
+    asset: Annotated[str, Meta(description="BTM, or an asset's id")]
+    units: int
+    lock: Any
+    value: NotRequired[Amount]
+    address: NotRequired[Address]
+
+
+class Output(Coin):
+    """An output with its index."""
+
+    n: int
+
+
+class Transaction(TypedDict):
+    """`getrawtransaction`, `decoderawtransaction`; in a block also where."""
+
+    txid: Hash
+    hash: Hash
+    version: int
+    size: int
+    coinbase: bool
+    vin: list[Input]
+    vout: list[Output]
+    actions: list[Any]
+    valid_from: Annotated[int, Meta(description="a height, 0 for any")]
+    valid_until: Annotated[int, Meta(description="a height, 0 for any")]
+    memo: Hex
+    hex: Hex
+    blockhash: NotRequired[Hash]
+    height: NotRequired[int]
+    confirmations: NotRequired[int]
+    time: NotRequired[Seconds]
+    blocktime: NotRequired[Seconds]
+
+
+class MempoolInfo(TypedDict):
+    """`getmempoolinfo`."""
+
+    loaded: bool
+    size: Annotated[int, Meta(description="how many wait")]
+    bytes: int
+    weight: int
+    usage: Annotated[int, Meta(description="bytes of memory")]
+    total_fee: Amount
+    maxmempool: Annotated[int, Meta(description="bytes of memory")]
+    mempoolminfee: Rate
+    minrelaytxfee: Rate
+    incrementalrelayfee: Rate
+    fullrbf: bool
+    orphans: int
+
+
+Entry = TypedDict(
+    "Entry",
+    {
+        "vsize": int,
+        "weight": int,
+        "size": int,
+        "time": Seconds,
+        "height": int,
+        "ancestorcount": int,
+        "ancestorsize": int,
+        "descendantcount": int,
+        "descendantsize": int,
+        "wtxid": Hash,
+        "fees": dict[str, Amount],
+        "depends": list[Hash],
+        "spentby": list[Hash],
+        "bip125-replaceable": bool,
+    },
+)
+Verdict = TypedDict(
+    "Verdict",
+    {
+        "txid": Hash,
+        "wtxid": Hash,
+        "allowed": bool,
+        "vsize": NotRequired[int],
+        "weight": NotRequired[int],
+        "fees": NotRequired[dict[str, Amount]],
+        "reject-reason": NotRequired[Annotated[str, Meta(description="the rule's name")]],
+        "reject-details": NotRequired[str],
+    },
+)
+
+
+class Estimate(TypedDict):
+    """`estimatesmartfee`."""
+
+    blocks: int
+    feerate: NotRequired[Rate]
+    errors: NotRequired[list[str]]
+    peers: NotRequired[int]
+
+
+class PeerInfo(TypedDict):
+    """One of `getpeerinfo`."""
+
+    id: int
+    nodeid: Hash
+    addr: str
+    inbound: bool
+    conntime: Seconds
+    bytessent: int
+    bytesrecv: int
+    pingtime: Annotated[float | None, Meta(description="seconds")]
+    banscore: int | float
+    dropped: Any
+    validator: NotRequired[Annotated[int, Meta(description="its index, -1 for one that follows")]]
+
+
+class NetworkInfo(TypedDict):
+    """`getnetworkinfo`."""
+
+    version: str
+    subversion: str
+    protocolversion: int
+    networkactive: bool
+    connections: int
+    connections_in: int
+    connections_out: int
+    listening: Annotated[str, Meta(description="host:port")]
+    nodeid: Hash
+    refused: dict[str, int]
+    warnings: str
