@@ -10,6 +10,7 @@ from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Hash, Height, Hex, Methods
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc import shapes
 from bystack.node.sidechain.rpc.forms import Forms, Json
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import U32, encode
@@ -32,15 +33,35 @@ class ChainMethods:
         add("getblockcount", self.count, help="The height of the last final block.")
         add("getbestblockhash", self.best, help="The id of the last final block.")
         add("getblockhash", self.hash_at, help="The id of the block at a height.")
-        add("getblockheader", self.header, help="A header, as fields or in hex.")
-        add("getblock", self.block, help="A block: hex (0), ids (1), transactions (2).")
-        add("getrawtransaction", self.raw, help="A transaction, in hex or as fields.")
-        add("decoderawtransaction", self.decode, help="The fields of a transaction in hex.")
+        add(
+            "getblockheader",
+            self.header,
+            help="A header, as fields or in hex.",
+            returns=str | shapes.BlockHeader,
+        )
+        add(
+            "getblock",
+            self.block,
+            help="A block: hex (0), ids (1), transactions (2).",
+            returns=str | shapes.Block,
+        )
+        add(
+            "getrawtransaction",
+            self.raw,
+            help="A transaction, in hex or as fields.",
+            returns=str | shapes.Transaction,
+        )
+        add(
+            "decoderawtransaction",
+            self.decode,
+            help="The fields of a transaction in hex.",
+            returns=shapes.Transaction,
+        )
         add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
         add("sendrawtransactions", self.send_many, help="Take many in together, and relay them.")
         add("gettxout", self.coin, help="An unspent output, or null.")
         add("getrawmempool", self.pool_ids, help="What waits, as ids or with facts.")
-        add("getmempoolinfo", self.pool_info, help="How much waits.")
+        add("getmempoolinfo", self.pool_info, help="How much waits.", returns=shapes.MempoolInfo)
 
     def count(self) -> int:
         """The height of the last final block."""

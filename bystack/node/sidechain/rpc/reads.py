@@ -17,8 +17,10 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.reading import NOT_FOUND
 from bystack.node.mainchain.rpc_transactions import decoded
+from bystack.node.mainchain.shapes import Verdict
 from bystack.node.rpc import Hash, Hex, Methods
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc import shapes
 from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
@@ -43,10 +45,25 @@ class ReadMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getblockchaininfo", self.info, help="What the chain's state is.")
-        add("testmempoolaccept", self.test, help="Would these be taken in? Changes nothing.")
-        add("getmempoolentry", self.entry, help="One that waits, with facts.")
-        add("estimatesmartfee", self.estimate, help="The least fees a transaction must pay.")
+        add(
+            "getblockchaininfo",
+            self.info,
+            help="What the chain's state is.",
+            returns=shapes.ChainInfo,
+        )
+        add(
+            "testmempoolaccept",
+            self.test,
+            help="Would these be taken in? Changes nothing.",
+            returns=list[Verdict],
+        )
+        add("getmempoolentry", self.entry, help="One that waits, with facts.", returns=shapes.Entry)
+        add(
+            "estimatesmartfee",
+            self.estimate,
+            help="The least fees a transaction must pay.",
+            returns=shapes.Fees,
+        )
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
         add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
         add("getassetinfo", self.asset, help="An asset of this sidechain.")

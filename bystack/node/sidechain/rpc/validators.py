@@ -10,6 +10,7 @@ import trio
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Height, Hex, Methods
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc import shapes
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode_union, encode
@@ -39,9 +40,24 @@ class ValidatorMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getsidechaininfo", self.info, help="What the sidechain is and where it stands.")
-        add("getcommit", self.commit, help="The certificate that made a block final.")
-        add("submitevidence", self.evidence, help="Proof that validators broke the rules.")
+        add(
+            "getsidechaininfo",
+            self.info,
+            help="What the sidechain is and where it stands.",
+            returns=shapes.SidechainInfo,
+        )
+        add(
+            "getcommit",
+            self.commit,
+            help="The certificate that made a block final.",
+            returns=shapes.Commit,
+        )
+        add(
+            "submitevidence",
+            self.evidence,
+            help="Proof that validators broke the rules.",
+            returns=shapes.Conviction,
+        )
         add("listevidence", self.known_evidence, help="Misbehaviour proved to this node.")
 
     def info(self) -> Json:
