@@ -14,11 +14,12 @@ from bystack.node.mainchain.telling import pool_event
 from bystack.node.rpc.topics import Followed
 from bystack.node.sidechain.following import check_held
 from bystack.node.sidechain.reading import BAD_PARAMETER
-from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.blocks import Header
+
+Json = dict[str, Any]
 
 
 async def tell(driver: Driver, asked: Followed) -> AsyncIterator[Json]:

@@ -112,7 +112,7 @@ def test_it_goes_on_with_what_comes_until_it_is_taken(stage: Stage) -> None:
             pool.txs.append(story.onward)
             pool.waiting.notify()
             with trio.fail_after(60):
-                while not (begin._begun and begin._begun.prelude.taken):
+                while not (begin._begun and begin._begun.prelude.taken):  # noqa: ASYNC110
                     await trio.sleep(0.01)
             nursery.start_soon(begin.run, story.parent.header, 10)  # told twice
             await trio.testing.wait_all_tasks_blocked()
