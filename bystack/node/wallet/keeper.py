@@ -24,7 +24,7 @@ from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Height, Methods, calling_wallet
 from bystack.node.store import files
 from bystack.node.store.storage import StoreError
-from bystack.node.wallet import keys, scanning
+from bystack.node.wallet import keys, scanning, shapes
 from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.opened import Opened
@@ -85,8 +85,14 @@ class Keeper:
     def register(self, methods: Methods) -> None:
         """Add the methods about wallets as such."""
         add = methods.add
-        add("createwallet", self.create, scope="wallet", help="Make a wallet and load it.")
-        add("loadwallet", self.load, scope="wallet", help="Load a wallet.")
+        add(
+            "createwallet",
+            self.create,
+            scope="wallet",
+            help="Make a wallet and load it.",
+            returns=shapes.Opened,
+        )
+        add("loadwallet", self.load, scope="wallet", help="Load a wallet.", returns=shapes.Opened)
         add("unloadwallet", self.unload, scope="wallet", help="Unload a wallet.")
         add("listwallets", self.loaded, scope="wallet", help="The names of the loaded wallets.")
         add("listwalletdir", self.existing, scope="wallet", help="Every wallet there is.")

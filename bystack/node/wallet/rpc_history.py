@@ -17,6 +17,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Hash, Methods, calling_chain
+from bystack.node.wallet import shapes
 from bystack.node.wallet.asking import Label, Text, label_of
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.keeper import Keeper
@@ -49,7 +50,13 @@ class HistoryMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("listtransactions", self.transactions, scope="wallet", help="What came and went.")
+        add(
+            "listtransactions",
+            self.transactions,
+            scope="wallet",
+            help="What came and went.",
+            returns=list[shapes.Movement],
+        )
         add("listsinceblock", self.since, scope="wallet", help="The same, after a block.")
         add("gettransaction", self.transaction, scope="wallet", help="One transaction of ours.")
 

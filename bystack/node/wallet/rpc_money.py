@@ -21,6 +21,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Hash, Methods, calling_chain
+from bystack.node.wallet import shapes
 from bystack.node.wallet.asking import Text as Text
 from bystack.node.wallet.asking import accounts_meant, label_of
 from bystack.node.wallet.asking import lock_at as lock_at
@@ -79,7 +80,13 @@ class MoneyMethods:
         add = methods.add
         add("getbalance", self.balance, scope="wallet", help="What can be spent of an asset.")
         add("getbalances", self.balances, scope="wallet", help="Every asset we own.")
-        add("listunspent", self.unspent, scope="wallet", help="Our coins that can be spent.")
+        add(
+            "listunspent",
+            self.unspent,
+            scope="wallet",
+            help="Our coins that can be spent.",
+            returns=list[shapes.Unspent],
+        )
         add("lockunspent", self.lock_coins, scope="wallet", help="Leave coins alone, or not.")
         add("listlockunspent", self.locked_coins, scope="wallet", help="Coins left alone.")
 

@@ -42,6 +42,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Height, Hex, Methods, calling_chain
+from bystack.node.wallet import shapes
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.draft_forms import draft_form, fees_of, gains, shown_sums, slot_form
 from bystack.node.wallet.drafting import Drafting, Processed
@@ -102,10 +103,22 @@ class PstMethods:
         """Add every method of this file."""
         add = methods.add
         add("createpst", self.create, scope="wallet", help="A draft of given coins.")
-        add("walletcreatefundedpst", self.fund, scope="wallet", help="A draft of a payment.")
+        add(
+            "walletcreatefundedpst",
+            self.fund,
+            scope="wallet",
+            help="A draft of a payment.",
+            returns=shapes.Funded,
+        )
         add("walletprocesspst", self.process, scope="wallet", help="Sign what we have keys for.")
         add("combinepst", self.combined, scope="wallet", help="What several drafts hold, in one.")
-        add("finalizepst", self.finished, scope="wallet", help="The transaction of a draft.")
+        add(
+            "finalizepst",
+            self.finished,
+            scope="wallet",
+            help="The transaction of a draft.",
+            returns=shapes.Standing,
+        )
         add("sendpst", self.send, scope="wallet", help="Finish a draft and send it.")
         add("releasepst", self.release, scope="wallet", help="Give a draft up: its coins are free.")
         add("decodepst", self.decoded, scope="wallet", help="What a draft does, and to whom.")
