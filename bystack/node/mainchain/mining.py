@@ -17,7 +17,7 @@ from bystack.ledger.amounts import BTM
 from bystack.ledger.candidates import Candidate
 from bystack.ledger.coins import CoinView, Overlay
 from bystack.ledger.template import select
-from bystack.ledger.transactions import PolicyLock
+from bystack.ledger.transactions import PolicyLock, Transaction
 from bystack.mainchain.actions import needs
 from bystack.mainchain.assembly import COINBASE_WEIGHT, build_block, with_nonce
 from bystack.mainchain.blocks import Block
@@ -90,6 +90,23 @@ async def generate(driver: Driver, count: int, lock: PolicyLock) -> list[bytes]:
         await driver.hand_in(block)
         ids.append(block.id)
     return ids
+
+
+async def generate_of(driver: Driver, lock: PolicyLock, txs: Sequence[Transaction]) -> bytes:
+    """Mine and connect one block of just these transactions (regtest); its id.
+
+    Raises the rule by which one of them, or the block, is refused.
+    """
+    params, parent = driver.store.params, driver.machine.tip
+    overlay, fees = Overlay(await driver.store.coins.fetch(p for tx in txs for p in needs(tx))), 0
+    for tx in txs:
+        applied = apply_main(overlay, tx, parent.header.height + 1, params)
+        overlay.apply(applied.delta)
+        fees += applied.fees.get(BTM, 0)
+    made = build_block(parent, txs, lock, int(time.time()), params, fees=fees)
+    block = await mined(made, parent, engine_named(params.work, driver.store.engines))
+    await driver.hand_in(block)
+    return block.id
 
 
 async def mined(block: Block, parent: Entry, engine: Engine) -> Block:

@@ -26,6 +26,7 @@ from bystack.mainchain.proofs import (
 )
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.mainchain.following import follow
+from bystack.node.mainchain.forms import address_of
 from bystack.node.mainchain.poolkeeping import PoolKeeper
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_assets import AssetMethods
@@ -40,6 +41,8 @@ from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY
 from tests.node.mainchain.branches import GOLD, branches, chain_to, replayed
 from tests.node.mainchain.network import Node, running
+
+HOME = address_of(ALICE.lock, EASY.hrp)
 
 KNOWN = branches()
 FIRST = genesis(EASY)
@@ -269,6 +272,8 @@ RPC_WRONG = [
     ("verifytxoutproof", ["00"], -22),
     ("estimatesmartfee", [0], -8),
     ("generatetoaddress", [1, "bm1nonsense"], -5),
+    ("generateblock", [HOME, ["00" * 32]], -8),
+    ("generateblock", ["bm1nonsense", []], -5),
     ("addnode", ["nowhere", "add"], -8),
     ("addnode", ["127.0.0.1:1", "sideways"], -3),
     ("getassetinfo", ["00" * 32], -5),
@@ -286,6 +291,30 @@ def test_rpc_refusals_carry_bitcoin_cores_codes(
             with pytest.raises(RemoteError) as refused:
                 await service(node).handle("rpc", [method, params, "admin", "main"])
             assert refused.value.code == code
+
+    trio.run(main)
+
+
+def test_a_block_to_order_holds_what_it_is_told_and_leaves_the_pool(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*LEFT)
+
+            async def rpc(method: str, *params: Any) -> Any:
+                return await service(node).handle("rpc", [method, list(params), "admin", "main"])
+
+            first = replayed(LEFT).pay(ALICE, BOB, 5_000, 20_000)
+            second = replayed(LEFT).pay(ALICE, BOB, 6_000, 30_000)
+            await rpc("sendrawtransaction", encode(first).hex())
+            await rpc("generateblock", HOME, [])
+            assert await rpc("getrawmempool") == [first.id.hex()]
+            with pytest.raises(RemoteError) as refused:
+                await rpc("generateblock", HOME, [first.id.hex(), encode(second).hex()])
+            assert (refused.value.code, refused.value.data["rule"]) == (-25, "CoinMissing")
+            made = await rpc("generateblock", HOME, [first.id.hex()])
+            block = await rpc("getblock", made["hash"], 1)
+            assert block["tx"][1:] == [first.id.hex()] and await rpc("getrawmempool") == []
+            assert await rpc("getbestblockhash") == made["hash"]
 
     trio.run(main)
 
