@@ -62,10 +62,11 @@ class Prelude:
         self.tally = Tally(genesis, coins, multiset, height)
         self.taken: dict[bytes, Transaction] = {}
         self.room = room
+        self._closed = False
 
     def offer(self, tx: Transaction, verified: Verified) -> None:
         """Take a payment in if it applies and there is room; all else is for the block itself."""
-        if tx.size > self.room or tx.id in self.taken:
+        if self._closed or tx.size > self.room or tx.id in self.taken:
             return
         try:
             paid = self.tally.pay(tx, verified)
@@ -74,6 +75,10 @@ class Prelude:
         if paid is not None:
             self.taken[tx.id] = tx
             self.room -= tx.size
+
+    def close(self) -> None:
+        """A block is made of it: nothing is taken in any more, whoever offers still."""
+        self._closed = True
 
     def stand_on(self, coins: CoinView) -> None:
         """Read from other coins, which are the same: the store's, once the parent is final."""
@@ -94,6 +99,8 @@ class Assembly:
         asked = (time, proposal.proposer, proposal.certificate, None, proposal.demote)
         place = Place(base.parent.height + 1, *asked)
         tally = prelude.tally if prelude else None
+        if prelude is not None:
+            prelude.close()
         self._execution = Execution(genesis, modules, base, place, tally)
         self._proposal, self._verified = proposal, verified
         self._taken = list(prelude.taken.values()) if prelude else []

@@ -28,6 +28,8 @@ class Beginning:
         self._application, self._pooling = application, pooling
         self._scope = trio.CancelScope()
         self._begun: Begun | None = None
+        self.most = 0
+        """How many the last beginning was to hold, places kept included."""
 
     async def run(self, parent: Header, most: int) -> None:
         """Take in payments that wait, about `most`, on `parent`; until they are taken."""
@@ -38,14 +40,17 @@ class Beginning:
             self._begun = begun = self._application.begin(parent)
         except StaleParent:
             return
+        self.most = most
         with trio.CancelScope() as self._scope:
             await self._fill(begun, most)
 
     async def _fill(self, begun: Begun, most: int) -> None:
+        """Until the block is full of what waits, in its order. What is no payment is not taken in
+        but keeps its place: else, where more payments wait than blocks hold, nothing else came."""
         seen = set(begun.behind)
-        while len(begun.prelude.taken) < most:
+        while room := most + len(begun.behind) - len(seen):
             waiting = self._pooling.standing(most + len(begun.behind))
-            fresh = [tx for tx in waiting if tx.id not in seen]
+            fresh = [tx for tx in waiting if tx.id not in seen][:room]
             seen.update(tx.id for tx in fresh)
             for at in range(0, len(fresh), FEW):
                 await self._application.extend(begun, fresh[at : at + FEW])
@@ -53,7 +58,7 @@ class Beginning:
             await trio.sleep(PAUSE)
 
     def take(self, parent: bytes) -> Begun | None:
-        """What was begun on a parent, if anything was; nothing is added to it any more."""
+        """What was begun on a parent, if anything was; nothing is begun on it any more."""
         self._scope.cancel()
         begun, self._begun = self._begun, None
         return begun if begun is not None and begun.parent == parent else None

@@ -6,6 +6,8 @@ branch it may apply again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import structlog
 
 from bystack.ledger.transactions import Transaction
@@ -80,10 +82,10 @@ class Workshop:
             height = min(wish.height, self._store.height + 1)
             candidates = await self._pooling.candidates(height, len(taken) + most)
             return [tx for tx in candidates if tx.id not in taken]
-        within = begun.prelude.taken
+        within, most = begun.prelude.taken, max(most, self._beginning.most)
         candidates = self._pooling.standing(len(begun.behind) + most)
         fresh = [tx for tx in candidates if tx.id not in begun.behind and tx.id not in within]
-        return fresh[: max(0, most - len(within))]
+        return _beside(fresh, within.values())[: max(0, most - len(within))]
 
     async def begin(self, parent: Header) -> None:
         """A block on this parent may be wished: what it holds is gathered until then."""
@@ -100,3 +102,17 @@ class Workshop:
         with self._store.snapshot() as snapshot:
             state = SystemState(self._store.base(snapshot).state)
             return self._main.work > RelayView(state).best().work
+
+
+def _beside(fresh: Iterable[Transaction], taken: Iterable[Transaction]) -> list[Transaction]:
+    """Those that can stand beside what was taken. Where the pool has replaced a payment since, what
+    replaced it and all that needs it wait: no mistake of theirs, and the block may come to nothing.
+    """
+    spent = {place for tx in taken for place in tx.body.inputs}
+    able, out = list[Transaction](), set[bytes]()
+    for tx in fresh:
+        if any(place in spent or place.transaction in out for place in tx.body.inputs):
+            out.add(tx.id)
+        else:
+            able.append(tx)
+    return able
