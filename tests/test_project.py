@@ -100,6 +100,7 @@ def test_everything_caught_at_once_is_caught_at_a_border() -> None:
         "bystack/client/cli/network.py",
         "bystack/client/demo/run.py",
         "bystack/node/ipc/server.py",
+        "bystack/node/rpc/batching.py",
         "bystack/node/processes/role_main.py",
         "bystack/node/signer/plugins.py",
         "bystack/node/web/server.py",

@@ -2,8 +2,8 @@
 
 A node of its own on a fresh regtest chain answers `getblockcount`; every call passes the daemon's
 door (Host, credential, limits), its forwarding and the main chain's process. The load is bytes made
-beforehand, so that the sender costs little. The floor is a bare server in one process that finds the
-end of each request and sends fixed bytes back: what loopback and the sender cost.
+beforehand, so that the sender costs little. The floor is a bare server in one process that finds
+the end of each request and sends fixed bytes back: what loopback and the sender cost.
 """
 
 from __future__ import annotations

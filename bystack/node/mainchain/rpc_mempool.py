@@ -45,44 +45,20 @@ class MempoolMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        add = methods.add
-        add(
-            "testmempoolaccept",
-            self.test,
-            help="Would these be taken in? Changes nothing.",
-            returns=list[shapes.Verdict],
-        )
-        add(
-            "getmempoolinfo",
-            self.info,
-            help="How much waits, and the least fee rate.",
-            returns=shapes.MempoolInfo,
-        )
-        add(
-            "getrawmempool",
-            self.ids,
-            help="What waits, as ids or with facts.",
-            returns=list[Hash] | dict[Hash, shapes.Entry],
-        )
-        add("getmempoolentry", self.entry, help="One that waits, with facts.", returns=shapes.Entry)
-        add(
-            "getmempoolancestors",
-            self.ancestors,
-            help="What one that waits builds on.",
-            returns=list[Hash] | dict[Hash, shapes.Entry],
-        )
-        add(
-            "getmempooldescendants",
-            self.descendants,
-            help="What builds on one that waits.",
-            returns=list[Hash] | dict[Hash, shapes.Entry],
-        )
-        add(
-            "estimatesmartfee",
-            self.estimate,
-            help="A fee rate per 1000 of weight, in BTM.",
-            returns=shapes.Estimate,
-        )
+        add, some = methods.add, list[Hash] | dict[Hash, shapes.Entry]
+        about = "Would these be taken in? Changes nothing."
+        add("testmempoolaccept", self.test, help=about, returns=list[shapes.Verdict])
+        about = "How much waits, and the least fee rate."
+        add("getmempoolinfo", self.info, help=about, returns=shapes.MempoolInfo)
+        add("getrawmempool", self.ids, help="What waits, as ids or with facts.", returns=some)
+        about = "One that waits, with facts."
+        add("getmempoolentry", self.entry, help=about, returns=shapes.Entry)
+        about = "What one that waits builds on."
+        add("getmempoolancestors", self.ancestors, help=about, returns=some)
+        about = "What builds on one that waits."
+        add("getmempooldescendants", self.descendants, help=about, returns=some)
+        about = "A fee rate per 1000 of weight, in BTM."
+        add("estimatesmartfee", self.estimate, help=about, returns=shapes.Estimate)
         add("savemempool", self.save, scope="admin", help="Write what waits to disk.")
 
     async def test(self, rawtxs: list[Hex], maxfeerate: Rate = 0) -> list[Json]:
