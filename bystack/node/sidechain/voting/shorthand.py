@@ -8,6 +8,7 @@ and that answer is whole.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -42,6 +43,9 @@ FEW: Final = 8
 """Fewer transactions travel whole."""
 KEPT: Final = 4
 MOST_PEERS: Final = 400
+MOST_FILLED: Final = 8
+"""Drafts of one peer at one height that are filled in: each is a look through the whole pool. No
+leader makes more new blocks before the engine asks for them whole anyway."""
 MALFORMED_POINTS: Final = 50
 
 _W = TypeVar("_W", bound=Wire)
@@ -69,6 +73,7 @@ class Shorthand:
         self._known: dict[bytes, tuple[bytes, bytes]] = {}
         self._given: set[tuple[bytes, bytes]] = set()
         self._whole: set[bytes] = set()
+        self._filled: Counter[tuple[int, bytes]] = Counter()
 
     # Ours
 
@@ -126,6 +131,9 @@ class Shorthand:
         if pending is not None and _same(pending.short, short):
             return None  # what lacks is on its way: asked for anew it would answer another question
         draft = Draft(short)
+        if not self._affords(peer, short.header.height, height):
+            self._ask_whole(peer, short)
+            return None
         draft.fill(self._pooling.pool.transactions())
         missing = draft.missing
         if not missing:
@@ -137,6 +145,17 @@ class Shorthand:
         self._send(peer, GET, GetTransactions(short.header.id, missing))
         log.info("transactions of a block lack", height=short.header.height, count=len(missing))
         return None
+
+    def _affords(self, peer: bytes, height: int, deciding: int) -> bool:
+        """Whether another draft of a peer is worth a look through the pool; counts it, and forgets
+        what is of heights decided."""
+        for one in [one for one in self._filled if one[0] < deciding]:
+            del self._filled[one]
+        for sender, draft in list(self._drafts.items()):
+            if draft.short.header.height < deciding:
+                del self._drafts[sender]
+        self._filled[height, peer] += 1
+        return self._filled[height, peer] <= MOST_FILLED
 
     def _completed(self, peer: bytes, given: Transactions) -> Propose | None:
         draft = self._drafts.pop(peer, None)

@@ -12,7 +12,15 @@ from msgspec.structs import replace
 from bystack.ledger.transactions import Output, Transaction
 from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.pooling import Pooling
-from bystack.node.sidechain.voting.shorthand import FEW, GET, GIVE, KEPT, PROPOSAL, Shorthand
+from bystack.node.sidechain.voting.shorthand import (
+    FEW,
+    GET,
+    GIVE,
+    KEPT,
+    MOST_FILLED,
+    PROPOSAL,
+    Shorthand,
+)
 from bystack.p2p.queues import Class
 from bystack.primitives.codec import decode, encode
 from bystack.sidechain.blocks import Body
@@ -147,6 +155,33 @@ def test_other_heights_are_not_looked_at(height: int) -> None:
     far = shorten(replace(proposal, header=replace(proposal.header, height=height)), body)
     voter = Side()
     assert voter.hear(LEADER, PROPOSAL, far) is None and not voter.sent
+
+
+def test_new_blocks_without_end_are_not_all_looked_for_in_the_pool() -> None:
+    """A validator may name as many blocks as it likes; each look through the pool is our time."""
+    _, proposal, body = leader()
+    voter = Side(PAYMENTS[:-1])
+    looks = 0
+
+    def waiting() -> tuple[Transaction, ...]:
+        nonlocal looks
+        looks += 1
+        return PAYMENTS[:-1]
+
+    voter.shorthand._pooling.pool.transactions = waiting  # type: ignore[method-assign]
+    for time in range(3 * MOST_FILLED):
+        header = replace(proposal.header, time=time + 1)
+        voter.hear(LEADER, PROPOSAL, shorten(replace(proposal, header=header), body))
+    assert looks == MOST_FILLED
+    kinds = [kind for _, kind, _ in voter.sent]
+    assert kinds == [GET] * MOST_FILLED + [KINDS[GetProposal]] * (2 * MOST_FILLED)
+    # Another validator's are, and its own of the next height, where no draft of this one is kept.
+    short = shorten(proposal, body)
+    voter.hear(VOTER, PROPOSAL, short)
+    assert looks == MOST_FILLED + 1 and len(voter.shorthand._drafts) == 2
+    later = replace(short, header=replace(proposal.header, height=HEIGHT + 1))
+    voter.shorthand.hear(LEADER, PROPOSAL, encode(later), HEIGHT + 1)
+    assert looks == MOST_FILLED + 2 and set(voter.shorthand._drafts) == {LEADER}
 
 
 def test_nonsense_costs_its_sender() -> None:
