@@ -163,10 +163,10 @@ def test_new_blocks_without_end_are_not_all_looked_for_in_the_pool() -> None:
     voter = Side(PAYMENTS[:-1])
     looks = 0
 
-    def waiting() -> tuple[Transaction, ...]:
+    def waiting() -> list[Transaction]:
         nonlocal looks
         looks += 1
-        return PAYMENTS[:-1]
+        return list(PAYMENTS[:-1])
 
     voter.shorthand._pooling.pool.transactions = waiting  # type: ignore[method-assign]
     for time in range(3 * MOST_FILLED):
