@@ -97,7 +97,23 @@ def _compared(home: Path, before: dict[tuple[str, str], int]) -> tuple[int, list
     return sum(after.get(who) == pid for who, pid in before.items()), anew
 
 
-def membership(home: Path, name: str, listen: str, peers: list[str]) -> bool:
+def hard_to_reach(name: str, listen: str, advertise: str) -> list[str]:
+    """What to tell an operator whose node other members do not find at what he gave."""
+    mend = f"in federations/{name}.toml, then kill -HUP bystackd"
+    if listen.endswith(":0"):
+        return [
+            "Others reach this node at no lasting address (its port changes at each start): set"
+            f" listen, and peers of theirs, {mend}"
+        ]
+    if not advertise and listen.startswith(("0.0.0.0:", "[::]:")):
+        return [
+            "Members without this node's address as --peer find it only if it is told: set"
+            f" advertise {mend}"
+        ]
+    return []
+
+
+def membership(home: Path, name: str, listen: str, peers: list[str], advertise: str = "") -> bool:
     """Write the table of a membership and tell the daemon; False where none runs.
 
     Raises `TableRefused`.
@@ -113,6 +129,7 @@ def membership(home: Path, name: str, listen: str, peers: list[str]) -> bool:
             make = f"bystackd key new member:{name}" if what == "member_key" else "the founders"
             raise TableRefused(f"{place} is missing; it comes from {make}")
     table = {"name": name, "listen": listen, "peers": peers, **places}
+    table |= {"advertise": advertise} if advertise else {}
     tables.put(home, FEDERATIONS, name, table)
     return tables.reload(home)
 

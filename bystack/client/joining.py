@@ -154,9 +154,11 @@ def _own_entry(home: Path, name: str, file: RosterFile, parts: Path) -> MemberEn
     return found[0]
 
 
-def become_member(home: Path, name: str, listen: str, peers: list[str]) -> bool:
+def become_member(
+    home: Path, name: str, listen: str, peers: list[str], advertise: str = ""
+) -> bool:
     """Write the membership's table and tell the daemon; False where none runs."""
-    return hosting.membership(home, name, listen, peers)
+    return hosting.membership(home, name, listen, peers, advertise)
 
 
 def newcomer(

@@ -87,6 +87,11 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if ip is None else ip.is_loopback
 
 
+def is_name(host: str) -> bool:
+    """Whether a host is a name that is looked up when it is dialled."""
+    return _ip(host) is None
+
+
 def is_hearsay(address: Address, source: str) -> bool:
     """Whether a peer at `source` may tell us of `address`: private ones only from private ones."""
     ip = _ip(address.host)

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from bystack.p2p.addresses import Address, BadAddress, is_hearsay, parse
+from bystack.p2p.addresses import Address, BadAddress, is_hearsay, is_name, parse
 from bystack.p2p.handshake import AddressBytes
 from bystack.p2p.identity import Identity, node_id, verify
 from bystack.primitives.codec import U63, Bytes32, Bytes64, Wire, decode
@@ -92,7 +92,8 @@ class Directory:
         return tuple(one for one in given if self._is_news(one, now))
 
     def address_of(self, node: bytes) -> Address | None:
-        """Where a node says it is, if anybody may be sent there; never ourselves."""
+        """Where a node says it is, if anybody may be sent there; never ourselves. A name may stand
+        there, unlike in what a peer merely tells: the node itself signed it."""
         one = self._known.get(node)
         if one is None or node == self._mine:
             return None
@@ -100,7 +101,8 @@ class Directory:
             address = parse(one.address.decode("ascii"))
         except (BadAddress, UnicodeDecodeError):
             return None
-        return address if is_hearsay(address, address.host) else None
+        named = is_name(address.host) and address.port > 0
+        return address if named or is_hearsay(address, address.host) else None
 
     def _is_news(self, one: Whereabouts, now: int) -> bool:
         node = node_id(one.key)

@@ -119,3 +119,19 @@ def test_a_member_does_not_lose_the_sidechain_it_serves(home: Path, genesis: Gen
     assert tree(home) == before
     hosting.remove(home, "trade", with_membership=True)
     assert configuration(home).federation == ()
+
+
+@pytest.mark.parametrize(
+    ("listen", "advertise", "words"),
+    [
+        ("127.0.0.1:0", "", "port changes at each start"),
+        ("0.0.0.0:7101", "", "set advertise in federations/trade.toml"),
+        ("0.0.0.0:7101", "alice.example:7101", ""),
+        ("192.0.2.7:7101", "", ""),
+    ],
+)
+def test_an_operator_is_told_where_others_do_not_find_him(
+    listen: str, advertise: str, words: str
+) -> None:
+    said = hosting.hard_to_reach("trade", listen, advertise)
+    assert words in " ".join(said) and bool(said) == bool(words)

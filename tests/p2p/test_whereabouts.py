@@ -76,11 +76,19 @@ def test_a_word_from_far_ahead_could_never_be_replaced() -> None:
         book.take((said(at=AHEAD_MS + 2),), 1)
 
 
-@pytest.mark.parametrize("place", ["", "nowhere", "0.0.0.0:5", "224.0.0.1:5", "1.1.1.1:0"])
+@pytest.mark.parametrize(
+    "place", ["", "nowhere", "0.0.0.0:5", "224.0.0.1:5", "1.1.1.1:0", "a.example:0"]
+)
 def test_nobody_is_sent_to_what_is_no_address(place: str) -> None:
     book = looking()
     book.take((said(place),), 0)
     assert book.address_of(ALICE.node_id) is None
+
+
+def test_a_node_may_say_that_it_is_at_a_name() -> None:
+    book = looking()
+    book.take((said("alice.example:7101"),), 0)
+    assert str(book.address_of(ALICE.node_id)) == "alice.example:7101"
 
 
 def test_nobody_is_sent_to_oneself() -> None:

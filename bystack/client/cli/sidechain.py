@@ -59,24 +59,22 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 @sidechain.command("apply")
 @name_argument
 @click.option("--listen", default="127.0.0.1:0", show_default=True, help="For other members.")
+@click.option("--advertise", default="", help="Where other members reach this one, if elsewhere.")
 @click.option("--peer", "peers", multiple=True, help="Another member, host:port. Repeatable.")
 @home_option
 @guarded
 @in_a_sentence
-def apply(name: str, listen: str, peers: tuple[str, ...], home: str) -> None:
+def apply(name: str, listen: str, advertise: str, peers: tuple[str, ...], home: str) -> None:
     """Make this node a member: charter and roster lie in federations/, the key in keys/.
 
     Writes federations/NAME.toml and tells the running daemon; nothing else is restarted.
     """
     from bystack.client import hosting
 
-    told = hosting.membership(Path(home).expanduser(), name, listen, list(peers))
+    told = hosting.membership(Path(home).expanduser(), name, listen, list(peers), advertise)
     click.echo(f"member of {name}" if told else f"written; no daemon runs in {home}: start it")
-    if listen.endswith(":0"):
-        click.echo(
-            "Others reach this node at no lasting address: set listen, and peers of theirs, in"
-            f" federations/{name}.toml, then kill -HUP bystackd"
-        )
+    for line in hosting.hard_to_reach(name, listen, advertise):
+        click.echo(line)
     click.echo(f"Next: when every member has done this: bystack federation keygen {name}")
 
 

@@ -64,6 +64,8 @@ class Launch:
             then = f"{first}bystack sidechain apply {self.name}, on every member's node"
             return Step("membership", False, "no [[federation]] table here", then)
         says = f"{info['peers']} other members are connected" if info else "its process is not up"
+        if away := info.get("missing"):
+            says += f"; not: {', '.join(away)}"
         return Step("membership", bool(info), says, f"see logs/federation-{self.name}.log")
 
     def _info(self) -> dict[str, Any]:

@@ -130,6 +130,13 @@ class Rpc(Table, frozen=True, kw_only=True):
     subscribers: Annotated[
         int, Meta(ge=0, le=200, description="WebSocket connections at one time; 0 takes none")
     ] = 32
+    dashboard: Annotated[
+        Literal["token", "open", "off"],
+        Meta(
+            description="the pages at /: for holders of a credential (of tokens/dashboard, scope"
+            " read), for anybody who reaches the server, or for nobody"
+        ),
+    ] = "token"
     tokens: Annotated[
         dict[Name, Scope],
         Meta(description='named tokens and what each may do; "tokens/NAME" holds the secret'),
@@ -172,6 +179,9 @@ class Log(Table, frozen=True, kw_only=True):
     keep: Annotated[int, Meta(ge=0, le=100, description="rotated files kept of each log")] = 3
 
 
+ADVERTISED = r"^(([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5})?\Z"
+
+
 class Sidechain(Table, frozen=True, kw_only=True):
     """One sidechain this node follows or validates."""
 
@@ -181,7 +191,7 @@ class Sidechain(Table, frozen=True, kw_only=True):
     advertise: Annotated[
         str,
         Meta(
-            pattern=r"^(([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5})?\Z",
+            pattern=ADVERTISED,
             description="where others reach this validator, if not at `listen`",
         ),
     ] = ""
@@ -215,6 +225,13 @@ class Federation(Table, frozen=True, kw_only=True):
     listen: Annotated[Address, Meta(description="where other members reach this one")] = (
         "127.0.0.1:0"
     )
+    advertise: Annotated[
+        str,
+        Meta(
+            pattern=ADVERTISED,
+            description="where other members reach this one, if not at `listen`",
+        ),
+    ] = ""
     peers: Annotated[tuple[Peer, ...], Meta(description="other members")] = ()
     member_key: Annotated[File, Meta(description="the member's identity key file")]
     charter: Annotated[File, Meta(description="the charter; the same bytes for every member")]

@@ -13,6 +13,7 @@ from bystack.node.federation.operating.building import Builder, Params
 from bystack.node.federation.operating.desk import Desk
 from bystack.node.federation.orders import Orders
 from bystack.node.federation.rotating import Rotating
+from bystack.node.federation.sitting import Sitting
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.primitives.addresses import Address, encode_address
 from bystack.primitives.errors import Invalid
@@ -27,6 +28,7 @@ class Serving(Founders, Protocol):
     orders: Orders
     desk: Desk
     builder: Builder
+    sitting: Sitting
 
 
 async def answer(member: Serving, ask: Ask) -> None:
@@ -92,6 +94,7 @@ async def info(member: Serving) -> dict[str, Any]:
             "vault": await vault_step(member, member.rotating.following),
         },
         "peers": len(member.host.peers()),
+        "missing": missing(member),
         "sponsor": {
             "address": encode_address(Address(setting.params.hrp, 0, member.purse.root)),
             "balance": member.purse.balance,
@@ -100,6 +103,14 @@ async def info(member: Serving) -> dict[str, Any]:
         "vault": genesis.vault.hex() if genesis else None,
         "signer": _signer(seen, told) if seen else None,
     }
+
+
+def missing(member: Serving) -> list[str]:
+    """The members by name, those that a change in flight brings included, who are not connected."""
+    near = {one.node_id for one in member.host.peers()}
+    own = member.setting.identity
+    others = [one for one in member.sitting.everyone if one.identity != own]
+    return [one.name.decode() for one in others if one.node not in near]
 
 
 def seated(member: Serving) -> dict[str, Any]:

@@ -45,13 +45,13 @@ from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.node.sidechain.voting.engines import ConsensusError, engine_of, verifier_of
-from bystack.node.sidechain.voting.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.voting.shorthand import SHORT_CAPS
 from bystack.node.sidechain.voting.signing import SignerLine, validator_socket
 from bystack.node.verifying.inline import InlineVerifier
 from bystack.p2p.gossip import payload_cap
 from bystack.p2p.host import Host, HostConfig
 from bystack.p2p.identity import Identity
+from bystack.p2p.meeting import WHEREABOUTS, Meeting
 from bystack.p2p.peers import PeerBook
 from bystack.p2p.whereabouts import MAX_MESSAGE
 from bystack.sidechain.consensus.engine import EngineUnfit
@@ -204,7 +204,7 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         nursery.start_soon(insist, store, pooling, driver.changed)
         reader = Reader(driver, modules)
         methods = rpc_methods(driver, reader, relaying, table.name, identity.node_id)
-        service = Service(driver, reader, methods)
+        service = Service(driver, reader, methods, relaying)
         await nursery.start(serve, context.socket, service.handle, service.streams)
         nursery.start_soon(keep_book, book, f"{context.data}/peers")
         log.info("sidechain runs", height=store.height, listening=listening)

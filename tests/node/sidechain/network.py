@@ -32,13 +32,13 @@ from bystack.node.sidechain.snapshots.state_sync import Policy, StateSync
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.node.sidechain.voting.engines import verifier_of
-from bystack.node.sidechain.voting.meeting import Meeting
 from bystack.node.sidechain.voting.signing import SignerLine
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.p2p.identity import Identity
+from bystack.p2p.meeting import Meeting
 from bystack.primitives import bls
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
@@ -220,7 +220,7 @@ class Node:
         self.reader = Reader(self.driver, modules)
         name, id = genesis.name, node_id(number)
         self.methods: Methods = rpc_methods(self.driver, self.reader, self.relaying, name, id)
-        self.service = Service(self.driver, self.reader, self.methods)
+        self.service = Service(self.driver, self.reader, self.methods, self.relaying)
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled; the scope is the status."""

@@ -77,6 +77,7 @@ def init(name: str, home: str, **options: Any) -> None:
 @click.argument("charter", type=FILE)
 @click.argument("roster", type=FILE)
 @click.option("--listen", default="127.0.0.1:0", show_default=True, help="For other members.")
+@click.option("--advertise", default="", help="Where other members reach this one, if elsewhere.")
 @click.option("--peer", "peers", multiple=True, help="Another member, host:port. Repeatable.")
 @click.option("--parts", type=FILE, help="Where bystackd key new made the keys: what it printed.")
 @home_option
@@ -87,6 +88,7 @@ def join(
     charter: Path,
     roster: Path,
     listen: str,
+    advertise: str,
     peers: tuple[str, ...],
     parts: Path | None,
     home: str,
@@ -97,16 +99,18 @@ def join(
     line that is not the one the files came by. What the charter lets whom do:
     bystack federation charter explain CHARTER.
     """
-    from bystack.client import joining
+    from bystack.client import hosting, joining
 
     place = Path(home).expanduser()
     joined = joining.take_files(place, name, charter, roster, parts)
-    told = joining.become_member(place, name, listen, list(peers))
+    told = joining.become_member(place, name, listen, list(peers), advertise)
     click.echo(f"charter {joined.charter}")
     click.echo(f"roster  {joined.roster}")
     click.echo(f"you are {joined.member}: weight {joined.weight}; {joined.quorum} sign")
     if not told:
         click.echo(f"no daemon runs in {home}: bystackd run --home {home}")
+    for line in hosting.hard_to_reach(name, listen, advertise):
+        click.echo(line)
     click.echo(
         f"Next: compare both hashes with every member, then bystack federation keygen {name};"
         f" to a federation that has its key: bystack federation status {name}"

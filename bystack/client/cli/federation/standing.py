@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Info = Mapping[str, Any]
@@ -16,7 +16,7 @@ def next_step(name: str, info: Info) -> str:
     if info["key"] is None:
         return _first_key(name, info)
     if rotation.get("change"):
-        return _change(name, rotation["change"])
+        return _change(name, rotation["change"], info.get("missing") or [])
     if rotation.get("next_key"):
         return _new_key(name, rotation.get("vault") or {})
     if info["sidechain"] is None:
@@ -64,10 +64,7 @@ def _first_key(name: str, info: Info) -> str:
         case "not started":
             return f"bystack federation keygen {name}, on every member's node"
         case "running":
-            return (
-                f"wait: {info['peers']} other members are connected, and every one of them has to"
-                f" run bystack federation keygen {name}"
-            )
+            return f"wait: {_gathered(name, info)}"
         case "aborted":
             return (
                 "agree with the others on a roster without those who are named above, then:"
@@ -77,7 +74,21 @@ def _first_key(name: str, info: Info) -> str:
             return "wait for the certificate: another member's node has it and sends it"
 
 
-def _change(name: str, change: Mapping[str, Any]) -> str:
+def _gathered(name: str, info: Info) -> str:
+    """Whom a ceremony lacks, which needs every member."""
+    if away := info.get("missing"):
+        return (
+            f"{', '.join(away)} not connected: that node is down, or neither says where it is"
+            f" reached (listen, advertise, peers in federations/{name}.toml, then kill -HUP"
+            " bystackd)"
+        )
+    return (
+        f"{info['peers']} other members are connected, and every one of them has to run"
+        f" bystack federation keygen {name}"
+    )
+
+
+def _change(name: str, change: Mapping[str, Any], away: Sequence[str]) -> str:
     if change["guilty"]:
         who = ", ".join(f"{member} ({rule})" for member, rule in change["guilty"])
         return (
@@ -92,9 +103,10 @@ def _change(name: str, change: Mapping[str, Any]) -> str:
         return "wait: this node begins its part by itself"
     if change["state"] == "done":
         return "wait: the shares are made; their certificate is on its way into the sidechain"
+    named = f" ({', '.join(away)} not)" if away else ""
     return (
-        "wait: all of the new members' nodes must be up and connected. The ceremony goes on by"
-        " itself, also after a crash, and the present key signs meanwhile"
+        f"wait: all of the new members' nodes must be up and connected{named}. The ceremony goes on"
+        " by itself, also after a crash, and the present key signs meanwhile"
     )
 
 
@@ -103,7 +115,8 @@ def lines(name: str, info: Info) -> Iterator[str]:
     rotation = info.get("rotation") or {}
     seat = "no seat" if info["seat"] is None else f"seat {info['seat']}, weight {info['weight']}"
     yield f"member   {info['member']}: {seat}; {info['threshold']} of {info['total']} sign"
-    yield f"others   {info['peers']} connected"
+    away = info.get("missing")
+    yield f"others   {info['peers']} connected" + (f"; not: {', '.join(away)}" if away else "")
     yield f"key      {info['key'] or 'none'} (epoch {rotation.get('epoch', 0)})"
     if info["key"] is None:
         yield f"keygen   {info['keygen']}" + (

@@ -26,12 +26,12 @@ from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.pooling import BlockFinal, Joined, Left, Pooling
 from bystack.node.sidechain.serving import Serving
 from bystack.node.sidechain.snapshots.state_sync import AID_KINDS, StateSync
-from bystack.node.sidechain.voting.meeting import WHEREABOUTS, Meeting
 from bystack.node.sidechain.voting.shorthand import SHORT_CAPS, Shorthand
 from bystack.node.sidechain.voting.signing import Admitted, SignerLine
 from bystack.node.sidechain.voting.speech import Speech
 from bystack.node.sidechain.voting.timers import Timers
 from bystack.p2p.host import Connected, Host, Lost, Message
+from bystack.p2p.meeting import WHEREABOUTS, Meeting
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import system_transaction
 from bystack.sidechain.blocks import Header

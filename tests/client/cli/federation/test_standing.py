@@ -75,3 +75,12 @@ def test_why_a_change_does_not_go_on_is_said() -> None:
     rotation = {"epoch": 0, "seated": True, "change": change}
     said = next_step("trade", {**INFO, "signer": SIGNER, "rotation": rotation})
     assert said.endswith("Stalled: 1 of 2")
+
+
+def test_whom_a_ceremony_lacks_is_named_with_what_to_do() -> None:
+    first = {**INFO, "key": None, "keygen": "running", "blamed": [], "signer": None}
+    assert "2 other members are connected, and every one" in next_step("trade", first)
+    away = {**first, "missing": ["carol", "dave"]}
+    assert next_step("trade", away).startswith("wait: carol, dave not connected: ")
+    assert "listen, advertise, peers in federations/trade.toml" in next_step("trade", away)
+    assert "others   2 connected; not: carol, dave" in list(lines("trade", away))

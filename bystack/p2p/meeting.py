@@ -1,6 +1,6 @@
-"""Validators find each other: where each is goes round, and whoever votes keeps them connected.
+"""Nodes that a chain or charter names find each other: where each is goes round, and they connect.
 
-An elected validator knows the others by node id only. Owned by the driver's task; never waits.
+Validators and members know each other by node id only. Owned by one task; never waits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 WHEREABOUTS: Final = 62
-"""The frame kind; the consensus engine's and the gossip's lie elsewhere."""
+"""The frame kind; the consensus engine's, the gossip's and the members' lie elsewhere."""
 BREACH_POINTS: Final = 20
 
 log = structlog.get_logger("peers")
@@ -43,7 +43,7 @@ class Peers(Protocol):
 
 
 class Meeting:
-    """The whereabouts of a sidechain's validators, and the connections they ask for."""
+    """The whereabouts of those named, and the connections they ask for."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class Meeting:
         self._kept: dict[bytes, str] = {}
 
     def turn(self, nodes: Collection[bytes]) -> None:
-        """These are the nodes of the validators, now and next: say where we are if we are one."""
+        """These are the nodes named from now on: say where we are if we are one."""
         self._directory.want(nodes)
-        if self._votes and (address := self._address()):
+        if self._named and (address := self._address()):
             own = declare(self._identity, self._chain, address, self._now())
             self._spread(self._directory.take((own,), self._now()))
         for node in [node for node in self._kept if not self._directory.wants(node)]:
@@ -74,7 +74,7 @@ class Meeting:
             self._host.send(peer, WHEREABOUTS, encode(known), Class.BLOCK)
 
     def hear(self, peer: bytes, payload: bytes) -> None:
-        """A peer passes on where validators are."""
+        """A peer passes on where the nodes named are."""
         try:
             fresh = self._directory.take(read_given(payload), self._now())
         except Invalid as error:
@@ -83,7 +83,7 @@ class Meeting:
         self._meet()
 
     @property
-    def _votes(self) -> bool:
+    def _named(self) -> bool:
         return self._directory.wants(self._identity.node_id)
 
     def _spread(self, fresh: tuple[Whereabouts, ...], skip: bytes | None = None) -> None:
@@ -91,8 +91,8 @@ class Meeting:
             self._host.broadcast(WHEREABOUTS, encode(fresh), Class.BLOCK, skip=skip)
 
     def _meet(self) -> None:
-        """Whoever votes is connected to all who vote, wherever they moved."""
-        if not self._votes:
+        """Whoever is named is connected to all who are, wherever they moved."""
+        if not self._named:
             return
         for one in self._directory.known:
             self._keep(one)
@@ -104,6 +104,6 @@ class Meeting:
             return
         if node in self._kept:
             self._host.let_go(self._kept[node])
-        log.info("a validator is at", node=node.hex(), address=str(address))
+        log.info("a node is at", node=node.hex(), address=str(address))
         self._kept[node] = text
         self._host.connect(text)

@@ -1,10 +1,10 @@
-"""Validators that know each other by node id only come to be connected."""
+"""Nodes that know each other by node id only come to be connected."""
 
 from __future__ import annotations
 
-from bystack.node.sidechain.voting.meeting import WHEREABOUTS, Meeting
 from bystack.p2p.host import Class
 from bystack.p2p.identity import Identity
+from bystack.p2p.meeting import WHEREABOUTS, Meeting
 from bystack.primitives.codec import encode
 from tests.p2p.people import ALICE, BOB, CHAIN, MALLORY
 
