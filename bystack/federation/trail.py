@@ -131,6 +131,11 @@ class Trail:
         self.moved = 0
 
     @property
+    def height(self) -> int:
+        """The height of the last block; 0 before the first."""
+        return self.purse.height
+
+    @property
     def known(self) -> tuple[ChainPlace, ...]:
         """The last blocks, the newest last."""
         return tuple(self._known)

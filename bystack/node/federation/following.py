@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 import trio
@@ -27,18 +27,29 @@ log = structlog.get_logger("federation")
 TICK_SECONDS = 0.5
 
 Inbox = trio.MemorySendChannel[Event]
+MainInbox = trio.MemorySendChannel[MainConnected | MainDisconnected | MainRestarted]
 
 
 class _Lost(Exception):
     """The chain left below the blocks that are remembered, or is told from its start."""
 
 
-async def follow_main(links: Links, inbox: Inbox, known: Sequence[ChainPlace] = ()) -> None:
+async def _unsaid() -> None:
+    """The tip was reached, and nobody asked to be told."""
+
+
+async def follow_main(
+    links: Links,
+    inbox: MainInbox,
+    known: Sequence[ChainPlace] = (),
+    at_tip: Callable[[], Awaitable[None]] = _unsaid,
+) -> None:
     """Every block of the main chain after those known; resumes where the line broke.
 
     A branch that left below what is remembered is followed from the chain's start, which is said.
+    `at_tip` is called whenever every block up to the node's tip was handed over.
     """
-    feed = _MainFeed(inbox, known)
+    feed = _MainFeed(inbox, known, at_tip)
     while True:
         await links.main.wait_connected()
         try:
@@ -56,8 +67,10 @@ async def follow_main(links: Links, inbox: Inbox, known: Sequence[ChainPlace] = 
 class _MainFeed:
     """What was sent to the inbox: each block is the child of the last, or all begins anew."""
 
-    def __init__(self, inbox: Inbox, known: Sequence[ChainPlace]) -> None:
-        self._inbox = inbox
+    def __init__(
+        self, inbox: MainInbox, known: Sequence[ChainPlace], at_tip: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._inbox, self._at_tip = inbox, at_tip
         self._known = deque(((one.height, one.id) for one in known), maxlen=KEPT_BLOCKS)
         self._begun = bool(known)
 
@@ -85,6 +98,8 @@ class _MainFeed:
                     raise _Lost
                 self._known.pop()
                 await self._inbox.send(MainDisconnected(height, id))
+            case ["tip", *_]:
+                await self._at_tip()
             case _:
                 return
 

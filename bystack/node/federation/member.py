@@ -25,7 +25,7 @@ from bystack.federation.messages import MESSAGE_LIMIT as MAX_CEREMONY
 from bystack.federation.messages import KeyCertificate, PartialSignature, SessionForeign
 from bystack.federation.purse import Purse
 from bystack.federation.signing import PartialKeyForeign
-from bystack.federation.trail import Trail
+from bystack.federation.trail import Followed, Trail
 from bystack.node.federation.events import (
     Ask,
     Event,
@@ -63,7 +63,12 @@ class Member:
     """One membership. Made once; `run` owns everything in it."""
 
     def __init__(
-        self, setting: Setting, links: Links, host: Host, trail: Trail, memory: Memory | None = None
+        self,
+        setting: Setting,
+        links: Links,
+        host: Host,
+        trail: Trail,
+        memory: Memory[Followed] | None = None,
     ) -> None:
         self.setting, self.links, self.host = setting, links, host
         self.trail, self._memory = trail, memory

@@ -1,4 +1,4 @@
-"""What a member followed of the main chain, written down now and then and read at its start.
+"""What a member or guard followed of the main chain, written down now and then, read at its start.
 
 Without it each start read the whole chain: every full block of it, once more. It is no authority:
 a file that is damaged, another's or of a branch long gone costs one such reading, no more.
@@ -6,13 +6,14 @@ a file that is damaged, another's or of a branch long gone costs one such readin
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 
-from bystack.federation.trail import MAX_FOLLOWED, Followed, Trail
 from bystack.node.store.kept import KeptFile
 from bystack.primitives.errors import Invalid
+
+T = TypeVar("T")
 
 log = structlog.get_logger("federation")
 
@@ -21,14 +22,31 @@ EVERY_TICKS: Final = 600
 """Some minutes."""
 
 
-class Memory:
-    """The file of one member."""
+class Following(Protocol[T]):
+    """Who follows the main chain. `moved`: blocks that came or went since it was last kept."""
 
-    def __init__(self, path: str) -> None:
-        self._file = KeptFile(path, Followed, MAX_FOLLOWED)
+    moved: int
+
+    @property
+    def height(self) -> int:
+        """How far it has come."""
+
+    @property
+    def kept(self) -> T:
+        """All of it, for `resume`."""
+
+    def resume(self, kept: T) -> None:
+        """Go on where another was; raises `Invalid`."""
+
+
+class Memory(Generic[T]):
+    """The file of one follower: a wire type of at most `limit` bytes."""
+
+    def __init__(self, path: str, kind: type[T], limit: int) -> None:
+        self._file = KeptFile(path, kind, limit)
         self._ticks = 0
 
-    def resume(self, trail: Trail) -> None:
+    def resume(self, trail: Following[T]) -> None:
         """Go on where the file says; a file that does not hold is passed over."""
         try:
             trail.resume(self._file.read())
@@ -37,9 +55,9 @@ class Memory:
         except (OSError, Invalid) as error:
             log.warning("main chain is read from its start", reason=str(error))
             return
-        log.info("main chain goes on", height=trail.purse.height)
+        log.info("main chain goes on", height=trail.height)
 
-    async def tick(self, trail: Trail) -> None:
+    async def tick(self, trail: Following[T]) -> None:
         """Write it down if much has moved, or something has for long."""
         self._ticks += 1
         long = trail.moved and self._ticks >= EVERY_TICKS

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 import trio
 
-from bystack.mainchain.blocks import decode_block
+from bystack.node.federation import following
 from bystack.node.federation.events import (
     Ask,
     MainConnected,
@@ -18,10 +18,10 @@ from bystack.node.federation.events import (
 )
 from bystack.node.guard.links import GuardLinks
 from bystack.node.ipc import RemoteError, Unavailable
+from bystack.sidechain.relayed import ChainPlace
 
 log = structlog.get_logger("guard")
 
-REMEMBERED = 200
 TICK_SECONDS = 0.5
 
 
@@ -41,36 +41,16 @@ Event = MainConnected | MainDisconnected | MainRestarted | MainReached | SideMov
 Inbox = trio.MemorySendChannel[Event]
 
 
-async def follow_main(links: GuardLinks, inbox: Inbox, start: tuple[int, bytes]) -> None:
-    """Every block after `start` (a height and id below the vault), without end."""
-    known: deque[tuple[int, bytes]] = deque([start], maxlen=REMEMBERED)
-    while True:
-        await links.main.wait_connected()
-        try:
-            locator = [[height, id] for height, id in reversed(known)]
-            async for item in links.main.stream("blocks", locator):
-                await _take(item, known, inbox)
-        except (Unavailable, RemoteError) as error:
-            log.info("main chain line broke", error=str(error))
-            await trio.sleep(TICK_SECONDS)
+async def follow_main(links: GuardLinks, inbox: Inbox, known: Sequence[ChainPlace]) -> None:
+    """Every block after those known (at least one below the vault), without end.
 
+    As a member follows it; and it is said when the node's tip is reached.
+    """
 
-async def _take(item: list[object], known: deque[tuple[int, bytes]], inbox: Inbox) -> None:
-    match item:
-        case ["connect", int() as height, bytes() as id, bytes() as data]:
-            if known and height <= known[-1][0]:
-                known.clear()
-                await inbox.send(MainRestarted())
-            known.append((height, id))
-            await inbox.send(MainConnected(height, id, decode_block(data)))
-        case ["disconnect", int() as height, bytes() as id]:
-            while known and known[-1][0] >= height:
-                known.pop()
-            await inbox.send(MainDisconnected(height, id))
-        case ["tip", *_]:
-            await inbox.send(MainReached())
-        case _:
-            return
+    async def at_tip() -> None:
+        await inbox.send(MainReached())
+
+    await following.follow_main(links, inbox, known, at_tip)
 
 
 async def follow_side(links: GuardLinks, inbox: Inbox) -> None:

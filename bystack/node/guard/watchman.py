@@ -11,10 +11,13 @@ import structlog
 import trio
 
 from bystack.federation.guarding.alarms import Act, Alarm, AlarmRecord, Ended, Kind, Output
+from bystack.federation.guarding.excerpts import Excerpts, KeptExcerpts
 from bystack.federation.guarding.machine import Guarding
 from bystack.federation.guarding.vault import UndoForgotten
 from bystack.federation.guarding.view import Heard
 from bystack.federation.purse import Purse
+from bystack.ledger.payments import single_key_root
+from bystack.mainchain.blocks import Block
 from bystack.node.federation.agreeing import NodeBehind, check_heights
 from bystack.node.federation.events import (
     Ask,
@@ -24,6 +27,7 @@ from bystack.node.federation.events import (
     Tick,
 )
 from bystack.node.federation.feeding import Feeding
+from bystack.node.federation.memory import Memory
 from bystack.node.guard.acting import Acting
 from bystack.node.guard.book import Book
 from bystack.node.guard.following import Event, MainReached, SideMoved
@@ -33,6 +37,8 @@ from bystack.node.guard.requests import answer
 from bystack.node.guard.setting import Setting
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.store.failpoints import failpoint
+from bystack.primitives.errors import Invalid
+from bystack.sidechain.relayed import ChainPlace
 
 log = structlog.get_logger("guard")
 
@@ -42,8 +48,12 @@ LOOK_TICKS = 4
 class Watchman:
     """One guard. Made once; `run` owns everything in it."""
 
-    def __init__(self, setting: Setting, links: GuardLinks, book: Book) -> None:
+    def __init__(
+        self, setting: Setting, links: GuardLinks, book: Book, memory: Memory[KeptExcerpts]
+    ) -> None:
         self.setting, self.links, self.book = setting, links, book
+        self._memory = memory
+        self.excerpts = _excerpts(setting)
         self.hook = Hook(setting.hook)
         self.told = trio.Event()
         self._begin()
@@ -57,6 +67,24 @@ class Watchman:
         self.acting = Acting(self.links, self.setting, self.book, self.purse, self._feeding)
         self._reached = False
         self._ticks = 0
+
+    @property
+    def known(self) -> tuple[ChainPlace, ...]:
+        """The last blocks followed, after one that lies below the vault."""
+        start = self.setting.genesis.checkpoint.header
+        return ChainPlace(start.height, start.id), *self.excerpts.known
+
+    async def resume(self) -> None:
+        """Follow again what is remembered of the main chain; what does not hold is forgotten."""
+        self._memory.resume(self.excerpts)
+        try:
+            for block in self.excerpts.blocks:
+                self._take(block)
+                await trio.lowlevel.checkpoint()
+        except Invalid as error:
+            log.warning("main chain is read from its start", reason=str(error))
+            self.excerpts.restart()
+            self._begin()
 
     async def run(self, inbox: trio.MemoryReceiveChannel[Event]) -> None:
         """Handle events for ever; lines that are down are asked again at the next."""
@@ -73,6 +101,7 @@ class Watchman:
             case MainDisconnected(height, id):
                 self._disconnect(height, id)
             case MainRestarted():
+                self.excerpts.restart()
                 self._begin()
             case MainReached():
                 self._reached = True
@@ -85,14 +114,20 @@ class Watchman:
                 await answer(self, event)
 
     def _connect(self, event: MainConnected) -> None:
-        height, block = event.height, event.block
-        self.purse.connect(event.id, height, block.transactions)
+        self.excerpts.connect(event.block)
+        self._take(event.block)
+
+    def _take(self, block: Block) -> None:
+        """A block, or what of it concerns this guard."""
+        height = block.header.height
+        self.purse.connect(block.id, height, block.transactions)
         self._feeding.connect(height, block)
         self._reached = False
         self.perform(self.machine.connected(height, block, _now()))
 
     def _disconnect(self, height: int, id: bytes) -> None:
         self._reached = False
+        self.excerpts.disconnect(height)
         self._feeding.disconnect(height)
         try:
             self.perform(self.machine.disconnected(height))
@@ -116,6 +151,7 @@ class Watchman:
     async def _tick(self) -> None:
         """The clock; the view is renewed when it is wanted, or has grown old."""
         self._ticks += 1
+        await self._memory.tick(self.excerpts)
         caught_up = await self._caught_up()
         purse = self.purse
         heard = Heard(_now(), caught_up, purse.balance, purse.count)
@@ -202,6 +238,10 @@ def shown_alarm(record: AlarmRecord) -> dict[str, Any]:
         "time": record.time,
         "facts": msgspec.json.decode(record.facts),
     }
+
+
+def _excerpts(setting: Setting) -> Excerpts:
+    return Excerpts(setting.main, setting.genesis.vault, single_key_root(setting.sponsor))
 
 
 def _now() -> int:

@@ -11,10 +11,12 @@ import structlog
 import trio
 
 from bystack.federation.guarding.alarms import ActKind
+from bystack.federation.guarding.excerpts import MAX_EXCERPTS, KeptExcerpts
 from bystack.federation.guarding.machine import Rules
 from bystack.node import federation_files, genesis_files
 from bystack.node.config.tables import Guard
 from bystack.node.federation.agreeing import agree
+from bystack.node.federation.memory import Memory
 from bystack.node.federation_files import FederationFileError
 from bystack.node.guard.book import KIND, Book
 from bystack.node.guard.following import Event, follow_main, follow_side, tick
@@ -97,14 +99,16 @@ async def main(context: RoleContext) -> None:
         context.announce()
         await _founded(context)
         setting, links = _setting(context, table), GuardLinks(context.name)
-        watchman = Watchman(setting, links, Book(_journal(context, setting.params.magic)))
+        book = Book(_journal(context, setting.params.magic))
+        memory = Memory(f"{context.data}/followed", KeptExcerpts, MAX_EXCERPTS)
+        watchman = Watchman(setting, links, book, memory)
+        await watchman.resume()
         inbox, events = trio.open_memory_channel[Event](INBOX)
         GuardMethods(watchman, inbox).register(methods)
         watchmen.append(watchman)
         await links.run(nursery)
         nursery.start_soon(agree, links)
-        start = setting.genesis.checkpoint.header
-        nursery.start_soon(follow_main, links, inbox, (start.height, start.id))
+        nursery.start_soon(follow_main, links, inbox, watchman.known)
         nursery.start_soon(follow_side, links, inbox)
         nursery.start_soon(tick, inbox)
         nursery.start_soon(watchman.hook.run)

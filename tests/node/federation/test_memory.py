@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from bystack.federation.trail import Trail
+from bystack.federation.trail import MAX_FOLLOWED, Followed, Trail
 from bystack.mainchain.params import chain_id
 from bystack.node.federation import memory as module
 from bystack.node.federation.events import Event, MainConnected, MainDisconnected, MainRestarted
@@ -126,10 +126,13 @@ def fresh(main: Main) -> Trail:
     return one
 
 
-def written(path: Path, one: Trail) -> None:
-    memory = Memory(str(path))
+def memory(path: Path, limit: int = MAX_FOLLOWED) -> Memory[Followed]:
+    return Memory(str(path), Followed, limit)
+
+
+def written(path: Path, one: Trail, limit: int = MAX_FOLLOWED) -> None:
     one.moved = module.EVERY_BLOCKS
-    trio.run(memory.tick, one)
+    trio.run(memory(path, limit).tick, one)
 
 
 def test_a_restart_reads_what_is_new(tmp_path: Path) -> None:
@@ -138,7 +141,7 @@ def test_a_restart_reads_what_is_new(tmp_path: Path) -> None:
     written(tmp_path / "followed", one)
     main.chain.grow(3)
     again = trail()
-    Memory(str(tmp_path / "followed")).resume(again)
+    memory(tmp_path / "followed").resume(again)
     assert again.kept == one.kept
     events = followed(main, again.known)
     assert [type(event) for event in events] == [MainConnected] * 3
@@ -177,16 +180,16 @@ def test_a_damaged_file_is_passed_over(tmp_path: Path, spoil: Any) -> None:
     written(path, fresh(Main(vault_chain())))
     path.write_bytes(spoil(path.read_bytes()))
     again = trail()
-    Memory(str(path)).resume(again)
+    memory(path).resume(again)
     assert again.kept == trail().kept
 
 
 def test_anothers_file_is_passed_over_and_a_missing_one(tmp_path: Path) -> None:
     path = tmp_path / "followed"
-    Memory(str(path)).resume(trail())
+    memory(path).resume(trail())
     written(path, fresh(Main(vault_chain())))
     other = trail(BOB.secret)
-    Memory(str(path)).resume(other)
+    memory(path).resume(other)
     assert other.known == ()
 
 
@@ -195,27 +198,24 @@ def test_it_is_written_after_many_blocks_or_a_while(
 ) -> None:
     monkeypatch.setattr(module, "EVERY_TICKS", 3)
     path = tmp_path / "followed"
-    one, memory = fresh(Main(vault_chain())), Memory(str(path))
+    one, file = fresh(Main(vault_chain())), memory(path)
     for _ in range(2):
-        trio.run(memory.tick, one)
+        trio.run(file.tick, one)
     assert not path.exists() and one.moved
-    trio.run(memory.tick, one)
+    trio.run(file.tick, one)
     assert path.exists() and not one.moved
     path.unlink()
     for _ in range(4):
-        trio.run(memory.tick, one)
+        trio.run(file.tick, one)
     assert not path.exists(), "nothing moved"
 
 
-def test_a_file_beyond_all_bounds_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_beyond_all_bounds_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "followed"
     written(path, fresh(Main(vault_chain())))
-    monkeypatch.setattr(module, "MAX_FOLLOWED", 100)
     again = trail()
-    Memory(str(path)).resume(again)
+    memory(path, 100).resume(again)
     assert again.known == ()
     path.unlink()
-    written(path, fresh(Main(vault_chain())))
+    written(path, fresh(Main(vault_chain())), 100)
     assert not path.exists(), "nor written"

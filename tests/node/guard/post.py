@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 import trio
 
+from bystack.federation.guarding.excerpts import MAX_EXCERPTS, KeptExcerpts
 from bystack.federation.guarding.machine import Rules
 from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.vault_operations import VAULT_KINDS
+from bystack.node.federation import memory
 from bystack.node.federation.events import MainConnected, MainDisconnected, Tick
+from bystack.node.federation.memory import Memory
 from bystack.node.guard import acting, watchman
 from bystack.node.guard.book import KIND, Book
 from bystack.node.guard.following import MainReached, SideMoved
@@ -93,13 +96,22 @@ class Post:
         links.side = Line(self._side)  # type: ignore[assignment]
         links.signer = Line(self._signer)  # type: ignore[assignment]
         setting = Setting("trade", EASY, self.genesis, self.rules, "", CAROL.secret)
-        self.guard = Watchman(setting, links, Book(self.book))
+        self.memory = Memory(str(self.folder / "followed"), KeptExcerpts, MAX_EXCERPTS)
+        self.guard = Watchman(setting, links, Book(self.book), self.memory)
         self.told = []
 
     def restart(self) -> None:
         self.book.close()
         self.signed.close()
         self.begin()
+
+    async def remembered(self) -> None:
+        """The same, but written down before and taken up again, as the role does."""
+        self.guard.excerpts.moved = memory.EVERY_BLOCKS
+        await self.memory.tick(self.guard.excerpts)
+        self.restart()
+        await self.guard.resume()
+        self.told = [block.id for block in self.main.line[: self.guard.excerpts.height]]
 
     # -- its node
 

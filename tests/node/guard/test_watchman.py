@@ -11,6 +11,7 @@ from bystack.federation.guarding.machine import Rules
 from bystack.federation.offline import NO_NAMES
 from bystack.ledger.terms import terms_hash
 from bystack.ledger.vault_operations import CANCEL, FREEZE, VETO, Announce, Cancel, Freeze
+from bystack.node.federation.events import MainRestarted
 from bystack.node.guard.acting import STUCK_BLOCKS
 from bystack.node.guard.requests import GuardSignatureInvalid
 from bystack.node.ipc import RemoteError
@@ -340,3 +341,47 @@ async def test_contradicting_validators_and_an_unbacked_mint_are_answered(post: 
     assert post.operations == [FREEZE]
     await post.mined()
     assert post.main.state.turn == 2
+
+
+@in_trio
+async def test_a_start_goes_on_from_what_was_followed(post: Post) -> None:
+    """The robbery lies below the last block kept: it is judged, answered and seen through."""
+    await post.follow()
+    await post.later()
+    await post.rob([paid(900)], SLOW)
+    post.main.grow(1)
+    await post.follow()
+    vault, purse = post.guard.machine.vault, post.guard.purse
+    before = vault.holdings, vault.waiting, vault.anchor, vault.height, purse.kept
+    await post.remembered()
+    vault, purse = post.guard.machine.vault, post.guard.purse
+    assert (vault.holdings, vault.waiting, vault.anchor, vault.height, purse.kept) == before
+    assert len(post.told) == post.main.height, "nothing is left to read"
+    await post.follow()
+    await post.later()
+    assert post.kinds == ["unknown_spend"] and sorted(post.operations) == [VETO, FREEZE]
+    post.main.reorganise(1)
+    await post.follow()
+    await post.mined()
+    assert post.main.pendings() == [] and post.main.state.frozen_until
+
+
+@in_trio
+async def test_what_cannot_be_followed_again_is_forgotten(post: Post) -> None:
+    """Blocks without the one that created the vault: what was kept is worth one reading."""
+    post.main.send(post.main.touch())
+    post.guard.excerpts.connect(post.main.line[-1])
+    await post.remembered()
+    assert post.guard.known[1:] == () and post.guard.machine.vault.height == 0
+    assert post.guard.known[0].height == post.genesis.checkpoint.header.height
+    post.told = []
+    await post.follow()
+    assert post.guard.machine.vault.known
+
+
+@in_trio
+async def test_from_the_chains_start_again_nothing_is_known(post: Post) -> None:
+    await post.follow()
+    await post.guard._handle(MainRestarted())
+    assert post.guard.known[1:] == () and post.guard.purse.height == 0
+    assert not post.guard.machine.vault.known
