@@ -14,18 +14,22 @@ from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
 PAUSE: Final = 0.5
 ENDED: Final = ("settled", "refunded")
+HISTORY: Final = 1_000
+"""So many of the wallet's last transactions are looked through."""
 
 
 class Crossing(NamedTuple):
     """A burn under way: from which chain, where to, under which id.
 
-    `target`: empty where the address is somebody else's.
+    `target`: empty where the address is somebody else's. `before`: the transactions that had paid
+    the address already.
     """
 
     source: str
     target: str
     address: str
     pegout: str
+    before: frozenset[str] = frozenset()
 
 
 def told(rpc: Rpc, crossing: Crossing, pause: float = PAUSE) -> Iterator[str]:
@@ -70,9 +74,21 @@ def _there(rpc: Rpc, crossing: Crossing, left: dict[str, Any]) -> tuple[str, boo
         return f"{crossing.source}: given back; the payout could not be made", True
     if not crossing.target:
         return f"{crossing.source}: paid into the other sidechain's vault; it mints by itself", True
-    coins = rpc.listunspent(crossing.target)
-    mine = [one for one in coins if one["address"] == crossing.address]
-    if mine:
-        return f"{crossing.target}: {mine[0]['amount']} arrived at {crossing.address}", True
+    mine = arrivals(rpc, crossing.target, crossing.address)
+    new = [amount for txid, amount in mine.items() if txid not in crossing.before]
+    if new:
+        return f"{crossing.target}: {new[-1]} arrived at {crossing.address}", True
     paid = f"{crossing.source}: paid on the main chain"
     return f"{paid}; {crossing.target} mints it when the payout is deep enough", False
+
+
+def arrivals(rpc: Rpc, chain: str, address: str) -> dict[str, Any]:
+    """What was paid to an address in final blocks, by transaction: from the wallet's history, since
+    a coin may be spent as soon as it is there. Raises as RPC does."""
+    return {
+        one["txid"]: one["amount"]
+        for one in rpc.listtransactions(chain, HISTORY)
+        if one.get("address") == address
+        and one["category"] == "receive"
+        and one["confirmations"] > 0
+    }

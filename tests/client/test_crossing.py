@@ -9,8 +9,12 @@ from click.testing import CliRunner
 
 from bystack.client.cli import money
 from bystack.client.crossing import Crossing, told
-from bystack.client.rpc import NodeDown, Rpc
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
+OPEN = {"open": True, "why": []}
+HOLD = {"rule": "Paused", "why": "a member paused it", "lifts": "a quorum"}
+SHUT = {"open": False, "why": [HOLD]}
+BELOW = RpcFailed("getpegoutquote", {"code": -26, "message": "too little"})
 MINE = Crossing("trade", "games", "ga1mine", "aa")
 
 
@@ -27,9 +31,14 @@ class Node:
             raise found
         return {"state": found, "waits_for": f"after {found}", "about_seconds": 150}
 
-    def listunspent(self, chain: str) -> list[dict[str, Any]]:
+    def listtransactions(self, chain: str, count: int) -> list[dict[str, Any]]:
         assert chain == "games"
         return self.coins.pop(0) if len(self.coins) > 1 else self.coins[0]
+
+
+def came(txid: str, address: str = "ga1mine", **changed: Any) -> dict[str, Any]:
+    row = {"txid": txid, "address": address, "category": "receive", "confirmations": 1}
+    return {**row, "amount": 2.99, **changed}
 
 
 def sentences(node: Node, crossing: Crossing = MINE) -> list[str]:
@@ -37,9 +46,10 @@ def sentences(node: Node, crossing: Crossing = MINE) -> list[str]:
 
 
 def test_each_stage_is_told_once_until_the_coin_is_there() -> None:
-    other = {"address": "ga1other", "amount": 9}
-    coin = {"address": "ga1mine", "amount": 2.99}
-    node = Node(["requested", "requested", "batched", "settled"], [[other], [other], [other, coin]])
+    other, coin = came("cc", "ga1other"), came("dd")
+    early = came("ee", confirmations=0)
+    states = ["requested", "requested", "batched", "settled"]
+    node = Node(states, [[other], [early], [other, coin]])
     assert sentences(node) == [
         "trade: requested; after requested (about 150 s)",
         "trade: batched; after batched (about 150 s)",
@@ -62,8 +72,18 @@ class Sending(Node):
     """Sends once, and says so; Ctrl-C comes where it is told to."""
 
     def __init__(self, interrupted: str, states: list[Any]) -> None:
-        super().__init__(states, [[{"address": "ga1mine", "amount": 2.99}]])
+        super().__init__(states, [[], [came("dd")]])
         self.interrupted, self.sent = interrupted, 0
+        self.answers: dict[tuple[str, str], Any] = {
+            ("trade", "getpegstatus"): {"pegout": OPEN, "payouts": OPEN},
+            ("games", "getpegstatus"): {"pegin": OPEN},
+            ("games", "getpeginaddress"): {"mainchain_address": "rm1deposit"},
+            ("trade", "getpegoutquote"): {**OPEN, "payout": {"value": 2.99}},
+            ("games", "getsidechaininfo"): {
+                "assets": [{"asset": "ff", "name": "BTM", "decimals": 8}],
+                "peg_numbers": [{"asset": "ff", "pegin_minimum": 1_000}],
+            },
+        }
 
     def getnewaddress(self, chain: str) -> str:
         return "ga1mine"
@@ -76,9 +96,12 @@ class Sending(Node):
         return {"txid": "bb", "pegout": "aa"}
 
     def side(self, chain: str, method: str, *params: str) -> dict[str, Any]:
-        if method == "getpegstatus":
-            return {"pegout": {"open": True}, "payouts": {"open": True}}
-        return super().side(chain, method, *params)
+        if method == "getpegoutstatus":
+            return super().side(chain, method, *params)
+        found = self.answers[chain, method]
+        if isinstance(found, Exception):
+            raise found
+        return dict(found)
 
 
 def transfer(node: Node, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
@@ -111,3 +134,33 @@ def test_who_interrupts_the_sending_is_told_to_look_first(monkeypatch: pytest.Mo
     done = transfer(Sending("sending", ["requested"]), monkeypatch, "3", "--wait")
     assert done.exit_code == 130 and "it may be sent" in done.output
     assert "bystack wallet history --chain trade" in done.output
+
+
+def test_a_coin_that_is_spent_at_once_ends_it_and_an_earlier_one_does_not() -> None:
+    """History tells: of the coin that came nothing is left in listunspent."""
+    node = Node(["settled"], [[came("old")], [came("old"), came("new", amount=1.5)]])
+    said = sentences(node, MINE._replace(before=frozenset({"old"})))
+    assert said[-1] == "games: 1.5 arrived at ga1mine" and len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "words"),
+    [
+        (("games", "getpegstatus"), {"pegin": SHUT}, "games: pegin is shut. Paused"),
+        (("trade", "getpegstatus"), {"pegout": SHUT}, "trade: pegout is shut. Paused"),
+        (("trade", "getpegoutquote"), {**SHUT, "payout": {"value": 2.99}}, "trade: pegout is shut"),
+        (("trade", "getpegoutquote"), BELOW, "too little"),
+        (
+            ("trade", "getpegoutquote"),
+            {**OPEN, "payout": {"value": "0.000001"}},
+            "below the minimum of games",
+        ),
+    ],
+)
+def test_what_would_not_arrive_is_refused_before_it_is_burned(
+    asked: tuple[str, str], answer: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Sending("", ["settled"])
+    node.answers[asked] = answer
+    done = transfer(node, monkeypatch, "3", "--wait")
+    assert done.exit_code == 1 and words in done.output and node.sent == 0

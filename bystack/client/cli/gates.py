@@ -57,6 +57,28 @@ def check_claimable(rpc: Rpc, chain: str, amount: str, asset: str) -> None:
         )
 
 
+def check_crossing(rpc: Rpc, source: str, target: str, to: str, amount: str, asset: str) -> None:
+    """Raise `ClickException` for a transfer between sidechains that would not arrive: before
+    anything is burned. `to`: the address on the target.
+
+    The way into the target must be open and take what is paid out, and the burn must be one that
+    the source takes now (getpegoutquote refuses it with the rule). A chain that this node does not
+    run is left to the chain.
+    """
+    check_open(rpc, source, "pegout")
+    if not target:
+        return
+    check_open(rpc, target, "pegin")
+    try:
+        deposit = rpc.side(target, "getpeginaddress", to)["mainchain_address"]
+        told: dict[str, Any] = rpc.side(source, "getpegoutquote", amount, asset, deposit)
+    except RpcFailed as error:
+        raise click.ClickException(f"{source} to {target}: {error}. Nothing was burned.") from None
+    if not told["open"]:
+        raise click.ClickException(f"{source}: pegout is shut. {reasons(told['why'])}")
+    check_claimable(rpc, target, str(told["payout"]["value"]), asset)
+
+
 def reasons(why: list[dict[str, Any]]) -> str:
     """What holds a way shut, and what opens it, in sentences."""
     return " ".join(f"{one['rule']}: {one['why']}; opened by {one['lifts']}." for one in why)

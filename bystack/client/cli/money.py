@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
-from bystack.client.cli.gates import check_claimable, check_open, reasons
+from bystack.client.cli.gates import check_claimable, check_crossing, check_open, reasons
 from bystack.client.cli.purses import account_option, ask, asset_option, rate_option, wallet_option
-from bystack.client.crossing import Crossing, told, unwatched
+from bystack.client.crossing import Crossing, arrivals, told, unwatched
 from bystack.client.rpc import Rpc
 
 INTERRUPTED = 130
@@ -179,6 +179,7 @@ def transfer(
 
     It goes to a new address of your own on the sidechain --to, or to ADDRESS. A burn, one payout of
     the one vault into the other, an ordinary claim: all of it happens by itself, watched or not.
+    What would not arrive (a shut peg, an amount below either minimum) is refused beforehand.
 
     \b
     bystack transfer 20 --from trade --to games --wait
@@ -195,11 +196,15 @@ def transfer(
         raise click.UsageError("give AMOUNT and --to CHAIN, or ADDRESS and AMOUNT")
     to = rpc.getnewaddress(target) if target else words[0]
     if source != "main":
-        check_open(rpc, source, "pegout")
+        check_crossing(rpc, source, target, to, amount, asset)
+    elif target:
+        check_open(rpc, target, "pegin")
+        check_claimable(rpc, target, amount, asset)
+    before = frozenset(arrivals(rpc, target, to)) if target and wait else frozenset()
     sent = _sent(rpc, source, to, amount, asset)
     show({**sent, "to": to}, as_json=as_json)
     if wait and "pegout" in sent:
-        watch(rpc, Crossing(source, target, to, sent["pegout"]))
+        watch(rpc, Crossing(source, target, to, sent["pegout"], before))
     elif not as_json:
         click.echo(f"Next: bystack pegout-status {source} {sent.get('pegout', '')}")
     return None
