@@ -9,6 +9,7 @@ import pytest
 
 from bystack.federation.module.actions import Approvals, QuorumMissing
 from bystack.federation.module.decisions import EXECUTED, OPEN, Lift, SetRegion, SetRules
+from bystack.federation.module.enacting import SignersBehind
 from bystack.federation.module.records import DEFAULT_RULES
 from bystack.federation.module.voting import VersionDowngraded, VersionTooOld, proposal_of
 from bystack.federation.statements import AssetTerms, SignerOutdated, Statement
@@ -38,12 +39,19 @@ def with_versions(tx: Transaction, version: int) -> Transaction:
     return Transaction(tx.body, (Approval(encode(raised), ()),))
 
 
+def together(one: Transaction, other: Transaction) -> Transaction:
+    """One action with the approvals of both."""
+    given = [w.revealed for w in (*one.witnesses, *other.witnesses) if isinstance(w, Approval)]
+    rows = [row for data in given for row in decode(Approvals, data, 10_000)]
+    return Transaction(one.body, (Approval(encode(tuple(rows)), ()),))
+
+
 def test_votes_of_old_signers_stop_counting_when_the_rules_rise() -> None:
     house = Parliament()
     proposal = house.propose(REGION, by=0, version=1)
     house.vote(proposal, (1,), version=1)
     assert house.ask("getproposal", proposal.number)["yes"] == 4
-    house.enact(NEWER)
+    house.enact(NEWER, version=2)
     assert house.ask("getproposal", proposal.number)["yes"] == 0
     with pytest.raises(VersionTooOld):
         house.vote(proposal, (2,), version=1)
@@ -53,10 +61,25 @@ def test_votes_of_old_signers_stop_counting_when_the_rules_rise() -> None:
 
 def test_a_quorum_at_once_counts_only_new_signers_too() -> None:
     house = Parliament()
-    house.enact(NEWER)
+    house.enact(NEWER, version=2)
+    new = house.enact_tx(Lift(), (0, 1), 2)
     with pytest.raises(QuorumMissing):
-        house.world.block(house.enact_tx(Lift(), (0, 1, 2), 1))
-    house.world.block(house.enact_tx(Lift(), (0, 1, 2), 2))
+        house.world.block(together(new, house.enact_tx(Lift(), (3,), 1)))
+    house.world.block(together(new, house.enact_tx(Lift(), (3,), 2)))
+
+
+@pytest.mark.parametrize("version", [2, 2**32 - 1])
+def test_nobody_asks_for_signers_that_no_quorum_has(version: int) -> None:
+    """Else a slip of a digit would end the federation: no quorum could take it back."""
+    house = Parliament()
+    wanted = SetRules(msgspec.structs.replace(DEFAULT_RULES, version=version))
+    with pytest.raises(SignersBehind):
+        house.enact(wanted)
+    proposal = house.propose(wanted, by=0, version=version)
+    house.vote(proposal, (1,), version=version)
+    with pytest.raises(SignersBehind):
+        house.vote(proposal, (2,), version=1)
+    assert house.vote(proposal, (2,), version=version).state == EXECUTED
 
 
 def test_an_older_signer_never_comes_back() -> None:
@@ -75,10 +98,10 @@ def test_an_older_signer_never_comes_back() -> None:
 def test_the_version_is_what_was_signed() -> None:
     """Nobody else can pass an old signer's word off as a new one's."""
     house = Parliament()
-    house.enact(NEWER)
+    house.enact(NEWER, version=2)
     old = house.enact_tx(Lift(), (0, 1, 2), 1)
     new = house.enact_tx(Lift(), (0, 1, 2), 2)
-    with pytest.raises(QuorumMissing):
+    with pytest.raises(VersionDowngraded):
         house.world.block(old)
     lifted = with_versions(old, 2)
     with pytest.raises(SignatureWrong):
@@ -88,7 +111,7 @@ def test_the_version_is_what_was_signed() -> None:
 
 def test_a_statement_of_an_old_signer_is_none() -> None:
     house = Parliament()
-    house.enact(NEWER)
+    house.enact(NEWER, version=2)
     with pytest.raises(SignerOutdated):
         house.world.block(house.action(statement(house, 1), (4,)))
     house.world.block(house.action(statement(house, 2), (4,), version=2))

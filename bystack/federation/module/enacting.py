@@ -27,7 +27,8 @@ from bystack.federation.module.decisions import (
     Unfreeze,
 )
 from bystack.federation.module.evidence import prove
-from bystack.federation.module.records import RULES, check_rules, put_entry
+from bystack.federation.module.records import RULES, Rules, check_rules, put_entry, standing_of
+from bystack.federation.module.voting import weight_by_version
 from bystack.ledger.effects import Effects
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import BlockContext, Outcome, PrefixedState
@@ -40,6 +41,10 @@ NOTHING = Outcome()
 
 class HaltTooLong(Invalid):
     """A pause by decision lasts between 1 and 8064 blocks."""
+
+
+class SignersBehind(Invalid):
+    """Too few members have signed with a signer as new as this: nobody could decide anything."""
 
 
 class RegionIllegible(Invalid):
@@ -93,8 +98,7 @@ def _keep(state: PrefixedState, block: BlockContext, number: int, decision: Kept
         case SetAllowances():
             allowances.allow(state, decision)
         case SetRules(rules):
-            check_rules(rules)
-            put_entry(state, rules, RULES)
+            _set_rules(state, rules)
         case Halt(what, blocks, _):
             _halt(state, what, blocks, height)
         case Abandon():
@@ -116,6 +120,15 @@ def _halt(state: PrefixedState, what: int, blocks: int, height: int) -> None:
     if not 1 <= blocks <= MAX_HALT:
         raise HaltTooLong(blocks=blocks, most=MAX_HALT)
     pauses.hold(state, what, height + blocks)
+
+
+def _set_rules(state: PrefixedState, rules: Rules) -> None:
+    """Only a quorum that has newer signers asks for them: else no quorum could undo it."""
+    check_rules(rules)
+    able, threshold = weight_by_version(state, rules.version), standing_of(state).threshold
+    if able < threshold:
+        raise SignersBehind(version=rules.version, weight=able, threshold=threshold)
+    put_entry(state, rules, RULES)
 
 
 def _set_region(state: PrefixedState, text: bytes) -> None:

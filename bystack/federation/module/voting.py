@@ -222,6 +222,13 @@ def weight_of(state: PrefixedState, proposal: Proposal, yes: int = 1) -> int:
     return weight
 
 
+def weight_by_version(state: PrefixedState, least: int) -> int:
+    """The weight of the members who have signed something with a signer of this version."""
+    seats = standing_of(state).seats
+    able = (one.member for one in seats if number_at(state, _VERSION, one.member.identity) >= least)
+    return sum(member.weight for member in able)
+
+
 def out_of_reach(state: PrefixedState, proposal: Proposal) -> bool:
     """Whether so much weight said no that the rest cannot carry it any more."""
     standing = standing_of(state)

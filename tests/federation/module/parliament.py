@@ -176,9 +176,11 @@ class Parliament:
         nonce = self.ask("listmembers")["nonce"]
         return self.action(Enact(nonce, decision), members, version)
 
-    def enact(self, decision: Decision, members: Sequence[int] = (0, 1, 2)) -> None:
+    def enact(
+        self, decision: Decision, members: Sequence[int] = (0, 1, 2), version: int = 1
+    ) -> None:
         """As `enact_tx`, in a block."""
-        self.world.block(self.enact_tx(decision, members))
+        self.world.block(self.enact_tx(decision, members, version))
 
     def session(self, attempt: int = 0) -> Session:
         """The ceremony's session of the change in flight."""

@@ -227,12 +227,12 @@ def test_the_accused_neither_votes_nor_counts() -> None:
 def test_old_signers_do_not_count_and_do_not_come_back() -> None:
     house = Parliament()
     proposal = house.propose(REGION, by=4, version=1)
-    house.enact(SetRules(msgspec.structs.replace(DEFAULT_RULES, version=2)))
+    house.enact(SetRules(msgspec.structs.replace(DEFAULT_RULES, version=2)), version=2)
     assert rules_of(house.state).version == 2
     assert house.ask("getproposal", 0)["yes"] == 0
     with pytest.raises(VersionTooOld):
         house.vote(proposal, (0,), version=1)
-    with pytest.raises(QuorumMissing):
+    with pytest.raises(VersionDowngraded):
         house.world.block(house.enact_tx(Lift(), (0, 1, 2), version=1))
     house.vote(proposal, (4,), version=2)
     assert house.vote(proposal, (0, 1), version=3).state == EXECUTED
