@@ -1,0 +1,39 @@
+"""What logs said last counts; what was healed since is not told, and damage is passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bystack.client.doctor.logs import Trouble, last_error, not_served, not_voting, records
+
+SOCKET = "run/signer-validator-trade.sock"
+REFUSED = {"event": "key not served", "socket": SOCKET, "rule": "JournalOld", "error": "old"}
+SERVED = {"event": "key served", "socket": SOCKET}
+
+
+def test_the_last_word_about_a_socket_counts() -> None:
+    assert not_served([REFUSED], SOCKET) == Trouble("JournalOld", "old")
+    assert not_served([REFUSED, SERVED], SOCKET) == Trouble()
+    assert not_served([SERVED, REFUSED], SOCKET).rule == "JournalOld"
+    assert not_served([REFUSED], "run/other.sock") == Trouble()
+
+
+def test_the_last_word_about_voting_counts() -> None:
+    ended = {"event": "this key votes no more", "rule": "KeyElsewhere", "reason": "elsewhere"}
+    waits = {"event": "not voting yet: the chain must catch up", "reason": "journal 9"}
+    votes = {"event": "voting where elected"}
+    assert not_voting([votes, ended]) == Trouble("KeyElsewhere", "elsewhere")
+    assert not_voting([waits]) == Trouble("ChainBehind", "journal 9")
+    assert not_voting([waits, votes]) == Trouble()
+
+
+def test_a_log_is_read_from_its_end_whatever_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    assert records(path) == []
+    path.write_bytes(b'torn", "a": 1}\n\xff\xfe\n[1]\n{"event": "one", "level": "error"}\nplain\n')
+    assert records(path) == [{"event": "one", "level": "error"}]
+    assert last_error(records(path)) == "one"
+    assert last_error([{"event": "died", "level": "error", "error": "x" * 900}]).startswith(
+        "died: xxx"
+    )
+    assert last_error([{"event": "fine", "level": "info"}]) == ""
