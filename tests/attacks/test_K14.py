@@ -95,6 +95,23 @@ def test_a_signer_whose_clock_is_another_ends_the_start(
     return None
 
 
+@pytest.mark.parametrize("odd", [{}, {"time": None}, {"time": "now"}, {"time": True}, None, []])
+def test_an_answer_without_a_time_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, odd: Any
+) -> None:
+    """A signer of another version is no reason to fall over, nor to go on without its time."""
+    monkeypatch.setattr(agreeing, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(agreeing.time, "time", lambda: 100)
+    answers = iter((odd, {"time": 200}))
+
+    async def info(method: str, _: list[Any]) -> Any:
+        return next(answers)
+
+    links: Any = SimpleNamespace(signer=Line(info))
+    with pytest.raises(agreeing.ClocksApart):
+        trio.run(agreeing.agree, links)
+
+
 @in_trio
 async def test_a_guard_judges_nothing_on_a_chain_shorter_than_its_signer_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

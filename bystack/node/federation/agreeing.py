@@ -54,4 +54,9 @@ async def agree(links: Links) -> None:
             log.info("signer not asked for its time yet", reason=str(error))
             await trio.sleep(WAIT_SECONDS)
             continue
-        return check_clocks(before, int(told["time"]), int(time.time()))
+        match told:
+            case {"time": int() as signer} if not isinstance(signer, bool):
+                return check_clocks(before, signer, int(time.time()))
+            case _:
+                log.warning("signer told no time; is it of this version?")
+                await trio.sleep(WAIT_SECONDS)

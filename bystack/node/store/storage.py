@@ -247,7 +247,11 @@ class Store(_Reading):
         for step in range(found.version, wanted.version):
             if step not in migrations:
                 raise StoreVersion(self._path, f"format {found.version} has no migration", RESYNC)
-            self._migrate(migrations[step](self), _packed(wanted, step + 1))
+            try:
+                self._migrate(migrations[step](self), _packed(wanted, step + 1))
+            except StoreVersion as error:
+                # What leads to the next format does not know where the store lies.
+                raise StoreVersion(self._path, error.fault, error.step) from None
 
     def _migrate(self, made: Changes | Iterator[Changes], header: bytes) -> None:
         """The format changes with the last batch, so that a process killed before begins anew."""

@@ -22,6 +22,7 @@ from bystack.node.wallet.asking import (
 )
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
+from bystack.node.wallet.claimable import check_claimable
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.rpc_money import fresh
@@ -129,13 +130,17 @@ class SendingMethods:
     async def peg_in(
         self, chain: Text, amount: amounts_text.Given, asset: Text = "BTM", recipient: Text = ""
     ) -> Json:
-        """Deposit for `recipient`, an address on the sidechain, or a new one of our own."""
+        """Deposit for `recipient`, an address on the sidechain, or a new one of our own.
+
+        Refused (-8) before anything is paid for what nobody could claim there.
+        """
         wallet = self._keeper.opened()
         genesis = _genesis(wallet, chain or calling_chain())
         name = chain or calling_chain()
         root = await self._root(wallet, name, recipient)
         lock = DepositLock(genesis.vault, note_for(genesis.id, root))
         named, units = await self._amount(wallet, MAIN, asset, amount)
+        await check_claimable(wallet, lock, named, units)
         tx = await wallet.spending(MAIN).pay([Output(named.id, units, lock)])
         vout = next(i for i, o in enumerate(tx.body.outputs) if o.lock == lock)
         return {"txid": tx.id.hex(), "vout": vout, "chain": name, "recipient": root.hex()}
@@ -163,12 +168,17 @@ class SendingMethods:
     async def across(
         self, chain: Text, to: Text, amount: amounts_text.Given, asset: Text = "BTM"
     ) -> Json:
-        """From `chain` to a sidechain: `to` is an address there, or a deposit address."""
+        """From `chain` to a sidechain: `to` is an address there, or a deposit address.
+
+        Refused (-8) before anything is paid or burned for what nobody could claim there.
+        """
         wallet, name = self._keeper.opened(), chain or calling_chain()
         lock = self._way_in(wallet, to)
+        # Of a burn less arrives than is burned; what is too little already is refused here.
+        named, units = await self._amount(wallet, name, asset, amount)
+        await check_claimable(wallet, lock, named, units)
         if name != MAIN:
             return await self._burn(wallet, name, lock, asset, amount)
-        named, units = await self._amount(wallet, MAIN, asset, amount)
         tx = await wallet.spending(MAIN).pay([Output(named.id, units, lock)])
         return {"txid": tx.id.hex(), "chain": MAIN}
 

@@ -126,6 +126,9 @@ async def in_and_out(net: Network) -> None:
     for wrong in ((5,), (200, "NONE"), (200, "BTM", "nowhere"), ("1e3",)):
         with pytest.raises((RemoteError, Invalid)):
             await other.rpc("getpegoutquote", *wrong)
+    with pytest.raises(RemoteError, match=r"amount .* BTM, minimum .* BTM") as few:
+        await other.rpc("getpegoutquote", 5)
+    assert (few.value.rule, few.value.data["facts"]["minimum"]) == ("BurnBelowMinimum", 10)
     burn = encode_action(burn_action(200, BTM, BOB.lock, CAROL.lock.root))
     tx = transact(other, CAROL, (), (burn,), destroyed=200)
     assert await other.rpc("sendrawtransaction", encode(tx).hex()) == tx.id.hex()

@@ -18,7 +18,7 @@ from bystack.mainchain.work import ENGINES
 from bystack.node.mainchain.mining import generate
 from bystack.node.offline.checking import Options, check_chain
 from bystack.node.store import storage
-from bystack.node.store.chainstore import ChainStore
+from bystack.node.store.chainstore import ANCHOR, ChainStore
 from bystack.node.store.storage import Changes, Store, View
 from tests.ledger.people import ALICE
 from tests.mainchain.builders import EASY
@@ -52,6 +52,22 @@ def test_an_old_main_chain_opens_checks_and_goes_on(tmp_path: Path, file: Path) 
         assert (await check_chain(str(folder), EASY, ENGINES, Options())).sound
 
     trio.run(main)
+
+
+def test_an_old_main_chain_with_vaults_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """Since which turn their terms are in force was not kept: only the blocks say it."""
+    folder = unpacked("mainchain-1", tmp_path / "s")
+    handle = storage.plyvel.DB(str(folder))
+    handle.put(ANCHOR + b"\x07" * 32, b"where")
+    before = list(handle)
+    handle.close()
+    with pytest.raises(storage.StoreVersion) as refused:
+        ChainStore.open(folder, EASY)
+    told = str(refused.value)
+    assert told.startswith(f"{folder}: format 1 has vaults of another form; move the directory")
+    handle = storage.plyvel.DB(str(folder))
+    assert list(handle) == before
+    handle.close()
 
 
 def renamed(view: View) -> Iterator[Changes]:

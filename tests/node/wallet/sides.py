@@ -9,6 +9,7 @@ from typing import Any
 import trio
 
 from bystack.ledger.accounts import RECEIVE, Place
+from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.node.ipc import RemoteError
@@ -45,7 +46,8 @@ def header(height: int) -> Header:
 
 class FakeSide:
     """Answers the socket of the sidechain; `refuse` names the rule by which the pool refuses, and
-    `lost` says that it has nothing of ours; `ends` is what happens when a payment was taken."""
+    `lost` says that it has nothing of ours; `least` is the smallest deposit; `ends` is what happens
+    when a payment was taken."""
 
     def __init__(self) -> None:
         self.bodies: list[tuple[Transaction, ...]] = []
@@ -53,6 +55,7 @@ class FakeSide:
         self.pool: list[Transaction] = []
         self.refuse = ""
         self.lost = False
+        self.least: int | None = None
         self.ends: Callable[[], None] | None = None
         self.changed = Signal()
         self.streams = {"blocks": self.blocks, "pool": self.waiting}
@@ -70,6 +73,8 @@ class FakeSide:
                 return [None if coin is None else encode(coin) for coin in found]
             case "rpc", ["getrawmempool", *_]:
                 return [] if self.lost else [tx.id.hex() for tx in self.pool]
+            case "rpc", ["getsidechaininfo", *_] if self.least is not None:
+                return {"peg_numbers": [{"asset": BTM.hex(), "pegin_minimum": self.least}]}
             case "submit", [bytes(data)]:
                 return self._submit(decode_transaction(data))
         raise RemoteError(-32601, method)

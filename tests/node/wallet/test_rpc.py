@@ -175,6 +175,27 @@ def test_the_way_in_is_a_deposit_that_names_chain_and_recipient(tmp_path: Path) 
     trio.run(main)
 
 
+def test_a_deposit_that_nobody_could_claim_is_not_paid(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            await here.mine(6, await here.rpc("getnewaddress"))
+            await here.rpc("issueasset", "GOLD", "10.5", 2)
+            await here.mine(2, str(BOB_HERE))
+            here.side.least = 500_000_000
+            for method, where in (("pegin", ("trade",)), ("sendtosidechain", ("main", BOB_THERE))):
+                few = await here.refusal(method, *where, "4.99999999")
+                assert few == (-8, "DepositBelowMinimum")
+                assert await here.refusal(method, *where, 1, "GOLD") == (-8, "AssetUnmapped")
+                assert (await here.rpc(method, *where, 5))["txid"]
+            with pytest.raises(
+                RemoteError, match=r"4\.9 BTM is below the minimum .* 5\.0 BTM"
+            ):
+                await here.rpc("pegin", "trade", "4.9")
+
+    trio.run(main)
+
+
 def test_the_way_out_is_a_burn(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:

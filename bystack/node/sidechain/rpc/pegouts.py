@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
+from bystack.node.ipc.errors import from_invalid
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.relaying import Relaying
@@ -31,11 +32,15 @@ from bystack.node.sidechain.rpc.standing import (
     seconds,
 )
 from bystack.node.sidechain.voting.driver import Driver
+from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import to_plain
 from bystack.sidechain.batches import batch_of
+from bystack.sidechain.burns import AmountNotWhole, BurnBelowMinimum
 from bystack.sidechain.gates import SOMEBODY, Gatekeeper
+from bystack.sidechain.params import Asset
 from bystack.sidechain.records import PegoutState, Request, pegout_id
 from bystack.sidechain.state import SystemState
+from bystack.sidechain.tiering import BurnAboveCapacity
 
 MAX_BURNS = 16
 """Actions in one transaction."""
@@ -90,7 +95,10 @@ class PegoutMethods:
             base = self._driver.store.base(snapshot)
             state, at = SystemState(base.state), (base.parent.height, base.parent.time)
             keeper = Gatekeeper(self._genesis, self._reader.modules, state, *at)
-            found = quote(keeper, entry.asset, units, lock)
+            try:
+                found = quote(keeper, entry.asset, units, lock)
+            except (BurnBelowMinimum, BurnAboveCapacity, AmountNotWhole) as error:
+                raise _refused(error, entry) from None
             wait = found.wait
             about = seconds(keeper, wait.blocks, wait.side)
         show = partial(self._forms.asset, entry.asset)
@@ -185,3 +193,16 @@ def _signing_of(row: dict[str, Any]) -> Signing:
         bool(row["complete"]),
         bool(row["sent"]),
     )
+
+
+def _refused(error: Invalid, entry: Asset) -> RemoteError:
+    """Why a burn would be refused, for people in the asset's own amounts; in `data` as ever."""
+    plain = from_invalid(error)
+    sentence = plain.message.partition(" (")[0]
+    amounts = {
+        name: f"{amounts_text.show(max(0, fact), entry.decimals)} {entry.name}"
+        for name, fact in error.facts.items()
+        if isinstance(fact, int)
+    }
+    shown = ", ".join(f"{name} {amount}" for name, amount in amounts.items())
+    return RemoteError(plain.code, f"{sentence} ({shown})", plain.data)
