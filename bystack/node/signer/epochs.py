@@ -2,7 +2,8 @@
 
 The first epoch counts once it is certified; any later one when the sidechain's state, proved to
 this signer, says so. Until then the signer goes on with the epoch before: there is always one that
-signs (K10). Shares that count no more are erased.
+signs (K10). Shares that count no more are erased: at once only those in whose place this signer
+holds others, for the state is the validators' word, and what is erased nobody brings back.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from bystack.federation.shares import KeyShare
 from bystack.node.signer import keys
 from bystack.node.store import files
 from bystack.node.store.failpoints import failpoint
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import U63, Bit, Bytes48, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 
 FIRST: Final = 0
+MAX_COUNTED: Final = 100
 ERASE_AFTER: Final = 2016
-"""Main-chain blocks after a new key was adopted: two weeks, deeper than any reorganisation."""
+"""Main-chain blocks after a new key, or this member's departure, was proved to this signer: two
+weeks, deeper than any reorganisation, and time to find out that the validators lied."""
 
 
 class NoCeremony(Invalid):
@@ -49,6 +52,14 @@ class EpochOlder(Invalid):
     """The key epoch shown is older than one that was in force already."""
 
 
+class Counted(Wire):
+    """The verified main-chain height since which a key is in force here, with a seat or without."""
+
+    key: Bytes48
+    seated: Bit
+    height: U63
+
+
 class Epochs:
     """One member's part in the epochs of one federation's key.
 
@@ -59,6 +70,7 @@ class Epochs:
     def __init__(self, name: str, identity: bytes, folder: str, *, cheap: bool) -> None:
         self._name, self._identity, self._folder, self._cheap = name, identity, folder, cheap
         self._pointer = f"{folder}/key-epoch-{name}.bin"
+        self._counter = f"{folder}/key-epoch-since-{name}.bin"
         self.certificates = self._load_certificates()
         self.proved = self._load_proved()
 
@@ -186,21 +198,45 @@ class Epochs:
     def outdated(self, height: int) -> tuple[Session, ...]:
         """The sessions whose shares must be erased by now, given the main chain's height.
 
-        Of the same key: all but the one in force. Of a key before: those that were replaced
-        `ERASE_AFTER` blocks ago. None of them while this signer lacks a share of the present
-        epoch, which it could not do without them.
+        Of the same key: all but the one in force. Of a key before, and of a member that left:
+        `ERASE_AFTER` blocks after that was first proved here, not since when the state says, which
+        lying validators could date back. None of them while this signer lacks a share of the
+        present epoch, which it could not do without them.
         """
         proved = self.proved
-        if proved is None or not self._ready(proved):
+        if proved is None:
             return ()
-        late = height >= proved.since + ERASE_AFTER
+        late = height >= self._counted(proved, height) + ERASE_AFTER
+        if not self._ready(proved):
+            return ()
         others = [one for one in self.certificates.values() if one.key_id != proved.session]
         return tuple(
             one.session
             for one in others
-            if one.session.epoch <= proved.epoch
-            and (late or one.key == proved.key or one.session.epoch == proved.epoch)
+            if one.session.epoch <= proved.epoch and (late or self._replaced(one, proved))
         )
+
+    def _replaced(self, one: KeyCertificate, proved: KeyEpoch) -> bool:
+        """Whether the shares of the epoch in force, which are here, do all that its shares did."""
+        return self.seated and (one.key == proved.key or one.session.epoch == proved.epoch)
+
+    def _counted(self, proved: KeyEpoch, height: int) -> int:
+        """Since when this key, with a seat or without, has been proved; from now on if it is new.
+
+        A file that is missing or of another key begins the count anew: later, never sooner.
+        """
+        fresh = Counted(proved.key, int(self.seated), height)
+        known = self._load_counted() or fresh
+        if (known.key, known.seated) != (fresh.key, fresh.seated):
+            known = fresh
+        if known is fresh:
+            files.replace(self._counter, encode(fresh))
+        return known.height
+
+    def _load_counted(self) -> Counted | None:
+        if not os.path.exists(self._counter):
+            return None
+        return decode(Counted, Path(self._counter).read_bytes(), MAX_COUNTED)
 
     def _ready(self, proved: KeyEpoch) -> bool:
         """Whether this member's part of the epoch in force is in its files, or it has none."""

@@ -9,10 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from bystack.federation.identity import identity_public
+from bystack.federation.members import Roster
 from bystack.federation.session import Kind, Session
 from bystack.node.signer.ceremonies import AttemptCertified, Ceremonies, KeyExists
 from bystack.node.signer.epochs import (
     ERASE_AFTER,
+    Counted,
     Departed,
     EpochMissing,
     EpochOlder,
@@ -23,6 +25,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.curve import evaluate_commitments, g1_mul
 from tests.federation.stage import changed, continued, secret, session
 from tests.node.signer.partners import Home, Kills, Partners, epoch_of
+from tests.wire import check_wire
 
 FIRST = replace(session((1, 1, 1, 1), 3), epoch=0)
 
@@ -140,17 +143,50 @@ def test_nothing_is_erased_while_the_new_shares_are_not_here(home) -> None:
         home.signer.shares()
 
 
-def test_who_leaves_signs_nothing_and_keeps_no_shares(home) -> None:
+def test_counted_on_the_wire() -> None:
+    check_wire("signer_epochs_counted", Counted(b"k" * 48, 1, 7))
+
+
+def test_who_leaves_signs_nothing_and_keeps_no_shares_when_that_is_certain(home) -> None:
+    """Validators that all lie could else have every signer erase, and nobody could pay any more."""
     first = founded(home)
     after = go(home, first, leaving(first))
     assert home.signer.epochs.certificates.keys() >= {after.session.id}
-    assert home.signer.follow(epoch_of(after.certificate), 10) == [0]
+    proved = epoch_of(after.certificate)  # since 0: however far back the state dates it
+    for height in (10, 10 + ERASE_AFTER - 1):
+        assert home.signer.follow(proved, height) == []
+        with pytest.raises(Departed):
+            home.signer.shares()
+        home.open()
+        with pytest.raises(Departed):
+            home.signer.shares()
+    assert share_files() == ["trade-epoch-0-share-1.key"]
+    assert home.signer.follow(proved, 10 + ERASE_AFTER) == [0]
     assert share_files() == []
-    with pytest.raises(Departed):
-        home.signer.shares()
-    home.open()
-    with pytest.raises(Departed):
-        home.signer.shares()
+
+
+def test_further_epochs_without_a_seat_do_not_put_the_erasing_off(home) -> None:
+    first = founded(home)
+    proved = epoch_of(go(home, first, leaving(first)).certificate)
+    home.signer.follow(proved, 10)
+    later = replace(proved, epoch=proved.epoch + 1, session=b"s" * 32)
+    assert home.signer.follow(later, 2_000) == []
+    assert 0 in home.signer.follow(later, 10 + ERASE_AFTER)
+    assert share_files() == []
+
+
+def test_who_only_seemed_to_leave_deals_its_shares_in_the_next_change(home) -> None:
+    """Liars said that nobody sits any more: the honest chain reshares from what was kept."""
+    first = founded(home)
+    strangers = tuple(replace(one, identity=b"x" * 32) for one in FIRST.roster.members[:1])
+    lie = replace(
+        epoch_of(first.certificate),
+        epoch=1, session=b"l" * 32, roster=Roster(1, strangers),
+    )  # fmt: skip
+    assert home.signer.follow(lie, 10) == []
+    after = go(home, first, refreshing(first))
+    assert home.signer.follow(epoch_of(after.certificate), 20) == [0]
+    sound(home)
 
 
 def test_an_epoch_that_was_missed_is_made_good_by_the_certificate(home) -> None:
@@ -227,7 +263,9 @@ def test_k10_a_kill_anywhere_ends_in_the_new_epoch(home, kills, change, point, n
     after = go(home, first, change(first))
     for _ in range(2):
         sound(home)
-        home.do("follow", epoch_of(after.certificate, since=5), 5 + ERASE_AFTER)
+        home.do("follow", epoch_of(after.certificate, since=5), 5)
+    home.do("follow", epoch_of(after.certificate, since=5), 5 + ERASE_AFTER)
+    home.do("follow", epoch_of(after.certificate, since=5), 5 + ERASE_AFTER)
     if not (point == "ceremony.before_erase" and nth == 2):
         assert home.deaths == 1, "the point was never passed"
     assert home.signer.certificate == after.certificate

@@ -12,7 +12,10 @@ def next_step(name: str, info: Info) -> str:
     """The next step of whoever runs this member's node; `info` is `getfederationinfo`."""
     rotation = info.get("rotation") or {}
     if not rotation.get("seated", True):
-        return "none: this member has left; its shares are erased. It may put the membership away"
+        return (
+            "none: this member has left; its shares sign nothing, and its signer erases them 2016"
+            " main-chain blocks after it was proved that. Then it may put the membership away"
+        )
     if info["key"] is None:
         return _first_key(name, info)
     if rotation.get("change"):
