@@ -10,8 +10,9 @@ and again with further contradictions, once the federation knows it and has resu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 from bystack.primitives.codec import Wire, encode
 from bystack.primitives.errors import Invalid
@@ -31,6 +32,7 @@ from bystack.sidechain.convictions import convicted_key, is_convicted
 from bystack.sidechain.engines import slots_once
 from bystack.sidechain.epochs import EVIDENCE_EPOCHS, current, record_of
 from bystack.sidechain.modules.base import Payment
+from bystack.sidechain.params import Genesis
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.state import SystemState, state_key
 from bystack.sidechain.stops import Stop, stop
@@ -65,29 +67,43 @@ def accuse(stage: Stage, action: Accuse) -> tuple[Payment, ...]:
     `EvidenceKnown` and what `verify_evidence` raises.
     """
     evidence = action.evidence
-    validators, slots = _judges(stage.state, evidence), slots_once(stage.genesis)
-    accused = guilty(evidence, validators, slots=slots)
-    if accused[-1] >= len(validators):
-        raise EvidenceIndex(index=accused[-1])
-    keys = [one for one in validators.keys_of(accused) if not is_convicted(stage.state, one)]
-    places = _places(stage.state, evidence)
-    if not keys and not places:
-        raise EvidenceKnown(kind=type(evidence).__name__, accused=str(accused))
-    _verified(evidence, validators, stage.genesis.id, slots)
-    for entry in (*map(convicted_key, keys), *places):
+    charge = _charge(stage.state, stage.genesis, evidence)
+    accused, keys = charge.verify(), charge.keys
+    for entry in (*map(convicted_key, keys), *charge.places):
         stage.state.put(entry, _digest(encode(evidence)))
     stop(stage, Stop.EQUIVOCATION)
     told = {"kind": type(evidence).__name__, "guilty": list(accused)}
-    stage.tell("misconduct", **told, epoch=validators.epoch, keys=[one.hex() for one in keys])
+    stage.tell("misconduct", **told, epoch=charge.epoch, keys=[one.hex() for one in keys])
     return tuple(payment for key in keys for payment in _convict(stage, key))
 
 
-# The pool judges what waits after every block, then it is built and executed: three times at least.
-@lru_cache(maxsize=64)
-def _verified(
-    evidence: AnyEvidence, validators: ValidatorSet, chain: bytes, slots: bool
-) -> tuple[int, ...]:
-    return verify_evidence(evidence, validators, chain, BlsScheme(), slots=slots)
+def work_of(state: SystemState, genesis: Genesis, evidence: AnyEvidence) -> Callable[[], object]:
+    """The signatures that accusing with this evidence takes, to be verified beside the chain's
+    task (which then finds them verified). Raises as `accuse` what is refused without them."""
+    return _charge(state, genesis, evidence).verify
+
+
+class Charge(NamedTuple):
+    """What evidence brings that is new, if its signatures hold (`verify`)."""
+
+    epoch: int
+    keys: list[bytes]
+    places: list[bytes]
+    verify: Callable[[], tuple[int, ...]]
+
+
+def _charge(state: SystemState, genesis: Genesis, evidence: AnyEvidence) -> Charge:
+    """Raises what `accuse` does before any signature is looked at."""
+    validators, slots = _judges(state, evidence), slots_once(genesis)
+    accused = guilty(evidence, validators, slots=slots)
+    if accused[-1] >= len(validators):
+        raise EvidenceIndex(index=accused[-1])
+    keys = [one for one in validators.keys_of(accused) if not is_convicted(state, one)]
+    places = _places(state, evidence)
+    if not keys and not places:
+        raise EvidenceKnown(kind=type(evidence).__name__, accused=str(accused))
+    given = (evidence, validators, genesis.id, BlsScheme())
+    return Charge(validators.epoch, keys, places, partial(verify_evidence, *given, slots=slots))
 
 
 def _judges(state: SystemState, evidence: AnyEvidence) -> ValidatorSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -97,6 +97,9 @@ class MainRules:
     def needs(self, tx: Transaction, /) -> Iterable[Outpoint]:
         """Its inputs, and the records of what it issues."""
         return needs(tx)
+
+    async def ahead(self, txs: Sequence[Transaction], /) -> None:
+        """Nothing: signatures alone take long, and those come last."""
 
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
         """The transaction as a candidate for the block at `height`; raises the rule it breaks."""

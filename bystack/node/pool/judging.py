@@ -35,6 +35,9 @@ class PoolRules(Protocol):
     def needs(self, tx: Transaction, /) -> Iterable[Outpoint]:
         """Every coin that judging it looks up; raises `Invalid` for one that cannot be read."""
 
+    async def ahead(self, txs: Sequence[Transaction], /) -> None:
+        """Do what judging them takes long for, beside the chain's task."""
+
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
         """What it would do in a block at `height`; raises the rule it breaks."""
 
@@ -102,6 +105,7 @@ class Judging:
                 places += self._rules.needs(tx)
             except Invalid as error:
                 unreadable[tx.id] = error
+        await self._rules.ahead([tx for tx in txs if tx.id not in unreadable])
         lot = Lot(await self._fetch(places), self._machine)
         with self._rules.judging(lot, self._machine.height) as judge:
             judged = [unreadable.get(tx.id) or self._one(lot, tx, judge) for tx in txs]

@@ -6,7 +6,7 @@ main-chain output is proved by one waiting transaction at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,6 +16,7 @@ from bystack.ledger.effects import BlsCheck
 from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import check_transaction, weight
 from bystack.node.pool.judging import Judge, Judged
+from bystack.node.sidechain.accusing import verify_ahead
 from bystack.node.sidechain.store import SideStore
 from bystack.sidechain.actions import DETACHED, EVIDENCE, RELAY, needs_no_fee
 from bystack.sidechain.burden import burden
@@ -52,6 +53,10 @@ class SideRules:
         if tx.body.actions:  # of the rest, judging asks first what a transaction shows by itself
             check_transaction(tx)
         return tx.body.inputs
+
+    async def ahead(self, txs: Sequence[Transaction], /) -> None:
+        """Verify evidence among them."""
+        await verify_ahead(self._store, txs)
 
     def judge(self, coins: CoinView, tx: Transaction, height: int, /) -> Judged:
         """The transaction as a candidate for the next block; raises the rule it breaks."""

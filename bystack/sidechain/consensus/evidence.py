@@ -11,6 +11,7 @@ certificate and in the timeout certificate that forgot it: `ForgottenCommit`, E5
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 from bystack.primitives.codec import Wire, encode
@@ -302,8 +303,29 @@ def verify_evidence(
     Where slots come once the validators are the same in every epoch (`authority`), so the second
     seal may be of another one. Raises `EvidenceEpoch`, `EvidenceIndex`, `EvidenceUnfounded`,
     `EvidenceSignature` and what the verification of certificates raises. What is lawful is refused
-    before any pairing.
+    before any pairing. Verdicts are remembered: of one evidence the engine, the pool and every
+    execution ask, and whoever verified it in a thread before spares them all (400 validators: up to
+    half a second).
     """
+    verdict = _verdict(evidence, validators, chain_id, scheme, slots)
+    if isinstance(verdict, Invalid):
+        raise verdict.with_traceback(None)
+    return verdict
+
+
+@lru_cache(maxsize=64)
+def _verdict(
+    evidence: AnyEvidence, validators: ValidatorSet, chain_id: bytes, scheme: Scheme, slots: bool
+) -> tuple[int, ...] | Invalid:
+    try:
+        return _verified(evidence, validators, chain_id, scheme, slots)
+    except Invalid as error:
+        return error
+
+
+def _verified(
+    evidence: AnyEvidence, validators: ValidatorSet, chain_id: bytes, scheme: Scheme, slots: bool
+) -> tuple[int, ...]:
     accused = guilty(evidence, validators, slots=slots)
     first, _ = parts(evidence)
     for part in parts(evidence):

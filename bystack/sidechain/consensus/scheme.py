@@ -15,7 +15,9 @@ from bystack.primitives.errors import Invalid
 
 
 class Scheme(Protocol):
-    """Verification and aggregation of validators' signatures."""
+    """Verification and aggregation of validators' signatures; equal ones judge alike."""
+
+    def __hash__(self) -> int: ...
 
     def verify(self, key: bytes, digest: bytes, signature: bytes) -> bool:
         """One signature of one key."""
@@ -46,6 +48,12 @@ class Scheme(Protocol):
 
 class BlsScheme:
     """BLS12-381, proof-of-possession suite: key in G1, signature in G2."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BlsScheme)
+
+    def __hash__(self) -> int:
+        return hash(BlsScheme)
 
     def verify(self, key: bytes, digest: bytes, signature: bytes) -> bool:
         """See `Scheme`."""

@@ -16,6 +16,7 @@ import trio
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.node.sidechain.accusing import verify_ahead
 from bystack.node.sidechain.columns import MAX_CERTIFICATE
 from bystack.node.sidechain.executing.layers import LayeredCoins, LayeredEntries, Prefetched
 from bystack.node.sidechain.executing.pace import Pace
@@ -108,6 +109,7 @@ class Application:
         read = self._bodies.get(body) or decode_body(body)
         _check_certificate(header, read)
         places = [place for tx in read.transactions for place in tx.body.inputs]
+        await verify_ahead(self.store, read.transactions)
         self.pace.begin(header.height, trio.current_time())
         async with self._base(header.parent, places) as base:
             executed = await self._apply(header, read, base)

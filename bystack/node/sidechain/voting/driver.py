@@ -19,6 +19,7 @@ from bystack.ledger.candidates import FeeNotHigher
 from bystack.ledger.mempool import AlreadyPooled
 from bystack.node.mainchain.signals import Signal
 from bystack.node.mainchain.wire import GOSSIP
+from bystack.node.sidechain.accusing import Accusations
 from bystack.node.sidechain.executing.application import Application
 from bystack.node.sidechain.executing.upgrading import Upgrade
 from bystack.node.sidechain.executing.workshop import Workshop
@@ -107,6 +108,7 @@ class Driver:
         self._timers = Timers(steady_ms)
         self._skew = self._final_at = 0
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
+        self._accusations = Accusations(self.store, self._inbox.send)
 
     def _machine(self, recovered: JournalRecord | None) -> Engine:
         genesis, store = self.genesis, self.store
@@ -149,6 +151,7 @@ class Driver:
             self.state_sync.start(nursery, self._penalise)
             nursery.start_soon(self._hear)
             nursery.start_soon(self._watch_pool)
+            nursery.start_soon(self._accusations.run)
             nursery.start_soon(self._timers.run, self._fire)
             if self._signer is not None:
                 nursery.start_soon(self._signer.run, self._inbox.send, self._inbox.send)
@@ -179,6 +182,7 @@ class Driver:
                 await self._join(peer)
             case Lost(peer):
                 self._serving.leave(peer)
+                self._accusations.leave(peer)
                 self._shorthand.leave(peer)
                 self.state_sync.leave(peer)
                 await self.pooling.tell(Left(peer))
@@ -223,6 +227,8 @@ class Driver:
         self.state_sync.overhear(peer, message)
         if self._signer is not None:
             self._signer.hear(peer, message)
+        if isinstance(message, EvidenceFound):
+            return self._accusations.hear(peer, message)
         await self._handle(engine.Received(peer, message))
 
     async def _become(self, admitted: Admitted) -> None:
