@@ -19,7 +19,7 @@ import msgspec
 
 from bystack.primitives.errors import Invalid
 
-FORMAT: Final = "bystack-audit-1"
+FORMAT: Final = "bystack-audit-2"
 MAX_LINE: Final = 160_000_000
 """Bytes; a page of proofs in hex has at most 128 million."""
 

@@ -16,6 +16,7 @@ import httpx
 from bystack.client.audit_files import Answering
 from bystack.client.rpc import MAX_BATCH, NodeDown, Rpc
 from bystack.federation.reserves import Auditor, RelayElsewhere, Verdict
+from bystack.federation.stated import Stated, first_wanted, stated, then_wanted
 from bystack.mainchain.blocks import decode_block
 from bystack.primitives.codec import decode
 from bystack.primitives.errors import Invalid
@@ -87,6 +88,7 @@ class Audit:
         self, name: str, chain_id: bytes, main: Answering, side: Answering, now: int
     ) -> None:
         self.name, self._main, self._side, self._now = name, main, side, now
+        self.stated: tuple[Stated, ...] = ()
         file = self._file(chain_id)
         self.genesis = file.genesis
         validators = file.genesis.validator_set
@@ -107,15 +109,19 @@ class Audit:
     def verdict(self) -> Verdict:
         """The law's terms, recomputed; raises why something does not hold.
 
-        Reading goes on until the block proved under stands where the reading has come to.
+        Reading goes on until the block proved under stands where the reading has come to. What
+        members stated is proved under the same block, and is `stated` afterwards.
         """
-        auditor, wanted = Auditor(self.genesis), [MIRROR]
+        auditor, said = Auditor(self.genesis), first_wanted(self.genesis)
+        wanted = [MIRROR, *said]
         for _ in range(ROUNDS):
             header, entries = self._entries(wanted)
             self._read_to(auditor, header.relay_tip)
-            if set(auditor.wanted()) <= set(wanted):
+            needed = [*auditor.wanted(), *said, *then_wanted(entries)]
+            if set(needed) <= set(wanted):
+                self.stated = stated(entries, auditor.relayed(header))
                 return auditor.judge(header, entries)
-            wanted = auditor.wanted()
+            wanted = needed
         raise Restless(rounds=ROUNDS)
 
     def _entries(self, keys: Sequence[bytes]) -> tuple[Header, dict[bytes, bytes | None]]:

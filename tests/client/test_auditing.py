@@ -24,6 +24,8 @@ from bystack.sidechain.proofs import MAX_STATE_PROOFS, StateProofs
 from tests.node.sidechain.network import Network, running, until
 from tests.node.sidechain.test_pegs import pegged
 from tests.node.sidechain.test_proving import SHORT, burned
+from tests.sidechain.federations import CONFIG
+from tests.sidechain.world import module_config
 
 
 class Played:
@@ -99,7 +101,7 @@ def test_a_saved_audit_is_made_again_without_a_node(
     saved = tmp_path / "audit.gz"
 
     async def play() -> None:
-        async with running(tmp_path) as net:
+        async with running(tmp_path, modules=(module_config("federation", CONFIG),)) as net:
             await pegged(net, 1_000)
             asked: list[Any] = []
             note = {"getstateproofs": lambda answer: asked.append(answer["height"]) or answer}
@@ -113,6 +115,8 @@ def test_a_saved_audit_is_made_again_without_a_node(
             again = await audit(net, monkeypatch, "--file", str(saved), "--json", *chain)
             assert again.exit_code == 0, again.output
             assert facts(again)["assets"] == first["assets"]
+            assert facts(again)["statements"] == first["statements"]
+            assert first["statements"]["silent"] == ["m0", "m1", "m2"], "proved: none has stated"
             assert "as you gave it" in str(facts(again)["trusted"])
             wrong = await audit(net, monkeypatch, "--file", str(saved), "--chain", "11" * 32)
             assert wrong.exit_code == 1 and "ChainNotTrusted" in wrong.output

@@ -40,6 +40,7 @@ def test_an_audit_believes_no_sums(network: Devnet) -> None:
     found = msgspec.json.decode(done.stdout)
     assert found["verified"] and found["backed"] and not found["differs"]
     assert all(row["difference"] == 0 for row in found["assets"].values())
+    assert found["statements"]["lately"] > 0 and found["statements"]["hold"], "proved with the rest"
     wrong = bystack(*words[:5], "11" * 32, *homes)
     assert wrong.returncode == 1 and "ChainNotTrusted" in wrong.stderr
 

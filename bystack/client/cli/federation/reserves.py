@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from bystack.client.cli.conventions import (
 )
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 from bystack.federation.reserves import Verdict
+from bystack.federation.stated import Stated
+from bystack.federation.statements import agreeing
 from bystack.node.genesis_files import GenesisFileError, read_genesis
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.engines import ConsensusError
@@ -74,7 +76,7 @@ def audit(
     if not (verify or save):
         return _conclude(_as_told(one.side(name, "getreserves")), as_json=as_json)
     found = _proved(lambda: _from_nodes(name, one, two, save, _trusted(chain, genesis, one, name)))
-    _conclude({**found, **_compared(found, _told(one, name))}, as_json=as_json)
+    _conclude({**found, "differs": _differing(found, _told(one, name))}, as_json=as_json)
 
 
 Trusted = tuple[bytes, str]
@@ -88,8 +90,20 @@ def _proved(audited: Callable[[], tuple[Audit, Verdict, str]]) -> dict[str, Any]
     except (Invalid, ConsensusError) as error:
         click.echo(f"Not proved. {error}", err=True)
         sys.exit(1)
-    unsaid: dict[str, Any] = {"statements": {"lately": 0}, "differs": []}
-    return {**_as_proved(auditing.genesis, verdict), "trusted": [source, *TRUSTED], **unsaid}
+    said: dict[str, Any] = {"statements": _words(auditing.stated), "differs": []}
+    return {**_as_proved(auditing.genesis, verdict), "trusted": [source, *TRUSTED], **said}
+
+
+def _words(said: Sequence[Stated]) -> dict[str, Any]:
+    """Members' statements as `getreserves` sums them up, and those without one that is in time."""
+    words = [one.statement for one in said if one.lately and one.statement is not None]
+    return {
+        "lately": len(words),
+        "agree": agreeing(words),
+        "hold": all(one.holds for one in words),
+        "newest": max((one.height for one in words), default=None),
+        "silent": [one.member for one in said if not one.lately],
+    }
 
 
 def _from_nodes(
@@ -170,14 +184,12 @@ def _told(rpc: Rpc, name: str) -> dict[str, Any]:
     return told
 
 
-def _compared(found: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """Members' statements, and the assets of which the node says otherwise of the same block."""
-    if not told:
-        return {}
-    same = all(told[name] == found[name] for name in ("height", "sidechain_height"))
-    rows = found["assets"].items() if same else ()
-    differs = [name for name, row in rows if row != _terms(told["assets"][name])]
-    return {"statements": told["statements"], "differs": differs}
+def _differing(found: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    """The assets of which the node says otherwise of the same block."""
+    if not told or any(told[name] != found[name] for name in ("height", "sidechain_height")):
+        return []
+    rows = found["assets"].items()
+    return [name for name, row in rows if row != _terms(told["assets"][name])]
 
 
 def _as_proved(genesis: Genesis, verdict: Verdict) -> dict[str, Any]:
@@ -214,14 +226,21 @@ def _print(found: dict[str, Any]) -> None:
     how = "recomputed and proved" if found["verified"] else "as the node says"
     click.echo(f"{how}: sidechain block {found['sidechain_height']}, main chain {found['height']}")
     show([{"asset": name, **row} for name, row in found["assets"].items()], as_json=False)
-    if found["statements"]["lately"]:
-        said = found["statements"]
-        click.echo(f"members' statements lately: {said['lately']}, alike: {said['agree']}")
+    _print_words(found["statements"])
     for one in found["trusted"]:
         click.echo(f"trusted: {one}")
     for name in found["differs"]:
         click.echo(f"THE NODE SAYS OTHERWISE about {name}: ask who runs it")
     click.echo(_sentence(found))
+
+
+def _print_words(said: dict[str, Any]) -> None:
+    if said["lately"]:
+        click.echo(f"members' statements lately: {said['lately']}, alike: {said['agree']}")
+    if said.get("silent"):
+        click.echo(f"members who stated nothing lately: {', '.join(said['silent'])}")
+    if not said["hold"]:
+        click.echo("A MEMBER STATES THAT THE LAW FAILS: liststatements says which")
 
 
 def _sentence(found: dict[str, Any]) -> str:
