@@ -6,13 +6,12 @@ happens by itself, and whoever watches only tells.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+from bystack.client.watching import PAUSE, Stage, stages, waiting
 
-PAUSE: Final = 0.5
 ENDED: Final = ("settled", "refunded")
 HISTORY: Final = 1_000
 """So many of the wallet's last transactions are looked through."""
@@ -34,52 +33,39 @@ class Crossing(NamedTuple):
 
 def told(rpc: Rpc, crossing: Crossing, pause: float = PAUSE) -> Iterator[str]:
     """A sentence at every change, until the money is there, or came back."""
-    last = ""
-    while True:
-        said, over = _stage(rpc, crossing)
-        if said != last:
-            last = said
-            yield said
-        if over:
-            return
-        time.sleep(pause)
+    return (stage.says for stage in stages(lambda: stage_of(rpc, crossing), pause))
 
 
-def unwatched(crossing: Crossing) -> str:
-    """What somebody is told who watches no longer: nothing depends on it."""
+def again(crossing: Crossing) -> str:
+    """The command that watches it once more."""
     target = f" --to {crossing.target}" if crossing.target else ""
-    again = f"bystack transfer {crossing.address} --from {crossing.source}{target}"
-    gone = "Watched no longer; the money goes on by itself, and nothing is sent twice."
-    return f"{gone}\nNext: {again} --resume {crossing.pegout}"
+    words = f"bystack transfer {crossing.address} --from {crossing.source}{target}"
+    return f"{words} --resume {crossing.pegout}"
 
 
-def _stage(rpc: Rpc, crossing: Crossing) -> tuple[str, bool]:
+def stage_of(rpc: Rpc, crossing: Crossing) -> Stage:
+    """Where it is now."""
     try:
         left = rpc.side(crossing.source, "getpegoutstatus", crossing.pegout)
         if left["state"] in ENDED:
             return _there(rpc, crossing, left)
     except (RpcFailed, NodeDown) as error:
-        return f"{crossing.source}: {error}", False
-    return f"{crossing.source}: {left['state']}; {_waiting(left)}", False
+        return Stage(f"{crossing.source}: {error}")
+    return Stage(f"{crossing.source}: {left['state']}; {waiting(left)}")
 
 
-def _waiting(status: dict[str, Any]) -> str:
-    """What it waits for, and about how long."""
-    about = int(status.get("about_seconds") or 0)
-    return f"{status['waits_for']}" + (f" (about {about} s)" if about else "")
-
-
-def _there(rpc: Rpc, crossing: Crossing, left: dict[str, Any]) -> tuple[str, bool]:
+def _there(rpc: Rpc, crossing: Crossing, left: dict[str, Any]) -> Stage:
+    source, target = crossing.source, crossing.target
     if left["state"] == "refunded":
-        return f"{crossing.source}: given back; the payout could not be made", True
-    if not crossing.target:
-        return f"{crossing.source}: paid into the other sidechain's vault; it mints by itself", True
-    mine = arrivals(rpc, crossing.target, crossing.address)
+        return Stage(f"{source}: given back; the payout could not be made", True, True)
+    if not target:
+        return Stage(f"{source}: paid into the other sidechain's vault; it mints by itself", True)
+    mine = arrivals(rpc, target, crossing.address)
     new = [amount for txid, amount in mine.items() if txid not in crossing.before]
     if new:
-        return f"{crossing.target}: {new[-1]} arrived at {crossing.address}", True
-    paid = f"{crossing.source}: paid on the main chain"
-    return f"{paid}; {crossing.target} mints it when the payout is deep enough", False
+        return Stage(f"{target}: {new[-1]} arrived at {crossing.address}", True)
+    paid = f"{source}: paid on the main chain"
+    return Stage(f"{paid}; {target} mints it when the payout is deep enough")
 
 
 def arrivals(rpc: Rpc, chain: str, address: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 
+from bystack.client.destinations import WrongDestination
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed, Waited
 
 PATIENCE = 15.0
@@ -46,7 +47,7 @@ def guarded(command: F) -> F:
         except RpcFailed as error:
             rule = f" [{error.rule}]" if error.rule else ""
             click.echo(f"{error}{rule}", err=True)
-        except (NodeDown, Waited) as error:
+        except (NodeDown, Waited, WrongDestination) as error:
             click.echo(str(error), err=True)
         sys.exit(1)
 

@@ -9,23 +9,22 @@ from bystack.client.cli.archive import export_command, import_command
 from bystack.client.cli.assets import asset
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
+from bystack.client.cli.doctor import doctor
 from bystack.client.cli.drafts import pst, sign, swap
 from bystack.client.cli.exchange import exchange
 from bystack.client.cli.federation.group import federation
 from bystack.client.cli.gates import peg_status
 from bystack.client.cli.guard import guard
+from bystack.client.cli.key import key
 from bystack.client.cli.mine import mine
-from bystack.client.cli.money import (
-    pegin,
+from bystack.client.cli.money import pegin, pegout, send, transfer
+from bystack.client.cli.network import demo, devnet
+from bystack.client.cli.pegs import (
     pegin_status,
-    pegout,
     pegout_quote,
     pegout_status,
     prove_unclaimable,
-    send,
-    transfer,
 )
-from bystack.client.cli.network import demo, devnet
 from bystack.client.cli.proofs import proof, verify_proof
 from bystack.client.cli.registry import registry
 from bystack.client.cli.sidechain import sidechain
@@ -51,7 +50,7 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_quote, pegout_status, transfer,
-    prove_unclaimable,
+    prove_unclaimable, doctor, key,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
     guard, sidechain, mine, devnet, demo, bench, export_command, import_command,
 )  # fmt: skip

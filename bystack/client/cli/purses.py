@@ -33,7 +33,12 @@ password_option = click.option(
 
 def ask(home: str, wallet: str, method: str, *params: Any) -> Any:
     """A call to the wallet named, or to the one that is loaded."""
-    return node(home).call(method, *params, path=f"/wallet/{wallet}" if wallet else "/")
+    return node(home).call(method, *params, **on_wallet(wallet))
+
+
+def on_wallet(wallet: str) -> dict[str, str]:
+    """The path of the wallet named, as an argument of `Rpc.call`; none for the one loaded."""
+    return {"path": f"/wallet/{wallet}"} if wallet else {}
 
 
 def first_line(path: Path) -> str:

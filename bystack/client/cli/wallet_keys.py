@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from bystack.client.backups import note_wallet, wallet_digest
 from bystack.client.cli.conventions import guarded, home_option, show
 from bystack.client.cli.purses import ask, password, password_option, wallet_option, write_private
 from bystack.client.cli.wallet import wallet
+from bystack.client.rpc import NodeDown, RpcFailed
+from bystack.node.config import FILE
 
 
 @wallet.command("encrypt")
@@ -96,4 +101,20 @@ def backup(file: Path, password_file: Path | None, clear: bool, wallet: str, hom
     word = "" if clear else password(password_file, "Passphrase of the wallet")
     told = ask(home, wallet, "backupwallet", word)
     write_private(file, told["backup"])
+    _noted(wallet, home)
     click.echo(f"written: {file}" + (f" ({told['warning']})" if told["warning"] else ""))
+
+
+def _noted(wallet: str, home: str) -> None:
+    """Keep in mind for the doctor what the backup knows. It is written already, noted or not."""
+
+    def asked(method: str, *params: Any) -> Any:
+        return ask(home, wallet, method, *params)
+
+    if not (Path(home).expanduser() / FILE).exists():
+        return
+    try:
+        name = wallet or str(asked("getwalletinfo")["walletname"])
+        note_wallet(Path(home).expanduser(), name, wallet_digest(asked), int(time.time()))
+    except (OSError, NodeDown, RpcFailed) as error:
+        click.echo(f"not noted for bystack doctor: {error}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from bystack.client.cli.money import quoted
+from bystack.client.cli.pegs import quoted
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.sidechain.rpc import quoting

@@ -1,0 +1,100 @@
+"""Something on its way, told stage by stage: payments, deposits, burns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, Protocol
+
+from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+
+PAUSE: Final = 0.5
+CLAIMED: Final = "claimed"
+NOT_MINTED: Final = {
+    "orphaned": "it was minted, and the main chain dropped the deposit since",
+    "unclaimable": "nobody can claim it; next: bystack prove-unclaimable",
+    "stray": "nobody can claim it, which is proved; the federation may pay it back",
+    "returning": "the federation pays it back",
+    "returned": "the federation paid it back",
+    "donation": "it was given to the vault, and mints nothing",
+}
+
+
+class Stage(NamedTuple):
+    """Where it is, in a sentence; whether that is the end, and another than was wanted."""
+
+    says: str
+    over: bool = False
+    failed: bool = False
+
+
+class Asked(Protocol):
+    """A wallet's answers."""
+
+    def __call__(self, method: str, *params: Any) -> Any:
+        """The result of a method on the wallet's path."""
+
+
+def stages(look: Callable[[], Stage], pause: float = PAUSE) -> Iterator[Stage]:
+    """A stage at every change, up to the last. A node that is away is waited for."""
+    last = ""
+    while True:
+        try:
+            stage = look()
+        except (RpcFailed, NodeDown) as error:
+            stage = Stage(str(error))
+        if stage.says != last:
+            last = stage.says
+            yield stage
+        if stage.over:
+            return
+        time.sleep(pause)
+
+
+def payment(ask: Asked, chain: str, txid: str, wanted: int) -> Stage:
+    """A payment of ours on a chain, until `wanted` blocks lie on it, its own included."""
+    depth = int(ask("gettransaction", txid, chain)["confirmations"])
+    if depth < 0:
+        return Stage(f"{chain}: another transaction took its coins; it is not paid", True, True)
+    if depth == 0:
+        return Stage(f"{chain}: waits for a block")
+    blocks = "1 block" if depth == 1 else f"{depth} blocks"
+    if depth < wanted:
+        return Stage(f"{chain}: under {blocks} of {wanted}")
+    return Stage(f"{chain}: paid, under {blocks}", True)
+
+
+def deposit(rpc: Rpc, chain: str, txid: str, vout: int | None = None) -> Stage:
+    """A deposit into a sidechain's vault, until it is minted there, or never will be."""
+    try:
+        told = rpc.side(chain, "getpeginstatus", txid, vout)
+    except RpcFailed as error:
+        return Stage(f"main: waits for a block ({error.message})")
+    amount, state = f"{told['value']} {told['name']}", told["state"]
+    if state == CLAIMED:
+        return Stage(f"{chain}: {amount} minted", True)
+    if state in NOT_MINTED:
+        return Stage(f"{chain}: {state}: {NOT_MINTED[state]}", True, True)
+    if state == "claimable":
+        claim = "waits for a block" if told["claim"] else "is made by itself"
+        return Stage(f"{chain}: deep enough; its claim {claim}")
+    about = int(told["about_seconds"])
+    waits = f"waits for {told['waits_for']}" + (f" (about {about} s)" if about else "")
+    return Stage(f"main: in block {told['height']}; {waits}")
+
+
+def payout(rpc: Rpc, chain: str, pegout: str) -> Stage:
+    """A burn on a sidechain, until the main chain has paid it, or it was given back."""
+    told = rpc.side(chain, "getpegoutstatus", pegout)
+    match told["state"]:
+        case "settled":
+            return Stage(f"{chain}: paid on the main chain", True)
+        case "refunded":
+            return Stage(f"{chain}: given back; the payout could not be made", True, True)
+    return Stage(f"{chain}: {told['state']}; {waiting(told)}")
+
+
+def waiting(status: dict[str, Any]) -> str:
+    """What it waits for, and about how long."""
+    about = int(status.get("about_seconds") or 0)
+    return f"{status['waits_for']}" + (f" (about {about} s)" if about else "")
