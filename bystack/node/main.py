@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bystack.node.config import FILE, load_config
+from bystack.node.config import FILE, Config
 from bystack.node.homes import end, expanded, home_option, load
 from bystack.node.offline.commands import check, export_command, import_command
 
@@ -83,7 +83,7 @@ def run(home: str) -> None:
     import trio
 
     from bystack.node.processes import logs
-    from bystack.node.processes.plan import file_of, plan
+    from bystack.node.processes.plan import RoleSpec, file_of, plan
     from bystack.node.processes.supervisor import HomeLocked, Supervisor, lock_home
 
     home = expanded(home)
@@ -94,12 +94,12 @@ def run(home: str) -> None:
     except HomeLocked as error:
         end(str(error), 1)
     os.chdir(home)
-    logs.configure("bystackd", config.log.level, config.log.format)
+    logs.configure("bystackd", config.log)
 
-    def planned() -> Any:
-        return plan(load_config("."), file=file_of(FILE))
+    def planned(config: Config) -> tuple[RoleSpec, ...]:
+        return plan(config, file=file_of(FILE))
 
-    node = Supervisor(plan(config, file=file_of(FILE)), config, replan=planned)
+    node = Supervisor(planned(config), config, replan=planned)
     try:
         trio.run(_announced, node)
     except* OSError as group:

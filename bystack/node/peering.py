@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from typing import TypedDict
 
 import structlog
 import trio
 
 from bystack.node.keyfiles import KeyFileMissing, read_key, write_key
 from bystack.node.store import files
+from bystack.p2p.host import Host
 from bystack.p2p.identity import SEED_SIZE, Identity
 from bystack.p2p.peers import PeerBook
 from bystack.primitives.errors import Invalid
@@ -17,6 +19,24 @@ NODE_KEY = "node"
 BOOK_SECONDS = 60.0
 
 log = structlog.get_logger("peers")
+
+
+class PeersTold(TypedDict):
+    """What is measured of a role's peers, as `metrics.figures.Chain` names it."""
+
+    peers: int
+    peers_inbound: int
+    peers_refused_total: dict[str, int]
+
+
+def peers_told(host: Host) -> PeersTold:
+    """How many peers are connected, and why others are not."""
+    peers = host.peers()
+    return {
+        "peers": len(peers),
+        "peers_inbound": sum(one.inbound for one in peers),
+        "peers_refused_total": dict(host.statistics().refused),
+    }
 
 
 def node_identity(own: str, *given: str) -> Identity:

@@ -80,7 +80,7 @@ LONGEST_KEEP_SECONDS: Final = 10.0
 
 Dial = Callable[[Address], Awaitable[trio.abc.Stream]]
 
-_log = structlog.get_logger()
+_log = structlog.get_logger("p2p")
 
 
 class Host:

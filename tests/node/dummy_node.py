@@ -32,10 +32,10 @@ def main() -> None:
     lock_home(home)
     os.chdir(home)
     config = load_config(".")
-    logs.configure("bystackd", config.log.level)
+    logs.configure("bystackd", config.log)
     restarts = Restarts(most=int(os.environ.get("MOST", "10")), grace=2.0)
     node = Supervisor(
-        specs(config), config, replan=lambda: specs(load_config(".")), restarts=restarts
+        specs(config), config, replan=specs, restarts=restarts
     )
     trio.run(node.run)
 

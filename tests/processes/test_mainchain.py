@@ -103,7 +103,7 @@ def test_the_heavier_branch_wins_and_the_payment_comes_back(tmp_path: Path) -> N
         assert history[paid]["amount"] == 7
         assert one.call("getblockheader", one.call("getblockhash", 114))["height"] == 114
         metrics = _metrics(one)
-        assert 'bystack_deepest_reorganisation{name="",role="mainchain"} 2.0' in metrics
+        assert 'bystack_deepest_reorganisation_blocks{name="",role="mainchain"} 2.0' in metrics
 
 
 def _metrics(node: Daemon) -> str:

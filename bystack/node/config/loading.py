@@ -174,10 +174,18 @@ class _Check:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            options = re.findall('"([^"]+)" ?[|]|[|] "([^"]+)"', expectation(kind))
-            words = [first or second for first, second in options]
-            hint = _nearest(value, words) if isinstance(value, str) else ""
-            self.add(path, key, value, expectation(kind), f'"{hint}"' if hint else "")
+            expected = expectation(kind)
+            words = re.findall('"([^"]+)"', expected) if " | " in expected else []
+            wrong = value if isinstance(value, str) else _unknown(value, words)
+            hint = _nearest(wrong, words)
+            self.add(path, key, value, expected, f'"{hint}"' if hint else "")
+
+
+def _unknown(value: Any, words: list[str]) -> str:
+    """The first word of a table of texts that is none of the known ones."""
+    found = value.items() if isinstance(value, dict) else ()
+    given = (word for pair in found for word in pair if isinstance(word, str))
+    return next((word for word in given if word not in words), "")
 
 
 def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[ConfigError]]:

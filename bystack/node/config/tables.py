@@ -164,12 +164,40 @@ class Limits(Table, frozen=True, kw_only=True):
     ] = True
 
 
+Level = Literal["debug", "info", "warning", "error"]
+Module = Literal[
+    "consensus",
+    "federation",
+    "guard",
+    "hypercorn",
+    "ipc",
+    "keyfiles",
+    "light",
+    "mainchain",
+    "mining",
+    "p2p",
+    "peers",
+    "pool",
+    "relay",
+    "role",
+    "shorthand",
+    "sidechain",
+    "signer",
+    "snapshot",
+    "supervisor",
+    "wallet",
+    "web",
+]
+"""Who writes to the logs; each line names its module."""
+
+
 class Log(Table, frozen=True, kw_only=True):
     """What the processes write to logs/."""
 
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="least level written")
-    ] = "info"
+    level: Annotated[Level, Meta(description="least level written")] = "info"
+    levels: Annotated[
+        dict[Module, Level], Meta(description="another least level for single modules")
+    ] = {}
     format: Annotated[Literal["json", "console"], Meta(description="one JSON object a line")] = (
         "json"
     )

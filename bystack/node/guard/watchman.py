@@ -36,6 +36,7 @@ from bystack.node.guard.links import GuardLinks
 from bystack.node.guard.requests import answer
 from bystack.node.guard.setting import Setting
 from bystack.node.ipc import RemoteError, Unavailable
+from bystack.node.metrics.figures import GuardFigures
 from bystack.node.store.failpoints import failpoint
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.relayed import ChainPlace
@@ -180,16 +181,16 @@ class Watchman:
         if self._reached and self.machine.vault.known:
             self.perform(await self.acting.step(self.machine.vault))
 
-    def metrics(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, Any]:
         """Figures for `/metrics`."""
-        return {
-            "height": self.machine.vault.height,
-            "seeing": int(self.machine.seeing),
-            "alarms": len(self.book.alarms),
-            "alarms_standing": len(self.book.standing),
-            "acts": len(self.acting.jobs),
-            "sponsor_balance": self.purse.balance,
-        }
+        return GuardFigures(
+            height=self.machine.vault.height,
+            seeing=int(self.machine.seeing),
+            alarms=len(self.book.alarms),
+            alarms_standing=len(self.book.standing),
+            acts=len(self.acting.jobs),
+            sponsor_balance=self.purse.balance,
+        ).told()
 
     async def follow(self) -> AsyncIterator[AlarmRecord]:
         """Every alarm from now on."""

@@ -13,6 +13,8 @@ from bystack.node.light.following import follow
 from bystack.node.light.reading import LightReader
 from bystack.node.light.rpc import LightMethods, answered, needs_full
 from bystack.node.light.scanning import Scanner
+from bystack.node.metrics.figures import LightFigures
+from bystack.node.peering import peers_told
 from bystack.primitives.codec import encode
 
 MAX_HEADERS: Final = 2_000
@@ -82,18 +84,20 @@ class LightService:
         more = {"time": tip.header.time, "syncing": self._driver.syncing}
         return {**facts, **more, "mode": "light"}
 
-    def metrics(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, Any]:
         """Figures for `/metrics`."""
-        height = self._reader.tip.header.height
-        return {
-            "height": height,
-            "headers": height,
-            "peers": len(self._driver.host.peers()),
-            "full_peers": len(self._driver.machine.full()),
-            "transactions_sent": self._driver.sending.waiting,
-            "deepest_reorganisation": self._driver.deepest,
-            "store_bytes": self._driver.store.size,
-        }
+        driver, header = self._driver, self._reader.tip.header
+        return LightFigures(
+            height=header.height,
+            tip_timestamp_seconds=header.time,
+            **peers_told(driver.host),
+            store_bytes=driver.store.size,
+            headers=header.height,
+            syncing=int(driver.syncing),
+            deepest_reorganisation_blocks=driver.deepest,
+            full_peers=len(driver.machine.full()),
+            transactions_sent=driver.sending.waiting,
+        ).told()
 
     async def submit(self, data: bytes) -> bytes:
         """Offer a transaction to every peer; its id. Whether they take it they do not say."""

@@ -84,7 +84,7 @@ class Driver:
         rules = MainRules(store.params)
         self.pool = Pool(waiting, rules, store.coins.fetch, self.verifier, self.fees)
         self.relay = Relay(self.pool, host)
-        self.deepest = 0
+        self.deepest = self.reorganisations = 0
         self._wall = wall
         self._engine = engine_named(store.params.work, store.engines)
         self._shelf = Shelf(store)
@@ -313,6 +313,7 @@ class Driver:
     def _report(self, decision: Decision) -> None:
         tip, depth = self.machine.tip, len(decision.move.leaving)
         self.deepest = max(self.deepest, depth)
+        self.reorganisations += bool(depth)
         facts: dict[str, Any] = {"height": tip.header.height, "id": tip.id.hex()}
         if depth > DEEP:
             log.error("deep reorganisation", depth=depth, **facts)

@@ -9,6 +9,7 @@ from bystack.ledger.transactions import Outpoint, PolicyLock, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.following import follow
+from bystack.node.mainchain.measuring import Searching, figures
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_network import regtest_blocks
 from bystack.node.mainchain.telling import tell
@@ -29,8 +30,11 @@ def _bytes(value: Any) -> bytes | None:
 class Service:
     """Handler of calls and streams; ids and wire values are raw bytes (contract of the roles)."""
 
-    def __init__(self, driver: Driver, reader: Reader, methods: Methods) -> None:
+    def __init__(
+        self, driver: Driver, reader: Reader, methods: Methods, miner: Searching | None = None
+    ) -> None:
         self._driver, self._reader, self._methods = driver, reader, methods
+        self._miner = miner
         self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
             "blocks": self.blocks,
             "events": self.events,
@@ -55,7 +59,7 @@ class Service:
             case "status", []:
                 return self.status()
             case "metrics", []:
-                return self.metrics()
+                return figures(self._driver, self._miner).told()
             case "headers", [list(locator), int(most)]:
                 return self.headers(locator, most)
             case "block", [bytes(id)]:
@@ -101,18 +105,6 @@ class Service:
         facts = {"height": tip.header.height, "tip": tip.id, "work": tip.work}
         facts |= {"blocks_from": self._driver.store.first_kept}
         return {**facts, "time": tip.header.time, "syncing": self._driver.syncing}
-
-    def metrics(self) -> dict[str, int]:
-        """Figures for `/metrics`."""
-        return {
-            "height": self._reader.tip.header.height,
-            "headers": self._driver.machine.tree.best().header.height,
-            "peers": len(self._driver.host.peers()),
-            "mempool_transactions": len(self._driver.pool.machine),
-            "mempool_weight": self._driver.pool.machine.weight,
-            "deepest_reorganisation": self._driver.deepest,
-            "store_bytes": self._driver.store.size,
-        }
 
     async def submit(self, data: bytes) -> bytes:
         """Take a transaction into the pool; its id. One that waits already is taken as sent."""

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from bystack.node.config import Log
 from bystack.node.ipc.trace import current_trace
 
 SECRET = frozenset(
@@ -69,16 +70,54 @@ class _Forward(logging.Handler):
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
-def configure(
-    label: str, level: str = "info", form: str = "json", to: TextIO | None = None
-) -> None:
-    """Log from here on to `to` (stderr) as `form` (json, console), with `label` on every line."""
-    least = logging.getLevelNamesMapping()[level.upper()]
+class _Named(structlog.PrintLogger):
+    """A logger that knows for which module it writes."""
+
+    def __init__(self, module: str, to: TextIO) -> None:
+        super().__init__(to)
+        self.module = module
+
+
+class _Factory:
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def __call__(self, *names: str) -> _Named:
+        return _Named(names[0] if names else "", self._to)
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
+
+
+class _Levels:
+    """Drops what its module has to say below the level set for it; names the module."""
+
+    def __init__(self, settings: Log) -> None:
+        self._least = _number(settings.level)
+        self._of = {module: _number(level) for module, level in settings.levels.items()}
+
+    @property
+    def lowest(self) -> int:
+        """Below it no module says anything."""
+        return min([self._least, *self._of.values()])
+
+    def __call__(self, logger: Any, method: str, event: Event) -> Event:
+        module: Any = getattr(logger, "module", "")
+        if _number(method) < self._of.get(module, self._least):
+            raise structlog.DropEvent
+        return {**event, "module": module} if module else event
+
+
+def configure(label: str, settings: Log = Log(), to: TextIO | None = None) -> None:  # noqa: B008
+    """Log from here on to `to` (stderr) as `settings` say, with `label` on every line."""
+    levels = _Levels(settings)
     last: Any = structlog.dev.ConsoleRenderer(colors=False)
-    if form == "json":
+    if settings.format == "json":
         last = structlog.processors.JSONRenderer(default=str)
     structlog.configure(
         processors=[
+            levels,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -87,12 +126,14 @@ def configure(
             _redact,
             last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(to or sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(levels.lowest),
+        logger_factory=_Factory(to or sys.stderr),
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(process=label)
-    logging.basicConfig(handlers=[_Forward()], level=max(least, logging.WARNING), force=True)
+    logging.basicConfig(
+        handlers=[_Forward()], level=max(_number(settings.level), logging.WARNING), force=True
+    )
 
 
 class RotatingFile:

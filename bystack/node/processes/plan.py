@@ -86,7 +86,7 @@ def _roles(config: Config, file: str) -> Iterator[tuple[str, str, object]]:
     if config.wallet.enabled:
         yield "wallet", "", ()
     if config.mainchain.mode != "off":
-        yield "mainchain", "", (config.mainchain, config.mining)
+        yield "mainchain", "", (config.mainchain, config.mining, config.mempool)
     for sidechain in config.sidechain:
         yield "sidechain", sidechain.name, sidechain
     for member in config.federation:

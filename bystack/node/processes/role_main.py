@@ -105,7 +105,7 @@ def run_role(role: str, main: Callable[[RoleContext], Awaitable[None]]) -> None:
     except ConfigErrors as error:
         log.error("configuration refused", error=str(error))
         sys.exit(2)
-    logs.configure(label, config.log.level, config.log.format)
+    logs.configure(label, config.log)
     line = None if arguments.lifeline is None else socket.socket(fileno=arguments.lifeline)
     context = RoleContext(role, arguments.name, os.getcwd(), config, line)
     if config.limits.sandbox:

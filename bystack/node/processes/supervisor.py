@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ import structlog
 import trio
 
 from bystack.node.announce import RUN, socket_of
-from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log
-from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
-from bystack.node.processes import metrics
+from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log, Rpc, load_config
+from bystack.node.config.changing import FIXED, LIVE_RPC, RESTART, changes
+from bystack.node.ipc import Reconnecting
+from bystack.node.metrics.exposition import exposition
+from bystack.node.processes import logs, measuring
 from bystack.node.processes.child import Child, Restarts
 from bystack.node.processes.logs import RotatingFile
+from bystack.node.processes.notifying import Notifier
 from bystack.node.processes.plan import RoleSpec, clean_environment
 from bystack.node.store import files
 from bystack.node.web import access
@@ -33,9 +37,8 @@ LOCK = ".lock"
 LOGS = "logs"
 STATUS = f"{RUN}/bystackd.json"
 MIB = 1024 * 1024
-METRICS_SECONDS = 2.0
 
-Planned = Callable[[], tuple[RoleSpec, ...]]
+Planned = Callable[[Config], tuple[RoleSpec, ...]]
 
 log = structlog.get_logger("supervisor")
 
@@ -66,9 +69,12 @@ def _prepare(config: Config) -> Door:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     for stale in Path(RUN).glob("*.json"):
         stale.unlink()
-    tokens = access.load_tokens(".", config.rpc.tokens)
     keep_in_force()
-    return Door(config.rpc, (access.make_cookie("."), *tokens))
+    return Door(config.rpc, (access.make_cookie("."), *_tokens(config.rpc)))
+
+
+def _tokens(rpc: Rpc) -> tuple[access.Credential, ...]:
+    return tuple(access.load_tokens(".", rpc.tokens))
 
 
 def keep_in_force() -> None:
@@ -117,6 +123,10 @@ class Supervisor:
         self._watched: dict[str, _Watched] = {}
         self._address = ""
         self._dirty = trio.Event()
+        self._door = Door(config.rpc, ())
+        self._notifier = Notifier(os.environ)
+        self._reloads = Counter({"taken over": 0, "refused": 0})
+        self._unmet: tuple[str, ...] = ()
 
     def client(self, label: str) -> Reconnecting | None:
         """The connection to the process `label`; None when no such process is configured."""
@@ -139,25 +149,10 @@ class Supervisor:
         return ("", *(path for path in found if path))
 
     async def metrics(self) -> bytes:
-        """Every process's figures; one that does not answer at once is shown without its own."""
-        readings: list[metrics.Reading] = []
-
-        async def ask(watched: _Watched) -> None:
-            figures: Any = {}
-            try:
-                figures = await watched.client.call("metrics", timeout=METRICS_SECONDS)
-            except (Unavailable, RemoteError):
-                figures = {}
-            child = watched.child
-            figures = figures if isinstance(figures, dict) else {}
-            up = child.state in ("running", "starting")
-            reading = metrics.Reading(child.spec.role, child.spec.name, up, child.restarts, figures)
-            readings.append(reading)
-
-        async with trio.open_nursery() as nursery:
-            for watched in self._watched.values():
-                nursery.start_soon(ask, watched)
-        return metrics.exposition(sorted(readings, key=lambda one: (one.role, one.name)))
+        """The figures of every process, in Prometheus's text format."""
+        found = [(one.child, one.client) for one in self._watched.values()]
+        readings = await measuring.processes(found)
+        return exposition([measuring.daemon(self._reloads, ready=self.ready()), *readings])
 
     def status(self) -> dict[str, Any]:
         """What `run/bystackd.json` says."""
@@ -175,18 +170,26 @@ class Supervisor:
         network, pid = self._config.network, os.getpid()
         scheme = "https" if self._config.rpc.tls_certificate else "http"
         rpc = {"rpc": self._address, "url": f"{scheme}://{self._address}/" if self._address else ""}
-        return {"pid": pid, "network": network, **rpc, "state": "running", "processes": processes}
+        state = {"state": "running", "needs_restart": list(self._unmet)}
+        return {"pid": pid, "network": network, **rpc, **state, "processes": processes}
+
+    def _sentence(self) -> str:
+        """How the processes stand, for the service manager."""
+        states = [one.child.state for one in self._watched.values()]
+        return f"{states.count('running')} of {len(states)} processes run; RPC on {self._address}"
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the node until SIGTERM, SIGINT or cancellation; `started` with the RPC address."""
-        door = _prepare(self._config)
+        self._door = _prepare(self._config)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._obey, nursery)
-                self._address = await nursery.start(serve, self, door)
+                self._address = await nursery.start(serve, self, self._door)
                 self._arrange(self._specs, nursery)
                 self._publish()
                 task_status.started(self._address)
+                self._notifier.ready(self._sentence())
+                nursery.start_soon(self._notifier.keep_alive)
                 nursery.start_soon(self._keep_published)
         finally:
             for leftover in (STATUS, access.COOKIE):
@@ -225,20 +228,48 @@ class Supervisor:
             async for number in signals:
                 log.info("signal", signal=signal.Signals(number).name)
                 if number == signal.SIGHUP:
+                    self._notifier.reloading()
                     await self.reload(nursery)
+                    self._notifier.ready(self._sentence())
                 else:
+                    self._notifier.stopping()
                     nursery.cancel_scope.cancel()
 
     async def reload(self, nursery: trio.Nursery) -> None:
-        """Read the plan anew: stop what was removed or changed, start what is new.
+        """Read the configuration anew: stop what was removed or changed, start what is new.
 
-        A faulty configuration changes nothing.
+        A faulty one changes nothing. What needs a restart of the daemon is named.
         """
         try:
-            specs = self._replan() if self._replan else self._specs
+            config = load_config(".")
         except ConfigErrors as error:
-            log.error("configuration refused, nothing changed", error=str(error))
-            return
+            return self._refuse(str(error))
+        if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
+            return self._refuse(f"{', '.join(fixed)} cannot change: make another home for it")
+        self._take_over(config)
+        await self._rearrange(self._replan(config) if self._replan else self._specs, nursery)
+
+    def _refuse(self, why: str) -> None:
+        self._reloads["refused"] += 1
+        log.error("configuration refused, nothing changed", error=why)
+
+    def _take_over(self, config: Config) -> None:
+        """What the daemon itself goes by from now on; the children's part follows."""
+        found = changes(self._config, config)
+        effects = {change.key: change.effect for change in found if change.effect != RESTART}
+        live = {key: getattr(config.rpc, key) for key in LIVE_RPC}
+        self._door.renew(msgspec.structs.replace(self._door.config, **live), _tokens(config.rpc))
+        # Measured against what the daemon began with, so that it is named until it is restarted.
+        begun = msgspec.structs.replace(config, rpc=self._door.config)
+        self._unmet = tuple(change.key for change in changes(begun, config))
+        self._config = config
+        logs.configure("bystackd", config.log)
+        self._reloads["taken over"] += 1
+        log.info("configuration read anew", changed=effects)
+        if self._unmet:
+            log.warning("needs a restart of bystackd", changed=list(self._unmet))
+
+    async def _rearrange(self, specs: tuple[RoleSpec, ...], nursery: trio.Nursery) -> None:
         keep_in_force()
         wanted = {spec.label: spec for spec in specs}
         leaving = [
@@ -260,6 +291,7 @@ class Supervisor:
 
     def _publish(self) -> None:
         files.replace(STATUS, msgspec.json.encode(self.status()) + b"\n", durable=False)
+        self._notifier.status(self._sentence())
 
     async def _keep_published(self) -> None:
         while True:

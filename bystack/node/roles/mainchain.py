@@ -101,7 +101,7 @@ async def live(
         templates = Templates(driver)
         miner = Miner(driver, templates, lambda: reward(context))
         _mining(context, driver, reader, templates, miner).register(methods)
-        service = Service(driver, reader, methods)
+        service = Service(driver, reader, methods, miner)
         await nursery.start(serve, context.socket, service.handle, service.streams)
         nursery.start_soon(keeper.run)
         nursery.start_soon(keep_book, driver.host.book, f"{context.data}/peers")

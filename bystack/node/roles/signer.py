@@ -27,6 +27,7 @@ from bystack.node.federation_files import FederationFileError
 from bystack.node.genesis_files import GenesisFileError
 from bystack.node.ipc import Handler, serve
 from bystack.node.keyfiles import KeyFileError
+from bystack.node.metrics.figures import SignerFigures
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.signer import keys
@@ -128,6 +129,7 @@ class Keepers:
         self._served: dict[str, Served] = {}
         self._voting: set[tuple[bytes, bytes]] = set()
         self._faults: dict[str, str] = {}
+        self._told: SignerFigures | None = None
 
     async def serve_all(self, config: Config) -> None:
         """Put away what the configuration names no more, serve every key not served yet."""
@@ -143,6 +145,14 @@ class Keepers:
             if _founded(guard):
                 await self._try(guard_socket(guard.name), partial(self._serve_guard, guard))
 
+    def announce(self) -> None:
+        """Tell the daemon how many keys are served and how many cannot be, when that changed."""
+        wanted = self._faults.keys() - self._served.keys()
+        told = SignerFigures(keys_served=len(self._served), keys_refused=len(wanted))
+        if told != self._told:
+            self._told = told
+            self._context.announce(figures=told.told())
+
     async def _put_away(self, config: Config) -> None:
         tables: dict[str, object] = {validator_socket(one.name): one for one in config.sidechain}
         tables |= {federation_socket(one.name): one for one in config.federation}
@@ -154,6 +164,7 @@ class Keepers:
                 await served.gone.wait()
                 del self._served[path]
                 log.info("key put away", socket=path)
+        self._faults = {path: fault for path, fault in self._faults.items() if path in tables}
 
     async def _keep(self, path: str, table: object, handler: Handler, stack: ExitStack) -> None:
         """Answer on a socket; what `stack` holds is put away when that ends."""
@@ -169,7 +180,8 @@ class Keepers:
             await serve_it(path)
         except FAULTS as error:
             if self._faults.get(path) != str(error):
-                log.error("key not served", socket=path, error=str(error))
+                rule = type(error).__name__
+                log.error("key not served", socket=path, rule=rule, error=str(error))
             self._faults[path] = str(error)
             return
         self._faults.pop(path, None)
@@ -240,7 +252,7 @@ async def main(context: RoleContext) -> None:
     async with trio.open_nursery() as nursery:
         keepers = Keepers(context, nursery)
         await keepers.serve_all(context.config)
-        context.announce()
+        keepers.announce()
         await _follow_configuration(keepers, Watched(".", context.config))
 
 
@@ -249,6 +261,7 @@ async def _follow_configuration(keepers: Keepers, config: Watched) -> None:
         await trio.sleep(RELOAD_SECONDS)
         try:
             await keepers.serve_all(config.look())
+            keepers.announce()
         except ConfigErrors as error:
             step = "correct it; a file that replaced the one at the start is read after a SIGHUP"
             log.warning("configuration not taken over", error=str(error), step=step)

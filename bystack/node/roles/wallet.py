@@ -12,6 +12,7 @@ import trio
 from bystack.node.config import Config, ConfigErrors
 from bystack.node.config.watching import Watched, stamp_of
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
+from bystack.node.metrics.figures import WalletFigures
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.wallet.chains import Chain, configured
@@ -70,7 +71,7 @@ async def main(context: RoleContext) -> None:
                 case "rpc", _:
                     return await methods.answer(params)
                 case "metrics", []:
-                    return {"wallets_loaded": len(keeper.loaded())}
+                    return WalletFigures(wallets_loaded=len(keeper.loaded())).told()
                 case _:
                     raise RemoteError(METHOD_UNKNOWN, f"the wallet knows no call {method}")
 

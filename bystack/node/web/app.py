@@ -29,6 +29,7 @@ from bystack.node.web import access, forward
 from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
 from bystack.node.web.conversing import Conversation, Said, written
 from bystack.node.web.draining import Draining
+from bystack.node.web.measuring import Measured
 from bystack.node.web.rates import Rates
 from bystack.node.web.rooms import Calls
 from bystack.node.web.sockets import Sockets, token_of
@@ -60,12 +61,16 @@ class Node(Protocol):
         """Prometheus's text format."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Door:
-    """The rules of admission."""
+    """The rules of admission: the cookie's credential first, then those of the tokens."""
 
     config: Rpc
     credentials: tuple[access.Credential, ...]
+
+    def renew(self, config: Rpc, tokens: tuple[access.Credential, ...]) -> None:
+        """Admit by these from the next request on; the cookie stays what it is."""
+        self.config, self.credentials = config, (*self.credentials[:1], *tokens)
 
 
 class _Refused(Exception):
@@ -88,6 +93,7 @@ class Page:
         self._sockets = Sockets(node, config.subscribers)
         self._rates = Rates(config.rate, trio.current_time)
         self._held = 0
+        self._measured = Measured()
 
     def app(self) -> Draining:
         """The application for an ASGI server."""
@@ -109,11 +115,14 @@ class Page:
         self, endpoint: Callable[[Request], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
+            began = trio.current_time()
             try:
                 self._check_place(request)
                 response = await endpoint(request)
             except _Refused as refused:
                 response = _refusal(refused)
+            taken = trio.current_time() - began
+            self._measured.answered(endpoint.__name__, response.status_code, taken)
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -184,7 +193,8 @@ class Page:
         """Prometheus's text format; needs any credential."""
         self._caller(request)
         kind = "text/plain; version=0.0.4; charset=utf-8"
-        return Response(await self._node.metrics(), headers={"content-type": kind})
+        own = self._measured.exposition(self._sockets.open)
+        return Response(await self._node.metrics() + own, headers={"content-type": kind})
 
     async def describe(self, request: Request) -> Response:
         """The OpenRPC document of a path; needs any credential."""
@@ -229,6 +239,7 @@ class Page:
         self._admit(caller, len(requests))
         talk = Conversation(self._forwarder, path, caller.scope)
         said = await (talk.batch(requests) if batch else _alone(talk.single(requests[0])))
+        self._measured.called(said)
         data, status = written(said, batch=batch)
         return Response(data, status, media_type="application/json" if data else None)
 

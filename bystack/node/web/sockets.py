@@ -32,24 +32,24 @@ class Sockets:
 
     def __init__(self, processes: Processes, most: int) -> None:
         self._processes, self._most = processes, most
-        self._open = 0
+        self.open = 0
 
     @property
     def full(self) -> bool:
         """No more are taken."""
-        return self._open >= self._most
+        return self.open >= self._most
 
     async def serve(self, socket: WebSocket, admit: Callable[[], bool]) -> None:
         """Serve an admitted connection to its end; `admit` counts each request it makes."""
         offered = socket.scope.get("subprotocols", ())
-        self._open += 1
+        self.open += 1
         try:
             await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
             await self._converse(socket, admit)
         except WebSocketDisconnect:
             return
         finally:
-            self._open -= 1
+            self.open -= 1
 
     async def _converse(self, socket: WebSocket, admit: Callable[[], bool]) -> None:
         farewell: tuple[int, str] | None = None

@@ -99,6 +99,9 @@ async def test_killed_anywhere_it_acts_once(post: Post, point: str) -> None:
     await post.follow()
     await post.later(8)
     assert post.operations == [FREEZE], "a transaction sent twice displaces itself"
+    told = post.guard.metrics()
+    assert (told["height"], told["seeing"], told["acts"]) == (post.main.height, 1, 1)
+    assert (told["alarms"], told["alarms_standing"]) == (1, 0), "a spend is over when it is told"
     await post.mined()
     for _ in range(STUCK_BLOCKS + 1):
         await post.later()

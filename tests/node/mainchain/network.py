@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import trio
 
@@ -14,10 +14,18 @@ from bystack.node.mainchain.driver import Driver
 from bystack.node.store.chainstore import ChainStore
 from bystack.p2p.host import Class, Connected, Event, Host, Lost, Message
 from bystack.p2p.identity import NodeId
+from bystack.p2p.reports import HostStatistics
 from tests.mainchain.builders import EASY, LATE
 
 SECONDS = 180.0
 """Only what hangs comes to this, however loaded the machine is."""
+
+
+class Peer(NamedTuple):
+    """What the parts ask of a connected peer."""
+
+    node_id: bytes
+    inbound: bool = False
 
 
 class Wired:
@@ -46,7 +54,10 @@ class Wired:
         self.penalties.append((peer, points, reason))
 
     def peers(self) -> tuple[Any, ...]:
-        return tuple(self._others)
+        return tuple(Peer(id) for id in self._others)
+
+    def statistics(self) -> HostStatistics:
+        return HostStatistics({}, {})
 
     def join(self, other: Wired) -> None:
         for one, two in ((self, other), (other, self)):

@@ -358,3 +358,30 @@ def test_rpc_about_the_pool_and_the_chain_agree_with_the_model(tmp_path: Path) -
             assert (await rpc("getblockheader", LEFT[-1].id.hex()))["confirmations"] == -1
 
     trio.run(main)
+
+
+class Searcher:
+    """A miner that found two blocks."""
+
+    threads, rate, found = 3, 12.5, 2
+
+
+def test_figures_of_a_chain_that_was_reorganised(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*LEFT)
+            before = await service(node).handle("metrics", [])
+            assert before["reorganisations_total"] == before["mining_threads"] == 0
+            await node.take(*KNOWN.right)
+            told = await Service(node.driver, Reader(node.driver), Methods(), Searcher()).handle(
+                "metrics", []
+            )
+            tip = RIGHT[-1].header
+            assert (told["height"], told["tip_timestamp_seconds"]) == (tip.height, tip.time)
+            assert told["reorganisations_total"] == 1
+            assert told["deepest_reorganisation_blocks"] == len(KNOWN.left)
+            mining = ("mining_threads", "mining_hashes_per_second", "mining_blocks_total")
+            assert [told[name] for name in mining] == [3, 12.5, 2]
+            assert told["difficulty"] >= 1 and told["peers_refused_total"] == {}
+
+    trio.run(main)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from bystack.node.config import Log
 from bystack.node.ipc import traced
 from bystack.node.processes import logs
 
@@ -17,7 +18,7 @@ from bystack.node.processes import logs
 @pytest.fixture
 def out() -> io.StringIO:
     text = io.StringIO()
-    logs.configure("signer", "info", "json", text)
+    logs.configure("signer", Log(), text)
     return text
 
 

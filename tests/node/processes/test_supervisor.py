@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
+from bystack.node.metrics.families import every
 from bystack.node.store.storage import Store
 from tests.node.homes import CONFIG, NODE, Node, gone, node, until
 
@@ -132,7 +136,11 @@ def test_crash_loop_ends_in_failed_and_the_others_go_on(tmp_path: Path) -> None:
 def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> None:
     with node(tmp_path / "h") as n:
         main, trade = n.running("mainchain"), n.running("sidechain")
-        (n.home / "bystack.toml").write_text(CONFIG.replace('"trade"', '"games"'))
+        figures_show_each_process(n)
+        changed = CONFIG.replace('"trade"', '"games"').replace(
+            "[rpc.tokens]", 'rate = 9\n[rpc.tokens]\nshop = "read"'
+        )
+        (n.home / "bystack.toml").write_text(changed)
         n.process.send_signal(signal.SIGHUP)
         until(lambda: any(one["name"] == "games" for one in n.status()["processes"]))
         until(lambda: n.answers("/sidechain/games"))
@@ -142,11 +150,68 @@ def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> Non
         assert n.running("mainchain") == main
         read = (n.home / "in-force/bystack.toml").read_text()
         assert read == (n.home / "bystack.toml").read_text() != CONFIG
+        what_could_be_is_taken_over_and_the_rest_named(n)
         (n.home / "bystack.toml").write_text("nonsense = [")
         n.process.send_signal(signal.SIGHUP)
         until(lambda: "configuration refused" in (n.home / "stderr").read_text())
+        (n.home / "bystack.toml").write_text(changed.replace('"regtest"', '"test"'))
+        n.process.send_signal(signal.SIGHUP)
+        until(lambda: "network cannot change" in (n.home / "stderr").read_text())
+        outcomes = figures(n)["bystack_reloads"].samples
+        assert {one.labels["outcome"]: one.value for one in outcomes} == {
+            "taken over": 1,
+            "refused": 2,
+        }
         assert n.answers("/sidechain/games")
         assert (n.home / "in-force/bystack.toml").read_text() == read
+
+
+def figures(n: Node) -> dict[str, Metric]:
+    secret = n.cookie.partition(":")[2]
+    text = n.http.get(n.url + "/metrics", auth=("__cookie__", secret)).text
+    return {one.name: one for one in text_string_to_metric_families(text)}
+
+
+def figures_show_each_process(n: Node) -> None:
+    found = until(lambda: len((all_ := figures(n))["bystack_height"].samples) == 2 and all_)
+    everyone = {("bystackd", ""), ("mainchain", ""), ("sidechain", "trade"), ("wallet", "")}
+    seen = ("up", "failed", "restarts", "resident_memory_bytes", "open_files", "cpu_seconds")
+    for name in seen:
+        samples = found[f"bystack_process_{name}"].samples
+        assert {(one.labels["role"], one.labels["name"]) for one in samples} == everyone, name
+    assert found["bystack_ready"].samples[0].value == int(n.http.get(n.url + "/ready").is_success)
+    assert found["bystack_disk_free_bytes"].samples[0].value > 0
+    assert set(found) <= {one.full.removesuffix("_total") for one in every()}
+
+
+def what_could_be_is_taken_over_and_the_rest_named(n: Node) -> None:
+    until(lambda: n.status()["needs_restart"] == ["[rpc] rate"])
+    bearer = {"Authorization": "Bearer " + (n.home / "tokens/shop").read_text().strip()}
+    assert n.http.get(n.url + "/metrics", headers=bearer).status_code == 200
+    said = (n.home / "stderr").read_text()
+    assert "needs a restart of bystackd" in said and "[[sidechain]] games" in said
+
+
+def test_the_service_manager_hears_of_the_daemons_life(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(180)
+
+        def heard(word: str) -> str:
+            while word not in (said := manager.recv(4096).decode()):
+                continue
+            return said
+
+        given = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"}
+        with node(tmp_path / "h", **given) as n:
+            heard("READY=1\nSTATUS=")
+            heard("STATUS=3 of 3 processes run")
+            heard("WATCHDOG=1")
+            assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC"} & set(n.call("environment"))
+            n.process.send_signal(signal.SIGHUP)
+            assert "MONOTONIC_USEC=" in heard("RELOADING=1")
+            heard("READY=1")
+        heard("STOPPING=1")
 
 
 def test_children_die_with_a_killed_supervisor_and_a_new_one_takes_over(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import trio
 
@@ -72,17 +72,6 @@ def genesis_of(main: VaultChain, **fields: Any) -> Genesis:
         for number, secret in enumerate(SECRETS)
     )
     return genesis_for(main, **{"validators": voters, "consensus": FAST, **fields})
-
-
-class Peer(NamedTuple):
-    node_id: bytes
-
-
-class Wire(Wired):
-    """As the main chain's tests use; peers are objects with a node id."""
-
-    def peers(self) -> tuple[Any, ...]:
-        return tuple(Peer(id) for id in super().peers())
 
 
 class Line:
@@ -186,7 +175,7 @@ class Node:
         main: PlayedMain,
         policy: Policy | None = None,
     ) -> None:
-        self.number, self.host = number, Wire(number + 1)
+        self.number, self.host = number, Wired(number + 1)
         self.main, modules = main, modules_of(genesis)
         settle(str(folder), genesis.id)
         self.store = SideStore.open(str(folder / "chain"), genesis, modules)

@@ -28,7 +28,8 @@ from bystack.sidechain.fees import FeeTooLow
 from bystack.sidechain.inclusion import NotDeepEnough
 from bystack.sidechain.stops import PegsPaused
 from tests.ledger.people import CAROL
-from tests.node.sidechain.network import Wire, until
+from tests.node.mainchain.network import Wired
+from tests.node.sidechain.network import until
 from tests.node.sidechain.test_store import follow
 from tests.sidechain.world import K, World, ready
 
@@ -39,7 +40,7 @@ class Stage:
         modules = modules_of(world.genesis)
         self.store = SideStore.open(str(path), world.genesis, modules)
         rules = SideRules(self.store, modules, lambda: world.now)
-        self.host = Wire(1)
+        self.host = Wired(1)
         host = cast(Host, self.host)
         self.pooling = Pooling(self.store, rules, host, Verifier(1))
 

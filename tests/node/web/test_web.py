@@ -22,7 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bystack.node.config import Rpc
 from bystack.node.ipc import PING, RemoteError, TimedOut, Unanswered, Unavailable
-from bystack.node.processes.metrics import Reading, exposition
+from bystack.node.metrics.exposition import Reading, exposition
+from bystack.node.metrics.families import WEB
 from bystack.node.rpc import Methods
 from bystack.node.rpc.batching import answers
 from bystack.node.web import access
@@ -93,7 +94,7 @@ class FakeNode:
 
     async def metrics(self) -> bytes:
         figures = {"height": 7, "bad name": 1, "evil\n": 1, "text": "x"}
-        return exposition([Reading("sidechain", "trade", True, 2, figures)])
+        return exposition([Reading("sidechain", "trade", {"process_up": 1, **figures})])
 
 
 class Web:
@@ -490,13 +491,24 @@ def test_ready_and_metrics() -> None:
         assert (await web.http.get("/ready")).status_code == 503
         assert (await web.http.get("/metrics")).status_code == 401
         headers = {"Authorization": "Bearer " + "e" * 64}
+        assert (await web.post({"method": "who"})).status_code == 200
+        calls = [{"jsonrpc": "2.0", "id": 1, "method": one} for one in ("who", "who", "nobody")]
+        assert (await web.post(calls)).status_code == 200
         text = (await web.http.get("/metrics", headers=headers)).text
         found = {f.name: f.samples for f in text_string_to_metric_families(text)}
-        assert set(found) == {
-            "bystack_height",
-            "bystack_process_up",
-            "bystack_process_restarts",
+        own = {one.full.removesuffix("_total") for one in WEB}
+        assert set(found) == {"bystack_height", "bystack_process_up", *own}
+        assert {one.labels["outcome"]: one.value for one in found["bystack_rpc_calls"]} == {
+            "ok": 3,
+            "error": 1,
         }
+        requests = {
+            (one.labels["endpoint"], one.labels["status"]): one.value
+            for one in found["bystack_http_requests"]
+        }
+        assert requests == {("ready", "503"): 1, ("metrics", "401"): 1, ("rpc", "200"): 2}
+        taken = {s.labels["endpoint"] for s in found["bystack_http_request_seconds"]}
+        assert taken == {"ready", "metrics", "rpc"}
         assert found["bystack_height"][0].labels == {"role": "sidechain", "name": "trade"}
         assert found["bystack_height"][0].value == 7
 

@@ -11,7 +11,9 @@ from bystack.node.pool.listening import as_items
 from bystack.node.rpc import Methods
 from bystack.node.rpc.topics import followed
 from bystack.node.sidechain.following import follow, follow_tips, unspent
+from bystack.node.sidechain.measuring import figures
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc.proofs import entry_shown
 from bystack.node.sidechain.telling import tell
 from bystack.node.sidechain.voting.driver import Driver
@@ -24,8 +26,11 @@ MAX_KEYS = 512
 class Service:
     """Handler of calls and streams; ids and wire values are raw bytes (contract of the roles)."""
 
-    def __init__(self, driver: Driver, reader: Reader, methods: Methods) -> None:
+    def __init__(
+        self, driver: Driver, reader: Reader, methods: Methods, relaying: Relaying | None = None
+    ) -> None:
         self._driver, self._reader, self._methods = driver, reader, methods
+        self._relaying = relaying
         self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
             "blocks": self.blocks,
             "events": self.events,
@@ -102,18 +107,9 @@ class Service:
         errors = ((place, refused.get(tx.id)) for place, tx in enumerate(txs))
         return [[place, error.rule, str(error)] for place, error in errors if error]
 
-    def metrics(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, Any]:
         """Figures for `/metrics`."""
-        driver = self._driver
-        return {
-            "height": driver.store.height,
-            "view": driver.machine.view,
-            "outdated": int(driver.upgrade.outdated),
-            "peers": len(driver.host.peers()),
-            "mempool_transactions": len(driver.pooling),
-            "mempool_weight": driver.pooling.pool.machine.weight,
-            "store_bytes": driver.store.size,
-        }
+        return figures(self._driver, self._reader, self._relaying).told()
 
     async def blocks(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
         """The `blocks` stream (see `following`)."""

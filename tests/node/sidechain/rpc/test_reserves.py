@@ -41,6 +41,15 @@ def test_ways_are_told_open_and_shut(tmp_path: Path) -> None:
             node, chain = net.nodes[0], net.main.chain
             await pegged(net, 1_000)
             assert await ways(net) == set(WAYS)
+            told = node.service.metrics()
+            assert told["pegs_open"] == {"pegin": 1, "pegout": 1, "payouts": 1}
+            vault, circulating = told["reserve_vault"], told["reserve_circulating"]
+            assert set(vault) == {one.name for one in net.genesis.assets} == set(circulating)
+            assert all(vault[asset] >= circulating[asset] for asset in vault)
+            assert max(circulating.values()) > 0
+            assert set(told["reserve_difference"].values()) == {0}
+            assert (told["validators"], told["voting"], told["peers"]) == (4, 1, 3)
+            assert 0 < told["relay_height"] <= chain.height
             hrp = net.genesis.main.hrp
             payload = {POLICY: b"\x03" * 32, DEPOSIT: b"\x03" * 96}
             for version, data in payload.items():
@@ -52,6 +61,8 @@ def test_ways_are_told_open_and_shut(tmp_path: Path) -> None:
             net.main.moved.notify()
             await until(lambda: "DEEP_REORG" in stops(node))
             assert await ways(net) == {"signing"}
+            shut = {"pegin": 0, "pegout": 0, "payouts": 0}
+            assert node.service.metrics()["pegs_open"] == shut
             status = await node.rpc("getpegstatus")
             (why,) = (one for one in status["pegout"]["why"] if one["rule"] == "DEEP_REORG")
             assert why["until"] is None and why["since"]["height"] <= status["sidechain_height"]
