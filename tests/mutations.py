@@ -121,7 +121,12 @@ EDITS: dict[str, list[Edit]] = {
             "bystack/federation/guarding/machine.py",
             "return self.vault.known and self._heard.caught_up and self._conditions.seeing",
             "return self.vault.known and self._conditions.seeing",
-        )
+        ),
+        Edit(
+            "bystack/federation/guarding/machine.py",
+            "return self.vault.known and self._heard.caught_up and self._conditions.seeing",
+            "return self.vault.known and self._heard.caught_up",
+        ),
     ],
     "M01": [
         Edit(_ORPHANS, "if len(self._of.get(peer, ())) >= self._per_peer:", "if False:"),

@@ -6,11 +6,14 @@ its sidechain has not shown yet is not yet false.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bystack.federation.guarding.alarms import Kind
+from bystack.federation.guarding.alarms import ActKind, Kind
+from bystack.federation.guarding.machine import Rules
+from bystack.sidechain.stops import Stop
 from tests.federation.guarding.test_machine import owing, rob, tower
 from tests.federation.guarding.tower import Tower, paid
 
@@ -52,6 +55,24 @@ def test_nothing_while_the_follower_is_behind() -> None:
     one.batch(0, [paid(900)])
     one.later()
     assert quiet(one) and one.machine.open == 0
+
+
+def test_a_stop_in_old_blocks_is_answered_at_the_present_only() -> None:
+    """Equivocation that a quorum forgave long ago freezes nothing; one that stands still does."""
+    for stands in (False, True):
+        one = tower(Rules(frozenset(ActKind)))
+        view = one.machine.view
+        assert view is not None
+        stopped = replace(view, time=one.now - 3_600_000, stops=Stop.EQUIVOCATION)
+        for height in range(20):
+            one.now += 1_000
+            behind = replace(stopped, height=view.height + 1 + height)
+            one.outputs += one.machine.viewed(behind, one.now)
+            one.clock()
+        assert set(one.alarms) <= HARMLESS | {Kind.STOPPED} and one.acts == []
+        one.side["height"] += 20
+        one.final(stops=Stop.EQUIVOCATION if stands else Stop(0))
+        assert [act.kind for act in one.acts] == [ActKind.FREEZE] * stands
 
 
 @pytest.mark.parametrize("cut", ["no peers", "no answer"])

@@ -177,13 +177,19 @@ class Guarding:
             yield Alarm(kind, subject, {**facts, "height": move.height})
 
     def _equivocation(self, view: View) -> Iterator[Output]:
+        """A stop that a follower reads in old blocks may be lifted since: it waits for the present.
+
+        What was found behind the tip would be neither acted on then nor again at the tip.
+        """
+        if not self.seeing:
+            return
         subject = subject_of(Kind.EQUIVOCATION, self._genesis.id)
         there = bool(view.stops & Stop.EQUIVOCATION)
         for output in self._conditions.stand(
             Kind.EQUIVOCATION, subject, there, {"seen": view.height}
         ):
             yield output
-            if isinstance(output, Alarm) and self.seeing:
+            if isinstance(output, Alarm):
                 yield from self._act(Act(ActKind.FREEZE, subject))
 
     def _backing(self, view: View) -> Iterator[Output]:
