@@ -150,6 +150,25 @@ def cancel(made: Rotation) -> None:
     abandon(made)
 
 
+def test_k10_a_key_given_up_while_its_announcement_was_on_its_way_is_followed() -> None:
+    """All signatures of its adoption were gathered before: the vault gets it, the chain knows it."""
+    made = until("certified")
+    made.spend(Announce(made.world.main.state.seq, terms_hash(TERMS_NEW)))
+    abandon(made)  # less than K blocks later: the sidechain has not seen it announced
+    made.house.enact(Refresh())  # and what was begun since continues a key that goes
+    made.prove()
+    made.ripe()
+    made.adopted()
+    made.prove()
+    made.alive()
+    state = made.house.state
+    assert key_of(state).key == NEW == made.carried
+    assert change_of(state) is None and coming_key(state) is None
+    made.house.enact(Refresh())  # its members rule
+    change = change_of(made.house.state)
+    assert change is not None and change.epoch == key_of(made.house.state).epoch + 1
+
+
 BREAKS: tuple[tuple[str, Callable[[Rotation], None]], ...] = (
     ("decided", expire),
     ("decided", abandon),

@@ -8,7 +8,7 @@ is `rotation`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -50,6 +50,10 @@ from bystack.sidechain.peg_events import AnchorProved, BatchBack, BatchPaid, Peg
 ANNOUNCED: Final = b"announced"
 DELAYED: Final = b"delayed"
 GIVEN_UP: Final = b"given-up"
+KEY_GIVEN_UP: Final = b"key/given-up"
+STANDING_GIVEN_UP: Final = b"standing/given-up"
+REMEMBERED: Final = 256
+"""Epochs back in which a key that was given up is looked for when the vault has another key."""
 
 Reshaping = Add | Remove | Reweigh | Refresh | NewKey | Cause
 
@@ -291,17 +295,43 @@ def certify(state: PrefixedState, certificate: KeyCertificate, height: int) -> K
 
 
 def adopted(state: PrefixedState, terms: bytes, height: int) -> KeyEpoch | None:
-    """A certified key comes into force once the vault's terms (their bytes) carry it."""
+    """A certified key comes into force once the vault's terms (their bytes) carry it.
+
+    Also one that was given up: what was signed for it holds for ever, and an announcement may have
+    been on its way when it was abandoned. Whom the vault obeys is whom the chain must know.
+    """
+    carried = {k for p in policies_of(decode_terms(terms)) for k in keys_of(p)} if terms else set()
     coming, standing = coming_key(state), get_entry(state, Standing, STANDING_NEXT)
-    if coming is None or standing is None or not terms:
-        return None
-    if coming.key not in {k for p in policies_of(decode_terms(terms)) for k in keys_of(p)}:
-        return None
+    if coming is None or standing is None or coming.key not in carried:
+        return None if key_of(state).key in carried else _taken_back(state, carried, height)
     made = msgspec.structs.replace(coming, since=height)
     _enforce(state, made, standing)
     put_entry(state, None, KEY_NEXT)
     put_entry(state, None, STANDING_NEXT)
     return made
+
+
+def _taken_back(state: PrefixedState, carried: Collection[bytes], height: int) -> KeyEpoch | None:
+    """The key given up that the vault carries after all, as a new epoch.
+
+    What is in flight continues another key, or would come with a lower number: it is given up.
+    """
+    last = _last_epoch(state)
+    for epoch in range(last, max(0, last - REMEMBERED), -1):
+        given_up = get_entry(state, KeyEpoch, KEY_GIVEN_UP, epoch)
+        standing = get_entry(state, Standing, STANDING_GIVEN_UP, epoch)
+        if given_up is None or standing is None or given_up.key not in carried:
+            continue
+        if (change := change_of(state)) is not None:
+            _give_up(state, change)
+        _give_up_key(state)
+        put_number(state, last + 1, EPOCHS)
+        made = msgspec.structs.replace(given_up, epoch=last + 1, since=height)
+        _enforce(state, made, standing)
+        put_entry(state, None, KEY_GIVEN_UP, epoch)
+        put_entry(state, None, STANDING_GIVEN_UP, epoch)
+        return made
+    return None
 
 
 def _enforce(state: PrefixedState, made: KeyEpoch, standing: Standing) -> None:
@@ -338,5 +368,14 @@ def abandon(state: PrefixedState) -> None:
         raise KeyAnnounced()
     if change is not None:
         _give_up(state, change)
+    _give_up_key(state)
+
+
+def _give_up_key(state: PrefixedState) -> None:
+    """The key to come comes no more, but is remembered with its members: see `adopted`."""
+    coming, standing = coming_key(state), get_entry(state, Standing, STANDING_NEXT)
+    if coming is not None:
+        put_entry(state, coming, KEY_GIVEN_UP, coming.epoch)
+        put_entry(state, standing, STANDING_GIVEN_UP, coming.epoch)
     put_entry(state, None, KEY_NEXT)
     put_entry(state, None, STANDING_NEXT)

@@ -16,7 +16,7 @@ from bystack.federation.certificates import verify_key_certificate
 from bystack.federation.members import Roster
 from bystack.federation.messages import MESSAGE_LIMIT, KeyCertificate
 from bystack.federation.module.records import MAX_ENTRY, KeyEpoch
-from bystack.federation.session import Previous, Session
+from bystack.federation.session import Session
 from bystack.federation.shares import KeyShare
 from bystack.node.signer import keys
 from bystack.node.store import files
@@ -155,8 +155,9 @@ class Epochs:
         """The shares that a session continues, as scalars: none if not all are in the files."""
         wanted = session.previous[0] if session.previous else None
         for certificate in self.certificates.values():
-            made = certificate.session
-            if wanted == Previous(made.epoch, made.roster, certificate.polynomial):
+            # Not by its number: a key given up that the vault adopted after all has a later one.
+            made = certificate.session.roster, certificate.polynomial
+            if wanted is not None and made == (wanted.roster, wanted.polynomial):
                 return self._scalars(certificate)
         return {}
 
@@ -213,12 +214,20 @@ class Epochs:
         return tuple(
             one.session
             for one in others
-            if one.session.epoch <= proved.epoch and (late or self._replaced(one, proved))
+            if one.session.epoch <= proved.epoch
+            and (self._replaced(one, proved) or (late and not self._may_return(one, proved)))
         )
 
     def _replaced(self, one: KeyCertificate, proved: KeyEpoch) -> bool:
         """Whether the shares of the epoch in force, which are here, do all that its shares did."""
         return self.seated and (one.key == proved.key or one.session.epoch == proved.epoch)
+
+    def _may_return(self, one: KeyCertificate, proved: KeyEpoch) -> bool:
+        """Whether it is of a key made after the one in force, and given up: the vault may adopt it
+        as long as the key that announced it is in force."""
+        own = [each for each in self.certificates.values() if each.key == proved.key]
+        first = min((each.session.epoch for each in own), default=proved.epoch)
+        return self.seated and one.key != proved.key and one.session.epoch > first
 
     def _counted(self, proved: KeyEpoch, height: int) -> int:
         """Since when this key, with a seat or without, has been proved; from now on if it is new.

@@ -133,6 +133,26 @@ def test_shares_of_a_replaced_key_are_erased_2016_blocks_after_adoption(home) ->
     sound(home)
 
 
+def test_a_key_given_up_keeps_its_shares_while_the_vault_could_adopt_it(home) -> None:
+    """What was signed for it holds: the chain takes it back under a later number."""
+    first = founded(home)
+    home.signer.follow(epoch_of(first.certificate), 10)
+    given_up = go(home, first, new_key(first))
+    held = replace(refreshing(first), epoch=2)
+    after = go(home, first, held)
+    assert 0 in home.signer.follow(epoch_of(after.certificate), 20 + ERASE_AFTER)
+    sound(home)
+    back = replace(epoch_of(given_up.certificate), epoch=3)
+    home.signer.follow(back, 30 + ERASE_AFTER)
+    assert home.signer.certificate == given_up.certificate
+    sound(home)
+    other = replace(continued(given_up.done[1], Kind.REFRESH), epoch=4)
+    previous = replace(other.previous[0], epoch=3)
+    next_ = go(home, given_up, replace(other, previous=(previous,)))
+    home.signer.follow(epoch_of(next_.certificate), 40 + ERASE_AFTER)
+    sound(home)
+
+
 def test_nothing_is_erased_while_the_new_shares_are_not_here(home) -> None:
     first = founded(home)
     after = go(home, first, refreshing(first))
