@@ -67,7 +67,8 @@ class SignatureMissing(Invalid):
 
 
 class FeeTerms(NamedTuple):
-    """What fees are paid in, how much per million of weight, and the least of a transaction."""
+    """What fees are paid in, how much per million of weight, and the least of a transaction, or of
+    each of its actions."""
 
     asset: bytes
     rate: int
@@ -106,7 +107,7 @@ def build_payment(
         weight = signed_weight(body, model) + extra_weight
         if weight > MAX_WEIGHT:
             raise PaymentTooHeavy(weight=weight, limit=MAX_WEIGHT, inputs=len(chosen))
-        enough = max(fees.least, -(-weight * fees.rate // RATE))
+        enough = max(fees.least * max(1, len(actions)), -(-weight * fees.rate // RATE))
         if fee >= enough:
             return unsigned(chain_id, body, tuple(chosen.values()))
         fee = enough

@@ -2,10 +2,10 @@
 
 Relays, claims and proofs pay no fee and cost more than their bytes show: a claim about as much as
 two transfers, a branch of headers as much as a thousand of them (every header's work is judged),
-evidence several pairings. What modules do pays one fee a transaction and writes a dozen entries an
-action: an order of the exchange, in 64 bytes, costs as much as a claim. Unbounded, six million
-bytes of either would hold all validators up for longer than a round lasts. What does not fit waits
-for the next block.
+evidence several pairings. What modules do pays a fee an action (`fees`) and writes a dozen entries:
+an order of the exchange, in 64 bytes, costs as much as a claim. Unbounded, six million bytes of
+either would hold all validators up for longer than a round lasts. What does not fit waits for the
+next block.
 """
 
 from __future__ import annotations

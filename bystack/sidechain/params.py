@@ -44,7 +44,8 @@ class Asset(Wire):
 
     `unit`: what amounts are multiples of. `confirmations`: K, main-chain headers on top of a
     deposit. `pegin_limit`: most minted per K relayed headers. `pegout_fee`: flat, of this asset.
-    `fee`: least fee of a transaction paid in this asset; 0 means fees are not taken in it.
+    `fee`: least fee of a transaction, or of each of its actions, paid in this asset; 0 means fees
+    are not taken in it.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=16)]

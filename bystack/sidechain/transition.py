@@ -190,7 +190,7 @@ class Execution:
         effects = sidechain_effects(stage, tx)
         applied = apply_transaction(self._tally.coins, tx, stage.block.height, effects, self._rules)
         if not needs_no_fee(stage.modules, tx):
-            check_fees(self._least, applied.fees)
+            check_fees(self._least, applied.fees, len(tx.body.actions))
         return Trial(stage, effects, applied)
 
     @property

@@ -30,7 +30,7 @@ def queued(count: int) -> tuple[World, list[bytes]]:
     while len(ids) < count:
         some = min(16, count - len(ids))
         burning = encode_action(burn_action(10, BTM, FAR, CAROL.lock.root))
-        tx = world.transact(CAROL, actions=(burning,) * some, destroyed=10 * some)
+        tx = world.transact(CAROL, actions=(burning,) * some, destroyed=10 * some, fee=some)
         world.block(tx)
         ids += [pegout_id(world.genesis.id, tx.id, index) for index in range(some)]
     assert queue.length(world.view, FAST) == count

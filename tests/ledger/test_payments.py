@@ -88,6 +88,16 @@ def test_a_flat_fee_is_paid_where_the_chain_asks_for_one() -> None:
         build_payment(CHAIN, purse(66, asset=GOLD), [pay(BOB, 60, GOLD)], ALICE.lock, terms)
 
 
+def test_a_flat_fee_is_paid_for_each_action() -> None:
+    terms, coins = FeeTerms(GOLD, 0, least=7), purse(100, asset=GOLD)
+    actions = (Action(7, b""),) * 3
+    for several, fee in ((actions, 21), (actions[:1], 7)):
+        draft = build_payment(
+            CHAIN, coins, [pay(BOB, 60, GOLD)], ALICE.lock, terms, actions=several
+        )
+        assert draft.fee == {GOLD: fee}
+
+
 def test_several_assets_each_with_change() -> None:
     coins = {**purse(50_000), **purse(30, 70, asset=GOLD, start=10)}
     draft = draft_of(coins, pay(BOB, 60, GOLD), pay(CAROL, 5))

@@ -85,7 +85,7 @@ def burn_both(world: World) -> Transaction:
     coins = [*world.coins_of(CAROL), *world.coins_of(CAROL, GOLD)]
     burns = [encode_action(burn_action(20, a, CAROL.lock, CAROL.lock.root)) for a in (BTM, GOLD)]
     left = {a: sum(c.amount for _, c in coins if c.asset == a) - 20 for a in (BTM, GOLD)}
-    change = (Output(BTM, left[BTM] - 1, CAROL.lock), Output(GOLD, left[GOLD], CAROL.lock))
+    change = (Output(BTM, left[BTM] - 2, CAROL.lock), Output(GOLD, left[GOLD], CAROL.lock))
     body = TransactionBody(1, tuple(p for p, _ in coins), change, tuple(burns), 0, 0, b"")
     signing = Signing(world.genesis.id, body, coins)
     spends = tuple(CAROL.spend(signing, index) for index in range(len(coins)))

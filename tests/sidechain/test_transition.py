@@ -31,6 +31,7 @@ from bystack.primitives.merkle import merkle_root
 from bystack.primitives.multiset import EMPTY, multiset_digest, multiset_update
 from bystack.primitives.trie import EMPTY_ROOT, update
 from bystack.sidechain import payments
+from bystack.sidechain.actions import encode_action
 from bystack.sidechain.blocks import Body, Header, decode_body, decode_header
 from bystack.sidechain.consensus.demotions import DemotionLast
 from bystack.sidechain.fees import FeeAsset, FeeTooLow
@@ -45,7 +46,7 @@ from bystack.sidechain.transition import (
 from tests.ledger.people import ALICE, BOB, CAROL
 from tests.sidechain.histories import History
 from tests.sidechain.mainside import GOLD, GROUP, vault_chain
-from tests.sidechain.world import ASSETS, K, Side, World, asset, funded, genesis_for
+from tests.sidechain.world import ASSETS, K, Side, World, asset, burn_action, funded, genesis_for
 
 
 def full_block(world: World) -> list[Transaction]:
@@ -212,6 +213,26 @@ def test_fees() -> None:
     pool = world.sums().pool
     world.block(world.transact(CAROL, pay, fee=7))
     assert world.sums().pool == pool + 7 and world.sums().circulating == world.supply(BTM)
+
+
+@pytest.mark.parametrize("count", [2, 16])
+def test_each_action_of_a_transaction_pays_the_least_fee(count: int) -> None:
+    """One payment's fee bought sixteen orders otherwise, each of which costs a transaction's work.
+    The wallet pays as much: `ledger.payments`."""
+    world = funded()
+    actions = tuple(
+        encode_action(burn_action(20, BTM, CAROL.lock, CAROL.lock.root)) for _ in range(count)
+    )
+
+    def burns(fee: int) -> Transaction:
+        return world.transact(CAROL, actions=actions, destroyed=20 * count, fee=fee)
+
+    for fee in (1, count - 1):
+        with pytest.raises(FeeTooLow, match=f"actions={count}"):
+            world.block(burns(fee))
+    pool = world.sums().pool
+    world.block(burns(count))
+    assert world.sums().pool >= pool + count
 
 
 def test_fees_are_taken_in_the_assets_the_genesis_lists() -> None:

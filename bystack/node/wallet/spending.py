@@ -184,7 +184,7 @@ class Spending:
         return await trio.to_thread.run_sync(_signature, draft, keys)
 
     async def fees(self, rate: int = 0) -> FeeTerms:
-        """What the chain asks for: a rate on the main chain, a flat least fee on a sidechain."""
+        """What the chain asks for: a rate on the main chain, a least fee on a sidechain."""
         if self._chain.genesis is None:
             return FeeTerms(BTM, rate or await self._main_rate())
         held = {coin.asset for coin in self._purse.wallet.coins.values()}

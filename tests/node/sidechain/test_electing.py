@@ -44,7 +44,7 @@ def registering(net: Network, node: Node) -> Transaction:
         made = Register(root_of(CAROL), key, proof, consent, node_id(number), 0, 100 + number)
         kind, body = encode_action(made)
         actions.append(Action(256 + kind, body))
-    tx = transact(node, CAROL, actions=tuple(actions), destroyed=406)
+    tx = transact(node, CAROL, actions=tuple(actions), destroyed=406, fee=4)
     witnesses: list[Witness] = list(tx.witnesses[: len(tx.body.inputs)])
     witnesses += [approved(CAROL, tx.id, place, net.genesis.id) for place in range(4)]
     return Transaction(tx.body, tuple(witnesses))

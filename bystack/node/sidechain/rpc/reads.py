@@ -109,7 +109,8 @@ class ReadMethods:
         }
 
     def estimate(self, conf_target: Blocks = 1) -> Json:
-        """By asset: what a transaction pays at least, of any size; one of these is enough."""
+        """By asset: what a transaction pays at least, of any size, and one of several actions for
+        each; one of these is enough."""
         fees = {
             one.name: amounts_text.show(one.fee, one.decimals)
             for one in self._genesis.assets
