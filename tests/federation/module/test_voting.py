@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from bystack.federation.module import voting
 from bystack.federation.module.actions import (
     VOTE,
     CastVote,
@@ -174,6 +175,16 @@ def test_a_member_fills_no_list() -> None:
     with pytest.raises(TooManyProposals):
         house.propose(REGION, by=4)
     assert house.propose(REGION, by=3).number == MAX_OPEN_EACH
+
+
+def test_members_together_fill_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voting, "MAX_OPEN", 3)
+    house = Parliament()
+    for member in range(3):
+        house.propose(REGION, by=member)
+    with pytest.raises(TooManyProposals):
+        house.propose(REGION, by=3)
+    house.enact(REGION)
 
 
 def test_what_cannot_be_done_is_not_decided() -> None:
