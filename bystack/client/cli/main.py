@@ -9,6 +9,7 @@ from bystack.client.cli.archive import export_command, import_command
 from bystack.client.cli.assets import asset
 from bystack.client.cli.bench import bench
 from bystack.client.cli.chain import rpc, status
+from bystack.client.cli.dashboard import dashboard
 from bystack.client.cli.doctor import doctor
 from bystack.client.cli.drafts import pst, sign, swap
 from bystack.client.cli.exchange import exchange
@@ -50,7 +51,7 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_quote, pegout_status, transfer,
-    prove_unclaimable, doctor, key,
+    prove_unclaimable, dashboard, doctor, key,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
     guard, sidechain, mine, devnet, demo, bench, export_command, import_command,
 )  # fmt: skip

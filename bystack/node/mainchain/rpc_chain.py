@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bystack.mainchain.chain import Entry, median_time
-from bystack.mainchain.params import chain_id
+from bystack.mainchain.params import chain_id, subsidy_at
 from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
@@ -44,6 +44,12 @@ class ChainMethods:
             self.block,
             help="A block: hex (0), ids (1), transactions (2).",
             returns=str | shapes.Block,
+        )
+        methods.add(
+            "getblockstats",
+            self.stats,
+            help="A block's figures: fees, subsidy, sizes, counts.",
+            returns=shapes.BlockStats,
         )
 
     def info(self) -> Json:
@@ -104,6 +110,26 @@ class ChainMethods:
             else [transaction_form(tx, params) for tx in block.transactions]
         )
         return {**self._form(self._reader.entry(id)), "size": len(data), "tx": listed}
+
+    def stats(self, hash_or_height: Hash | Height) -> Json:
+        """Figures of a block; `totalfee` is what its coinbase took above the subsidy."""
+        asked = hash_or_height
+        id = self._reader.id_at(asked) if isinstance(asked, int) else bytes.fromhex(asked)
+        header, block = self._reader.entry(id).header, self._reader.block(id)
+        subsidy = subsidy_at(header.height, self._params)
+        coinbase, *others = block.transactions or (None,)
+        taken = sum(output.amount for output in coinbase.body.outputs) if coinbase else 0
+        return {
+            "blockhash": id.hex(),
+            "height": header.height,
+            "time": header.time,
+            "subsidy": subsidy,
+            "totalfee": max(0, taken - subsidy),
+            "txs": len(block.transactions),
+            "ins": sum(len(tx.body.inputs) for tx in others),
+            "outs": sum(len(tx.body.outputs) for tx in block.transactions),
+            "total_size": len(self._reader.block_bytes(id)),
+        }
 
     def _form(self, entry: Entry) -> Json:
         depth, following = self._reader.confirmations(entry), self._reader.following(entry)

@@ -71,6 +71,20 @@ class Block(BlockHeader):
     tx: list[Any]
 
 
+class BlockStats(TypedDict):
+    """`getblockstats`; amounts in base units."""
+
+    blockhash: Hash
+    height: int
+    time: Seconds
+    subsidy: int
+    totalfee: Annotated[int, Meta(description="what the coinbase took above the subsidy")]
+    txs: int
+    ins: Annotated[int, Meta(description="outputs spent")]
+    outs: int
+    total_size: Annotated[int, Meta(description="bytes")]
+
+
 class Input(TypedDict):
     """What a transaction spends."""
 

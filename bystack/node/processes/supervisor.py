@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from bystack.node.announce import RUN, socket_of
-from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log, Rpc, load_config
+from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log, Rpc, Scope, load_config
 from bystack.node.config.changing import FIXED, LIVE_RPC, RESTART, changes
 from bystack.node.ipc import Reconnecting
 from bystack.node.metrics.exposition import exposition
@@ -74,7 +74,8 @@ def _prepare(config: Config) -> Door:
 
 
 def _tokens(rpc: Rpc) -> tuple[access.Credential, ...]:
-    return tuple(access.load_tokens(".", rpc.tokens))
+    shown: dict[str, Scope] = {access.DASHBOARD: "read"} if rpc.dashboard == "token" else {}
+    return tuple(access.load_tokens(".", {**shown, **rpc.tokens}))
 
 
 def keep_in_force() -> None:

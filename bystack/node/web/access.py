@@ -22,6 +22,8 @@ from bystack.node.store import files
 COOKIE = ".cookie"
 COOKIE_USER = "__cookie__"
 TOKENS = "tokens"
+DASHBOARD = "dashboard"
+"""The token that `bystack dashboard` hands to a browser, of scope read."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

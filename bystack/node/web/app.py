@@ -1,4 +1,5 @@
-"""The routes: JSON-RPC on the processes' paths, `/openrpc.json`, `/health`, `/ready`, `/metrics`.
+"""The routes: JSON-RPC on the processes' paths, the dashboard's files at `/`, and for machines
+`/node.json`, `/openrpc.json`, `/health`, `/ready`, `/metrics`.
 
 Each request passes host, origin, credential, number and size in this order, cheapest first.
 HTTP states follow Bitcoin Core: 1.0 errors are 500 (404 for an unknown method), 2.0 errors 200; a
@@ -25,7 +26,7 @@ from starlette.websockets import WebSocket
 from bystack.node import rpc
 from bystack.node.config import Rpc
 from bystack.node.ipc import RemoteError, Unavailable
-from bystack.node.web import access, forward
+from bystack.node.web import access, forward, public, showing
 from bystack.node.web.bodies import READ_SECONDS, BodyTooLarge, read_body
 from bystack.node.web.conversing import Conversation, Said, written
 from bystack.node.web.draining import Draining
@@ -56,6 +57,9 @@ class Node(Protocol):
 
     def ready(self) -> bool:
         """Every process runs."""
+
+    def status(self) -> dict[str, Any]:
+        """The network, and `processes`, each with its `role`, `name`, `state` and `restarts`."""
 
     async def metrics(self) -> bytes:
         """Prometheus's text format."""
@@ -94,6 +98,7 @@ class Page:
         self._rates = Rates(config.rate, trio.current_time)
         self._held = 0
         self._measured = Measured()
+        self._shown = showing.shown_files()
 
     def app(self) -> Draining:
         """The application for an ASGI server."""
@@ -103,6 +108,9 @@ class Page:
                 Route("/health", self._guarded(self.health), methods=get),
                 Route("/ready", self._guarded(self.ready), methods=get),
                 Route("/metrics", self._guarded(self.metrics), methods=get),
+                Route("/", self._guarded(self.show), methods=get),
+                Route("/dashboard/{path:path}", self._guarded(self.show), methods=get),
+                Route("/node.json", self._guarded(self.tell), methods=get),
                 Route("/openrpc.json", self._guarded(self.describe), methods=get),
                 Route("/{path:path}/openrpc.json", self._guarded(self.describe), methods=get),
                 Route("/{path:path}", self._guarded(self.answer), methods=post),
@@ -164,7 +172,17 @@ class Page:
         caller = access.caller_of(header, held)
         if caller is None and isinstance(request, WebSocket):
             caller = access.presented(None, token_of(request), held)
+        # A secret that is wrong is refused even of an open node: its owner should hear of it.
+        silent = not header and not (isinstance(request, WebSocket) and token_of(request))
+        if caller is None and silent and self._door.config.dashboard == "open":
+            return public.ANYBODY
         if caller is None:
+            raise _Refused(401, "give the cookie (user __cookie__) or a token")
+        return caller
+
+    def _known(self, request: HTTPConnection) -> access.Credential:
+        """The caller, who is not just anybody."""
+        if (caller := self._caller(request)) is public.ANYBODY:
             raise _Refused(401, "give the cookie (user __cookie__) or a token")
         return caller
 
@@ -189,16 +207,30 @@ class Page:
         ready = self._node.ready()
         return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
 
+    async def show(self, request: Request) -> Response:
+        """A file of the dashboard, which needs no credential: it holds no secret."""
+        file = self._shown.get(request.path_params.get("path", showing.INDEX))
+        if file is None or self._door.config.dashboard == "off":
+            raise _Refused(404, "there is no such page")
+        return showing.served(file)
+
+    async def tell(self, request: Request) -> Response:
+        """Which chains this node follows and how its processes stand; needs any credential."""
+        caller = self._caller(request)
+        self._admit(caller, 1)
+        roles = public.ROLES if caller is public.ANYBODY else None
+        return _json(_told(self._node.status(), caller.scope, roles), 200)
+
     async def metrics(self, request: Request) -> Response:
-        """Prometheus's text format; needs any credential."""
-        self._caller(request)
+        """Prometheus's text format; needs a credential."""
+        self._known(request)
         kind = "text/plain; version=0.0.4; charset=utf-8"
         own = self._measured.exposition(self._sockets.open)
         return Response(await self._node.metrics() + own, headers={"content-type": kind})
 
     async def describe(self, request: Request) -> Response:
-        """The OpenRPC document of a path; needs any credential."""
-        caller = self._caller(request)
+        """The OpenRPC document of a path; needs a credential."""
+        caller = self._known(request)
         self._admit(caller, 1)
         path = request.url.path.removesuffix("openrpc.json")
         self._place(path)
@@ -237,11 +269,22 @@ class Page:
         except RemoteError as error:
             return _json(rpc.failure(None, error), 400)
         self._admit(caller, len(requests))
+        if caller is public.ANYBODY and (method := public.refused(path, requests)):
+            raise _Refused(403, f"{method} needs a credential: the cookie or a token")
         talk = Conversation(self._forwarder, path, caller.scope)
         said = await (talk.batch(requests) if batch else _alone(talk.single(requests[0])))
         self._measured.called(said)
         data, status = written(said, batch=batch)
         return Response(data, status, media_type="application/json" if data else None)
+
+
+def _told(status: dict[str, Any], scope: str, roles: frozenset[str] | None) -> dict[str, Any]:
+    processes = [
+        {name: row[name] for name in ("role", "name", "state", "restarts")}
+        for row in status["processes"]
+        if roles is None or row["role"] in roles
+    ]
+    return {"network": status["network"], "scope": scope, "processes": processes}
 
 
 async def _alone(said: Awaitable[Said]) -> list[Said]:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from bystack.federation.module.records import NAME, rules_of, standing_of
 from bystack.federation.statements import AssetTerms, Statement, age, agreeing, statement_of
 from bystack.federation.stating import drafted, needed
+from bystack.ledger.terms import decode_terms, terms_hash
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import IN_WARMUP, Methods
@@ -21,12 +22,13 @@ from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.addresses import DEPOSIT, POLICY, decode_address
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
+from bystack.primitives.plain import to_plain
 from bystack.sidechain.gates import SOMEBODY, Gate, Gatekeeper, Hold
 from bystack.sidechain.holdings import Row
 from bystack.sidechain.modules.base import Modules, read_only
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.proofs import StateProofs
-from bystack.sidechain.records import Destination
+from bystack.sidechain.records import MIRROR, Destination, Mirror
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 
@@ -47,6 +49,9 @@ class ReserveMethods:
         add("getreserves", self.reserves, help="The vault against what it stands for.")
         add("draftstatement", self.draft, help="A statement about the reserves, to be signed.")
         add("liststatements", self.statements, help="What each member stated last.")
+        add(
+            "getvaultterms", self.terms, help="Who can do what with the vault, within which limits."
+        )
         add("getpegstatus", self.status, help="Which ways the pegs are open, and why not.")
 
     # The law
@@ -138,6 +143,22 @@ class ReserveMethods:
 
     def _name(self, asset: bytes) -> str:
         return self._names.get(asset, asset.hex())
+
+    # The vault
+
+    def terms(self) -> Json:
+        """The vault's terms as proved on the sidechain: `tiers` in order (policy, limits in
+        smallest units, delay in blocks), `guard`, `govern`, `recover`; as of `height`."""
+        mirror: Mirror | None = self._reader.look(lambda state: state.read(Mirror, MIRROR))
+        if mirror is None:
+            raise RemoteError(NOT_FOUND, "The vault's creation is not proved here yet")
+        terms = decode_terms(mirror.terms)
+        return {
+            "vault": self._genesis.vault.hex(),
+            "height": mirror.height,
+            "hash": terms_hash(terms).hex(),
+            "terms": to_plain(terms),
+        }
 
     # The ways
 

@@ -1,0 +1,106 @@
+// Starts the page, shows the view that the address names, and shows it anew when the node tells.
+
+import { h, patch } from "./dom.js";
+import { Live } from "./live.js";
+import { link, pages, parse } from "./routes.js";
+import { Down, SignIn, node, takeToken } from "./rpc.js";
+import { failed, signIn, unknown } from "./views/trouble.js";
+import { VIEWS } from "./views/index.js";
+
+const PAUSE = 400, ANEW = 15000;
+const TITLES = { tx: "transactions", pegin: "pegs", pegout: "pegs" };
+const content = document.getElementById("content");
+let shown = 0, timer = 0, last = "";
+
+const live = new Live(heard, (text) => {
+  const place = document.getElementById("live");
+  place.textContent = text;
+  place.classList.toggle("on", text === "live");
+});
+
+function heard() {
+  later(PAUSE);
+}
+
+function later(pause) {
+  if (timer && pause >= ANEW) return;
+  clearTimeout(timer);
+  timer = setTimeout(() => show(false), pause);
+}
+
+/** Show the page of the address; `fresh`: somebody went there, so the focus goes along. */
+async function show(fresh) {
+  clearTimeout(timer);
+  timer = 0;
+  const turn = ++shown, route = parse(location.hash);
+  let view;
+  try {
+    const facts = await node();
+    const context = { ...route, node: facts, now: Date.now() / 1000, go };
+    chrome(context);
+    view = await (VIEWS[route.page] ?? unknown)(context);
+    live.follow(view.topics ?? []);
+  } catch (error) {
+    if (!(error instanceof Down || error instanceof SignIn)) console.error(error);
+    view = error instanceof SignIn ? signIn(() => show(true)) : failed(error, route);
+  }
+  if (turn !== shown) return;
+  draw(view, route, fresh);
+  later(ANEW);
+}
+
+function draw(view, route, fresh) {
+  const main = h("main", { id: "content", tabindex: "-1", "data-page": route.page },
+    h("h1", {}, view.title), view.content);
+  document.title = `${view.title} – Bystack`;
+  patch(content, main);
+  if (fresh && last && last !== location.hash) {
+    content.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+  last = location.hash;
+}
+
+/** The menus: chains, and the pages of the one that is shown. */
+function chrome({ node: facts, chain, page }) {
+  const sides = facts.processes.filter((one) => one.role === "sidechain").map((one) => one.name);
+  const item = (href, text, current) =>
+    h("li", {}, h("a", { href, "aria-current": current ? "page" : null }, text));
+  const chains = [
+    item("#/", "Overview", page === "overview"),
+    ...["main", ...sides].map((one) => item(link(one), one, chain === one)),
+  ];
+  menu("chains", chains);
+  const section = TITLES[page] ?? `${page}s`;
+  const rows = chain ? pages(chain) : [];
+  menu("sections", rows.map((one) =>
+    item(link(chain, one), one[0].toUpperCase() + one.slice(1), one === page || one === section)));
+}
+
+function menu(id, items) {
+  const old = document.getElementById(id);
+  const label = old.getAttribute("aria-label");
+  patch(old, h("nav", { id, "aria-label": label }, items.length ? h("ul", {}, items) : null));
+}
+
+function go(address) {
+  if (location.hash === address) show(true);
+  else location.hash = address;
+}
+
+document.getElementById("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { chain } = parse(location.hash);
+  const text = new FormData(event.target).get("query").trim();
+  if (text) go(link(chain || "main", "search", text));
+});
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  content.focus();
+});
+addEventListener("hashchange", () => {
+  takeToken();
+  show(true);
+});
+takeToken();
+show(true);

@@ -1,0 +1,85 @@
+// Elements from names and values; text is only ever text. And the least change from old to new.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element: `h("a", {href}, "text", other, [more])`; null and false are left out. */
+export function h(name, attributes = {}, ...children) {
+  return built(document.createElement(name), attributes, children);
+}
+
+/** The same of SVG. */
+export function s(name, attributes = {}, ...children) {
+  return built(document.createElementNS(SVG, name), attributes, children);
+}
+
+function built(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element[`on${key}`] = value;
+    else element.setAttribute(key, value === true ? "" : String(value));
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+  return element;
+}
+
+/** Make `old` as `fresh` is, keeping what is equal: focus, selection and scrolling stay. */
+export function patch(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+    old.replaceWith(fresh);
+    return;
+  }
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  attributes(old, fresh);
+  children(old, fresh);
+}
+
+function attributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    const kept = name === "open" && old.nodeName === "DETAILS";
+    if (!fresh.hasAttribute(name) && !kept) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  for (const event of ["onclick", "onsubmit", "onchange"]) old[event] = fresh[event];
+}
+
+function children(old, fresh) {
+  const now = [...old.childNodes], wanted = [...fresh.childNodes];
+  wanted.forEach((one, place) => (now[place] ? patch(now[place], one) : old.append(one)));
+  now.slice(wanted.length).forEach((one) => one.remove());
+}
+
+/** Columns and rows as a table that a phone can show too. */
+export function table(caption, columns, rows, empty = "None.") {
+  if (!rows.length) return h("p", { class: "quiet" }, empty);
+  const head = h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one))));
+  const body = rows.map((row) =>
+    h("tr", {}, row.map((cell, place) => h("td", { "data-label": columns[place] }, cell))));
+  const caught = h("caption", { class: "unseen" }, caption);
+  return h("div", { class: "wide" }, h("table", {}, caught, head, h("tbody", {}, body)));
+}
+
+/** Names and values, one a line. */
+export function facts(pairs) {
+  const shown = pairs.filter((pair) => pair && pair[1] !== undefined && pair[1] !== null);
+  return h("dl", { class: "facts" }, shown.map(([name, value]) =>
+    h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** A part of a page with its heading. */
+export function section(title, ...content) {
+  const id = `s-${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
+  return h("section", { "aria-labelledby": id }, h("h2", { id }, title), content);
+}
+
+/** A word in a colour that says how it stands; the word alone says it too. */
+export function badge(text, mood = "") {
+  return h("span", { class: `badge ${mood}` }, text);
+}

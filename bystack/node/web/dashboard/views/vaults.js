@@ -1,0 +1,127 @@
+// Vaults: what they hold, what each tier may pay now, what waits, who can do what.
+
+import { idOf, know, learn, named, value } from "../assets.js";
+import { level, policyText } from "../bucket.js";
+import { badge, facts, h, section, table } from "../dom.js";
+import { count, short, words } from "../format.js";
+import { txLink, vaultLink, whole } from "../parts.js";
+import { link } from "../routes.js";
+import { Down, Refused, SignIn, batch, call, tried } from "../rpc.js";
+
+export async function vaults({ node }) {
+  const ids = await call("main", "listvaults");
+  const found = await batch("main", ids.slice(0, 200).map((id) => ["getvault", id]));
+  const owners = await ownersOf(node);
+  const rows = found.filter((one) => !(one instanceof Refused));
+  await know(rows.flatMap((one) => Object.keys(one.holdings)));
+  const cells = rows.map((one) => [
+    vaultLink(one.vault), owners.get(one.vault)?.name ?? "–", holdings(one), count(one.state.seq), count(one.pending),
+    one.state.announced.length ? badge("terms announced", "warn") : "–",
+  ]);
+  return {
+    title: "Vaults",
+    content: section("Vaults", table("Vaults",
+      ["Vault", "Of", "Holds", "Orders", "Pending", "Announced"], cells, "No vault on this chain.")),
+    topics: [["main", "blocks"]],
+  };
+}
+
+/** Which sidechain a vault belongs to, as far as this node follows it and it answers. */
+async function ownersOf(node) {
+  const names = node.processes.filter((one) => one.role === "sidechain").map((one) => one.name);
+  const found = await Promise.all(names.map(async (name) => {
+    try {
+      const info = await tried(name, "getsidechaininfo");
+      learn(info?.assets ?? []);
+      return info && [info.vault, info];
+    } catch (error) {
+      if (error instanceof SignIn || !(error instanceof Down)) throw error;
+      return null;
+    }
+  }));
+  return new Map(found.filter(Boolean));
+}
+
+function holdings(one) {
+  return Object.entries(one.holdings).map(([asset, units]) => value(units, asset)).join(", ") || "nothing";
+}
+
+export async function vault({ node, argument }) {
+  const [one, height] = await batch("main", [["getvault", argument], ["getblockcount"]]);
+  if (one instanceof Refused) throw one;
+  const owner = (await ownersOf(node)).get(one.vault);
+  const terms = owner ? await tried(owner.name, "getvaultterms") : null;
+  await know([...Object.keys(one.holdings), ...one.state.buckets.map((row) => row.asset)]);
+  const names = owner ? await keysOf(owner.name) : new Map();
+  const { state } = one;
+  const frozen = state.frozen_until > height;
+  return {
+    title: `Vault ${owner ? `of ${owner.name}` : short(one.vault)}`,
+    content: [
+      section("Vault", facts([
+        ["Id", whole(one.vault)],
+        ["Sidechain", owner ? h("a", { href: link(owner.name, "pegs") }, owner.name) : "not followed here"],
+        ["Holds", holdings(one)],
+        ["Orders so far", count(state.seq)],
+        ["Last touched at", count(state.touched)],
+        ["State", frozen ? badge(`frozen until height ${count(state.frozen_until)}`, "bad") : badge("open", "good")],
+        ["Anchor", txLink("main", one.anchor.txid)],
+        ["Terms", whole(state.terms)],
+      ])),
+      section("What each tier may pay now", buckets(state.buckets, terms, height + 1)),
+      section("Who can do what", terms ? powers(terms, names) : h("p", { class: "quiet" },
+        "The terms are known to the sidechain, which does not answer here, or has not proved its vault yet.")),
+      section("Pending payouts", pending(one.coins, height)),
+      section("Announced terms", state.announced.length ? h("pre", {}, JSON.stringify(state.announced, null, 2))
+        : h("p", { class: "quiet" }, "None.")),
+      section("Coins", coins(one.coins)),
+    ],
+    topics: [["main", "blocks"]],
+  };
+}
+
+async function keysOf(chain) {
+  const members = await tried(chain, "listmembers");
+  return new Map((members?.members ?? []).flatMap((one) =>
+    [one.identity, one.key].map((key) => [key, `member ${one.name}`])));
+}
+
+function buckets(rows, terms, height) {
+  const cells = rows.map((row) => {
+    const limit = terms?.terms.tiers[row.tier]?.limits.find((one) => one.asset === row.asset);
+    if (!limit) return [count(row.tier), named(row.asset).name, value(row.level, row.asset), "–"];
+    const now = level(row, limit, height);
+    const text = `${value(now, row.asset)} of ${value(limit.capacity, row.asset)}`;
+    return [count(row.tier), named(row.asset).name,
+      h("span", {}, h("meter", { min: 0, max: Number(limit.capacity), value: Number(now), "aria-label": text }), ` ${text}`),
+      `${value(limit.refill, row.asset)} every ${count(limit.period)} blocks`];
+  });
+  return table("Buckets", ["Tier", "Asset", "May pay", "Refills"], cells, "No limits.");
+}
+
+function powers({ terms }, names) {
+  const rows = [
+    ...terms.tiers.map((tier, place) => [`Pay (tier ${place})`, policyText(tier.policy, names),
+      tier.delay ? `paid after ${count(tier.delay)} blocks, in which a guard may veto` : "paid at once"]),
+    ["Freeze, veto, cancel", policyText(terms.guard.policy, names), `freezes for ${count(terms.guard.freeze)} blocks`],
+    ["Announce new terms", policyText(terms.govern.policy, names), `in force after ${count(terms.govern.delay)} blocks`],
+    ["Recover", policyText(terms.recover.policy, names), `once untouched for ${count(terms.recover.idle)} blocks`],
+  ];
+  return table("Powers", ["What", "Who", "Terms"], rows);
+}
+
+function pending(all, height) {
+  const rows = all.filter((one) => one.lock.kind === "PendingLock").map((one) => {
+    const ripe = one.lock.ripens ?? one.lock.until ?? one.lock.height;
+    return [txLink("main", one.txid, `${short(one.txid)}:${one.vout}`), value(one.units, idOf(one.asset)),
+      ripe === undefined ? `since height ${count(one.height)}` : `height ${count(ripe)}, in ${count(Math.max(0, ripe - height))} blocks`];
+  });
+  return table("Pending payouts", ["Output", "Amount", "Paid at"], rows);
+}
+
+function coins(all) {
+  const rows = all.slice(0, 100).map((one) => [txLink("main", one.txid, `${short(one.txid)}:${one.vout}`),
+    value(one.units, idOf(one.asset)), words(one.lock.kind), count(one.height)]);
+  const more = all.length > 100 ? h("p", { class: "quiet" }, `And ${all.length - 100} more.`) : null;
+  return [table("Coins", ["Output", "Amount", "Kind", "Since height"], rows), more];
+}
