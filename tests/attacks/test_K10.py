@@ -151,7 +151,7 @@ def cancel(made: Rotation) -> None:
 
 
 def test_k10_a_key_given_up_while_its_announcement_was_on_its_way_is_followed() -> None:
-    """All signatures of its adoption were gathered before: the vault gets it, the chain knows it."""
+    """Its adoption was signed before: the vault gets it, and the chain knows it."""
     made = until("certified")
     made.spend(Announce(made.world.main.state.seq, terms_hash(TERMS_NEW)))
     abandon(made)  # less than K blocks later: the sidechain has not seen it announced

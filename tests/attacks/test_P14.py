@@ -1,15 +1,20 @@
 """P14: one deposit claimed twice, in every way. One success; the key is the outpoint."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
+import trio
 
 from bystack.ledger.amounts import BTM
+from bystack.ledger.candidates import FeeNotHigher
 from bystack.ledger.transactions import NoWitness, Output, Transaction
 from bystack.primitives.codec import NotCanonical, decode, encode
 from bystack.primitives.merkle import ProofMismatch
 from bystack.sidechain.actions import NotAlone, encode_action
 from bystack.sidechain.claims import AlreadyClaimed, Claim
 from tests.ledger.people import ALICE, CAROL
+from tests.node.sidechain.test_pooling import pooling
 from tests.sidechain.world import K, Side, World, ready
 
 AMOUNT = 1_000
@@ -91,3 +96,26 @@ def test_the_same_transaction_with_other_witnesses() -> None:
     with pytest.raises(ProofMismatch):
         world.block(world.claim_of(msgspec.structs.replace(inclusion, proof=forged), other))
     assert minted_once(world)
+
+
+def test_one_waits_while_another_is_in_the_block(tmp_path: Path) -> None:
+    """Pool against block: what the block took waits no more, and does not come back."""
+
+    async def main() -> None:
+        world, deposit = paid()
+        world.relay(1)
+        mine = world.claim_tx(deposit)
+        async with pooling(tmp_path, world) as stage:
+            await stage.pooling.submit(mine)
+            other = world.claim_of(world.main.inclusion(deposit, world.relayed - K), deposit)
+            with pytest.raises(FeeNotHigher):  # and in the pool no other takes its place
+                await stage.pooling.submit(other)
+            world.block(other)
+            await stage.settle()
+            assert len(stage.pooling) == 0
+            for again in (mine, other):
+                with pytest.raises(AlreadyClaimed):
+                    await stage.pooling.submit(again)
+        assert minted_once(world)
+
+    trio.run(main)
