@@ -348,11 +348,12 @@ class World:
         actions: Sequence[Action] = (),
         destroyed: int = 0,
         asset: bytes = BTM,
-        fee: int = 1,
+        fee: int | None = None,
         witnesses: Sequence[Witness] | None = None,
     ) -> Transaction:
-        """Spend all the owner's coins of an asset, change back."""
+        """Spend all the owner's coins of an asset, change back; the least fee if none is named."""
         coins = self.coins_of(owner, asset)
+        fee = max(1, len(actions)) if fee is None else fee
         given = sum(o.amount for o in outputs) + destroyed + fee
         rest = sum(coin.amount for _, coin in coins) - given
         assert rest >= 0
