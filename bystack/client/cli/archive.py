@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 
 import click
 
+from bystack.client.bars import Bar
 from bystack.client.cli.conventions import guarded, home_option, node
 from bystack.client.rpc import Rpc
 from bystack.mainchain.archive import Network, Reader, Writer
@@ -59,10 +60,10 @@ def _network(info: dict[str, Any]) -> Network:
 
 def _write(rpc: Rpc, out: BinaryIO, writer: Writer, heights: range) -> None:
     out.write(writer.begin)
-    with click.progressbar(length=len(heights), label="blocks", hidden=not heights) as bar:
-        for data in _blocks(rpc, heights):
+    with Bar("blocks") as bar:
+        for number, data in enumerate(_blocks(rpc, heights), 1):
             out.write(writer.block(data))
-            bar.update(1)
+            bar.show(number / len(heights))
     out.write(writer.end())
 
 
@@ -93,8 +94,10 @@ def import_command(file: str, home: str) -> None:
     rpc = node(home)
     reader, known, taken = Reader(_network(rpc.call("getblockchaininfo"))), 0, 0
     try:
-        with open(file, "rb") as source:
+        with open(file, "rb") as source, Bar("blocks") as bar:
+            size = max(1, os.path.getsize(file))
             for block in _read(source, reader):
+                bar.show(source.tell() / size)
                 answer = rpc.call("submitblock", encode(block).hex())
                 if answer is not None and answer not in KNOWN:
                     text = f"the block at height {block.header.height} is refused: {answer}"

@@ -2,85 +2,55 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import time
+from typing import Any, Final
 
 import click
 import msgspec
 
+from bystack.client.bars import Bar
 from bystack.client.cli.conventions import guarded, harmless, home_option, json_option, node, show
 from bystack.client.cli.mine import sentence
-from bystack.client.progress import (
-    joining_line,
-    joining_of,
-    progress_line,
-    progress_of,
-    warning_of,
-)
-from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+from bystack.client.overview import gathered, lines, processes, rows
+from bystack.client.progress import progress_line, progress_of
+from bystack.client.rpc import Rpc
+
+LOOK_SECONDS: Final = 0.5
 
 
 @click.command()
+@click.option("--wait", is_flag=True, help="Until the main chain is in sync, with a bar.")
 @home_option
 @json_option
 @guarded
-def status(home: str, as_json: bool) -> None:
-    """How a node stands: its processes, and the tip of each of its chains."""
+def status(wait: bool, home: str, as_json: bool) -> None:
+    """How a node stands, on one screen.
+
+    Its processes; each chain with height, age of the last block, peers, pegs and reserves; what is
+    being fetched; memberships; the wallet. bystack doctor tells what to do about what is wrong.
+    """
     rpc = node(home)
-    facts = _facts(rpc)
-    chains = {"main": _tip(rpc, "/")}
-    syncing, mining = progress_of(rpc), _mining(rpc)
-    for row in facts["processes"]:
-        if row["role"] == "sidechain":
-            chains[row["name"]] = _tip(rpc, f"/sidechain/{row['name']}")
-    joining = {name: one for name in chains if name != "main" and (one := joining_of(rpc, name))}
-    sides = [name for name in chains if name != "main"]
-    warnings = {name: text for name in sides if (text := warning_of(rpc, name))}
+    if wait:
+        synced(rpc)
+    told = gathered(rpc)
     if as_json:
-        more = {"sync": syncing, "mining": mining, "joining": joining, "warnings": warnings}
-        found = {name: one for name, one in more.items() if one}
-        show({**facts, "chains": chains, **found}, as_json=True)
-        return
-    click.echo(f"{facts['network']}  RPC {facts['url']}")
-    columns = ("role", "name", "pid", "state")
-    show(
-        [{name: row.get(name, "") for name in columns} for row in facts["processes"]], as_json=False
-    )
-    show([{"chain": name, **tip} for name, tip in chains.items()], as_json=False)
-    if syncing:
-        click.echo(progress_line(syncing))
-    for name, one in joining.items():
-        click.echo(joining_line(name, one))
-    if mining.get("generate"):
-        click.echo(sentence(mining))
-    for name, text in warnings.items():
-        click.echo(f"{name}: {text}")
+        return show(told, as_json=True)
+    now = time.time()
+    click.echo(f"{told['network']}  RPC {told['url']}  {processes(told['processes'])}")
+    show(rows(told, now), as_json=False)
+    if told.get("mining", {}).get("generate"):
+        click.echo(sentence(told["mining"]))
+    for line in lines(told):
+        click.echo(harmless(line))
+    return None
 
 
-def _facts(rpc: Rpc) -> dict[str, Any]:
-    rpc.call("getblockcount")
-    path = Path(rpc.home) / "run" / "bystackd.json"
-    facts: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    return facts
-
-
-def _tip(rpc: Rpc, path: str) -> dict[str, Any]:
-    try:
-        return {
-            "height": rpc.call("getblockcount", path=path),
-            "id": rpc.call("getbestblockhash", path=path),
-        }
-    except (RpcFailed, NodeDown) as error:
-        return {"height": "", "id": str(error)}
-
-
-def _mining(rpc: Rpc) -> dict[str, Any]:
-    """What the built-in miner does; nothing where there is none."""
-    try:
-        info: dict[str, Any] = rpc.call("getmininginfo")
-    except (RpcFailed, NodeDown):
-        return {}
-    return info
+def synced(rpc: Rpc) -> None:
+    """Wait until the node has caught up with the headers it knows."""
+    with Bar("syncing") as bar:
+        while progress := progress_of(rpc):
+            bar.show(float(progress["verificationprogress"]), progress_line(progress))
+            time.sleep(LOOK_SECONDS)
 
 
 @click.command("rpc")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bystack.client.bars import Bar, line
 from bystack.client.cli.conventions import guarded, home_option, json_option, show
 from bystack.client.cli.purses import (
     account_option,
@@ -19,7 +20,6 @@ from bystack.client.cli.purses import (
 from bystack.client.cli.wallet import wallet
 
 LOOK_SECONDS = 0.5
-WIDTH = 40
 
 
 @wallet.command("consolidate")
@@ -113,17 +113,16 @@ def rescan(
     ask(home, wallet, "rescanblockchain", from_height, chain, False)
     if background:
         return
-    while True:
-        told = ask(home, wallet, "getwalletinfo")["chains"][chain]
-        if not told["scanning"]:
-            break
-        if told["trouble"]:
-            raise click.ClickException(f"{told['trouble']}; to stop: bystack wallet rescan --abort")
-        _progress(told["scanning"]["progress"], told["height"], told["target"])
-        time.sleep(LOOK_SECONDS)
+    with Bar("reading") as bar:
+        while True:
+            told = ask(home, wallet, "getwalletinfo")["chains"][chain]
+            if not told["scanning"]:
+                break
+            if told["trouble"]:
+                cure = "to stop: bystack wallet rescan --abort"
+                raise click.ClickException(f"{told['trouble']}; {cure}")
+            done = float(told["scanning"]["progress"])
+            at = f"{told['height']} of {told['target']} blocks"
+            bar.show(done, f"{line('reading', done)}  {at}")
+            time.sleep(LOOK_SECONDS)
     click.echo(f"read up to {told['height']}: {told['txcount']} transactions")
-
-
-def _progress(part: float, height: int, target: int) -> None:
-    bar = "#" * int(part * WIDTH)
-    click.echo(f"[{bar:<{WIDTH}}] {part:5.1%}  {height} of {target}", err=True)

@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from bystack.client import bars
 from bystack.client.cli import purses, wallet_upkeep
 from bystack.client.cli import wallet as rooms
 from bystack.client.cli.main import main as bystack
@@ -65,6 +66,7 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Node:
     for module in (purses, rooms):
         monkeypatch.setattr(module, "node", lambda home: found)
     monkeypatch.setattr(wallet_upkeep, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(bars, "PATIENCE", 0.0)
     return found
 
 
@@ -157,7 +159,7 @@ def test_upkeep_tells_what_was_done(node: Node) -> None:
     told = run("consolidate").output
     assert "9 coins, 1.5 BTM, 2 transactions" in told
     assert "2 coins left" in told
-    assert "50.0%  5 of 9" in run("rescan").output
+    assert "50.0 %  5 of 9 blocks" in run("rescan").output
     node.scans, node.trouble = 2, "block 1 is pruned"
     assert (
         "block 1 is pruned; to stop: bystack wallet rescan --abort" in run("rescan", code=1).output

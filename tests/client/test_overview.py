@@ -1,0 +1,131 @@
+"""One screen: what runs, where the chains stand, what is held, and when to call the doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bystack.client import overview
+from bystack.client.overview import ago, gathered, lines, processes, rows, well
+from bystack.client.rpc import RpcFailed
+
+ROWS = [{"role": "mainchain", "name": "", "state": "running"}]
+MEMBER = {
+    **{"member": "node1", "weight": 2, "threshold": 5, "total": 7, "keygen": "done", "peers": 4},
+    "signer": {"height": 137, "waiting": 1, "stalled": ""},
+}
+TOLD: dict[str, Any] = {
+    "processes": ROWS,
+    "chains": {
+        "main": {"height": 172, "id": "9b", "time": 100, "peers": 6},
+        "trade": {
+            **{"height": 330, "id": "05", "time": 140, "peers": 4, "validator": 0},
+            **{"pegs": "open", "reserves_hold": True},
+        },
+    },
+    "federations": {"trade": MEMBER},
+    "wallet": {
+        **{"name": "default", "locked": True},
+        "balances": {"main": {"BTM": 1234.5}, "trade": {}},
+    },
+}
+
+
+def test_the_chains_are_a_table() -> None:
+    main, trade = rows(TOLD, 142.0)
+    assert [main[key] for key in ("chain", "height", "last block", "peers")] == [
+        *("main", 172, "42 s ago", 6)
+    ]
+    assert [trade[key] for key in ("role", "pegs", "reserves")] == ["validator 0", "open", "hold"]
+    dead = rows({"chains": {"games": {"height": "", "id": "not up"}}}, 0.0)[0]
+    assert dead["id"] == "not up" and dead["peers"] == ""
+
+
+def test_the_rest_is_a_line_each() -> None:
+    assert list(lines(TOLD)) == [
+        "federation trade: node1 weighs 2 of 7, 5 sign, key made, 4 members connected,"
+        " signer at 137, 1 requests wait for an operator",
+        "wallet default (locked) on main: 1,234.5 BTM",
+        "wallet default (locked) on trade: nothing",
+    ]
+    assert processes(ROWS) == "1 of 1 processes run"
+    halted = [*ROWS, {"role": "sidechain", "name": "trade", "state": "failed"}]
+    assert processes(halted) == "1 of 2 processes run; sidechain trade failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "now"),
+        (59, "59 s ago"),
+        (61, "1 min ago"),
+        (7_300, "2 h ago"),
+        (900_000, "10 days ago"),
+    ],
+)
+def test_ages_are_short(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"processes": [{**ROWS[0], "state": "failed"}]},
+        {"chains": {"main": {"height": "", "id": "away"}}},
+        {"chains": {"trade": {**TOLD["chains"]["trade"], "reserves_hold": False}}},
+        {"federations": {"trade": {**MEMBER, "signer": None}}},
+        {"warnings": {"trade": "an upgrade is due"}},
+    ],
+)
+def test_what_is_wrong_calls_the_doctor(change: dict[str, Any]) -> None:
+    assert well(TOLD) and not well({**TOLD, **change})
+    assert "bystack doctor" in list(lines({**TOLD, **change}))[-1]
+
+
+ANSWERS: dict[str, Any] = {
+    "getblockchaininfo": {"blocks": 3, "bestblockhash": "aa", "time": 9},
+    "getconnectioncount": 2,
+    "getsidechaininfo": {"validator": 1, "warnings": "soon"},
+    "getpegstatus": {
+        **{way: {"open": True} for way in overview.WAYS},
+        "pegin": {"open": False},
+    },
+    "getreserves": {"holds": False},
+    "getwalletinfo": {"walletname": "a", "locked": False},
+    "getbalances": {"mine": {"BTM": {"trusted": 2.5}, "GOLD": {"trusted": 0.0}}},
+    "getfederationinfo": {**MEMBER, "secret": "x"},
+}
+
+
+class Node:
+    """Answers as a node does; what is down refuses."""
+
+    def __init__(self, home: Path, patience: float = 0) -> None:
+        self.home = home
+
+    def call(self, method: str, *params: Any, path: str = "/") -> Any:
+        if method not in ANSWERS or path == "/sidechain/dead":
+            if method == "help":
+                return ""
+            raise RpcFailed(method, {"code": -28, "message": "not up"})
+        return ANSWERS[method]
+
+
+def test_a_node_is_asked_for_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    named = [("mainchain", ""), ("sidechain", "trade"), ("sidechain", "dead")]
+    named.append(("federation", "trade"))
+    facts = {"processes": [{"role": role, "name": name} for role, name in named]}
+    (tmp_path / "run" / "bystackd.json").write_bytes(msgspec.json.encode(facts))
+    monkeypatch.setattr(overview, "Rpc", Node)
+    told = gathered(Node(tmp_path))  # type: ignore[arg-type]
+    assert told["chains"]["trade"] == {
+        **{"height": 3, "id": "aa", "time": 9, "peers": 2, "validator": 1},
+        **{"pegs": "shut: pegin", "reserves_hold": False},
+    }
+    assert told["chains"]["dead"]["id"] == "getblockchaininfo: not up"
+    assert told["wallet"]["balances"] == {one: {"BTM": 2.5} for one in ("main", "trade", "dead")}
+    assert told["federations"]["trade"] == MEMBER and told["warnings"] == {"trade": "soon"}
