@@ -25,6 +25,7 @@ from bystack.federation.messages import (
     Complaint,
     KeyCertificate,
     SessionForeign,
+    Transcript,
     sign_message,
 )
 from bystack.federation.session import Kind
@@ -222,6 +223,20 @@ def test_what_a_leaver_does_wrong_costs_only_its_own_dealings(puppet):
     network.run()
     expire(network)
     check_shares(network, key_of(before).key)
+
+
+def test_a_leaver_has_no_say_once_it_dealt():
+    """Its complaint or certification of the new set's key convicts it, and nobody else."""
+    before = old()
+    held = changed(before.result(0), ((1, 2), (2, 1), (3, 1), (4, 1), (5, 2)), 5)
+    network = Network(held, shares=holdings(before))
+    while not (said := [m for _, m in network.wires if isinstance(m.body, Acknowledge)]):
+        network.deliver()
+    transcript = network.machines[0].transcript
+    leaver = held.size
+    spoken = sign_message(held, leaver, said[0].body, secret(0))
+    verdicts = convict(Transcript(transcript.session, (*transcript.messages, spoken)))
+    assert {(verdict.member, verdict.rule) for verdict in verdicts} == {(leaver, "LeaverSpeaks")}
 
 
 def test_so_many_complaints_that_openings_would_tell_the_share_convict_without_them():

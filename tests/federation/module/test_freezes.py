@@ -2,6 +2,7 @@
 
 import pytest
 
+from bystack.federation.module import freezes
 from bystack.federation.module.actions import QuorumMissing
 from bystack.federation.module.decisions import Freeze, SetRegion, Unfreeze
 from bystack.federation.module.enacting import RegionIllegible
@@ -10,6 +11,7 @@ from bystack.federation.module.freezes import (
     DestinationFrozen,
     FrozenAlready,
     NotFrozen,
+    TooManyFreezes,
     destination_id,
 )
 from bystack.federation.module.records import entry_key
@@ -82,6 +84,18 @@ def test_a_list_once_in_the_order_of_decisions() -> None:
     for wrong in ((0, ""), (5, "zz"), (5,), ("5", "")):
         with pytest.raises(QueryInvalid):
             here.ask("getfreezes", *wrong)
+
+
+def test_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes one off makes room for another."""
+    monkeypatch.setattr(freezes, "MAX_FROZEN", 2)
+    here = house()
+    here.enact(freeze(0))
+    here.enact(freeze(1))
+    with pytest.raises(TooManyFreezes):
+        here.enact(freeze(2))
+    here.enact(Unfreeze(LOCKS[0], b"error"))
+    here.enact(freeze(2))
 
 
 def test_one_member_freezes_nothing() -> None:
