@@ -27,6 +27,7 @@ ROLES = {
     "light": {"wallet", "mainchain"},
     "miner": {"wallet", "mainchain"},
     "private": {"wallet", "mainchain"},
+    "public-rpc": {"mainchain"},
     "follower": {"wallet", "mainchain", "sidechain"},
     "validator": {"signer", "wallet", "mainchain", "sidechain"},
     "member": {"signer", "wallet", "mainchain", "federation"},

@@ -145,11 +145,13 @@ def config_show(home: str) -> None:
 
 
 @config.command("docs")
-def config_docs() -> None:
+@click.option("--markdown", is_flag=True, help="As docs/configuration.md, with what SIGHUP does.")
+def config_docs(markdown: bool) -> None:
     """Explain every table and key."""
     from bystack.node.config import config_docs as text
+    from bystack.node.config.page import config_page
 
-    click.echo(text(), nl=False)
+    click.echo(config_page() if markdown else text(), nl=False)
 
 
 @main.command()

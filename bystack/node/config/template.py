@@ -46,12 +46,14 @@ def toml_value(value: Any) -> str:
             return msgspec.json.encode(value).decode()
 
 
-def _use(kind: Any) -> str:
+def use(kind: Any) -> str:
+    """What a field is for: the outermost note of its type."""
     notes = [meta.description for meta in get_args(kind)[1:] if isinstance(meta, msgspec.Meta)]
     return next((note for note in reversed(notes) if note), "")
 
 
-def _documented(kind: type[Table]) -> Iterator[tuple[str, Any, Any, bool]]:
+def documented(kind: type[Table]) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Each field of a table: name, type, default, whether it is required."""
     hints = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
         default = field.default
@@ -61,17 +63,18 @@ def _documented(kind: type[Table]) -> Iterator[tuple[str, Any, Any, bool]]:
 
 
 def _comment(name: str, kind: Any) -> list[str]:
-    text = f"{name}: {_use(kind)}. Accepts {expectation(kind)}."
+    text = f"{name}: {use(kind)}. Accepts {expectation(kind)}."
     return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="#   ")
 
 
-def _sentence(kind: type[Table]) -> str:
+def sentence(kind: type[Table]) -> str:
+    """What a table is about."""
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 
 def _plain_table(name: str, kind: type[Table]) -> list[str]:
-    lines = ["", f"# {_sentence(kind)}", f"[{name}]"]
-    for key, field, default, _ in _documented(kind):
+    lines = ["", f"# {sentence(kind)}", f"[{name}]"]
+    for key, field, default, _ in documented(kind):
         lines += [*_comment(key, field), f"{key} = {toml_value(default)}"]
     return lines
 
@@ -79,10 +82,10 @@ def _plain_table(name: str, kind: type[Table]) -> list[str]:
 def _example_table(name: str, kind: type[Table]) -> list[str]:
     lines = [
         "",
-        f"# {_sentence(kind)} One [[{name}]] table each; remove the # to use it.",
+        f"# {sentence(kind)} One [[{name}]] table each; remove the # to use it.",
         f"#[[{name}]]",
     ]
-    for key, field, default, _ in _documented(kind):
+    for key, field, default, _ in documented(kind):
         value = EXAMPLES[name].get(key, default)
         lines += [*_comment(key, field), f"#{key} = {toml_value(value)}"]
     return lines
@@ -93,8 +96,11 @@ def commented_config(network: str = "regtest") -> str:
     lines = [
         "# The configuration of a Bystack node. `bystackd config check` reads it; SIGHUP makes"
     ]
-    lines += ["# a running daemon start added and stop removed sidechains.", ""]
-    for key, field, _, _ in _documented(Config):
+    lines += [
+        "# a running daemon take over what it can, and say what it cannot (docs/configuration.md).",
+        "",
+    ]
+    for key, field, _, _ in documented(Config):
         table = table_of(field)
         if table is None:
             lines += [*_comment(key, field), f"{key} = {toml_value(network)}"]
@@ -108,16 +114,16 @@ def commented_config(network: str = "regtest") -> str:
 def config_docs() -> str:
     """Every table and key with type, default and meaning, for reading."""
     lines = []
-    for name, field, _, _ in _documented(Config):
+    for name, field, _, _ in documented(Config):
         table = table_of(field)
         if table is None:
-            lines += [f"{name} (required)", f"    {_use(field)}"]
+            lines += [f"{name} (required)", f"    {use(field)}"]
             continue
         bars = f"[[{name}]]" if name in EXAMPLES else f"[{name}]"
-        lines += ["", f"{bars}  {_sentence(table)}"]
-        for key, kind, default, required in _documented(table):
+        lines += ["", f"{bars}  {sentence(table)}"]
+        for key, kind, default, required in documented(table):
             state = "required" if required else f"default {toml_value(default)}"
-            lines += [f"  {key} ({state})", f"    {_use(kind)}; {expectation(kind)}"]
+            lines += [f"  {key} ({state})", f"    {use(kind)}; {expectation(kind)}"]
     return "\n".join(lines) + "\n"
 
 
