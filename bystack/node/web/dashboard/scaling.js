@@ -18,14 +18,14 @@ export function spacing(blocks) {
   return blocks.slice(1).map((one, place) => ({ x: one.height, y: Math.max(0, at(one) - at(blocks[place])) }));
 }
 
-/** Transactions a second over windows of so many blocks. */
+/** Transactions a second over windows of so many blocks; a second at least, as headers count them. */
 export function throughput(blocks, window = 5) {
   const found = [];
   for (let end = window; end < blocks.length; end += 1) {
     const begun = blocks[end - window], last = blocks[end];
     const seconds = ((last.time_ms ?? last.time * 1000) - (begun.time_ms ?? begun.time * 1000)) / 1000;
     const counted = blocks.slice(end - window + 1, end + 1).reduce((sum, one) => sum + one.nTx, 0);
-    found.push({ x: last.height, y: counted / Math.max(seconds, 0.001) });
+    found.push({ x: last.height, y: counted / Math.max(seconds, 1) });
   }
   return found;
 }
