@@ -1,0 +1,132 @@
+"""The image's recipe and the network of five containers: what can be held without a container."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from bystack.client.cli.main import main as bystack
+from bystack.node.config import load_config
+from bystack.node.main import main as bystackd
+from bystack.node.web.access import accepts_host
+
+ROOT = Path(__file__).parent.parent.parent
+DOCKER = ROOT / "deploy" / "docker"
+HOME = "/var/lib/bystack"
+PROGRAMS = {"bystack": bystack, "bystackd": bystackd}
+NAMES = ("alice", "bob", "carol", "dave", "erin")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions and what follows each, continued lines joined."""
+    lines = (DOCKER / "Dockerfile").read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    joined = re.sub(r"\\\n *", "", text)
+    pairs = (line.split(maxsplit=1) for line in joined.splitlines() if line.strip())
+    return [(word, rest) for word, rest in pairs]
+
+
+def of(word: str) -> list[str]:
+    return [rest for one, rest in instructions() if one == word]
+
+
+def test_the_base_is_pinned() -> None:
+    (argument,) = of("ARG")
+    assert re.fullmatch(r"PYTHON=3\.1[123]\.\d+-slim-\w+", argument)
+    assert [one.split()[0] for one in of("FROM")] == ["python:${PYTHON}"] * 2
+
+
+def test_what_is_copied_is_there_and_not_ignored() -> None:
+    ignored = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
+    copied = [one for rest in of("COPY") if "--from" not in rest for one in rest.split()[:-1]]
+    assert "*" in ignored and copied
+    for one in copied:
+        assert (ROOT / one).exists() and f"!{one}" in ignored
+
+
+def test_it_runs_as_nobody_in_particular() -> None:
+    (user,) = of("USER")
+    number, _, group = user.partition(":")
+    assert int(number) >= 10_000 and group == number
+    assert f"--uid {number}" in " ".join(of("RUN"))
+    assert of("VOLUME") == [HOME] and f"BYSTACK_HOME={HOME}" in of("ENV")[0]
+
+
+def test_it_starts_the_daemon_and_asks_for_its_health() -> None:
+    ((program,), words) = json.loads(of("ENTRYPOINT")[0]), json.loads(of("CMD")[0])
+    assert set(words) <= set(PROGRAMS[program].commands)
+    (check,) = of("HEALTHCHECK")
+    python, option, code = json.loads(check.partition("CMD ")[2])
+    assert (python, option) == ("python", "-c")
+    compile(code, "HEALTHCHECK", "exec")
+    # It goes by the address the daemon announces, 0.0.0.0 among them.
+    assert accepts_host("0.0.0.0:9736", "0.0.0.0:9736", ())
+
+
+# --- five containers --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    found = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_five_services_with_volumes_of_their_own(compose: dict[str, Any]) -> None:
+    assert set(compose) == {"name", "x-node", "services", "volumes", "networks"}
+    assert tuple(compose["services"]) == tuple(compose["volumes"]) == NAMES
+    for name, service in compose["services"].items():
+        home, config = service["volumes"]
+        assert home == f"{name}:{HOME}"
+        source, target, mode = config.split(":")
+        assert (DOCKER / source).is_file() and target == f"{HOME}/bystack.toml" and mode == "ro"
+        assert set(service["networks"]) <= set(compose["networks"])
+
+
+def test_each_container_has_no_more_rights_than_it_needs(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in service and "network_mode" not in service
+        assert service["init"] is True and service["restart"] == "unless-stopped"
+
+
+def test_the_image_is_built_from_the_recipe_here(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        context = (DOCKER / service["build"]["context"]).resolve()
+        assert context == ROOT and (context / service["build"]["dockerfile"]).is_file()
+        assert not service["image"].endswith(":latest") and ":" in service["image"]
+
+
+def test_rpc_is_published_on_loopback_once_each(compose: dict[str, Any]) -> None:
+    published = [one for service in compose["services"].values() for one in service["ports"]]
+    hosts = [tuple(one.split(":")) for one in published]
+    assert {(address, inner) for address, _, inner in hosts} == {("127.0.0.1", "9736")}
+    assert len({outer for _, outer, _ in hosts}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_services_configuration_is_right(name: str) -> None:
+    home = DOCKER / "nodes" / name
+    done = CliRunner().invoke(bystackd, ["config", "check", "--home", str(home)])
+    assert done.exit_code == 0, done.output
+    config = load_config(home)
+    ports = {one: load_config(DOCKER / "nodes" / one).mainchain.listen for one in NAMES}
+    others = {f"{one}:{address.rpartition(':')[2]}" for one, address in ports.items()}
+    assert set(config.mainchain.peers) == {one for one in others if not one.startswith(f"{name}:")}
+    # A browser on the host comes with the host's name for it, and the published port.
+    assert config.rpc.listen == "0.0.0.0:9736"
+    assert accepts_host("127.0.0.1:9746", config.rpc.listen, config.rpc.hosts)
+
+
+def test_the_commands_in_its_comments_are_ours(compose: dict[str, Any]) -> None:
+    text = (DOCKER / "compose.yaml").read_text()
+    (said,) = re.findall(r"exec (\w+ .*)", text)
+    service, program, command = shlex.split(said)
+    assert service in compose["services"] and command in PROGRAMS[program].commands
