@@ -90,7 +90,7 @@ class Launch:
         then = (
             f"bystack vault create {self.name} on one member's node, whose sponsor address (bystack"
             f" federation status {self.name}) needs coins for the fee; guards and recovery sign"
-            " what it prints"
+            f" what it prints, then bystack vault submit {self.name} brings it together"
         )
         return Step("vault", bool(found), says, then)
 
