@@ -22,6 +22,7 @@ from bystack.client.cli.conventions import (
     show,
 )
 from bystack.client.cli.vault_forms import lines
+from bystack.ledger.amounts import BTM
 
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file to carry."
@@ -201,8 +202,12 @@ def recover(name: str, charter: Path, key: str, home: str, as_json: bool, out: P
 @_common
 @click.argument("asset")
 def consolidate(name: str, asset: str, home: str, as_json: bool, out: Path | None) -> None:
-    """Join the smallest coins of ASSET (its id), each 100 blocks deep, into one. Anybody may."""
-    _build(name, "consolidate", home, as_json, out, asset=asset)
+    """Join the smallest coins of ASSET (BTM or its id), each 100 blocks deep, into one.
+
+    Anybody may.
+    """
+    id = BTM.hex() if asset.upper() == "BTM" else asset.lower()
+    _build(name, "consolidate", home, as_json, out, asset=id)
 
 
 def _text(path: Path) -> str:

@@ -52,6 +52,7 @@ class Excerpts:
 
     def __init__(self, chain: bytes, vault: bytes, sponsor: bytes) -> None:
         self._chain, self._vault, self._sponsor = chain, vault, sponsor
+        self._lock = PolicyLock(sponsor)
         self.restart()
 
     def restart(self) -> None:
@@ -98,7 +99,7 @@ class Excerpts:
 
     def _concerns(self, tx: Transaction) -> bool:
         """An operation on any vault, a coin for this one, a coin of the sponsor's made or spent."""
-        mine = [index for index, one in enumerate(tx.body.outputs) if self._is_sponsors(one)]
+        mine = [index for index, one in enumerate(tx.body.outputs) if one.lock == self._lock]
         self._coins.update(Outpoint(tx.id, index) for index in mine)
         return (
             bool(mine)
@@ -106,9 +107,6 @@ class Excerpts:
             or any(self._is_vaults(output) for output in tx.body.outputs)
             or any(point in self._coins for point in tx.body.inputs)
         )
-
-    def _is_sponsors(self, output: Output) -> bool:
-        return output.lock == PolicyLock(self._sponsor)
 
     def _is_vaults(self, output: Output) -> bool:
         kinds = DepositLock | TreasuryLock | PendingLock | VaultLock
