@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 
 PAUSE: Final = 0.5
+HISTORY: Final = 1_000
+"""So many of the wallet's last transactions are looked through."""
+RECEIVED: Final = ("receive", "generate", "immature")
 CLAIMED: Final = "claimed"
 NOT_MINTED: Final = {
     "orphaned": "it was minted, and the main chain dropped the deposit since",
@@ -98,3 +101,15 @@ def waiting(status: dict[str, Any]) -> str:
     """What it waits for, and about how long."""
     about = int(status.get("about_seconds") or 0)
     return f"{status['waits_for']}" + (f" (about {about} s)" if about else "")
+
+
+def received(ask: Asked, chain: str, address: str) -> Stage:
+    """What is paid to an address of ours, until a block holds it."""
+    rows = [one for one in ask("listtransactions", chain, HISTORY) if one.get("address") == address]
+    mine = [one for one in rows if one["category"] in RECEIVED]
+    if not mine:
+        return Stage(f"{chain}: nothing yet at {address}")
+    amounts = ", ".join(f"{one['amount']} {one['name']}" for one in mine)
+    if any(one["confirmations"] > 0 for one in mine):
+        return Stage(f"{chain}: {amounts} arrived", True)
+    return Stage(f"{chain}: {amounts} on its way, waits for a block")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.purses import sidechain_argument
 from bystack.client.rpc import Rpc, RpcFailed
 
 NOT_FOUND = -5
@@ -85,7 +86,7 @@ def reasons(why: list[dict[str, Any]]) -> str:
 
 
 @click.command("peg-status")
-@click.argument("chain")
+@sidechain_argument
 @click.option("--to", default="", help="A main-chain address that a peg-out would pay.")
 @home_option
 @json_option

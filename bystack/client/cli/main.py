@@ -17,6 +17,7 @@ from bystack.client.cli.federation.group import federation
 from bystack.client.cli.gates import peg_status
 from bystack.client.cli.guard import guard
 from bystack.client.cli.key import key
+from bystack.client.cli.man import completion, man
 from bystack.client.cli.mine import mine
 from bystack.client.cli.money import pegin, pegout, send, transfer
 from bystack.client.cli.network import demo, devnet
@@ -27,6 +28,7 @@ from bystack.client.cli.pegs import (
     prove_unclaimable,
 )
 from bystack.client.cli.proofs import proof, verify_proof
+from bystack.client.cli.receive import receive
 from bystack.client.cli.registry import registry
 from bystack.client.cli.sidechain import sidechain
 from bystack.client.cli.stake import stake
@@ -51,7 +53,7 @@ def main() -> None:
 
 COMMANDS = (
     status, rpc, wallet, send, pegin, pegin_status, pegout, pegout_quote, pegout_status, transfer,
-    prove_unclaimable, dashboard, doctor, key,
+    prove_unclaimable, dashboard, doctor, key, man, completion, receive,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
     guard, sidechain, mine, devnet, demo, bench, export_command, import_command,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bystack.client.cli.completing import sidechain_names
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.following import INTERRUPTED, follow, wait_option
 from bystack.client.cli.gates import check_claimable, check_crossing, check_open
@@ -16,6 +17,7 @@ from bystack.client.cli.purses import (
     asset_option,
     on_wallet,
     rate_option,
+    sidechain_argument,
     wallet_option,
 )
 from bystack.client.crossing import Crossing, again, arrivals, stage_of
@@ -57,7 +59,7 @@ def send(
 
 
 @click.command()
-@click.argument("chain")
+@sidechain_argument
 @click.argument("amount")
 @asset_option
 @click.option("--to", default="", help="Address on the sidechain; your own without it.")
@@ -91,7 +93,7 @@ def pegin(
 
 
 @click.command()
-@click.argument("chain")
+@sidechain_argument
 @click.argument("to")
 @click.argument("amount")
 @asset_option
@@ -122,9 +124,19 @@ def pegout(
 @click.command()
 @click.argument("words", metavar="[ADDRESS] AMOUNT", nargs=-1, required=True)
 @asset_option
-@click.option("--from", "source", required=True, help="The sidechain the money leaves.")
 @click.option(
-    "--to", "target", default="", help="The sidechain it goes to: your own address there."
+    "--from",
+    "source",
+    required=True,
+    shell_complete=sidechain_names,
+    help="The sidechain the money leaves.",
+)
+@click.option(
+    "--to",
+    "target",
+    default="",
+    shell_complete=sidechain_names,
+    help="The sidechain it goes to: your own address there.",
 )
 @wait_option
 @click.option("--resume", default="", help="Watch PEGOUT on its way to ADDRESS; sends nothing.")

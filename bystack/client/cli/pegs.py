@@ -10,14 +10,14 @@ import click
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
 from bystack.client.cli.following import follow, wait_option
 from bystack.client.cli.gates import reasons
-from bystack.client.cli.purses import asset_option
+from bystack.client.cli.purses import asset_option, sidechain_argument
 from bystack.client.watching import deposit, payout
 
 AMOUNTS = ("burned", "payout", "pegout_fee", "basis_points_fee", "minimum")
 
 
 @click.command("pegout-quote")
-@click.argument("chain")
+@sidechain_argument
 @click.argument("amount")
 @asset_option
 @click.option("--to", default="", help="The main-chain address that would be paid.")
@@ -53,7 +53,7 @@ def quoted(told: dict[str, Any]) -> Iterator[str]:
 
 
 @click.command("pegout-status")
-@click.argument("chain")
+@sidechain_argument
 @click.argument("pegout")
 @wait_option
 @home_option
@@ -69,7 +69,7 @@ def pegout_status(chain: str, pegout: str, wait: bool, home: str, as_json: bool)
 
 
 @click.command("prove-unclaimable")
-@click.argument("chain")
+@sidechain_argument
 @click.argument("txid")
 @click.argument("vout", type=int)
 @home_option
@@ -84,7 +84,7 @@ def prove_unclaimable(chain: str, txid: str, vout: int, home: str, as_json: bool
 
 
 @click.command("pegin-status")
-@click.argument("chain")
+@sidechain_argument
 @click.argument("txid")
 @wait_option
 @home_option

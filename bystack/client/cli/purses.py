@@ -9,14 +9,20 @@ from typing import Any
 
 import click
 
+from bystack.client.cli.completing import chain_names, sidechain_names
 from bystack.client.cli.conventions import node
 
 MAX_SECRET = 2_000
 
 asset_option = click.option("--asset", default="BTM", show_default=True, help="Name or id.")
 chain_option = click.option(
-    "--chain", default="main", show_default=True, help="main or a sidechain."
+    "--chain",
+    default="main",
+    show_default=True,
+    shell_complete=chain_names,
+    help="main or a sidechain.",
 )
+sidechain_argument = click.argument("chain", shell_complete=sidechain_names)
 wallet_option = click.option(
     "--wallet", default="", envvar="BYSTACK_WALLET", help="Which wallet, if several are loaded."
 )
