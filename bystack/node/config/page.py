@@ -14,21 +14,23 @@ HEAD: Final = """# Configuration
 
 Made by `bystackd config docs --markdown` from the types that check every file.
 
-One file, `bystack.toml` in the home; each `[[sidechain]]` and `[[federation]]` table may be a file of
-its own instead, `sidechains/NAME.toml` and `federations/NAME.toml` with the keys alone. `bystackd init`
-writes a commented one, `configs/` has a home for every use. Reading is strict: an unknown key, a wrong
-type or a value out of range is an error, all are told at once, and the exit code is 2.
+One file, `bystack.toml` in the home; each `[[sidechain]]` and `[[federation]]` table may be a
+file of its own instead, `sidechains/NAME.toml` and `federations/NAME.toml` with the keys alone.
+`bystackd init` writes a commented one, `configs/` has a home for every use. Reading is strict: an
+unknown key, a wrong type or a value out of range is an error, all are told at once, and the exit
+code is 2.
 
 ```
-bystackd config check --home H     # every error: file, table, key, value, what was expected, nearest name
+bystackd config check --home H     # every error, with value, expectation, nearest name
 bystackd config show --home H      # what is in force, defaults included
 bystackd config docs               # this page in the terminal
 ```
 
-SIGHUP reads the files again. A faulty configuration changes nothing. Otherwise the column *SIGHUP* says
-what becomes of a changed key: *now*: taken over; *process*: the processes it concerns are started again,
-the others go on; *restart*: only a restart of `bystackd` takes it over (the log and `needs_restart` in
-`run/bystackd.json` name such keys until then). `network` never changes: a home is one network's.
+SIGHUP reads the files again. A faulty configuration changes nothing. Otherwise the column
+*SIGHUP* says what becomes of a changed key: *now*: taken over; *process*: the processes it
+concerns are started again, the others go on; *restart*: only a restart of `bystackd` takes it
+over (the log and `needs_restart` in `run/bystackd.json` name such keys until then). `network`
+never changes: a home is one network's.
 """
 
 WORDS: Final = {TAKEN: "now", RESTART: "restart"}
