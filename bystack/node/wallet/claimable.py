@@ -50,7 +50,8 @@ async def _minimum(wallet: Opened, name: str, entry: Asset) -> int:
         info = await client.call("rpc", "getsidechaininfo", [], "read", name)
     except (RemoteError, Unavailable):
         return 0
-    own = (one for one in info["peg_numbers"] if one["asset"] == entry.asset.hex())
+    # A light follower has headers only, and tells no numbers.
+    own = (one for one in info.get("peg_numbers", ()) if one["asset"] == entry.asset.hex())
     return next((int(one["pegin_minimum"]) for one in own), 0)
 
 
