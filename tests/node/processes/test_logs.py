@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import structlog
 
 from bystack.node.config import Log
+from bystack.node.config.tables import Module
 from bystack.node.ipc import traced
 from bystack.node.processes import logs
 
@@ -93,3 +96,40 @@ def test_files_are_rotated_and_few_are_kept(tmp_path: Path, keep: int) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     logs.RotatingFile(str(path), 100, keep).write(b"more")
     assert path.read_bytes().endswith(b"more")
+
+
+def test_modules_have_levels_of_their_own_and_are_named() -> None:
+    text = io.StringIO()
+    logs.configure("x", Log(level="warning", levels={"p2p": "debug", "web": "error"}), text)
+    for module in ("p2p", "web", "wallet"):
+        logger = structlog.get_logger(module)
+        logger.debug("debug")
+        logger.warning("warning")
+        logger.error("error")
+    said = [(line["module"], line["event"]) for line in lines(text)]
+    assert said == [
+        ("p2p", "debug"),
+        ("p2p", "warning"),
+        ("p2p", "error"),
+        ("web", "error"),
+        ("wallet", "warning"),
+        ("wallet", "error"),
+    ]
+
+
+def test_a_logger_that_is_older_than_the_settings_goes_by_them() -> None:
+    text, logger = io.StringIO(), structlog.get_logger("relay")
+    logs.configure("x", Log(level="error"), text)
+    logger.info("unseen")
+    logs.configure("x", Log(level="error", levels={"relay": "info"}), text)
+    logger.info("seen")
+    assert [line["event"] for line in lines(text)] == ["seen"]
+
+
+def test_every_module_that_logs_may_have_a_level() -> None:
+    found = set()
+    for path in Path(logs.__file__).parents[2].rglob("*.py"):
+        for name in re.findall(r"get_logger\(([^)]*)\)", path.read_text()):
+            found.add(name.strip('"'))
+    named = set(get_args(Module)) - {"hypercorn"}
+    assert found - {"record.name"} == named, "tables.Module names who logs"
