@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
-from bystack.federation.module.actions import Pause
+from bystack.federation.module.actions import NonceWrong, Pause
 from bystack.federation.module.decisions import Halt, Lift, SetRules
 from bystack.federation.module.enacting import HaltTooLong
 from bystack.federation.module.pauses import (
     BATCHES,
+    BURNS,
     CLAIMS,
     EVERYTHING,
     SIGNING,
@@ -89,3 +90,13 @@ def test_outflows_queued_after_a_pause_are_netted_with_nothing() -> None:
     house.world.idle()
     stands = [house.world.stands(id) for id in (one, two)]
     assert stands == [PegoutState.BATCHED, PegoutState.REQUESTED], "the bucket holds 1000"
+
+
+def test_what_a_member_signed_pauses_once_not_whenever_somebody_shows_it_again() -> None:
+    house = Parliament(rules=msgspec.structs.replace(DEFAULT_RULES, pause=1, rest=2))
+    signed = house.action(Pause(0, BURNS, "why"), (0,))
+    house.world.block(signed)
+    house.world.relay(2)
+    with pytest.raises(NonceWrong):
+        house.world.block(signed)
+    house.world.block(house.action(Pause(1, BURNS, "why"), (0,)))

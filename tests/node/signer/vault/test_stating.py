@@ -95,7 +95,7 @@ def test_one_block_is_stated_once_also_after_a_restart(tmp_path: Path) -> None:
 
 
 def changes(world: World) -> dict[str, dict[str, Any]]:
-    terms = draft_of(world).assets
+    terms, shallow = draft_of(world).assets, world.relayed - K + 1
     lied = {
         name: {"assets": (replace(terms[0], **{name: getattr(terms[0], name) + 1}), *terms[1:])}
         for name in ("circulating", "pool", "owed", "deficit")
@@ -107,7 +107,7 @@ def changes(world: World) -> dict[str, dict[str, Any]]:
         "height": {"height": 10_000},
         "header": {"header": bytes(32)},
         "relay_height": {"relay_height": world.relayed - 1},
-        "too shallow": {"main_height": world.relayed - K + 1},
+        "too shallow": {"main_height": shallow, "main_block": world.main.line[shallow - 1].id},
         "main_block": {"main_block": bytes(32)},
     }
 
