@@ -247,19 +247,23 @@ class Supervisor:
             return self._refuse(str(error))
         if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
             return self._refuse(f"{', '.join(fixed)} cannot change: make another home for it")
-        self._take_over(config)
+        try:
+            tokens = _tokens(config.rpc)
+        except OSError as error:
+            return self._refuse(f"tokens: {error}")
+        self._take_over(config, tokens)
         await self._rearrange(self._replan(config) if self._replan else self._specs, nursery)
 
     def _refuse(self, why: str) -> None:
         self._reloads["refused"] += 1
         log.error("configuration refused, nothing changed", error=why)
 
-    def _take_over(self, config: Config) -> None:
+    def _take_over(self, config: Config, tokens: tuple[access.Credential, ...]) -> None:
         """What the daemon itself goes by from now on; the children's part follows."""
         found = changes(self._config, config)
         effects = {change.key: change.effect for change in found if change.effect != RESTART}
         live = {key: getattr(config.rpc, key) for key in LIVE_RPC}
-        self._door.renew(msgspec.structs.replace(self._door.config, **live), _tokens(config.rpc))
+        self._door.renew(msgspec.structs.replace(self._door.config, **live), tokens)
         # Measured against what the daemon began with, so that it is named until it is restarted.
         begun = msgspec.structs.replace(config, rpc=self._door.config)
         self._unmet = tuple(change.key for change in changes(begun, config))
