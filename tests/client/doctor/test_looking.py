@@ -1,0 +1,107 @@
+"""What the doctor sees of a real machine: addresses, modes, sockets, charters, logs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bystack.client.doctor import looking
+from bystack.client.doctor.gathering import facts
+from bystack.client.rpc import Rpc
+from bystack.node.config import load_config
+
+TABLE = """network = "regtest"
+[mainchain]
+listen = "127.0.0.1:{port}"
+[rpc]
+listen = "127.0.0.1:0"
+[[sidechain]]
+name = "trade"
+genesis = "sidechains/trade.genesis.toml"
+validator_key = "keys/trade.key"
+[[federation]]
+name = "trade"
+member_key = "keys/member.key"
+charter = "federations/trade.charter.toml"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "bystack.toml").write_text(TABLE.format(port=9735))
+    for folder in ("run", "logs", "keys", "federations"):
+        (tmp_path / folder).mkdir(mode=0o700)
+    (tmp_path / "keys" / "trade.key").touch(mode=0o600)
+    tmp_path.chmod(0o700)
+    return tmp_path
+
+
+def test_a_taken_port_is_seen_and_an_own_one_is_not(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        (home / "bystack.toml").write_text(TABLE.format(port=address.rpartition(":")[2]))
+        config = load_config(home)
+        (main,) = looking.listeners(home, config, up=False)
+        assert (main.table, main.address, main.own, main.busy) == ("[mainchain]", address, False, 1)
+        (home / "run" / "mainchain.json").write_bytes(msgspec.json.encode({"listen": address}))
+        (own,) = looking.listeners(home, config, up=True)
+        assert own.own and not own.busy
+    (free,) = looking.listeners(home, config, up=False)
+    assert not free.busy
+
+
+def test_modes_and_room_are_seen(home: Path) -> None:
+    (home / "data").mkdir(mode=0o700)
+    (home / "data" / "block").write_bytes(bytes(5_000))
+    seen = looking.machine(home, load_config(home))
+    assert seen.open_to_others == () and seen.grown == 5_000 and seen.free > 0
+    (home / "keys" / "trade.key").chmod(0o640)
+    assert looking.machine(home, None).open_to_others == (str(home / "keys" / "trade.key"),)
+
+
+def test_a_signer_that_answers_is_seen_and_its_last_word_told(home: Path) -> None:
+    path = "run/signer-validator-trade.sock"
+    refused = {"event": "key not served", "socket": path, "rule": "JournalMissing", "error": "none"}
+    (home / "logs" / "signer.log").write_bytes(msgspec.json.encode(refused) + b"\n")
+    config = load_config(home)
+    validator, member = looking.signing(home, config)
+    assert (validator.answers, validator.rule, validator.trouble) == (
+        False,
+        "JournalMissing",
+        "none",
+    )
+    assert (member.whose, member.answers, member.rule) == ("member of trade", False, "")
+    here = os.getcwd()
+    with socket.socket(socket.AF_UNIX) as signer:
+        os.chdir(home)  # paths of sockets are short
+        try:
+            signer.bind(path)
+        finally:
+            os.chdir(here)
+        signer.listen()
+        assert next(looking.signing(home, config)).answers
+    assert not next(looking.signing(home, config)).answers
+
+
+def test_a_charter_is_hashed_or_the_fault_is_told(home: Path) -> None:
+    lost = looking.charter(home, "member of trade", "federations/none.toml", "aa", "aa")
+    assert lost.file == "" and "No such file" in lost.trouble
+    (home / "federations" / "trade.charter.toml").write_text("nonsense = 1\n")
+    bad = looking.charter(home, "member of trade", "federations/trade.charter.toml", "", "")
+    assert bad.file == "" and bad.trouble
+
+
+def test_a_node_that_is_down_is_looked_over_all_the_same(home: Path) -> None:
+    seen = facts(home, Rpc(home))
+    assert "no node runs" in seen.down and seen.chains == () and seen.config["network"] == "regtest"
+    assert set(seen.keys.files) == {"trade.key"} and seen.keys.when == 0
+    assert [one.whose for one in seen.signing] == ["validator of trade", "member of trade"]
+    (home / "bystack.toml").write_text("network = 5\nthreads = 1\n")
+    broken = facts(home, Rpc(home))
+    assert len(broken.config_errors) == 2 and broken.chains == ()
