@@ -24,6 +24,8 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
 from bystack.ledger.coins import NO_CHANGE, Delta
 from bystack.mainchain.params import REGTEST
+from bystack.node.sidechain import columns
+from bystack.node.store import chainstore
 from bystack.node.store.journal import Journal
 from bystack.node.store.storage import Store
 from tests.processes.histories import Broken, genesis_of, main_store, side_store
@@ -151,7 +153,10 @@ def lose_main_coin(home: Path) -> None:
         place, coin = next(iter(store.coins.all()))
         remove = store.coins.changes(Delta({place: coin}, {}))
     with Store.open(
-        home / "data/mainchain/chain", kind="mainchain", magic=REGTEST.magic, version=1
+        home / "data/mainchain/chain",
+        kind="mainchain",
+        magic=REGTEST.magic,
+        version=chainstore.FORMAT,
     ) as raw:
         raw.commit_now(remove)
 
@@ -163,7 +168,7 @@ def double_side_coin(home: Path) -> None:
         again = place.__class__(place.transaction, place.index + 1000)
         add = store.coins.changes(NO_CHANGE._replace(created={again: coin}))
     path = home / "data/sidechain-trade/chain"
-    with Store.open(path, kind="sidechain", magic=genesis.id[:4], version=1) as raw:
+    with Store.open(path, kind="sidechain", magic=genesis.id[:4], version=columns.FORMAT) as raw:
         raw.commit_now(add)
 
 

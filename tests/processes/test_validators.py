@@ -291,5 +291,5 @@ def test_a_sidechains_process_reads_no_other_roles_files(network: Devnet) -> Non
     read = set(done.stdout.splitlines())
     assert any(file.startswith(f"data/sidechain-{CHAIN}/") for file in read)
     allowed = (f"data/sidechain-{CHAIN}/", "run/", "sidechains/", "federations/")
-    single = {"bystack.toml", f"keys/{CHAIN}.node.key"}
+    single = {"bystack.toml", "in-force/bystack.toml", f"keys/{CHAIN}.node.key"}
     assert [f for f in read if not f.startswith(allowed) and f not in single] == []
