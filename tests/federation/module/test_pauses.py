@@ -86,6 +86,7 @@ def test_outflows_queued_after_a_pause_are_netted_with_nothing() -> None:
     one = house.world.burn(600)
     house.world.pegged(3_000)
     two = house.world.burn(600)
+    assert {house.world.stands(id) for id in (one, two)} == {PegoutState.REQUESTED}
     house.enact(Lift())
     house.world.idle()
     stands = [house.world.stands(id) for id in (one, two)]
