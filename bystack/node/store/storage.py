@@ -250,7 +250,6 @@ class Store(_Reading):
             try:
                 self._migrate(migrations[step](self), _packed(wanted, step + 1))
             except StoreVersion as error:
-                # What leads to the next format does not know where the store lies.
                 raise StoreVersion(self._path, error.fault, error.step) from None
 
     def _migrate(self, made: Changes | Iterator[Changes], header: bytes) -> None:
