@@ -21,7 +21,7 @@ SOURCES = sorted((ROOT / "bystack").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TEXTS = [
     path
-    for place in ("README.md", "bystack", "configs", "docs", "scripts", "tests", ".ci")
+    for place in ("README.md", "bystack", "configs", "deploy", "docs", "scripts", "tests", ".ci")
     for path in ([ROOT / place] if (ROOT / place).is_file() else (ROOT / place).rglob("*"))
     if path.suffix in (".py", ".md", ".toml", "") and path.is_file() and path != Path(__file__)
 ]
