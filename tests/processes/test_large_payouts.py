@@ -1,4 +1,5 @@
-"""The delayed tier on the shared network: one large payout comes after its delay, one is vetoed."""
+"""Payouts on the shared network that do not go straight through: one large and delayed, one vetoed,
+one whose fee is too low, and a deposit that nobody can claim."""
 
 from __future__ import annotations
 
@@ -76,6 +77,35 @@ def test_a_large_payout_waits_and_a_vetoed_one_returns(network: Devnet) -> None:
     assert again["digest"] != veto["digest"]
     until("paid after all", lambda: _paid(net, other), mine=net)
     assert state(net, other)["seq"] > state(net, id)["seq"]
+
+
+def offers(net: Devnet) -> dict[str, float]:
+    """What waits for a main-chain block at the first node: fees by id."""
+    ids = net[0].getrawmempool()
+    return {id: float(net[0].getmempoolentry(id)["fees"]["base"]) for id in ids}
+
+
+def raised(net: Devnet, id: str, fee: float) -> str | None:
+    """The id of what took a transaction's place for a higher fee, once there is such a one."""
+    found = offers(net)
+    others = [one for one, paid in found.items() if paid > fee]
+    return others[0] if others and id not in found else None
+
+
+def test_a_payout_that_no_block_takes_is_offered_for_more(network: Devnet) -> None:
+    """Its fee is a sponsor's, so what pays more is another transaction of the same order."""
+    net = network
+    before = balance(net)
+    net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress(CHAIN))
+    until("the peg-in arrives", lambda: balance(net) >= before + 4, mine=net)
+    net.mine(1)
+    id = burnt(net, "2")
+    [(first, fee)] = wait_for("an order is offered", lambda: offers(net).items(), 180)
+    for _ in range(3):
+        net[0].generateblock(net.miner_address(), [])
+    second = wait_for("a better offer", lambda: raised(net, first, fee), 180)
+    until("paid", lambda: _paid(net, id), mine=net)
+    assert net[0].getrawtransaction(second, 1)["confirmations"] > 0
 
 
 def test_what_nobody_can_claim_is_proved_and_shown(network: Devnet) -> None:
