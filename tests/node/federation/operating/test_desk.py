@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -17,10 +18,18 @@ from bystack.ledger.terms import terms_hash
 from bystack.ledger.transactions import Outpoint, PendingLock, TreasuryLock
 from bystack.ledger.vault_building import AnchorCoin
 from bystack.ledger.vault_operations import Announce, Cancel, encode_operation, guard_hash
-from bystack.ledger.vault_state import first_state
+from bystack.ledger.vault_state import Announced, first_state
 from bystack.node.federation.assembling import Anchor
 from bystack.node.federation.operating.building import NO_PARAMS, Params
-from bystack.node.federation.operating.planning import GuardElder, Stand, plan_veto
+from bystack.node.federation.operating.planning import (
+    AnnouncedOtherwise,
+    GuardElder,
+    Stand,
+    TermsUnseen,
+    in_force,
+    plan_adopt,
+    plan_veto,
+)
 from bystack.primitives import bls
 from bystack.primitives.keys import public_key, sign
 from tests.federation.peg import pays
@@ -274,6 +283,22 @@ def test_a_payout_ordered_under_earlier_terms_is_vetoed_by_their_guard() -> None
         plan_veto(at, "")
     job = plan_veto(replace(at, elder=[TERMS.guard.policy, guard]), "")
     assert [demand.policy for demand in job.demands] == [guard] and job.until == 103
+
+
+def test_only_what_is_announced_is_adopted_and_only_terms_seen_are_in_force() -> None:
+    """Before anybody signs: the main chain would refuse it, and take the fee of nobody."""
+    coin = Coin(BTM, 0, PendingLock(bytes(32), bytes(32), bytes(32), 4), 100, 0, 1, b"")
+    said = (Announced(terms_hash(TERMS), 9),)
+    state = msgspec.structs.replace(first_state(TERMS, 9), announced=said)
+    anchor = Anchor(AnchorCoin(Outpoint(bytes(32), 0), bytes(32)), coin, state)
+    at = Stand(bytes(32), anchor, TERMS, [], 101)
+    others = msgspec.structs.replace(TERMS, note=b"\x09" * 32)
+    with pytest.raises(AnnouncedOtherwise):
+        plan_adopt(at, others, b"")
+    assert plan_adopt(at, TERMS, b"").ready == 9
+    with pytest.raises(TermsUnseen):
+        in_force(anchor, [others])
+    assert in_force(anchor, [others, TERMS]) == TERMS
 
 
 def test_small_coins_are_joined_by_anyone(net: StateNet) -> None:
