@@ -22,6 +22,8 @@ MAX_KEY: Final = 1_000_000
 MAX_KEYS: Final = 10_000
 MAX_NOTE: Final = 8_000_000
 PRIVATE: Final = 0o600
+MARK: Final = ".votes"
+MARKED: Final = "mark"
 PASSWORD: Final = "password"
 """The file that opens sealed keys is left out: beside them it would unseal the archive."""
 
@@ -70,8 +72,16 @@ def key_files(home: Path) -> dict[str, Path]:
 
 
 def key_digests(home: Path) -> dict[str, str]:
-    """The digest of each file of keys/; of one that cannot be read, its fault."""
-    return {name: _digest(path) for name, path in key_files(home).items()}
+    """The digest of each file of keys/; of one that cannot be read, its fault.
+
+    Of a vote journal's mark, which follows the votes, only that it is there.
+    """
+    found = key_files(home)
+    return {name: MARKED if _is_mark(name) else _digest(one) for name, one in found.items()}
+
+
+def _is_mark(name: str) -> bool:
+    return name.endswith(MARK)
 
 
 def _digest(path: Path) -> str:
@@ -142,12 +152,13 @@ def _private(path: str, flags: int) -> int:
 def restore_keys(home: Path, file: Path) -> list[str]:
     """Write the archive's files into keys/; their names. One that is there and differs stops it.
 
-    Everything is read and judged before anything is written. Raises `BackupRefused`.
+    A mark that is there is newer than the archive's, and stays. Everything is read and judged
+    before anything is written. Raises `BackupRefused`.
     """
     held = _archived(file)
     for name, data in held.items():
         there = home / KEYS / name
-        if there.exists() and there.read_bytes() != data:
+        if there.exists() and not _is_mark(name) and there.read_bytes() != data:
             raise BackupRefused(f"{there} is there and is another; move it away to replace it")
     fresh = {name: data for name, data in held.items() if not (home / KEYS / name).exists()}
     for name, data in fresh.items():

@@ -48,6 +48,20 @@ def test_a_backup_is_noted_and_goes_stale(tmp_path: Path) -> None:
     assert backups.noted(one) == backups.Note()
 
 
+def test_a_mark_that_follows_the_votes_makes_no_backup_stale(tmp_path: Path) -> None:
+    one, file = (
+        home(tmp_path / "one", **{"a": "secret", "trade.votes": "vote 5"}),
+        tmp_path / "k.tar",
+    )
+    backups.save_keys(one, file, 5)
+    mark = one / "keys" / "trade.votes"
+    mark.write_text("vote 9")
+    assert backups.noted(one).keys.digests == backups.key_digests(one)
+    assert backups.restore_keys(one, file) == [] and mark.read_text() == "vote 9"
+    mark.unlink()
+    assert backups.restore_keys(one, file) == ["trade.votes"]
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     one, file = home(tmp_path / "one", a="secret"), tmp_path / "keys.tar"
     backups.save_keys(one, file, 5)

@@ -18,6 +18,7 @@ from bystack.client.cli.purses import (
     wallet_option,
 )
 from bystack.client.cli.purses import chain_option as chain_option
+from bystack.client.cli.reading_up import read_up
 
 COLUMNS = ("category", "amount", "name", "fee", "confirmations", "address", "label", "txid")
 
@@ -244,12 +245,13 @@ def labels(chain: str, wallet: str, home: str, as_json: bool) -> None:
 @password_option
 @click.option("--gap", default=20, show_default=True, help="Unpaid addresses to look ahead.")
 @click.option("--birth", default=0, help="Main-chain height before which nothing was paid to it.")
+@click.option("--wait", is_flag=True, help="Until its chains are read, with a bar.")
 @home_option
 @json_option
 @guarded
 def restore(
     name: str, backup: Path | None, phrase_file: Path | None, encrypt: bool,
-    password_file: Path | None, gap: int, birth: int, home: str, as_json: bool,
+    password_file: Path | None, gap: int, birth: int, wait: bool, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make the wallet NAME again from a backup file, or from its recovery phrase.
 
@@ -261,7 +263,18 @@ def restore(
         clear = '"kdf":"none"' in text[:200]
         word = "" if clear and password_file is None else password(password_file)
         show(node(home).restorewallet(name, text, word), as_json=as_json)
-        return
+    else:
+        _from_phrase(name, phrase_file, encrypt, password_file, (gap, birth), home, as_json)
+    if wait:
+        read_up(home, name)
+        click.echo("read to the end of every chain", err=True)
+
+
+def _from_phrase(
+    name: str, phrase_file: Path | None, encrypt: bool, password_file: Path | None,
+    reach: tuple[int, int], home: str, as_json: bool,
+) -> None:  # fmt: skip
+    gap, birth = reach
     phrase = first_line(phrase_file) if phrase_file else _asked_phrase()
     sealed = encrypt or password_file is not None
     word = password(password_file, "New passphrase", fresh=True) if sealed else ""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
-from bystack.client.bars import Bar, line
 from bystack.client.cli.conventions import guarded, home_option, json_option, show
 from bystack.client.cli.purses import (
     account_option,
@@ -17,9 +15,8 @@ from bystack.client.cli.purses import (
     rate_option,
     wallet_option,
 )
+from bystack.client.cli.reading_up import read_up
 from bystack.client.cli.wallet import wallet
-
-LOOK_SECONDS = 0.5
 
 
 @wallet.command("consolidate")
@@ -113,16 +110,5 @@ def rescan(
     ask(home, wallet, "rescanblockchain", from_height, chain, False)
     if background:
         return
-    with Bar("reading") as bar:
-        while True:
-            told = ask(home, wallet, "getwalletinfo")["chains"][chain]
-            if not told["scanning"]:
-                break
-            if told["trouble"]:
-                cure = "to stop: bystack wallet rescan --abort"
-                raise click.ClickException(f"{told['trouble']}; {cure}")
-            done = float(told["scanning"]["progress"])
-            at = f"{told['height']} of {told['target']} blocks"
-            bar.show(done, f"{line('reading', done)}  {at}")
-            time.sleep(LOOK_SECONDS)
+    told = read_up(home, wallet, chain)[chain]
     click.echo(f"read up to {told['height']}: {told['txcount']} transactions")

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bystack.client import bars
-from bystack.client.cli import purses, wallet_upkeep
+from bystack.client.cli import purses, reading_up
 from bystack.client.cli import wallet as rooms
 from bystack.client.cli.main import main as bystack
 
@@ -65,7 +65,7 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Node:
     found = Node()
     for module in (purses, rooms):
         monkeypatch.setattr(module, "node", lambda home: found)
-    monkeypatch.setattr(wallet_upkeep, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(reading_up, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(bars, "PATIENCE", 0.0)
     return found
 

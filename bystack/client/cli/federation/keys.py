@@ -15,7 +15,9 @@ from bystack.client.cli.conventions import (
     show,
 )
 from bystack.client.cli.federation.standing import next_step
+from bystack.client.cli.following import follow
 from bystack.client.rpc import Rpc
+from bystack.client.watching import Stage
 
 VOTE = "Next: the other members run `bystack federation vote {name} {number}`; the vote that"
 THEN = " completes the threshold starts the ceremony. bystack federation status {name} follows it."
@@ -24,10 +26,11 @@ THEN = " completes the threshold starts the ceremony. bystack federation status 
 @click.command("keygen")
 @name_argument
 @click.option("--attempt", default=0, show_default=True, help="Count up after an aborted attempt.")
+@click.option("--wait", is_flag=True, help="Tell every stage until the key is made.")
 @home_option
 @json_option
 @guarded
-def keygen(name: str, attempt: int, home: str, as_json: bool) -> None:
+def keygen(name: str, attempt: int, wait: bool, home: str, as_json: bool) -> None:
     """Take part in generating the first group key. Every member's operator runs this once.
 
     The members' nodes deal shares of a key that exists nowhere as a whole: each keeps its own in
@@ -36,11 +39,24 @@ def keygen(name: str, attempt: int, home: str, as_json: bool) -> None:
     """
     rpc = node(home)
     begun = rpc.federation(name, "keygen", attempt)
+    if wait:
+        follow(lambda: stage(rpc, name), f"bystack federation status {name}")
     if as_json:
         return show(begun, as_json=True)
     click.echo(f"key generation of {name}, attempt {attempt}: {begun['state']}")
     click.echo(f"Next: {next_step(name, rpc.federation(name, 'getfederationinfo'))}")
     return None
+
+
+def stage(rpc: Rpc, name: str) -> Stage:
+    """How far the first key is: made, ended for good, or what it waits for."""
+    info = rpc.federation(name, "getfederationinfo")
+    match info["keygen"]:
+        case "done":
+            return Stage(f"{name}: the key is made", True)
+        case "aborted":
+            return Stage(f"{name}: aborted. {next_step(name, info)}", True, True)
+    return Stage(f"{name}: {info['keygen']}; {next_step(name, info)}")
 
 
 @click.command("refresh")
