@@ -48,6 +48,8 @@ def main() -> None:
       bystack demo                          the whole system on this machine, in two minutes
       bystack devnet up --dir mynet         the same network, left running
       bystack status --home mynet/node1     how a node stands
+      bystack doctor --home mynet/node1     what is wrong with it, and what to do
+      bystack man                           this and every command in full
     """
 
 

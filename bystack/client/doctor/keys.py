@@ -18,7 +18,7 @@ OLD_JOURNALS: Final = (
     "KeyStopped",
 )
 """Rules of the vote journal that no waiting heals (docs/operations.md, "The vote journal")."""
-WAITING: Final = ("ChainBehind", "Abstaining", "NotHeard")
+WAITING: Final = ("ChainBehind", "Abstaining")
 
 
 def backup(found: Keys) -> Iterator[Finding]:
