@@ -1,4 +1,4 @@
-"""The dashboard's files: their headers, their bounds, what they may ask, and who may without a token."""
+"""The dashboard's files: headers, bounds, what they may ask, and who may without a token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.node.web.test_web import WHO, FakeNode, Web, run
 
 FOLDER = Path(showing.__file__).parent / "dashboard"
 OPERATORS = {"getpeerinfo", "getfederationinfo", "listpending", "getauditlog"}
-"""Asked by the pages for holders of a credential only: addresses of peers, a member's own affairs."""
+"""Asked for holders of a credential only: addresses of peers, a member's own affairs."""
 READ = {"Authorization": "Bearer " + "e" * 64}
 
 

@@ -32,7 +32,7 @@ function later(pause) {
 async function show(fresh) {
   clearTimeout(timer);
   timer = 0;
-  const turn = ++shown, route = parse(location.hash);
+  const turn = ++shown, route = { ...parse(location.hash), address: location.hash };
   let view;
   try {
     const facts = await node();
@@ -50,7 +50,7 @@ async function show(fresh) {
 }
 
 function draw(view, route, fresh) {
-  const main = h("main", { id: "content", tabindex: "-1", "data-page": route.page },
+  const main = h("main", { id: "content", tabindex: "-1", "data-page": route.page, "data-address": route.address },
     h("h1", {}, view.title), view.content);
   document.title = `${view.title} – Bystack`;
   patch(content, main);

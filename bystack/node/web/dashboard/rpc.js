@@ -4,6 +4,8 @@
 import { readJson } from "./format.js";
 
 const KEY = "bystack-token";
+/** Milliseconds to wait for a process that may stand still: for a whole page, for a card of one. */
+export const PATIENCE = 30000, BRIEF = 8000;
 const SECRET = /^[0-9A-Za-z._-]{1,256}$/;
 
 /** What the node answered instead of a result. */
@@ -43,12 +45,13 @@ function headers() {
   return token() ? { Authorization: `Bearer ${token()}` } : {};
 }
 
-async function asked(path, options) {
+async function asked(path, options, patience = PATIENCE) {
+  const signal = AbortSignal.timeout(patience);
   let answer;
   try {
-    answer = await fetch(path, { ...options, credentials: "omit", cache: "no-store" });
+    answer = await fetch(path, { ...options, signal, credentials: "omit", cache: "no-store" });
   } catch {
-    throw new Down(0, "the node does not answer");
+    throw new Down(0, signal.aborted ? "no answer in time" : "the node does not answer");
   }
   if (answer.status === 401) throw new SignIn(401, "the node asks for a token");
   return answer;
@@ -68,14 +71,14 @@ export function pathOf(chain) {
 }
 
 /** Results of `[method, ...params]` rows in their order; a refused one is its error. */
-export async function batch(chain, rows) {
+export async function batch(chain, rows, patience = PATIENCE) {
   if (!rows.length) return [];
   const body = rows.map(([method, ...params], id) => ({ jsonrpc: "2.0", id, method, params }));
   const answer = await asked(pathOf(chain), {
     method: "POST",
     headers: { "Content-Type": "application/json", ...headers() },
     body: JSON.stringify(body),
-  });
+  }, patience);
   const text = await answer.text();
   if (answer.status === 503) throw new Down(503, `no process answers for ${chain} now`);
   if (!answer.ok) throw new Refused(answer.status, text.trim().slice(0, 300));

@@ -1,4 +1,4 @@
-"""The pages' modules that need no browser, run by Node.js where there is one; `logic.js` has the cases."""
+"""What the pages compute, run by Node.js where there is one; the cases are in `logic.js`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import { badge, facts, h, section, table } from "../dom.js";
 import { count, rough } from "../format.js";
 import { blockLink, vaultLink, when } from "../parts.js";
 import { link } from "../routes.js";
-import { Down, Refused, SignIn, batch } from "../rpc.js";
+import { BRIEF, Down, Refused, SignIn, batch } from "../rpc.js";
 
 const MAIN = [["getblockchaininfo"], ["getmempoolinfo"], ["getnetworkinfo"], ["getnetworkhashps"]];
 const SIDE = [["getsidechaininfo"], ["getepoch"], ["listmembers"], ["getreserves"], ["getpegstatus"]];
@@ -32,7 +32,7 @@ export async function overview({ node, now }) {
 
 async function card(chain, asked, made, now) {
   try {
-    return made(chain, await batch(chain, asked), now);
+    return made(chain, await batch(chain, asked, BRIEF), now);
   } catch (error) {
     if (error instanceof SignIn || !(error instanceof Down)) throw error;
     return h("section", { class: "dead", "data-chain": chain, "aria-label": chain },
@@ -90,9 +90,9 @@ export function reservesOf(reserves) {
     const owes = Number(row.circulating) + Number(row.pool) + Number(row.owed);
     const most = Math.max(Number(row.vault), owes, 1);
     const text = `${value(row.vault, row.asset)} in the vault for ${name} circulating, pooled and owed`;
-    return h("div", {}, h("dt", {}, name), h("dd", {},
+    return h("div", {}, h("dt", {}, name), h("dd", { class: "full" },
       h("meter", { min: 0, max: most, value: Number(row.vault), "aria-label": text }),
-      h("span", {}, `${value(row.vault, row.asset)} held, ${value(BigInt(row.circulating)
+      h("div", {}, `${value(row.vault, row.asset)} held, ${value(BigInt(row.circulating)
         + BigInt(row.pool) + BigInt(row.owed), row.asset)} owed`)));
   });
   const mood = reserves.holds ? badge("holds", "good") : badge("does not hold", "bad");
