@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from bystack.client.devnet import processes
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
+from bystack.node.metrics.families import every
 from tests.processes.network import (
     back,
     best,
@@ -25,6 +30,9 @@ from tests.processes.network import (
 )
 
 pytestmark = pytest.mark.processes
+
+LIGHT = ("full_peers", "transactions_sent")
+"""Figures of a light node alone."""
 
 ROLES = {
     ("bystackd", ""),
@@ -62,6 +70,43 @@ def _node_shape(network: Devnet, node: dict[str, Any]) -> None:
         assert set(chain) == {"height", "id"}
         assert chain["height"] >= 1
         assert len(bytes.fromhex(chain["id"])) == 32
+
+
+def test_every_part_shows_all_its_figures(network: Devnet) -> None:
+    home = Path(network.layout.nodes[0].home)
+    address = status(network)["nodes"][0]["rpc"]
+
+    def figures() -> dict[str, Metric]:
+        secret = (home / ".cookie").read_text().partition(":")[2]
+        answer = httpx.get(
+            f"{address.rstrip('/')}/metrics", auth=("__cookie__", secret), timeout=60
+        )
+        return {one.name: one for one in text_string_to_metric_families(answer.text)}
+
+    def shown() -> bool:
+        """A process that is too busy to answer at once shows without its own figures."""
+        return not lacking(figures())
+
+    def lacking(found: dict[str, Metric]) -> set[tuple[str, str]]:
+        seen = {
+            (one, sample.labels.get("role", ""))
+            for one, metric in found.items()
+            for sample in metric.samples
+        }
+        wanted = {
+            (family.full.removesuffix("_total"), role)
+            for family in every()
+            for role in family.roles
+            if role != "guard" and family.name not in LIGHT and not family.labels
+        }
+        return wanted - seen
+
+    wait_for("every part shows its figures", shown, 180)
+    found = figures()
+    documented = {family.full.removesuffix("_total") for family in every()}
+    assert set(found) <= documented
+    processes_up = found["bystack_process_up"].samples
+    assert {(one.labels["role"], one.labels["name"]) for one in processes_up} == ROLES
 
 
 def test_a_killed_child_comes_back_and_catches_up(network: Devnet) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import trio
@@ -230,14 +230,22 @@ def test_a_full_disk_at_the_start_delays_one_key_and_ends_no_signer(genesis: Gen
             _full()
 
     async def main() -> None:
-        context = SimpleNamespace(config=SimpleNamespace(network="regtest"))
+        told: list[Any] = []
+        config = SimpleNamespace(network="regtest")
+        context = SimpleNamespace(config=config, announce=lambda figures: told.append(figures))
         async with trio.open_nursery() as nursery:
             keepers = Keepers(cast(RoleContext, context), nursery)
             for _ in range(2):
                 await keepers._try("socket", serve_it)
+                keepers.announce()
             assert "No space left" in keepers._faults["socket"]
             room.append(True)
             await keepers._try("socket", serve_it)
+            keepers.announce()
             assert "socket" not in keepers._faults
+        assert told == [
+            {"keys_served": 0, "keys_refused": 1},
+            {"keys_served": 0, "keys_refused": 0},
+        ], "announced when it changes, and only then"
 
     trio.run(main)
