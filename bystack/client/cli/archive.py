@@ -1,12 +1,15 @@
 """Carrying a chain out of a running node and into one: `bystack export`, `bystack import`.
 
 The file is that of `bystackd export` and `import`; here the node's RPC gives and takes the blocks.
+For analysts `export` writes tables instead (`columns`).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
@@ -16,6 +19,7 @@ from bystack.client.cli.conventions import guarded, home_option, node
 from bystack.client.rpc import Rpc
 from bystack.mainchain.archive import Network, Reader, Writer
 from bystack.mainchain.blocks import Block, decode_block
+from bystack.primitives.addresses import split_address
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
@@ -26,32 +30,84 @@ KNOWN: Final = ("duplicate", "inconclusive")
 
 
 @click.command("export")
-@click.option("--file", "file", required=True, type=click.Path(dir_okay=False), help="To write.")
+@click.option("--file", "file", type=click.Path(dir_okay=False), help="To write.")
+@click.option("--parquet", type=click.Path(path_type=Path), help="Folder to make, with tables.")
 @click.option("--from", "first", default=1, show_default=True, help="First height.")
 @home_option
 @guarded
-def export_command(file: str, first: int, home: str) -> None:
-    """Write the main chain's blocks to a file, from a running node.
+def export_command(file: str | None, parquet: Path | None, first: int, home: str) -> None:
+    """Write the main chain's blocks to a file, from a running node; or to tables, for analysts.
 
     The file appears when it is whole; a file of that name is never overwritten. bystackd import
     reads it into a stopped node, bystack import into a running one.
+
+    \b
+    bystack export --file main.chain
+    bystack export --parquet chain-1 --from 1
+
+    With --parquet a folder appears, with blocks, transactions, inputs and outputs, which DuckDB,
+    Spark and others read. The last blocks may yet be reorganised away.
     """
-    if os.path.exists(file):
-        raise click.ClickException(f"{file} exists already; choose another name")
+    target = file if file is not None else parquet
+    if target is None or None not in (file, parquet):
+        raise click.UsageError("give --file or --parquet, one of them")
+    if os.path.lexists(target):
+        raise click.ClickException(f"{target} exists already; choose another name")
     rpc = node(home)
     info = rpc.call("getblockchaininfo")
     first, last = max(first, int(info.get("pruneheight", 1))), int(info["blocks"])
+    if isinstance(target, Path):
+        told = _tabled(rpc, target, info, range(first, last + 1))
+    else:
+        told = _filed(rpc, target, info, range(first, last + 1))
+    click.echo(f"{target}: blocks {first} to {last}, {told}")
+
+
+def _filed(rpc: Rpc, file: str, info: dict[str, Any], heights: range) -> str:
+    """Write an archive; what became of it, in words."""
+    writer = Writer(_network(info), heights.start, heights.stop - 1)
     draft = f"{file}.part"
     try:
         with open(draft, "wb") as out:
-            _write(rpc, out, Writer(_network(info), first, last), range(first, last + 1))
+            _write(rpc, out, writer, heights)
             out.flush()
             os.fsync(out.fileno())
         os.rename(draft, file)
     finally:
         if os.path.lexists(draft):
             os.unlink(draft)
-    click.echo(f"{file}: blocks {first} to {last}, {os.path.getsize(file)} bytes")
+    return f"{os.path.getsize(file)} bytes"
+
+
+def _tabled(rpc: Rpc, folder: Path, info: dict[str, Any], heights: range) -> str:
+    """Write the tables; what became of them, in words."""
+    try:
+        from bystack.client.columns import SCHEMAS, Tables
+    except ImportError as error:
+        text = "tables need pyarrow; install it with: pip install 'bystack[parquet]'"
+        raise click.ClickException(text) from error
+    about = {"chain_id": info["chain_id"], "first": heights.start, "last": heights.stop - 1}
+    draft = folder.with_name(f"{folder.name}.part")
+    draft.mkdir(parents=True)
+    try:
+        with Tables(draft, _prefix(rpc, heights), about) as tables, Bar("blocks") as bar:
+            for number, data in enumerate(_blocks(rpc, heights), 1):
+                tables.block(decode_block(data), len(data))
+                bar.show(number / len(heights))
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return f"as {', '.join(SCHEMAS)}"
+
+
+def _prefix(rpc: Rpc, heights: range) -> str:
+    """What the network's addresses begin with, seen on one of them; empty if none is seen."""
+    if not heights:
+        return ""
+    (block,) = rpc.batch("getblock", [[rpc.call("getblockhash", heights[0]), 2]])
+    outputs = [one for transaction in block["tx"] for one in transaction["vout"]]
+    found = [split_address(one["address"]).hrp for one in outputs if "address" in one]
+    return found[0] if found else ""
 
 
 def _network(info: dict[str, Any]) -> Network:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner, Result
 
 from bystack.client.cli import archive as commands
+from bystack.client.columns import SCHEMAS
 from bystack.mainchain.archive import Writer, network_of
 from bystack.mainchain.blocks import Block, decode_block
 from bystack.mainchain.params import MAIN, Params, chain_id
+from bystack.primitives.addresses import POLICY, Address, encode_address
 from bystack.primitives.codec import encode
 from tests.mainchain.builders import EASY, Chain
 
@@ -23,6 +27,7 @@ def chain() -> list[Block]:
 
 
 BLOCKS = chain()
+ADDRESS = encode_address(Address("rm", POLICY, bytes(32)))
 
 
 class Node:
@@ -36,6 +41,8 @@ class Node:
     def call(self, method: str, *asked: Any) -> Any:
         if method == "submitblock":
             return self.submit(decode_block(bytes.fromhex(asked[0])))
+        if method == "getblockhash":
+            return self.blocks[asked[0] - 1].id.hex()
         pruned = {} if self.first == 1 else {"pruneheight": self.first}
         chain, magic = chain_id(self.params).hex(), self.params.magic.hex()
         return {"blocks": len(self.blocks), "chain_id": chain, "magic": magic, **pruned}
@@ -49,6 +56,8 @@ class Node:
     def batch(self, method: str, rows: list[list[Any]]) -> list[Any]:
         if method == "getblockhash":
             return [self.blocks[height - 1].id.hex() for (height,) in rows]
+        if rows[0][1] == 2:
+            return [{"tx": [{"vout": [{"address": ADDRESS}]}]} for _ in rows]
         known = {block.id.hex(): encode(block).hex() for block in self.blocks}
         return [known[id] for id, verbosity in rows if verbosity == 0]
 
@@ -109,3 +118,44 @@ def test_what_is_refused_ends_the_import_with_its_rule(node: Node, tmp_path: Pat
     node.params = MAIN
     done = bystack(commands.import_command, "--file", tmp_path / "chain")
     assert done.exit_code == 1 and "ArchiveNetwork" in done.output
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pyarrow.parquet.read_table(file).to_pylist()
+    return found
+
+
+def test_tables_hold_every_block_transaction_and_coin(node: Node, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    done = bystack(commands.export_command, "--parquet", folder, "--from", 3)
+    assert done.exit_code == 0, done.output
+    assert {path.stem for path in folder.iterdir()} == set(SCHEMAS)
+    blocks, outputs = rows(folder / "blocks.parquet"), rows(folder / "outputs.parquet")
+    transactions = rows(folder / "transactions.parquet")
+    assert [one["id"] for one in blocks] == [block.id.hex() for block in BLOCKS[2:]]
+    assert [one["time"].timestamp() for one in blocks] == [one.header.time for one in BLOCKS[2:]]
+    assert [one["bytes"] for one in blocks] == [len(encode(block)) for block in BLOCKS[2:]]
+    every = [tx for block in BLOCKS[2:] for tx in block.transactions]
+    assert [one["id"] for one in transactions] == [tx.id.hex() for tx in every]
+    coins = [(tx.id.hex(), n, o.amount) for tx in every for n, o in enumerate(tx.body.outputs)]
+    assert [(o["transaction"], o["position"], o["amount"]) for o in outputs] == coins
+    assert {one["address"][:3] for one in outputs if one["lock"] == "policy"} == {"rm1"}
+    meta = pyarrow.parquet.read_schema(folder / "blocks.parquet").metadata[b"bystack"]
+    about = {"chain_id": chain_id(EASY).hex(), "first": 3, "last": len(BLOCKS)}
+    assert json.loads(meta) == about
+
+
+def test_tables_are_whole_or_not_there(node: Node, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    node.blocks[10] = node.blocks[3]  # the chain changes while it is read
+    assert bystack(commands.export_command, "--parquet", folder).exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+    folder.mkdir()
+    assert "exists already" in bystack(commands.export_command, "--parquet", folder).output
+    both = ("--parquet", tmp_path / "a", "--file", tmp_path / "b")
+    for words in ((), both):
+        assert bystack(commands.export_command, *words).exit_code == 2
+    assert list(folder.iterdir()) == []
