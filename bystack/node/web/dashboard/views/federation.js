@@ -45,8 +45,10 @@ function paused(pauses) {
 
 function proposed(found) {
   const rows = found instanceof Refused || !found ? [] : found.proposals;
-  return rows.length ? rows.map((one) => h("details", {}, h("summary", {}, `Proposal ${one.number ?? ""} ${words(one.kind ?? "")}`),
-    h("pre", {}, JSON.stringify(one, null, 2)))) : h("p", { class: "quiet" }, "None.");
+  return table("Proposals", ["No.", "Kind", "By", "State", "Yes", "Votes", "Note"], rows.map((one) => [
+    count(one.number), words(one.kind), one.proposer, badge(one.state), `${one.yes} of ${one.needed || "–"}`,
+    one.votes.map(([name, yes]) => `${name} ${yes ? "yes" : "no"}`).join(", ") || "–", one.note || "–",
+  ]));
 }
 
 /** This node's own member, as far as the token lets one see it. */

@@ -54,14 +54,20 @@ function marks(one, epoch) {
   return found.length ? found.flatMap((mark) => [mark, " "]) : "–";
 }
 
+function standing(one) {
+  if (one.tombstoned) return badge("expelled", "bad");
+  if (one.electable) return badge("electable", "good");
+  return one.jailed_until ? badge(`jailed until epoch ${one.jailed_until}`, "warn") : badge("not electable", "warn");
+}
+
 /** Where validators are elected by stake: who stands, with how many votes. */
 async function elected(chain) {
   const [candidates, staking] = await batch(chain, [["getcandidates"], ["getstaking"]]);
   if (candidates instanceof Refused) return null;
-  const rows = (Array.isArray(candidates) ? candidates : candidates.candidates ?? []);
-  const shown = rows.map((one) => [short(one.key ?? one.validator ?? one.id ?? "–"),
-    count(one.votes ?? one.stake ?? one.total ?? 0), one.jailed ? badge("jailed", "bad") : "–"]);
-  return section("Election", table("Candidates", ["Candidate", "Votes", "State"], shown),
+  const shown = candidates.map((one) => [one.rank ? count(one.rank) : "–", h("code", { title: one.key }, short(one.key)),
+    count(one.stake, 8), count(one.ballots), `${one.commission_bp / 100} %`, standing(one)]);
+  return section("Election",
+    table("Candidates", ["Rank", "Candidate", "Votes", "Voters", "Commission", "State"], shown, "Nobody stands."),
     staking instanceof Refused ? null : h("details", {}, h("summary", {}, "Rules of the election"),
       h("pre", {}, JSON.stringify(staking, null, 2))));
 }

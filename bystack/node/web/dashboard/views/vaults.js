@@ -8,6 +8,8 @@ import { txLink, vaultLink, whole } from "../parts.js";
 import { link } from "../routes.js";
 import { Down, Refused, SignIn, batch, call, tried } from "../rpc.js";
 
+const KINDS = { DepositLock: "deposit", TreasuryLock: "treasury", PendingLock: "pending payout", AnchorLock: "anchor" };
+
 export async function vaults({ node }) {
   const ids = await call("main", "listvaults");
   const found = await batch("main", ids.slice(0, 200).map((id) => ["getvault", id]));
@@ -72,7 +74,8 @@ export async function vault({ node, argument }) {
       section("Who can do what", terms ? powers(terms, names) : h("p", { class: "quiet" },
         "The terms are known to the sidechain, which does not answer here, or has not proved its vault yet.")),
       section("Pending payouts", pending(one.coins, height)),
-      section("Announced terms", state.announced.length ? h("pre", {}, JSON.stringify(state.announced, null, 2))
+      section("Announced terms", state.announced.length
+        ? facts(state.announced.map((other) => [`Ripe at height ${count(other.ripe)}`, whole(other.terms)]))
         : h("p", { class: "quiet" }, "None.")),
       section("Coins", coins(one.coins)),
     ],
@@ -94,7 +97,7 @@ function buckets(rows, terms, height) {
     const text = `${value(now, row.asset)} of ${value(limit.capacity, row.asset)}`;
     return [count(row.tier), named(row.asset).name,
       h("span", {}, h("meter", { min: 0, max: Number(limit.capacity), value: Number(now), "aria-label": text }), ` ${text}`),
-      `${value(limit.refill, row.asset)} every ${count(limit.period)} blocks`];
+      `${value(limit.refill, row.asset)} ${Number(limit.period) === 1 ? "a block" : `every ${count(limit.period)} blocks`}`];
   });
   return table("Buckets", ["Tier", "Asset", "May pay", "Refills"], cells, "No limits.");
 }
@@ -112,16 +115,16 @@ function powers({ terms }, names) {
 
 function pending(all, height) {
   const rows = all.filter((one) => one.lock.kind === "PendingLock").map((one) => {
-    const ripe = one.lock.ripens ?? one.lock.until ?? one.lock.height;
+    const ripe = one.height + Number(one.lock.delay);
     return [txLink("main", one.txid, `${short(one.txid)}:${one.vout}`), value(one.units, idOf(one.asset)),
-      ripe === undefined ? `since height ${count(one.height)}` : `height ${count(ripe)}, in ${count(Math.max(0, ripe - height))} blocks`];
+      `height ${count(ripe)}, in ${count(Math.max(0, ripe - height))} blocks`];
   });
   return table("Pending payouts", ["Output", "Amount", "Paid at"], rows);
 }
 
 function coins(all) {
   const rows = all.slice(0, 100).map((one) => [txLink("main", one.txid, `${short(one.txid)}:${one.vout}`),
-    value(one.units, idOf(one.asset)), words(one.lock.kind), count(one.height)]);
+    value(one.units, idOf(one.asset)), KINDS[one.lock.kind] ?? words(one.lock.kind), count(one.height)]);
   const more = all.length > 100 ? h("p", { class: "quiet" }, `And ${all.length - 100} more.`) : null;
   return [table("Coins", ["Output", "Amount", "Kind", "Since height"], rows), more];
 }
