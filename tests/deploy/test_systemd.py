@@ -17,7 +17,7 @@ SYSTEMD = Path(__file__).parent.parent.parent / "deploy" / "systemd"
 SERVICE = SYSTEMD / "bystackd@.service"
 INSTALLED = "/opt/bystack/bin/"
 EXPOSED = 20
-"""Tenths of `systemd-analyze security`: 1.5 are the network, local sockets and the like."""
+"""Tenths of `systemd-analyze security`: 1.2 are the network, local sockets and the like."""
 
 analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine"
