@@ -3,14 +3,14 @@
 import { h, patch } from "./dom.js";
 import { Live } from "./live.js";
 import { link, pages, parse } from "./routes.js";
-import { Down, SignIn, node, takeToken } from "./rpc.js";
+import { Refused, SignIn, node, takeToken } from "./rpc.js";
 import { failed, signIn, unknown } from "./views/trouble.js";
 import { VIEWS } from "./views/index.js";
 
-const PAUSE = 400, ANEW = 15000;
+const PAUSE = 700, ANEW = 15000;
 const TITLES = { tx: "transactions", pegin: "pegs", pegout: "pegs" };
 const content = document.getElementById("content");
-let shown = 0, timer = 0, last = "";
+let shown = 0, running = 0, due = Infinity, timer = 0, last = "";
 
 const live = new Live(heard, (text) => {
   const place = document.getElementById("live");
@@ -22,31 +22,49 @@ function heard() {
   later(PAUSE);
 }
 
+/** Show anew after so many milliseconds, or sooner if that was asked for already. */
 function later(pause) {
-  if (timer && pause >= ANEW) return;
+  const at = Date.now() + pause;
+  if (at >= due) return;
   clearTimeout(timer);
-  timer = setTimeout(() => show(false), pause);
+  due = at;
+  timer = setTimeout(again, pause);
+}
+
+/** One refresh at a time: a page that takes longer than a block would never be seen else. */
+function again() {
+  due = Infinity;
+  if (running) later(PAUSE);
+  else show(false);
 }
 
 /** Show the page of the address; `fresh`: somebody went there, so the focus goes along. */
 async function show(fresh) {
-  clearTimeout(timer);
-  timer = 0;
   const turn = ++shown, route = { ...parse(location.hash), address: location.hash };
   let view;
+  running += 1;
+  try {
+    view = await made(route);
+  } finally {
+    running -= 1;
+  }
+  if (turn === shown) draw(view, route, fresh);
+  later(ANEW);
+}
+
+async function made(route) {
   try {
     const facts = await node();
     const context = { ...route, node: facts, now: Date.now() / 1000, go };
     chrome(context);
-    view = await (VIEWS[route.page] ?? unknown)(context);
-    live.follow(view.topics ?? []);
+    const view = await (VIEWS[route.page] ?? unknown)(context);
+    if (route.address === location.hash) live.follow(view.topics ?? []);
+    return view;
   } catch (error) {
-    if (!(error instanceof Down || error instanceof SignIn)) console.error(error);
-    view = error instanceof SignIn ? signIn(() => show(true)) : failed(error, route);
+    if (error instanceof SignIn) return signIn(() => show(true));
+    if (!(error instanceof Refused)) console.error(error);
+    return failed(error, route);
   }
-  if (turn !== shown) return;
-  draw(view, route, fresh);
-  later(ANEW);
 }
 
 function draw(view, route, fresh) {
