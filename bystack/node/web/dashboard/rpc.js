@@ -5,7 +5,7 @@ import { readJson } from "./format.js";
 
 const KEY = "bystack-token";
 /** Milliseconds to wait for a process that may stand still: for a whole page, for a card of one. */
-export const PATIENCE = 30000, BRIEF = 8000;
+export const PATIENCE = 30000, BRIEF = 5000;
 const SECRET = /^[0-9A-Za-z._-]{1,256}$/;
 
 /** What the node answered instead of a result. */
