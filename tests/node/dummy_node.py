@@ -34,9 +34,7 @@ def main() -> None:
     config = load_config(".")
     logs.configure("bystackd", config.log)
     restarts = Restarts(most=int(os.environ.get("MOST", "10")), grace=2.0)
-    node = Supervisor(
-        specs(config), config, replan=specs, restarts=restarts
-    )
+    node = Supervisor(specs(config), config, replan=specs, restarts=restarts)
     trio.run(node.run)
 
 

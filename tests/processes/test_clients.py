@@ -182,7 +182,7 @@ def test_subscribers_are_told_of_the_past_and_then_of_what_happens(network: Devn
     async def main() -> None:
         with trio.fail_after(SECONDS):
             async with connected(address, secret) as reader:
-                # What is told while an answer is waited for is lost: the one of interest comes last.
+                # What is told while an answer is waited for is lost: that of interest comes last.
                 await reader.ask("subscribe", topic="blocks", chain=TRADE, height=1)
                 await reader.ask("subscribe", topic="blocks", height=1)
                 seen = await until(reader, lambda one: one["event"] == "tip")

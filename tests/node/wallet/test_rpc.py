@@ -188,9 +188,7 @@ def test_a_deposit_that_nobody_could_claim_is_not_paid(tmp_path: Path) -> None:
                 assert few == (-8, "DepositBelowMinimum")
                 assert await here.refusal(method, *where, 1, "GOLD") == (-8, "AssetUnmapped")
                 assert (await here.rpc(method, *where, 5))["txid"]
-            with pytest.raises(
-                RemoteError, match=r"4\.9 BTM is below the minimum .* 5\.0 BTM"
-            ):
+            with pytest.raises(RemoteError, match=r"4\.9 BTM is below the minimum .* 5\.0 BTM"):
                 await here.rpc("pegin", "trade", "4.9")
 
     trio.run(main)
