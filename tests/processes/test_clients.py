@@ -61,7 +61,8 @@ async def day(network: Devnet, home: str) -> None:
         await refusals(rpc)
         made = await rpc.acall("createwallet", [WALLET])
         assert made["name"] == WALLET
-        address = await rpc.acall("getnewaddress", ["salary"])
+        address = await rpc.acall("getnewaddress", [])
+        await rpc.acall("setlabel", [address, "salary"])
         assert (await rpc.acall("getaddressinfo", [address]))["ismine"] is True
         assert await rpc.acall("getbalance", []) == 0
         assert await code(rpc, "sendtoaddress", [home, 1]) == -6

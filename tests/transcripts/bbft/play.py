@@ -27,6 +27,7 @@ from bystack.sidechain.consensus.events import (
     Keep,
     Output,
     Penalise,
+    Prepare,
     Received,
     ReportEvidence,
     Send,
@@ -252,6 +253,8 @@ class Player:
             case BuildBlock():
                 parent = self.letter(output.parent.id)
                 return f"BuildBlock h{output.height} v{output.view} time {output.time} on {parent}"
+            case Prepare(parent):
+                return f"Prepare on {self.letter(parent.id)}"
             case Keep(block):
                 return f"Keep {self.letter(block.header.id)}"
             case Sign(position):

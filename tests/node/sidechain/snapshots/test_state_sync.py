@@ -55,8 +55,9 @@ def test_a_late_node_joins_by_a_snapshot_and_follows(tmp_path: Path) -> None:
             assert node.store.header_at(height) == net.nodes[0].store.header_at(height)
             told = (await node.rpc("getsidechaininfo"))["sync"]
             assert told["first"] == node.store.first
-            proved = await net.nodes[0].rpc("getepochproofs", 0)
-            assert (await node.rpc("getepochproofs", 0))[: len(proved)] == proved, "of all epochs"
+            mine = await node.rpc("getepochproofs", 0)
+            theirs = await net.nodes[0].rpc("getepochproofs", 0)  # the chain may have gone on
+            assert len(mine) >= 2 and mine == theirs[: len(mine)], "of all epochs"
 
     trio.run(main)
 
