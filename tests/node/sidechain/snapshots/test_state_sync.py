@@ -30,7 +30,7 @@ from tests.node.sidechain.snapshots.places import lived, store_at
 from tests.node.sidechain.test_store import certificate_for
 
 EPOCH = 6
-SHORT = replace(FAST, epoch=EPOCH, freeze=2)
+SHORT = replace(FAST, epoch=EPOCH, freeze=2, interval=100, empty_interval=250)
 JOINS = Policy(joins=True)
 
 
