@@ -337,6 +337,28 @@ def test_reconnecting_comes_back(tmp_path: Path) -> None:
     trio.run(main)
 
 
+def test_a_patient_caller_waits_for_a_process_that_starts(tmp_path: Path) -> None:
+    async def main() -> None:
+        address = str(tmp_path / "s.sock")
+        with trio.fail_after(180):
+            async with trio.open_nursery() as nursery:
+                c = ipc.Reconnecting(address, patience=170.0)
+                await nursery.start(c.run)
+                answered = trio.Event()
+
+                async def ask() -> None:
+                    assert await c.call("echo", 7) == [7]
+                    answered.set()
+
+                nursery.start_soon(ask)
+                await trio.sleep(0)
+                await nursery.start(serving, address)
+                await answered.wait()
+                nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
 def test_nobody_there_is_unavailable(tmp_path: Path) -> None:
     async def main() -> None:
         with pytest.raises(ipc.Unavailable, match="nobody answers"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -21,6 +21,8 @@ from bystack.sidechain.state import MAX_VALUE
 MAX_COIN = 200_000
 MAX_PROOF = 3_000_000
 MAX_FINAL = 1_000_000
+PATIENCE: Final = 3.0
+"""Seconds a call waits for a sidechain's process that has only just been started."""
 
 
 class Links:
@@ -28,7 +30,7 @@ class Links:
 
     def __init__(self, name: str) -> None:
         self.main = Reconnecting(socket_of("mainchain"))
-        self.side = Reconnecting(socket_of("sidechain", name))
+        self.side = Reconnecting(socket_of("sidechain", name), patience=PATIENCE)
         self.signer = Reconnecting(f"run/signer-federation-{name}.sock")
 
     async def run(self, nursery: trio.Nursery) -> None:

@@ -261,10 +261,13 @@ async def connect(path: str, *, timeout: float = CONNECT_SECONDS) -> AsyncGenera
 
 
 class Reconnecting:
-    """A client that dials again. Start `run` in a nursery; calls go to the live connection."""
+    """A client that dials again. Start `run` in a nursery; calls go to the live connection.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    `patience`: seconds that a call waits for one, for people ask while processes still start.
+    """
+
+    def __init__(self, path: str, *, patience: float = 0.0) -> None:
+        self.path, self.patience = path, patience
         self._client: Client | None = None
         self._up = trio.Event()
         self._hurry = trio.Event()
@@ -283,7 +286,12 @@ class Reconnecting:
         self._hurry.set()
 
     async def call(self, method: str, *params: Any, timeout: float = CALL_SECONDS) -> Any:
-        """As `Client.call`; raises `Unavailable` at once while the other side is down."""
+        """As `Client.call`; raises `Unavailable` while the other side is down: at once, or where
+        there is patience after so many seconds of dialling."""
+        if self._client is None and self.patience:
+            self.dial_now()
+            with trio.move_on_after(self.patience):
+                await self._up.wait()
         return await self._live().call(method, *params, timeout=timeout)
 
     def stream(self, method: str, *params: Any) -> ItemStream:

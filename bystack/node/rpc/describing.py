@@ -22,7 +22,7 @@ Json = dict[str, Any]
 def document(methods: Sequence[Method], path: str) -> Json:
     """The OpenRPC document of these methods, asked on `path`."""
     kinds = [kind for one in methods for kind in (*one.kinds.values(), _result_kind(one))]
-    schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    schemas, components = settled(msgspec.json.schema_components(kinds, ref_template=REF))
     given = iter(schemas)
     return {
         "openrpc": OPENRPC,
@@ -35,6 +35,24 @@ def document(methods: Sequence[Method], path: str) -> Json:
         "methods": [_method(one, given) for one in methods],
         "components": {"schemas": components, "errors": _errors()},
     }
+
+
+def settled(schema: Any) -> Any:
+    """A schema whose alternatives stand in one order. `typing` takes `int | str` and `str | int`
+    for one type, and hands out the one that was written first in the process."""
+    match schema:
+        case {"anyOf": list(many), **rest}:
+            return {"anyOf": sorted(map(settled, many), key=_place), **settled(rest)}
+        case dict():
+            return {name: settled(inner) for name, inner in schema.items()}
+        case list() | tuple():
+            return [settled(inner) for inner in schema]
+    return schema
+
+
+def _place(schema: Json) -> tuple[bool, bytes]:
+    """Nothing comes last; all else by what it says."""
+    return schema.get("type") == "null", msgspec.json.encode(schema, order="deterministic")
 
 
 def merged(documents: Iterable[Mapping[str, Any]], path: str) -> Json:

@@ -92,11 +92,24 @@ def test_nothing_begins_on_a_block_that_was_not_executed(stage: Stage) -> None:
         stage.fresh().begin(parent.header)
 
 
+class Asked(Signal):
+    """Tells that somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = trio.Event()
+
+    async def wait(self) -> None:
+        """As a signal."""
+        self.asked.set()
+        await super().wait()
+
+
 class Waiting:
     """A pool as a beginning sees it."""
 
     def __init__(self, *txs: Transaction) -> None:
-        self.txs, self.waiting = list(txs), Signal()
+        self.txs, self.waiting = list(txs), Asked()
         self.told: list[object] = []
 
     def standing(self, most: int) -> tuple[Transaction, ...]:
@@ -171,11 +184,16 @@ def proposed(
     stage, parent = story.stage, story.parent
     stage.application.pace = cast(Pace, SimpleNamespace(most=most, begin=_pass, end=_pass))
 
+    async def begin(shop: Workshop) -> None:
+        await shop.begin(parent.header)
+        pool.waiting.asked.set()  # full: it waits for nothing more
+
     async def main() -> Body:
         shop = workshop(stage, pool)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(shop.begin, parent.header)
-            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(begin, shop)
+            # It reads coins in threads: only then it has all that waits.
+            await pool.waiting.asked.wait()
             final = Decide(parent.header, encode(parent.body), certificate(parent))
             await stage.application.finish(final)
             after()
