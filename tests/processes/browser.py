@@ -9,12 +9,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bystack.client.devnet import processes
 from bystack.client.devnet.layout import Node
+from bystack.client.rpc import wait_for
 
 WAIT = 180_000
 """Milliseconds until something must be shown: the machine may be busy."""
 PHONE = {"width": 360, "height": 740}
+
+
+COMING = "BYSTACK_BROWSER_COMING"
+"""Names a file that is there while `scripts/test` fetches a browser."""
+FETCH = 400.0
+
+
+def wanted() -> None:
+    """Wait for a browser that is on its way; without one fail in CI, and skip elsewhere."""
+    coming = Path(os.environ.get(COMING, "/nonexistent"))
+    wait_for("scripts/browser ends", lambda: not coming.exists(), FETCH)
+    if chromium() is None:
+        missing = "no Chromium here: run scripts/browser as root, or name it in BYSTACK_CHROMIUM"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
 
 
 def chromium() -> str | None:

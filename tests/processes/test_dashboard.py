@@ -10,16 +10,17 @@ import pytest
 from bystack.client.devnet.founding import CONFIRMATIONS
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
-from tests.processes.browser import PHONE, chromium, dashboard, token
+from tests.processes.browser import PHONE, dashboard, token, wanted
 from tests.processes.network import find
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(
-        chromium() is None,
-        reason="no Chromium here: apt-get install chromium, or name it in BYSTACK_CHROMIUM",
-    ),
-]
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def browser() -> None:
+    """All of this file wants one."""
+    wanted()
+
 
 TRADE = "trade"
 PAGES = {
