@@ -64,7 +64,7 @@ def _methods(methods: Methods) -> Iterator[str]:
         yield f"```\n{method.usage}\n```\n"
         yield from (_param(one, schemas) for one in described["params"])
         yield f"- result: {_indented(described['result']['schema'], schemas)}\n"
-        yield f"    {example_line(method, methods.path)}\n"
+        yield f"```\n{example_line(method, methods.path)}\n```\n"
 
 
 def _param(param: Json, schemas: Json) -> str:
@@ -81,10 +81,10 @@ def _indented(schema: Json, schemas: Json) -> str:
 
 
 def _field(line: str) -> str:
-    """A field's line as an item of a nested list."""
+    """A field's line as an item of a nested list: four spaces a level, as every reader takes."""
     words = line.lstrip()
     name, _, told = words.partition(": ")
-    return f"{' ' * (len(line) - len(words))}  - `{name}`: {told}"
+    return f"{' ' * 2 * (len(line) - len(words))}- `{name}`: {told}"
 
 
 def _errors(methods: Methods) -> Iterator[str]:
