@@ -187,6 +187,8 @@ def _prove(stage: Stage, action: Any, tx: Transaction) -> Effects:
 def _given(stage: Stage, tx: Transaction, position: int, outputs: tuple[Output, ...]) -> Effects:
     """Coins the chain itself gives out; what they are taken from was moved by the rule."""
     first = SYSTEM_OUTPUTS * (position + 1)
+    if outputs:
+        stage.tell("given", id=tx.id, first=first, coins=[_told(output) for output in outputs])
     created = {
         Outpoint(tx.id, first + number): Coin(
             output.asset,
@@ -200,6 +202,11 @@ def _given(stage: Stage, tx: Transaction, position: int, outputs: tuple[Output, 
         for number, output in enumerate(outputs)
     }
     return Effects(records=Delta({}, created))
+
+
+def _told(output: Output) -> list[Any]:
+    assert isinstance(output.lock, PolicyLock)
+    return [output.asset, output.amount, output.lock.root]
 
 
 def _module(stage: Stage, tx: Transaction, position: int) -> Effects:

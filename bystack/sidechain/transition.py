@@ -206,9 +206,10 @@ class Execution:
         height = stage.block.height
         id = _payments_id(self.genesis.id, fixed(height))
         if paid:
-            stage.tell("payments", id=id, first=PAYMENTS_FIRST, count=len(paid))
-        coins = custody.coins_of(self.genesis, paid, height, id, PAYMENTS_FIRST)
-        self._tally.move(Delta({}, coins))
+            coins = [[one.asset, one.amount, one.root] for one in paid]
+            stage.tell("payments", id=id, first=PAYMENTS_FIRST, count=len(paid), coins=coins)
+        made = custody.coins_of(self.genesis, paid, height, id, PAYMENTS_FIRST)
+        self._tally.move(Delta({}, made))
 
     def _seen(self) -> BlockContext:
         """The block as a module sees it at the end: fees to share, what the pegs did."""

@@ -60,6 +60,7 @@ class ChainMethods:
             "chain": self._params.name,
             "chain_id": chain_id(self._params).hex(),
             "magic": self._params.magic.hex(),
+            "hrp": self._params.hrp,
             "blocks": tip.header.height,
             "headers": best.header.height,
             "bestblockhash": tip.id.hex(),

@@ -23,6 +23,7 @@ class BlockchainInfo(TypedDict):
     chain: Annotated[str, Meta(description="the network's name")]
     chain_id: Hash
     magic: NotRequired[Hex]
+    hrp: NotRequired[Annotated[str, Meta(description="the prefix of its addresses")]]
     mode: NotRequired[str]
     blocks: Annotated[int, Meta(description="height of the last block")]
     headers: Annotated[int, Meta(description="height of the best header")]

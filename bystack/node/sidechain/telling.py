@@ -56,8 +56,13 @@ def _events(store: SideStore, height: int, topic: str) -> Iterator[Json]:
             for tx in store.body_at(height).transactions:
                 yield {"event": "transaction", "txid": tx.id.hex(), **place}
         case _:
-            for name, facts in store.events_at(height):
-                yield {"event": name, **_shown(facts), **place}
+            yield from ({**event, **place} for event in events_shown(store, height))
+
+
+def events_shown(store: SideStore, height: int) -> Iterator[Json]:
+    """What pegs and modules did in the final block at a height, in order, as JSON."""
+    for name, facts in store.events_at(height):
+        yield {"event": name, **_shown(facts)}
 
 
 def _block(header: Header) -> Json:

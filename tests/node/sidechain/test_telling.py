@@ -42,6 +42,11 @@ def test_blocks_transactions_and_pegs_from_a_height(tmp_path: Path) -> None:
             (claimed,) = [one for one in pegs if one["event"] == "claimed"]
             assert claimed["amount"] == 1000
             assert claimed["blockhash"] == blocks[claimed["height"]]["hash"]
+            at = {"height": claimed["height"], "blockhash": claimed["blockhash"]}
+            told = await node.rpc("getblockevents", claimed["blockhash"])
+            assert [{**one, **at} for one in told] == [
+                one for one in pegs if one["height"] == claimed["height"]
+            ]
             assert await until_tip(node, "blocks") == []
             with pytest.raises(RemoteError, match="is not there yet"):
                 await until_tip(node, "blocks", 10**6)

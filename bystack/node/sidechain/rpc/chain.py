@@ -12,6 +12,7 @@ from bystack.node.rpc import Hash, Height, Hex, Methods
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes
 from bystack.node.sidechain.rpc.forms import Forms, Json
+from bystack.node.sidechain.telling import events_shown
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import U32, encode
 from bystack.primitives.errors import Invalid
@@ -44,6 +45,12 @@ class ChainMethods:
             self.block,
             help="A block: hex (0), ids (1), transactions (2).",
             returns=str | shapes.Block,
+        )
+        add(
+            "getblockevents",
+            self.events,
+            help="What the pegs and modules did in a block, in order.",
+            returns=list[Any],
         )
         add(
             "getrawtransaction",
@@ -96,6 +103,11 @@ class ChainMethods:
         whole = int(verbosity) > 1
         listed = [self._forms.transaction(tx) if whole else tx.id.hex() for tx in body.transactions]
         return {**form, "size": len(found.body), "tx": listed}
+
+    def events(self, blockhash: Hash) -> list[Json]:
+        """As subscribers of `pegs` are told; coins that the chain itself gave out among it."""
+        found, _ = self._reader.final(bytes.fromhex(blockhash))
+        return list(events_shown(self._store, found.header.height))
 
     def raw(self, txid: Hash, verbose: int | bool = 0) -> Any:
         """A transaction of the pool or the chain."""
