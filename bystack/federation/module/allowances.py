@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from bystack.federation.module.decisions import MAX_ALLOWANCES, Allowance, SetAllowances
+from bystack.federation.module.membership import SeatUnknown
 from bystack.federation.module.records import get_entry, put_entry, standing_of
 from bystack.primitives.codec import Wire
 from bystack.primitives.errors import Invalid
@@ -45,7 +46,13 @@ def allowances_of(state: PrefixedState, identity: bytes) -> tuple[Allowance, ...
 
 
 def allow(state: PrefixedState, decision: SetAllowances) -> None:
-    """Falls at once, rises when the epoch turns; raises `AllowanceInvalid`, `AllowanceLeap`."""
+    """Falls at once, rises when the epoch turns.
+
+    Raises `SeatUnknown` for an identity that no member has: a quorum that mistyped it would believe
+    a member reined in that is not. Raises `AllowanceInvalid`, `AllowanceLeap`.
+    """
+    if standing_of(state).position(decision.identity) is None:
+        raise SeatUnknown(identity=decision.identity)
     _check(decision.allowances)
     before = {one.asset: one for one in allowances_of(state, decision.identity)}
     after = {one.asset: one for one in decision.allowances}

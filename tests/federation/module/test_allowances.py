@@ -4,6 +4,7 @@ import pytest
 
 from bystack.federation.module.allowances import AllowanceInvalid, AllowanceLeap
 from bystack.federation.module.decisions import Allowance, SetAllowances
+from bystack.federation.module.membership import SeatUnknown
 from bystack.ledger.amounts import BTM
 from tests.federation.module.parliament import SHORT, Parliament, identity
 
@@ -62,3 +63,11 @@ def test_no_leaps_and_nothing_half_said(
     with pytest.raises(error):
         allow(house, *rows)
     assert amounts(house) == [500]
+
+
+def test_an_identity_that_nobody_has_is_refused() -> None:
+    house = Parliament()
+    with pytest.raises(SeatUnknown) as refused:
+        house.enact(SetAllowances(identity(40), (Allowance(BTM, 500, 10),)))
+    assert refused.value.identity == identity(40)
+    assert all(not rows for rows in house.ask("getallowances").values())
