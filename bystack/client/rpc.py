@@ -18,8 +18,10 @@ FIRST_BREATH = 3.0
 MAX_BATCH = 200
 # No method, bad parameters, wrong type: asking again will not help.
 OUR_MISTAKES = (-32601, -32602, -3)
-# Refused before anything was done: the cookie is another one since a restart, or there is no room.
-AT_THE_DOOR = (401, 503)
+STALE = (401, 429)
+"""The cookie is another one since a restart; said once too often, one is told to wait."""
+AT_THE_DOOR = (*STALE, 503)
+"""Refused before anything was done; 503: there is no room, or nobody to ask."""
 
 T = TypeVar("T")
 
@@ -110,7 +112,7 @@ class Rpc:
         return self._result(method, reply)
 
     def _result(self, method: str, reply: httpx.Response) -> Any:
-        if reply.status_code == 401:
+        if reply.status_code in STALE:
             self._client = None
         try:
             body = reply.json()

@@ -35,6 +35,7 @@ WEB: Final = (
     Family("http_requests_total", "counter", "HTTP requests answered", ("endpoint", "status")),
     Family("http_request_seconds", "histogram", "how long an answer took", ("endpoint",)),
     Family("rpc_calls_total", "counter", "JSON-RPC calls, those of batches singly", ("outcome",)),
+    Family("rpc_logins_refused_total", "counter", "credentials that were wrong", ("outcome",)),
     Family("websocket_subscribers", "gauge", "open WebSocket connections", ()),
 )
 """Families of the daemon's own server, which `web/measuring` keeps."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -23,14 +24,14 @@ from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log, Rpc, 
 from bystack.node.config.changing import FIXED, LIVE_RPC, RESTART, changes
 from bystack.node.ipc import Reconnecting
 from bystack.node.metrics.exposition import exposition
-from bystack.node.processes import logs, measuring
+from bystack.node.processes import logs, measuring, standing
 from bystack.node.processes.child import Child, Restarts
 from bystack.node.processes.logs import RotatingFile
 from bystack.node.processes.notifying import Notifier
 from bystack.node.processes.plan import RoleSpec, clean_environment
 from bystack.node.store import files
 from bystack.node.web import access
-from bystack.node.web.app import Door
+from bystack.node.web.admitting import Door
 from bystack.node.web.server import serve
 
 LOCK = ".lock"
@@ -134,15 +135,10 @@ class Supervisor:
         watched = self._watched.get(label)
         return watched.client if watched else None
 
-    def ready(self) -> bool:
-        """Every process has announced itself, runs and answers.
-
-        The signer answers on its keys' sockets alone, to those whom they are for.
-        """
-        watched = self._watched.values()
-        silent = {one for one in watched if one.child.spec.role == "signer"}
-        answering = all(one.client.connected for one in watched if one not in silent)
-        return answering and all(one.child.state == "running" for one in watched)
+    def amiss(self) -> tuple[str, ...]:
+        """Why this node should not be asked now: a sentence each; none when it is ready."""
+        pairs = [(one.child, one.client.connected) for one in self._watched.values()]
+        return tuple(standing.amiss(pairs, shutil.disk_usage(".").free))
 
     def paths(self) -> tuple[str, ...]:
         """The RPC paths of the configured processes; the root always."""
@@ -153,7 +149,7 @@ class Supervisor:
         """The figures of every process, in Prometheus's text format."""
         found = [(one.child, one.client) for one in self._watched.values()]
         readings = await measuring.processes(found)
-        return exposition([measuring.daemon(self._reloads, ready=self.ready()), *readings])
+        return exposition([measuring.daemon(self._reloads, ready=not self.amiss()), *readings])
 
     def status(self) -> dict[str, Any]:
         """What `run/bystackd.json` says."""
@@ -249,8 +245,9 @@ class Supervisor:
             return self._refuse(f"{', '.join(fixed)} cannot change: make another home for it")
         try:
             tokens = _tokens(config.rpc)
+            keep_in_force()
         except OSError as error:
-            return self._refuse(f"tokens: {error}")
+            return self._refuse(f"{error}; make room, or the folder writable")
         self._take_over(config, tokens)
         await self._rearrange(self._replan(config) if self._replan else self._specs, nursery)
 
@@ -275,7 +272,6 @@ class Supervisor:
             log.warning("needs a restart of bystackd", changed=list(self._unmet))
 
     async def _rearrange(self, specs: tuple[RoleSpec, ...], nursery: trio.Nursery) -> None:
-        keep_in_force()
         wanted = {spec.label: spec for spec in specs}
         leaving = [
             (label, one)
@@ -295,8 +291,12 @@ class Supervisor:
         self._dirty.set()
 
     def _publish(self) -> None:
-        files.replace(STATUS, msgspec.json.encode(self.status()) + b"\n", durable=False)
         self._notifier.status(self._sentence())
+        try:
+            files.replace(STATUS, msgspec.json.encode(self.status()) + b"\n", durable=False)
+        except OSError as error:
+            # A full disk must not end the daemon, and with it every process that could go on.
+            log.error("status not written", error=str(error))
 
     async def _keep_published(self) -> None:
         while True:

@@ -60,6 +60,10 @@ class Measured:
         for outcome, count in Tally(map(_outcome, said)).items():
             self._of["rpc_calls_total"].labels(outcome).inc(count)
 
+    def guessed(self, outcome: str) -> None:
+        """Somebody gave a credential that is `wrong`, or was `barred` from giving any."""
+        self._of["rpc_logins_refused_total"].labels(outcome).inc()
+
     def exposition(self, subscribers: int) -> bytes:
         """In Prometheus's text format; `subscribers`: open WebSocket connections."""
         self._of["websocket_subscribers"].set(subscribers)

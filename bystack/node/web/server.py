@@ -22,7 +22,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
-from bystack.node.web.app import Door, Node, Page
+from bystack.node.web.admitting import Door
+from bystack.node.web.app import Node, Page
 
 MANY = 2**31
 MAX_CONNECTIONS = 256

@@ -27,7 +27,9 @@ from bystack.node.metrics.families import WEB
 from bystack.node.rpc import Methods
 from bystack.node.rpc.batching import answers
 from bystack.node.web import access
-from bystack.node.web.app import Door, Page
+from bystack.node.web.admitting import Door
+from bystack.node.web.app import Page
+from bystack.node.web.guessing import ATTEMPTS
 from bystack.node.web.server import MAX_CONNECTIONS, _Connections, serve
 
 CREDENTIALS = (
@@ -511,6 +513,22 @@ def test_ready_and_metrics() -> None:
         assert taken == {"ready", "metrics", "rpc"}
         assert found["bystack_height"][0].labels == {"role": "sidechain", "name": "trade"}
         assert found["bystack_height"][0].value == 7
+
+    run(body)
+
+
+def test_wrong_credentials_are_bounded_and_counted() -> None:
+    async def body(web: Web) -> None:
+        for _ in range(ATTEMPTS):
+            assert (await web.post(WHO, secret="x" * 64)).status_code == 401
+        barred = await web.post(WHO, secret="x" * 64)
+        assert barred.status_code == 429 and int(barred.headers["retry-after"]) >= 1
+        assert "www-authenticate" in barred.headers
+        assert (await web.post(WHO)).status_code == 200  # the cookie, from the same address
+        headers = {"Authorization": "Bearer " + "e" * 64}
+        text = (await web.http.get("/metrics", headers=headers)).text
+        assert f'bystack_rpc_logins_refused_total{{outcome="wrong"}} {ATTEMPTS}.0' in text
+        assert 'bystack_rpc_logins_refused_total{outcome="barred"} 1.0' in text
 
     run(body)
 

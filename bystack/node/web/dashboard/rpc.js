@@ -53,7 +53,9 @@ async function asked(path, options, patience = PATIENCE) {
   } catch {
     throw new Down(0, signal.aborted ? "no answer in time" : "the node does not answer");
   }
-  if (answer.status === 401) throw new SignIn(401, "the node asks for a token");
+  if (answer.headers.has("WWW-Authenticate")) {
+    throw new SignIn(answer.status, "the node asks for a token");
+  }
   return answer;
 }
 
