@@ -1,16 +1,23 @@
-"""`run/<role>[-name].json`: what a process tells about itself, replaced whole on every change."""
+"""`run/<role>[-name].json`: what a process tells about itself, replaced whole on every change.
+
+Beside it go single letters on the lifeline, which tell the supervisor that a process lives.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from bystack.node.store import files
 
 RUN = "run"
+
+SIGN_SECONDS: Final = 5.0
+RUNNING, ALIVE, BEHIND = b"R", b".", b"b"
+"""What the lifeline carries: announced; the loop turns; it turns and the chain is far behind."""
 
 
 def label_of(role: str, name: str = "") -> str:

@@ -157,13 +157,16 @@ class ProcessFigures(Figures, frozen=True, kw_only=True):
     process_cpu_seconds_total: Annotated[float, counter("processor time it used")]
     process_resident_memory_bytes: Annotated[int, gauge("memory it holds")]
     process_open_files: Annotated[int, gauge("files and sockets it holds open")]
+    process_silent_seconds: Annotated[
+        float, gauge("time without a sign of life, as far as it was missed")
+    ]
     process_start_time_seconds: Annotated[float, gauge("when it began, in seconds since 1970")]
 
 
 class DaemonFigures(Figures, frozen=True, kw_only=True):
     """The daemon's own."""
 
-    ready: Annotated[int, gauge("1 when every process runs and answers, as /ready says")]
+    ready: Annotated[int, gauge("1 when nothing is amiss, as /ready says")]
     disk_free_bytes: Annotated[int, gauge("room left where the home lies")]
     reloads_total: Annotated[
         Labelled, counter("how often the configuration was read anew, by outcome", "outcome")

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import structlog
 import trio
 
+from bystack.node.announce import BEHIND, RUNNING, SIGN_SECONDS
 from bystack.node.processes.logs import RotatingFile
 from bystack.node.processes.plan import RoleSpec
 from bystack.node.processes.sandbox import apply_limits
@@ -31,13 +32,19 @@ log = structlog.get_logger("supervisor")
 
 
 class Restarts(NamedTuple):
-    """When to start again, in seconds, and after how many exits within which time to give up."""
+    """When to start again, in seconds, and after how many exits within which time to give up.
+
+    A process that runs gives a sign of life each `beat`; after `deaf` beats without one it hangs,
+    and is killed. Beats are counted, not the time: while the supervisor stands still none passes.
+    """
 
     first: float = 0.1
     longest: float = 5.0
     most: int = 10
     within: float = 60.0
     grace: float = 10.0
+    beat: float = SIGN_SECONDS
+    deaf: int = 24
 
 
 class Child:
@@ -57,12 +64,20 @@ class Child:
         self.pid = 0
         self.restarts = 0
         self.exit = ""
+        self.behind = False
+        self._missed = 0
+        self._hung = False
         self._home = home
         self._environment = dict(environment)
         self._output = output
         self._changed = changed
         self._rules = restarts
         self._exits: deque[float] = deque(maxlen=restarts.most)
+
+    @property
+    def silent(self) -> float:
+        """Seconds without a sign of life, in whole beats; 0 for a process that is not running."""
+        return self._missed * self._rules.beat
 
     def _enter(self, state: State) -> None:
         if state != self.state:
@@ -113,6 +128,7 @@ class Child:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._collect, process, collecting)
                 nursery.start_soon(self._hear, line)
+                nursery.start_soon(self._watch, process)
                 try:
                     await _ended(process)
                 finally:
@@ -120,9 +136,12 @@ class Child:
                     # What it begot may hold the pipe open: read on for a moment only.
                     collecting.deadline = trio.current_time() + 1
                     line.close()
+                    nursery.cancel_scope.cancel()
         code = process.wait()
-        self.pid = 0
+        self.pid = self._missed = 0
         self.exit = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+        if self._hung:
+            self.exit = "killed: no sign of life"
         return code
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
@@ -156,10 +175,22 @@ class Child:
 
     async def _hear(self, line: trio.socket.SocketType) -> None:
         try:
-            while await line.recv(64):
-                self._enter("running")
+            while said := await line.recv(64):
+                self._missed, self.behind = 0, said.endswith(BEHIND)
+                if RUNNING in said:
+                    self._enter("running")
         except (OSError, trio.ClosedResourceError):
             return
+
+    async def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill the process when it has run and gives no sign of life any more."""
+        self._missed, self.behind, self._hung = 0, False, False
+        while self._missed < self._rules.deaf:
+            await trio.sleep(self._rules.beat)
+            self._missed += self.state == "running"
+        log.error("process hangs, it is killed", child=self.spec.label, silent=self.silent)
+        self._hung = True
+        process.kill()
 
     async def _stop(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:

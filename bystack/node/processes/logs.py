@@ -141,32 +141,38 @@ class RotatingFile:
 
     def __init__(self, path: str, max_bytes: int, keep: int) -> None:
         self.path, self.max_bytes, self.keep = path, max_bytes, keep
-        self._handle = self._open()
-        self._size = os.fstat(self._handle).st_size
+        self._handle: int | None = None
+        self._size = 0
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._handle = os.open(self.path, flags, 0o600)
+        self._size = os.fstat(self._handle).st_size
+        return self._handle
 
     def write(self, data: bytes) -> None:
         """Append `data`, in a new file if it does not fit into this one."""
-        if self._size and self._size + len(data) > self.max_bytes:
-            self._rotate()
         # A full disk must not stop the node: what cannot be written is dropped.
         try:
-            self._size += os.write(self._handle, data)
+            handle = self._open() if self._handle is None else self._handle
+            if self._size and self._size + len(data) > self.max_bytes:
+                handle = self._rotate()
+            self._size += os.write(handle, data)
         except OSError:
             return
 
-    def _rotate(self) -> None:
-        os.close(self._handle)
+    def _rotate(self) -> int:
+        self.close()
         names = [self.path, *(f"{self.path}.{number}" for number in range(1, self.keep + 1))]
         for older, newer in reversed(list(zip(names[1:], names, strict=False))):
             if os.path.exists(newer):
                 os.replace(newer, older)
         if not self.keep:
             os.unlink(self.path)
-        self._handle, self._size = self._open(), 0
+        return self._open()
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._handle)
+        """Close the file; what is written later opens it again."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

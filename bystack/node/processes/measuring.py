@@ -35,6 +35,7 @@ def daemon(reloads: Mapping[str, int], *, ready: bool) -> Reading:
     free = shutil.disk_usage(".").free
     own = DaemonFigures(ready=int(ready), disk_free_bytes=free, reloads_total=dict(reloads))
     alive = {"process_up": 1, "process_failed": 0, "process_restarts_total": 0}
+    alive |= {"process_silent_seconds": 0}
     return Reading(DAEMON, "", {**alive, **usage(os.getpid()), **own.told()})
 
 
@@ -58,6 +59,7 @@ def _seen(child: Child) -> dict[str, Any]:
         "process_up": int(child.state in ("running", "starting")),
         "process_failed": int(child.state == "failed"),
         "process_restarts_total": child.restarts,
+        "process_silent_seconds": child.silent,
         **(usage(child.pid) if child.pid else {}),
     }
 

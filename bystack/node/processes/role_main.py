@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from bystack.node import announce as announcing
+from bystack.node.announce import ALIVE, BEHIND, RUNNING, SIGN_SECONDS
 from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, load_config
 from bystack.node.ipc.errors import sole_cause
 from bystack.node.keyfiles import KeyFileError
@@ -46,6 +47,8 @@ class RoleContext:
     home: str
     config: Config
     lifeline: socket.socket | None = field(default=None, repr=False)
+    doubts: list[Callable[[], bool]] = field(default_factory=list, repr=False)
+    """Each says whether this process is behind what it follows; a role adds its own."""
 
     @property
     def label(self) -> str:
@@ -72,9 +75,19 @@ class RoleContext:
     def announce(self, **facts: Any) -> None:
         """Write `run/<label>.json` and tell the supervisor that this process is ready."""
         announcing.announce(self.role, self.name, **facts)
+        self._say(RUNNING)
+
+    async def give_signs(self) -> None:
+        """Tell the supervisor that this process's loop turns, until cancelled."""
+        while True:
+            self._say(BEHIND if any(doubt() for doubt in self.doubts) else ALIVE)
+            await trio.sleep(SIGN_SECONDS)
+
+    def _say(self, sign: bytes) -> None:
         if self.lifeline is not None:
             try:
-                self.lifeline.send(b"R")
+                # A supervisor that does not read must hold nobody up.
+                self.lifeline.send(sign, socket.MSG_DONTWAIT)
             except OSError:
                 return
 
@@ -179,6 +192,7 @@ async def _live(main: Callable[[RoleContext], Awaitable[None]], context: RoleCon
         await nursery.start(_end_on_signal, nursery.cancel_scope)
         if context.lifeline is not None:
             nursery.start_soon(_end_with_parent, context.lifeline.fileno(), nursery.cancel_scope)
+            nursery.start_soon(context.give_signs)
         await main(context)
         nursery.cancel_scope.cancel()
 

@@ -52,8 +52,8 @@ class Node(Protocol):
     def paths(self) -> tuple[str, ...]:
         """The paths somebody answers on."""
 
-    def ready(self) -> bool:
-        """Every process runs."""
+    def amiss(self) -> tuple[str, ...]:
+        """Why it should not be asked now, a sentence each."""
 
     def status(self) -> dict[str, Any]:
         """The network, and `processes`, each with its `role`, `name`, `state` and `restarts`."""
@@ -139,9 +139,14 @@ class Page:
         return PlainTextResponse("alive\n")
 
     async def ready(self, request: Request) -> Response:
-        """200 when every process runs, else 503."""
-        ready = self._node.ready()
-        return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+        """200 when nothing is amiss, else 503, with the reasons for who gives a credential."""
+        amiss = self._node.amiss()
+        if not amiss:
+            return PlainTextResponse("ready\n")
+        told: tuple[str, ...] = ()
+        if "authorization" in request.headers and self._gate.known(request):
+            told = amiss
+        return PlainTextResponse("\n".join(("not ready", *told)) + "\n", 503)
 
     async def show(self, request: Request) -> Response:
         """A file of the dashboard, which needs no credential: it holds no secret."""

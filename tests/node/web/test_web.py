@@ -88,8 +88,8 @@ class FakeNode:
     def client(self, label: str) -> FakeProcess | None:
         return self.processes.get(label)
 
-    def ready(self) -> bool:
-        return False
+    def amiss(self) -> tuple[str, ...]:
+        return ("sidechain-dead is failed",)
 
     def paths(self) -> tuple[str, ...]:
         return ("", "/sidechain/trade", "/sidechain/dead")
@@ -490,9 +490,12 @@ def test_connection_survives_more_than_a_thousand_requests() -> None:
 
 def test_ready_and_metrics() -> None:
     async def body(web: Web) -> None:
-        assert (await web.http.get("/ready")).status_code == 503
+        unready = await web.http.get("/ready")
+        assert (unready.status_code, unready.text) == (503, "not ready\n")
         assert (await web.http.get("/metrics")).status_code == 401
         headers = {"Authorization": "Bearer " + "e" * 64}
+        why = (await web.http.get("/ready", headers=headers)).text
+        assert why == "not ready\nsidechain-dead is failed\n"
         assert (await web.post({"method": "who"})).status_code == 200
         calls = [{"jsonrpc": "2.0", "id": 1, "method": one} for one in ("who", "who", "nobody")]
         assert (await web.post(calls)).status_code == 200
@@ -508,7 +511,7 @@ def test_ready_and_metrics() -> None:
             (one.labels["endpoint"], one.labels["status"]): one.value
             for one in found["bystack_http_requests"]
         }
-        assert requests == {("ready", "503"): 1, ("metrics", "401"): 1, ("rpc", "200"): 2}
+        assert requests == {("ready", "503"): 2, ("metrics", "401"): 1, ("rpc", "200"): 2}
         taken = {s.labels["endpoint"] for s in found["bystack_http_request_seconds"]}
         assert taken == {"ready", "metrics", "rpc"}
         assert found["bystack_height"][0].labels == {"role": "sidechain", "name": "trade"}
