@@ -114,6 +114,9 @@ def check_terms(terms: Terms) -> None:
         check_policy(policy)
     if sum(len(encode(policy)) for policy in policies_of(terms)) > MAX_POLICIES:
         raise TermsInvalid(reason="policies longer than 16 KiB")
+    # Whoever operates a vault reveals its terms: longer ones could not be, and lock it for ever.
+    if len(encode(terms)) > MAX_TERMS:
+        raise TermsInvalid(length=len(encode(terms)), most=MAX_TERMS)
     for policy in policies_of(terms):
         _check_policy(policy)
     for number, tier in enumerate(terms.tiers):

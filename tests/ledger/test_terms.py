@@ -7,6 +7,7 @@ from bystack.ledger.amounts import BTM
 from bystack.ledger.policies import After, All, Any, Bls, Key, Older, PolicyInvalid, Sha256, Thresh
 from bystack.ledger.terms import (
     MAX_BLOCKS,
+    MAX_TERMS,
     Govern,
     Guard,
     Limit,
@@ -126,6 +127,21 @@ def test_policies_together_are_bounded() -> None:
     with pytest.raises(TermsInvalid):
         check_terms(terms)
     check_terms(replace(terms, tiers=terms.tiers[:2]))
+
+
+def test_terms_that_could_not_be_revealed_are_none() -> None:
+    """Policies of 15 KiB and 128 limits, each within its own bound, are too long to reveal."""
+    wide = [All(tuple(Bls(bytes([n, i]) * 24) for i in range(28))) for n in range(10)]
+    limits = tuple(Limit(bytes([n]) * 32, 2**60, 2**60, 2**32) for n in range(16))
+    full = tiers(*(Tier(policy, limits, 0) for policy in wide[:8]))
+    terms = replace(full, guard=Guard(wide[8], 9), recover=Recover(wide[9], 9))
+    assert sum(len(encode(policy)) for policy in policies_of(terms)) < 16_384
+    with pytest.raises(TermsInvalid, match="length"):
+        check_terms(terms)
+    fewer = replace(terms, tiers=terms.tiers[:6])
+    check_terms(fewer)
+    assert len(encode(fewer)) <= MAX_TERMS < len(encode(terms))
+    assert decode_terms(encode(fewer)) == fewer
 
 
 @pytest.mark.parametrize("count", [0, 9])
