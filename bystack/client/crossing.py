@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed
-from bystack.client.watching import PAUSE, Stage, stages, waiting
+from bystack.client.watching import NOT_FOUND, PAUSE, Stage, paid, stages, waiting
 
 ENDED: Final = ("settled", "refunded")
 HISTORY: Final = 1_000
@@ -50,6 +50,8 @@ def stage_of(rpc: Rpc, crossing: Crossing) -> Stage:
         if left["state"] in ENDED:
             return _there(rpc, crossing, left)
     except (RpcFailed, NodeDown) as error:
+        if isinstance(error, RpcFailed) and error.code == NOT_FOUND:
+            return Stage(f"{crossing.source}: its burn is in no block yet; waits for one")
         return Stage(f"{crossing.source}: {error}")
     return Stage(f"{crossing.source}: {left['state']}; {waiting(left)}")
 
@@ -59,20 +61,20 @@ def _there(rpc: Rpc, crossing: Crossing, left: dict[str, Any]) -> Stage:
     if left["state"] == "refunded":
         return Stage(f"{source}: given back; the payout could not be made", True, True)
     if not target:
-        return Stage(f"{source}: paid into the other sidechain's vault; it mints by itself", True)
+        return Stage(f"{source}: {paid(left)} into the other sidechain's vault; it mints by itself", True)
     mine = arrivals(rpc, target, crossing.address)
     new = [amount for txid, amount in mine.items() if txid not in crossing.before]
     if new:
         return Stage(f"{target}: {new[-1]} arrived at {crossing.address}", True)
-    paid = f"{source}: paid on the main chain"
-    return Stage(f"{paid}; {target} mints it when the payout is deep enough")
+    there = f"{source}: {paid(left)} on the main chain"
+    return Stage(f"{there}; {target} mints it when the payout is deep enough")
 
 
-def arrivals(rpc: Rpc, chain: str, address: str) -> dict[str, Any]:
+def arrivals(rpc: Rpc, chain: str, address: str) -> dict[str, str]:
     """What was paid to an address in final blocks, by transaction: from the wallet's history, since
     a coin may be spent as soon as it is there. Raises as RPC does."""
     return {
-        one["txid"]: one["amount"]
+        one["txid"]: f"{one['amount']} {one['name']}"
         for one in rpc.listtransactions(chain, HISTORY)
         if one.get("address") == address
         and one["category"] == "receive"

@@ -11,6 +11,8 @@ from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 PAUSE: Final = 0.5
 HISTORY: Final = 1_000
 """So many of the wallet's last transactions are looked through."""
+NOT_FOUND: Final = -5
+MINUTE, HOUR = 60, 3_600
 RECEIVED: Final = ("receive", "generate", "immature")
 CLAIMED: Final = "claimed"
 NOT_MINTED: Final = {
@@ -72,7 +74,8 @@ def deposit(rpc: Rpc, chain: str, txid: str, vout: int | None = None) -> Stage:
     try:
         told = rpc.side(chain, "getpeginstatus", txid, vout)
     except RpcFailed as error:
-        return Stage(f"main: waits for a block ({error.message})")
+        why = "" if error.code == NOT_FOUND else f" ({error.message})"
+        return Stage(f"main: in no block yet; waits for one{why}")
     amount, state = f"{told['value']} {told['name']}", told["state"]
     if state == CLAIMED:
         return Stage(f"{chain}: {amount} minted", True)
@@ -81,26 +84,44 @@ def deposit(rpc: Rpc, chain: str, txid: str, vout: int | None = None) -> Stage:
     if state == "claimable":
         claim = "waits for a block" if told["claim"] else "is made by itself"
         return Stage(f"{chain}: deep enough; its claim {claim}")
-    about = int(told["about_seconds"])
-    waits = f"waits for {told['waits_for']}" + (f" (about {about} s)" if about else "")
-    return Stage(f"main: in block {told['height']}; {waits}")
+    return Stage(f"main: in block {told['height']}; {waiting(told)}")
 
 
 def payout(rpc: Rpc, chain: str, pegout: str) -> Stage:
     """A burn on a sidechain, until the main chain has paid it, or it was given back."""
-    told = rpc.side(chain, "getpegoutstatus", pegout)
+    try:
+        told = rpc.side(chain, "getpegoutstatus", pegout)
+    except RpcFailed as error:
+        if error.code != NOT_FOUND:
+            raise
+        return Stage(f"{chain}: its burn is in no block yet; waits for one")
     match told["state"]:
         case "settled":
-            return Stage(f"{chain}: paid on the main chain", True)
+            return Stage(f"{chain}: {paid(told)} on the main chain", True)
         case "refunded":
             return Stage(f"{chain}: given back; the payout could not be made", True, True)
     return Stage(f"{chain}: {told['state']}; {waiting(told)}")
 
 
+def paid(status: dict[str, Any]) -> str:
+    """What a peg-out has paid, as far as the node tells it."""
+    one = status.get("payout")
+    return f"{one['value']} {one['name']} paid" if one else "paid"
+
+
 def waiting(status: dict[str, Any]) -> str:
     """What it waits for, and about how long."""
     about = int(status.get("about_seconds") or 0)
-    return f"{status['waits_for']}" + (f" (about {about} s)" if about else "")
+    what = f"waits for {status['waits_for']}" if status["waits_for"] else "goes on by itself"
+    return what + (f" (about {lasting(about)})" if about else "")
+
+
+def lasting(seconds: int) -> str:
+    """For example `40 s`, `18 min`, `3 h`: rounded up, since nobody minds money that comes early."""
+    if seconds < 2 * MINUTE:
+        return f"{seconds} s"
+    size, unit = (MINUTE, "min") if seconds < 2 * HOUR else (HOUR, "h")
+    return f"{-(-seconds // size)} {unit}"
 
 
 def received(ask: Asked, chain: str, address: str) -> Stage:

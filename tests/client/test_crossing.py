@@ -38,7 +38,7 @@ class Node:
 
 def came(txid: str, address: str = "ga1mine", **changed: Any) -> dict[str, Any]:
     row = {"txid": txid, "address": address, "category": "receive", "confirmations": 1}
-    return {**row, "amount": 2.99, **changed}
+    return {**row, "amount": 2.99, "name": "BTM", **changed}
 
 
 def sentences(node: Node, crossing: Crossing = MINE) -> list[str]:
@@ -51,10 +51,10 @@ def test_each_stage_is_told_once_until_the_coin_is_there() -> None:
     states = ["requested", "requested", "batched", "settled"]
     node = Node(states, [[other], [early], [other, coin]])
     assert sentences(node) == [
-        "trade: requested; after requested (about 150 s)",
-        "trade: batched; after batched (about 150 s)",
+        "trade: requested; waits for after requested (about 3 min)",
+        "trade: batched; waits for after batched (about 3 min)",
         "trade: paid on the main chain; games mints it when the payout is deep enough",
-        "games: 2.99 arrived at ga1mine",
+        "games: 2.99 BTM arrived at ga1mine",
     ]
 
 
@@ -85,7 +85,7 @@ class Sending(Node):
             },
         }
 
-    def getnewaddress(self, chain: str) -> str:
+    def getnewaddress(self, label: str, kind: str, chain: str) -> str:
         return "ga1mine"
 
     def sendtosidechain(self, *words: str) -> dict[str, str]:
@@ -126,7 +126,7 @@ def test_who_interrupts_watching_is_told_how_to_go_on(monkeypatch: pytest.Monkey
     again = Sending("", ["settled"])
     done = transfer(again, monkeypatch, "ga1mine", "--resume", "aa")
     assert done.exit_code == 0 and again.sent == 0
-    assert "games: 2.99 arrived at ga1mine" in done.output
+    assert "games: 2.99 BTM arrived at ga1mine" in done.output
     assert transfer(again, monkeypatch, "ga1mine", "3", "--resume", "aa").exit_code == 2
 
 

@@ -35,7 +35,7 @@ def deposit(state: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_deposit_is_told_from_the_pool_to_the_mint() -> None:
-    waits = deposit("waiting", waits_for="4 relayed headers", about_seconds=600)
+    waits = deposit("waiting", waits_for="4 more main-chain blocks", about_seconds=600)
     node = Script(
         LOST,
         waits,
@@ -46,8 +46,8 @@ def test_a_deposit_is_told_from_the_pool_to_the_mint() -> None:
     )
     told = list(stages(lambda: watching.deposit(cast(Rpc, node), "trade", "aa"), 0))
     assert [one.says for one in told] == [
-        "main: waits for a block (No such transaction)",
-        "main: in block 9; waits for 4 relayed headers (about 600 s)",
+        "main: in no block yet; waits for one",
+        "main: in block 9; waits for 4 more main-chain blocks (about 10 min)",
         "trade: deep enough; its claim is made by itself",
         "trade: deep enough; its claim waits for a block",
         "trade: 1.5 BTM minted",
@@ -63,12 +63,16 @@ def test_a_deposit_that_is_not_minted_ends_it_as_a_failure(state: str) -> None:
 
 def test_a_burn_is_told_until_it_is_paid_or_given_back() -> None:
     queued = {"state": "requested", "waits_for": "a batch", "about_seconds": 30}
-    node = Script(queued, NodeDown("the node is away"), {"state": "settled"})
+    payout = {"value": 2.99, "name": "BTM"}
+    node = Script(
+        LOST, queued, NodeDown("the node is away"), {"state": "settled", "payout": payout}
+    )
     told = [one.says for one in stages(lambda: watching.payout(cast(Rpc, node), "trade", "aa"), 0)]
     assert told == [
-        "trade: requested; a batch (about 30 s)",
+        "trade: its burn is in no block yet; waits for one",
+        "trade: requested; waits for a batch (about 30 s)",
         "the node is away",
-        "trade: paid on the main chain",
+        "trade: 2.99 BTM paid on the main chain",
     ]
     back = watching.payout(cast(Rpc, Script({"state": "refunded"})), "trade", "aa")
     assert back.over and back.failed
@@ -153,3 +157,11 @@ def test_who_stops_watching_is_told_how_to_go_on(monkeypatch: pytest.MonkeyPatch
     assert done.exit_code == 130 and "Next: bystack pegout-status trade bb --wait" in done.output
     again = run(monkeypatch, Node({"state": "settled"}), "pegout-status", "trade", "bb", "--wait")
     assert again.exit_code == 0 and "paid on the main chain" in again.output
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (1050, "18 min"), (7_200, "2 h"), (7_201, "3 h")],
+)
+def test_times_are_told_as_people_tell_them(seconds: int, said: str) -> None:
+    assert watching.lasting(seconds) == said

@@ -10,12 +10,14 @@ from typing import NamedTuple
 from bystack.ledger.amounts import BTM, BTM_DECIMALS
 from bystack.ledger.coins import Coin
 from bystack.mainchain.issues import registration_of
+from bystack.node.amounts_text import show
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
 from bystack.node.wallet.chains import Chain
 from bystack.primitives.codec import decode
 
 MAX_COIN = 64_000
 NOT_FOUND = -5
+MOST_NAMES = 12
 
 _ID = re.compile("[0-9a-fA-F]{64}")
 
@@ -53,6 +55,13 @@ class Assets:
     def note(self, named: Named) -> None:
         """Take in an asset of our own issue."""
         self._known[named.id] = honest(named)
+
+    def amount(self, asset: bytes, units: int) -> str:
+        """An amount as people read it, by what is known without asking; else in base units."""
+        named = self._known.get(asset)
+        if named is None:
+            return f"{units} base units of {asset.hex()}"
+        return f"{show(units, named.decimals)} {named.name}"
 
     async def of(self, asset: bytes) -> Named:
         """An asset's name and decimals; one nobody knows goes by its id, without decimals."""
@@ -92,8 +101,15 @@ class Assets:
         if len(found) == 1:
             return next(iter(found.values()))
         ids = ", ".join(id.hex() for id in sorted(found))
-        fault = f"several assets are named {text}: {ids}" if found else f"no asset {text} known"
-        raise RemoteError(NOT_FOUND, f"{fault}; give its id")
+        if found:
+            raise RemoteError(NOT_FOUND, f"several assets are named {text}: {ids}; give its id")
+        listed = chain.genesis.assets if chain.genesis else ()
+        names = {NATIVE.name, *(one.name for one in listed), *await self._names(held)}
+        there = ", ".join(sorted(names)[:MOST_NAMES])
+        raise RemoteError(NOT_FOUND, f"no asset {text} known; there are: {there}; or give its id")
+
+    async def _names(self, held: Iterable[bytes]) -> set[str]:
+        return {(await self.of(asset)).name for asset in sorted(held)[:MOST_NAMES]}
 
     async def _named(self, text: str, assets: Iterable[bytes]) -> dict[bytes, Named]:
         every = [await self.of(asset) for asset in sorted(assets)]

@@ -111,7 +111,7 @@ class Opened:
         """Payments on a chain; raises as `follower` and `check_unlocked`."""
         follower = self.follower(chain)
         self.check_unlocked()
-        return Spending(follower)
+        return Spending(follower, self.assets)
 
     def arrange(self, chains: Iterable[Chain]) -> None:
         """Follow exactly these chains from now on."""

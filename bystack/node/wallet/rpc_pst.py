@@ -258,7 +258,7 @@ class PstMethods:
         account = min(purse.wallet.book.accounts, default=0)
         change, fees = purse.wallet.change_lock(account), await spending.fees()
         confirmed, every = spending.coins(), spending.coins(pending=True)
-        with explained(every, made):
+        with explained(every, made, wallet.assets):
             try:
                 return _built(purse, confirmed, made, change, fees, how)
             except InsufficientFunds:
@@ -275,7 +275,7 @@ class PstMethods:
         every = purse.wallet.confirmed(purse.chain.params.maturity, {SINGLES})
         coins = {place: coin for place, coin in every.items() if coin.lock == lock}
         fees = await Spending(wallet.follower(chain)).fees()
-        with explained(coins, made):
+        with explained(coins, made, wallet.assets):
             return _built(purse, coins, made, lock, fees, how, model_of(branches, how.branch))
 
 

@@ -21,7 +21,7 @@ from bystack.node.wallet.purse import Purse
 from bystack.node.wallet.rpc_money import Text, fresh
 from bystack.node.wallet.rpc_pst import Draft
 from bystack.node.wallet.sending import hand_in
-from bystack.node.wallet.spending import NO_FUNDS
+from bystack.node.wallet.spending import short
 from bystack.primitives.codec import encode
 
 NOTHING: Final = -3
@@ -96,7 +96,7 @@ class SwapMethods:
         try:
             whole = take_offer(draft, coins, lock, lock, fees)
         except InsufficientFunds as error:
-            raise RemoteError(NO_FUNDS, str(error), {"rule": error.rule}) from None
+            raise short(error, wallet.assets) from None
         purse.wallet.reserve(whole)
         try:
             own = purse.wallet.secrets(whole)

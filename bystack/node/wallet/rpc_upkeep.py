@@ -195,7 +195,7 @@ class Sweep:
         mine = {point: coin for point, coin in coins.items() if coin.asset == named.id}
         self._left += sum(1 for coin in mine.values() if not worth_spending(coin, self._fees))
         how = {"per": per, "least": least}
-        with explained(coins, ()):
+        with explained(coins, (), self._wallet.assets):
             drafts = sweep(purse.chain.id, coins, named.id, to, change, self._fees, **how)
         for draft in drafts:
             if all(point not in purse.wallet.reserved for point in draft.body.inputs):

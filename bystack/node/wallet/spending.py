@@ -32,6 +32,7 @@ from bystack.ledger.wallet import build_payment, sign_transaction
 from bystack.node.amounts_text import read, show
 from bystack.node.ipc import RemoteError, Unanswered, Unavailable
 from bystack.node.store.storage import StoreError
+from bystack.node.wallet.assets import Assets
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.stored import PaymentNote
 from bystack.primitives.bip32 import HardenedFromPublic
@@ -65,8 +66,9 @@ PLAIN = How()
 class Spending:
     """Pays from one chain's purse."""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower = follower
+    def __init__(self, follower: Follower, names: Assets | None = None) -> None:
+        """`names`: what refusals call assets."""
+        self._follower, self._names = follower, names
         self._purse, self._chain = follower.purse, follower.purse.chain
 
     async def pay(
@@ -75,7 +77,7 @@ class Spending:
         """Pay outputs; the transaction that was taken in."""
         fees = await self.fees(how.rate)
         build = partial(self._plan, fees=fees, memo=memo, account=how.account)
-        with explained(self.coins(how.account), outputs):
+        with explained(self.coins(how.account), outputs, self._names):
             draft = fee_off_amount(build, outputs, how.fee_off) if how.fee_off else build(outputs)
         return await self.send(draft, how)
 
@@ -101,7 +103,7 @@ class Spending:
         memo: bytes = b"",
     ) -> PartiallySigned:
         """A payment in the making; raises `RemoteError` (-6) where coins are short or too many."""
-        with explained(self.coins(), outputs):
+        with explained(self.coins(), outputs, self._names):
             return self._plan(outputs, fees, actions, effects, extra_weight, memo)
 
     def _plan(
@@ -213,11 +215,15 @@ def _unsure(tx: Transaction, error: Unanswered) -> str:
 
 
 @contextmanager
-def explained(coins: Coins, outputs: Sequence[Output]) -> Iterator[None]:
+def explained(
+    coins: Coins, outputs: Sequence[Output], names: Assets | None = None
+) -> Iterator[None]:
     """Says what to do where a payment of `outputs` from `coins` cannot be made."""
     try:
         yield
-    except (InsufficientFunds, FeeAboveAmount) as error:
+    except InsufficientFunds as error:
+        raise short(error, names) from None
+    except FeeAboveAmount as error:
         raise RemoteError(NO_FUNDS, str(error), {"rule": error.rule}) from None
     except PaymentTooHeavy as error:
         asset = outputs[0].asset if outputs else BTM
@@ -228,6 +234,16 @@ def explained(coins: Coins, outputs: Sequence[Output]) -> Iterator[None]:
             "or gather them first with consolidate (bystack wallet consolidate)."
         )
         raise RemoteError(NO_FUNDS, text, {"rule": error.rule, "most_units": most}) from None
+
+
+def short(error: InsufficientFunds, names: Assets | None = None) -> RemoteError:
+    """The answer where coins do not suffice, in units people use."""
+    facts = {key: int(str(error.facts[key])) for key in ("needed", "available")}
+    asset = error.facts["asset"]
+    assert isinstance(asset, bytes)
+    needed, available = ((names or Assets(None)).amount(asset, units) for units in facts.values())
+    text = f"Insufficient funds: {needed} needed, {available} can be spent now"
+    return RemoteError(NO_FUNDS, text, {"rule": error.rule, "asset": asset.hex(), **facts})
 
 
 def _signature(draft: PartiallySigned, keys: Mapping[bytes, bytes]) -> Transaction:

@@ -35,6 +35,25 @@ async def on_chain(here: World, asset: str) -> dict[str, Any]:
     return dict(answer)
 
 
+def test_what_is_missing_is_told_in_units_and_names_people_use(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await rich(here, "ann")
+            await here.rpc("issueasset", "GOLD", 600, 2)
+            await here.mine(1, SINK)
+            with pytest.raises(RemoteError) as poor:
+                await here.rpc("sendtoaddress", SINK, "600.01", "GOLD")
+            assert poor.value.message == (
+                "Insufficient funds: 600.01 GOLD needed, 600.0 GOLD can be spent now"
+            )
+            facts = {"needed": 60_001, "available": 60_000}
+            assert facts.items() <= poor.value.data.items()
+            with pytest.raises(RemoteError, match="no asset gold known; there are: BTM, GOLD"):
+                await here.rpc("sendtoaddress", SINK, "1", "gold")
+
+    trio.run(main)
+
+
 def test_an_asset_is_issued_reissued_up_to_its_cap_and_retired(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:

@@ -21,7 +21,7 @@ from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.rpc.forms import Forms, Json
-from bystack.node.sidechain.rpc.standing import request_at
+from bystack.node.sidechain.rpc.standing import main_blocks, request_at
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import U32, encode
@@ -224,7 +224,7 @@ class PegMethods:
             "state": state,
             "height": found.proof.height,
             "blocks_left": wait,
-            "waits_for": f"{wait} relayed headers" if wait else "",
+            "waits_for": main_blocks(wait) if wait else "",
             "about_seconds": wait * self._genesis.main.spacing,
             "claim": None if waiting is None else waiting.hex(),
         }

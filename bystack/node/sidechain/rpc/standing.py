@@ -42,6 +42,11 @@ BEYOND_EVERY_TIER = (
 )
 
 
+def main_blocks(count: int) -> str:
+    """So many blocks that the sidechain is to see on the main chain."""
+    return f"{count} more main-chain block" + ("s" if count > 1 else "")
+
+
 class Wait(NamedTuple):
     """What something waits for: a word for programs, a sentence, and about how long.
 
@@ -255,7 +260,12 @@ class Standing(NamedTuple):
         finality = self.keeper.genesis.consensus.finality
         left = 0 if batch is None else batch.height + finality - self.keeper.height
         if left > 0:
-            return Wait("burial", f"{left} more final blocks on the batch's", 0, left)
+            return Wait(
+                "burial",
+                f"{left} more final block{'s' if left > 1 else ''} on the batch's",
+                0,
+                left,
+            )
         if not self.sight.held.open:
             return self._hold(self.sight.held.holds[0], "signing")
         return self._barred(batch) or self._signatures()
@@ -299,7 +309,7 @@ class Standing(NamedTuple):
         left = max(0, mined + depth - self.relayed)
         if not left:
             return Wait("proof", f"the proof of {what}, which any node brings", 0, 1)
-        return Wait("headers", f"{left} more relayed headers on {what}", left)
+        return Wait("headers", f"{main_blocks(left)} on {what}", left)
 
     # -- set aside
 
