@@ -32,7 +32,7 @@ PAID = "2"
 @pytest.fixture(scope="module")
 def rich(network: Devnet) -> Devnet:
     """The network, the harmed node's wallet holding something on the other sidechain."""
-    home = network[NODE].getnewaddress(OTHER)
+    home = network[NODE].getnewaddress("", "", OTHER)
     network[0].pegin(OTHER, "40", "BTM", home)
     network.mine(8)
     wait_for("a claim", lambda: float(network[NODE].getbalance(OTHER, "BTM")) > 0)
@@ -73,7 +73,7 @@ def everything_else_works(net: Devnet) -> None:
     net.mine(1)
     for path in ("/", f"/sidechain/{OTHER}", f"/federation/{HARMED}", f"/federation/{OTHER}"):
         assert harmed_answers(net, path), path
-    home = witness.getnewaddress(OTHER)
+    home = witness.getnewaddress("", "", OTHER)
     paid = rpc.side(OTHER, "sendtoaddress", home, PAID, "BTM")
 
     def final() -> bool:

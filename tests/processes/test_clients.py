@@ -61,8 +61,11 @@ async def day(network: Devnet, home: str) -> None:
         await refusals(rpc)
         made = await rpc.acall("createwallet", [WALLET])
         assert made["name"] == WALLET
-        address = await rpc.acall("getnewaddress", [])
-        await rpc.acall("setlabel", [address, "salary"])
+        address = await rpc.acall("getnewaddress", ["salary", "bech32"])
+        assert await code(rpc, "getnewaddress", ["salary", "p2sh-segwit"]) == -5
+        assert await rpc.acall("getaddressesbylabel", ["salary"]) == {
+            address: {"purpose": "receive"}
+        }
         assert (await rpc.acall("getaddressinfo", [address]))["ismine"] is True
         assert await rpc.acall("getbalance", []) == 0
         assert await code(rpc, "sendtoaddress", [home, 1]) == -6

@@ -101,7 +101,7 @@ def test_on_a_phone_in_the_dark_and_by_keyboard(network: Devnet) -> None:
 
 def test_a_peg_in_is_watched_from_its_deposit_to_its_minting(network: Devnet) -> None:
     node = network.layout.nodes[1]
-    home = network[0].getnewaddress(TRADE)
+    home = network[0].getnewaddress("", "", TRADE)
     deposit = network[0].pegin(TRADE, "3", "BTM", home)
     network.mine(1)
     wait_for("the node has the deposit", lambda: _known(network, deposit["txid"]))

@@ -48,7 +48,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
         done = bystack("devnet", "up", "--dir", str(folder), *SIZES, *ELECTED)
         assert done.returncode == 0, done.stderr + done.stdout
         net = opened(folder)
-        net[0].pegin(CHAIN, "100", "BTM", net[0].getnewaddress(CHAIN))
+        net[0].pegin(CHAIN, "100", "BTM", net[0].getnewaddress("", "", CHAIN))
         net.mine(8)
         wait_for("a claim", lambda: float(net[0].getbalance(CHAIN, "BTM")) >= 90)
         yield net
@@ -74,7 +74,7 @@ def told(net: Devnet, *arguments: str) -> Any:
 
 def stand(net: Devnet, node: Node, folder: Path) -> None:
     """Register a node's key, paid by the first node's wallet."""
-    operator = net[0].getnewaddress(CHAIN)
+    operator = net[0].getnewaddress("", "", CHAIN)
     file = folder / f"{node.name}.json"
     file.write_text(
         daemon("key", "consent", CHAIN, "--operator", operator, "--home", node.home, "--cheap")

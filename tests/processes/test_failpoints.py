@@ -38,7 +38,7 @@ def busy(network: Devnet) -> Devnet:
     """The network with money on both sidechains, so that traffic can burn it."""
     for name in network.layout.sidechains:
         for number in (1, 2, 3):
-            network[0].pegin(name, "15", "BTM", network[number].getnewaddress(name))
+            network[0].pegin(name, "15", "BTM", network[number].getnewaddress("", "", name))
     settle(network)
     return network
 

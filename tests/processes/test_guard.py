@@ -109,7 +109,7 @@ def alarms(rpc: Rpc) -> list[str]:
 
 def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarded: Devnet) -> None:
     net, rpc = guarded, guarded.rpcs["guard1"]
-    net[0].pegin(NAME, DEPOSIT, "BTM", net[0].getnewaddress(NAME))
+    net[0].pegin(NAME, DEPOSIT, "BTM", net[0].getnewaddress("", "", NAME))
     net.mine(30)  # the buckets are full
     Thief(net).rob(LARGE, LOOT)
     height = net.mine(1)

@@ -43,7 +43,7 @@ def grown(network: Devnet) -> Iterator[Devnet]:
     """The network with the third sidechain, which is there for this file only."""
     rpc, before, heights = network[WALLET], family(network), best(network)
     held = balance(rpc, HOME)
-    network[0].pegin(HOME, "5", "BTM", rpc.getnewaddress(HOME))
+    network[0].pegin(HOME, "5", "BTM", rpc.getnewaddress("", "", HOME))
     try:
         net = adding.add(network, NAME, Steps(quiet=True), time.time_ns() // 1_000_000)
         assert before <= family(net), "a process that served the others was started anew"
@@ -76,11 +76,11 @@ def test_every_node_runs_it_beside_the_others(grown: Devnet) -> None:
 def test_money_goes_in_and_on_to_another_sidechain(grown: Devnet) -> None:
     """One burn, one payout of one vault into the other, one ordinary claim."""
     rpc = grown[WALLET]
-    new = wait_for("the wallet follows it", lambda: rpc.getnewaddress(NAME))
+    new = wait_for("the wallet follows it", lambda: rpc.getnewaddress("", "", NAME))
     grown[0].pegin(NAME, "9", "BTM", new)
     until("the new vault's first claim", partial(balance, rpc, NAME), mine=grown)
     before = {chain: held_by(grown, chain) for chain in (NAME, HOME, THIRD)}
-    held, there = balance(rpc, HOME), rpc.getnewaddress(HOME)
+    held, there = balance(rpc, HOME), rpc.getnewaddress("", "", HOME)
     sent = rpc.sendtosidechain(NAME, there, "3", "BTM")
     crossing = Crossing(NAME, HOME, there, sent["pegout"])
     until("it arrives", lambda: balance(rpc, HOME) > held, mine=grown)

@@ -101,7 +101,7 @@ def restart(node: Node, family: list[Process]) -> None:
 def hurt(network: Devnet) -> Devnet:
     """The network after all kills, caught up and stopped by command."""
     for name in network.layout.sidechains:
-        network[0].pegin(name, "50", "BTM", network[1].getnewaddress(name))
+        network[0].pegin(name, "50", "BTM", network[1].getnewaddress("", "", name))
     settle(network)
     begun = main_height(network, network.layout.nodes[1])
     with Traffic(network, SEED) as traffic:

@@ -55,7 +55,7 @@ def signature(net: Devnet, tower: str, digest: str) -> str:
 def test_a_large_payout_waits_and_a_vetoed_one_returns(network: Devnet) -> None:
     net = network
     before = balance(net)
-    net[0].pegin(CHAIN, "80", "BTM", net[0].getnewaddress(CHAIN))
+    net[0].pegin(CHAIN, "80", "BTM", net[0].getnewaddress("", "", CHAIN))
     until("the peg-in arrives", lambda: balance(net) >= before + 79, mine=net)
     id = burnt(net, "34")
     waiting = until("a coin waits", lambda: built(net, "veto"), mine=net)
@@ -96,7 +96,7 @@ def test_a_payout_that_no_block_takes_is_offered_for_more(network: Devnet) -> No
     """Its fee is a sponsor's, so what pays more is another transaction of the same order."""
     net = network
     before = balance(net)
-    net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress(CHAIN))
+    net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress("", "", CHAIN))
     until("the peg-in arrives", lambda: balance(net) >= before + 4, mine=net)
     net.mine(1)
     id = burnt(net, "2")
@@ -112,9 +112,9 @@ def test_what_nobody_can_claim_is_proved_and_shown(network: Devnet) -> None:
     """A deposit below the minimum: the command, and what a user is told before and after."""
     net, home = network, str(network[0].home)
     if balance(net) < 1:  # the proof pays an ordinary fee there
-        net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress(CHAIN))
+        net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress("", "", CHAIN))
         until("coins there", lambda: balance(net) >= 1, mine=net)
-    here = net[0].side(CHAIN, "getpeginaddress", net[0].getnewaddress(CHAIN))
+    here = net[0].side(CHAIN, "getpeginaddress", net[0].getnewaddress("", "", CHAIN))
     txid = net[0].sendtoaddress(here["mainchain_address"], "0.05", "BTM")
     until("it is mined", lambda: _stands(net, txid) == "unclaimable", mine=net)
     told = json.loads(bystack("pegin-status", CHAIN, txid, "--home", home, "--json").stdout)

@@ -28,7 +28,7 @@ NAMES_CLAIM = 1
 def rich(network: Devnet) -> Devnet:
     """The first node's wallet has GOLD on the sidechain, the second's BTM."""
     for number, amount, asset in ((0, "40", "GOLD"), (0, "5", "BTM"), (1, "30", "BTM")):
-        home = network[number].getnewaddress(CHAIN)
+        home = network[number].getnewaddress("", "", CHAIN)
         network[0].pegin(CHAIN, amount, asset, home)
     network.mine(CONFIRMATIONS + 1)
     wait_for("GOLD", lambda: balance(network, 0, "GOLD") >= 39 and balance(network, 0, "BTM") >= 4)
@@ -76,7 +76,7 @@ def test_a_document_is_registered_given_away_and_endorsed(rich: Devnet, tmp_path
     assert made["digest"] == digest and made["paid_units"] == 10_000 + 7 * 10
     first = shown(rich, digest, lambda found: found["transaction"] == made["txid"])
     assert first["owner"] == made["owner"] and first["memo"] == "a house"
-    home = rich[1].getnewaddress(CHAIN)
+    home = rich[1].getnewaddress("", "", CHAIN)
     root = rich[1].getaddressinfo(home)["root"]
     stranger = ("--chain", CHAIN, "--home", rich.layout.nodes[1].home)
     refused = said("registry", "revoke", digest, *stranger)
@@ -125,7 +125,7 @@ def test_orders_of_two_wallets_meet(rich: Devnet) -> None:
 
 def test_a_packages_module_runs_on_every_node(rich: Devnet) -> None:
     assert rich[4].side(CHAIN, "listqueries")["names"] == ["resolvename", "getnames"]
-    home = rich[1].getnewaddress(CHAIN)
+    home = rich[1].getnewaddress("", "", CHAIN)
     root = bytes.fromhex(rich[1].getaddressinfo(home)["root"])
     body = encode((b"lake-house", root)).hex()
     rich[1].moduleaction("names", NAMES_CLAIM, body, {"BTM": "0.00001"}, CHAIN)

@@ -128,7 +128,7 @@ def rich(network: Devnet) -> Devnet:
     """The first node's wallet holds something on the sidechain."""
     rpc = network[0]
     if float(rpc.getbalance(CHAIN, "BTM")) < 5:
-        rpc.pegin(CHAIN, "40", "BTM", rpc.getnewaddress(CHAIN))
+        rpc.pegin(CHAIN, "40", "BTM", rpc.getnewaddress("", "", CHAIN))
         network.mine(8)
         wait_for("a claim", lambda: float(rpc.getbalance(CHAIN, "BTM")) >= 5)
     return network
@@ -136,7 +136,7 @@ def rich(network: Devnet) -> Devnet:
 
 def test_one_of_four_stops_and_the_chain_is_final_throughout(rich: Devnet, well: Devnet) -> None:
     first, *_, late = voters(well, 0, 1, 2, 3)
-    address = well[1].getnewaddress(CHAIN)
+    address = well[1].getnewaddress("", "", CHAIN)
     with stopped(well, 3):
         for _ in range(2):
             grow(well, voters(well, 0, 1, 2), [CHAIN])
@@ -149,7 +149,7 @@ def test_two_of_four_stop_and_the_chain_halts_and_resumes_without_loss(
     rich: Devnet, well: Devnet
 ) -> None:
     first, second, third, _ = voters(well, 0, 1, 2, 3)
-    address = well[1].getnewaddress(CHAIN)
+    address = well[1].getnewaddress("", "", CHAIN)
     with stopped(well, 2, 3):
         height = halted(well, [first, second])
         txid = paid(well, first, address)
@@ -160,7 +160,7 @@ def test_two_of_four_stop_and_the_chain_halts_and_resumes_without_loss(
 
 
 def test_two_of_four_are_killed_under_load_and_nothing_is_lost(rich: Devnet, well: Devnet) -> None:
-    first, address = well.layout.nodes[0], well[1].getnewaddress(CHAIN)
+    first, address = well.layout.nodes[0], well[1].getnewaddress("", "", CHAIN)
     sent = []
     for number in (1, 2):
         sent.append(paid(well, first, address))
@@ -197,7 +197,7 @@ def test_two_halves_both_halt_and_become_one_again(well: Devnet) -> None:
 def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> None:
     """The others refuse its blocks and go on; right again, it takes its turn as before."""
     wrong, first = voters(well, 2)[0], voters(well, 0)[0]
-    address = well[1].getnewaddress(CHAIN)
+    address = well[1].getnewaddress("", "", CHAIN)
     clock = Path(wrong.home) / "run" / "clock-offset"
     clock.write_text(str(offset))
     try:
@@ -237,7 +237,7 @@ def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
     assert len(carriers) == 2, "the shared network has two gateways"
     named = {side(well, n, "getnetworkinfo")["nodeid"]: n for n in well.layout.validating}
     victims = [named[node] for node, seat in seats.items() if seat in carriers]
-    address, sent = well[4].getnewaddress(CHAIN), []
+    address, sent = well[4].getnewaddress("", "", CHAIN), []
     for victim in victims:
         witness = next(n for n in well.layout.validating if n is not victim)
         process = wait_for("it runs", lambda v=victim: find(v, "sidechain", CHAIN))

@@ -76,7 +76,7 @@ class Traffic:
         """The first node pays into a vault, for a person's wallet."""
         chain, amount = self._dice.choice(CHAINS), self._dice.randint(1, 20)
         asset = self._dice.choice(("BTM", "GOLD"))
-        home = self._person().getnewaddress(chain)
+        home = self._person().getnewaddress("", "", chain)
         self.net[0].pegin(chain, str(amount), asset, home)
 
     def pay_main(self) -> None:
@@ -86,7 +86,7 @@ class Traffic:
     def pay_side(self) -> None:
         """On a sidechain, from one person to another."""
         chain = self._dice.choice(CHAINS)
-        home = self._person().getnewaddress(chain)
+        home = self._person().getnewaddress("", "", chain)
         self._person().side(chain, "sendtoaddress", home, str(self._dice.randint(1, 3)), "BTM")
 
     def burn(self) -> None:
@@ -97,7 +97,7 @@ class Traffic:
     def across(self) -> None:
         """From one sidechain to the other."""
         here, there = self._dice.sample(CHAINS, 2)
-        self._person().sendtosidechain(here, self._person().getnewaddress(there), "1", "BTM")
+        self._person().sendtosidechain(here, self._person().getnewaddress("", "", there), "1", "BTM")
 
 
 def settle(net: Devnet) -> None:

@@ -169,7 +169,7 @@ def transfer(
         raise click.UsageError("give AMOUNT and --to CHAIN, or ADDRESS and AMOUNT")
     if not target:
         check_transfer(rpc.call, words[0], source)
-    to = rpc.getnewaddress(target, **on_wallet(wallet)) if target else words[0]
+    to = rpc.getnewaddress("", "", target, **on_wallet(wallet)) if target else words[0]
     if source != "main":
         check_crossing(rpc, source, target, to, amount, asset)
     elif target:

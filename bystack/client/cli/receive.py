@@ -84,7 +84,7 @@ def receive(
         raise click.UsageError("--qr-file is a name that ends in .svg or .png")
     check_amount(amount)
     asked = partial(ask, home, wallet)
-    address = asked("getnewaddress", chain, label, account)
+    address = asked("getnewaddress", label, "", chain, account)
     text = uri(address, amount, asset, label)
     if qr_file is not None:
         picture(text, qr_file)

@@ -120,7 +120,7 @@ def info(wallet: str, home: str, as_json: bool) -> None:
 @guarded
 def address(label: str, force: bool, chain: str, account: str, wallet: str, home: str) -> None:
     """A fresh address to be paid at."""
-    show(ask(home, wallet, "getnewaddress", chain, label, account, force), as_json=False)
+    show(ask(home, wallet, "getnewaddress", label, "", chain, account, force), as_json=False)
 
 
 @wallet.command("addresses")

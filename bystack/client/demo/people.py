@@ -31,7 +31,7 @@ def wallet_of(net: Devnet, person: Person) -> Rpc:
 
 def address(net: Devnet, person: Person, chain: str) -> str:
     """A fresh address of the person's on a chain."""
-    return str(wallet_of(net, person).getnewaddress(chain))
+    return str(wallet_of(net, person).getnewaddress("", "", chain))
 
 
 def held(net: Devnet, person: Person, chain: str, asset: str) -> int | None:

@@ -21,8 +21,10 @@ from bystack.node.processes.role_main import RoleContext, run_role
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.executing.application import Application
+from bystack.node.sidechain.indexing import address_methods, make_index
 from bystack.node.sidechain.insisting import insist
 from bystack.node.sidechain.mainline import MainLine
+from bystack.node.sidechain.measuring import far_behind
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import TOPIC, Pooling
 from bystack.node.sidechain.reading import Reader
@@ -152,6 +154,7 @@ def rpc_methods(
     StakeMethods(reader, driver.genesis).register(methods)
     SidePeerMethods(driver, node_id).register(methods)
     ModuleMethods(reader, driver.genesis, reader.modules).register(methods)
+    address_methods(driver.store).register(methods)
     return methods
 
 
@@ -165,6 +168,9 @@ async def main(context: RoleContext) -> None:
             log.info("a snapshot takes the chain's place")
         store = SideStore.open(f"{folder}/chain", genesis, modules)
         try:
+            if table.index_addresses:
+                await make_index(store)
+                store.indexed = True
             await live(context, table, store, modules)
         finally:
             store.close()
@@ -200,6 +206,7 @@ async def live(context: RoleContext, table: Sidechain, store: SideStore, modules
         listening = await nursery.start(host.run)
         await nursery.start(pooling.run)
         await nursery.start(driver.run)
+        context.doubts[:] = [lambda: far_behind(driver)]
         nursery.start_soon(relaying.run)
         nursery.start_soon(insist, store, pooling, driver.changed)
         reader = Reader(driver, modules)

@@ -6,7 +6,9 @@ reading, every account of the wallet's own.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from bystack.ledger.accounts import CHANGE, SINGLES, WATCHED, Place
 from bystack.ledger.addressbook import AccountUnknown, GapExceeded
@@ -32,6 +34,13 @@ from bystack.primitives.errors import Invalid
 
 GAP_REACHED: Final = -12
 NO_LABEL: Final = -11
+BAD_ADDRESS: Final = -5
+OURS: Final = ("", "bech32", "bech32m")
+"""What clients may call our addresses: names that Bitcoin Core has for such."""
+
+Kind = Annotated[
+    str, Meta(max_length=20, description="bech32m, the one type there is", examples=["bech32m"])
+]
 
 
 class AddressMethods:
@@ -52,13 +61,22 @@ class AddressMethods:
         add("getaddressesbylabel", self.by_label, scope="wallet", help="The addresses of a label.")
 
     async def new_address(
-        self, chain: Text = "", label: Label = "", account: Text = "", force: bool = False
+        self,
+        label: Label = "",
+        address_type: Kind = "",
+        chain: Text = "",
+        account: Text = "",
+        force: bool = False,
     ) -> str:
         """An address never handed out before; saved before it is told.
+
+        Of the chain on whose path it is asked, or of `chain`. There is one type of address: what a
+        client made for Bitcoin Core calls bech32 or bech32m.
 
         After `gap` addresses in a row that nobody paid, `force` is needed for more: it raises the
         gap, which the phrase alone does not carry. A backup made afterwards does.
         """
+        _check_kind(address_type)
         wallet, name = self._keeper.opened(), chain or calling_chain()
         purse = wallet.purse(name)
         lock = _fresh(purse, account_number(wallet, purse, account), force)
@@ -69,8 +87,9 @@ class AddressMethods:
         wallet.follower(name).tell()
         return str(address_of(lock, purse.chain.hrp))
 
-    async def change(self, chain: Text = "", account: Text = "") -> str:
-        """The first change address that was never paid."""
+    async def change(self, address_type: Kind = "", chain: Text = "", account: Text = "") -> str:
+        """The first change address that was never paid; types as in `getnewaddress`."""
+        _check_kind(address_type)
         wallet = self._keeper.opened()
         purse = wallet.purse(chain or calling_chain())
         number = account_number(wallet, purse, account)
@@ -158,6 +177,11 @@ def _fresh(purse: Purse, account: int, force: bool) -> PolicyLock:
         raise RemoteError(GAP_REACHED, text, {"rule": error.rule}) from None
     except AccountUnknown as error:
         raise _not_ready(error) from None
+
+
+def _check_kind(given: str) -> None:
+    if given not in OURS:
+        raise RemoteError(BAD_ADDRESS, f"Unknown address type {given!r}; there is one: bech32m")
 
 
 def _not_ready(error: AccountUnknown) -> RemoteError:

@@ -55,7 +55,7 @@ def test_the_drawing_has_the_squares_of_the_code() -> None:
 def test_an_address_alone_goes_into_a_pipe(run: Callable[..., Result], tmp_path: Path) -> None:
     node = Node()
     assert run(node, "--label", "rent", "--chain", "trade").output == "rm1new\n"
-    assert node.asked == [("getnewaddress", "trade", "rent", "")]
+    assert node.asked == [("getnewaddress", "rent", "", "trade", "")]
     told = json.loads(run(Node(), "--amount", "2.5", "--json").output)
     assert told == {"address": "rm1new", "chain": "main", "uri": "bystack:rm1new?amount=2.5"}
     for name in ("code.svg", "code.png"):

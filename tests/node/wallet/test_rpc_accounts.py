@@ -37,7 +37,7 @@ def test_accounts_are_pots_of_their_own(tmp_path: Path) -> None:
             assert await here.refusal("createaccount", "savings") == (-8, "AccountNameTaken")
             await here.rpc("createaccount", "rent")
             await here.rpc("renameaccount", "rent", "house")
-            savings = await here.rpc("getnewaddress", "main", "", "savings")
+            savings = await here.rpc("getnewaddress", "", "", "main", "savings")
             await here.mine(3, savings)
             await here.mine(2, await here.rpc("getnewaddress"))
             assert await here.rpc("getbalance") == 4 * 412.5
@@ -65,7 +65,7 @@ def test_accounts_are_found_again_from_the_phrase(tmp_path: Path) -> None:
             await here.rpc("createwallet", "default", "", PHRASE)
             for number in range(LOOKAHEAD):
                 await here.rpc("createaccount", f"pot{number}")
-            far = await here.rpc("getnewaddress", "main", "", f"pot{LOOKAHEAD - 1}")
+            far = await here.rpc("getnewaddress", "", "", "main", f"pot{LOOKAHEAD - 1}")
             await here.mine(3, far)
             await here.rpc("unloadwallet")
             await here.rpc("createwallet", "again", "", PHRASE)
@@ -83,7 +83,7 @@ def test_addresses_beyond_the_gap_need_a_word_and_widen_it(tmp_path: Path) -> No
             await here.rpc("createwallet", "default", "", PHRASE)
             given = [await here.rpc("getnewaddress") for _ in range(GAP)]
             assert await here.refusal("getnewaddress") == (-12, "GapExceeded")
-            beyond = [await here.rpc("getnewaddress", "main", "", "", True) for _ in range(3)]
+            beyond = [await here.rpc("getnewaddress", "", "", "main", "", True) for _ in range(3)]
             assert len({*given, *beyond}) == GAP + 3
             assert [one["address"] for one in await here.rpc("listaddresses")] == [*given, *beyond]
             await here.mine(3, beyond[-1])
@@ -105,7 +105,7 @@ def test_labels_are_kept(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
             await here.rpc("createwallet", "default", "", PHRASE)
-            mine = await here.rpc("getnewaddress", "main", "shop")
+            mine = await here.rpc("getnewaddress", "shop")
             await here.rpc("setlabel", str(BOB_HERE), "Bob")
             await here.rpc("unloadwallet")
             await here.rpc("loadwallet", "default")
@@ -196,10 +196,10 @@ def test_accounts_far_ahead_of_those_in_use_are_paid_and_carried_by_a_backup(
             for number in range(6, 9):
                 made = await here.rpc("createaccount", f"pot {number}")
                 assert "make a new backup" in made["warning"]
-            last = await here.rpc("getnewaddress", "main", "", "pot 8")
+            last = await here.rpc("getnewaddress", "", "", "main", "pot 8")
             await here.mine(2, last)
             assert await here.rpc("getbalance", "main", "BTM", "pot 8") > 0
-            await here.rpc("getnewaddress", "trade", "", "pot 8")
+            await here.rpc("getnewaddress", "", "", "trade", "pot 8")
             text = (await here.rpc("backupwallet", "secret"))["backup"]
             held = await here.rpc("getbalance")
             await here.rpc("restorewallet", "copy", text, "secret")

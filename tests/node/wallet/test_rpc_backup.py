@@ -48,8 +48,8 @@ async def lived(here: World, passphrase: str) -> None:
         await here.rpc("walletpassphrase", passphrase, 1000)
     await here.rpc("createaccount", "savings")
     for _ in range(GAP):
-        far = await here.rpc("getnewaddress", "main", "", "savings")
-    far = await here.rpc("getnewaddress", "main", "far out", "savings", True)
+        far = await here.rpc("getnewaddress", "", "", "main", "savings")
+    far = await here.rpc("getnewaddress", "far out", "", "main", "savings", True)
     await here.mine(4, far)
     await here.rpc("importaddress", CAROL_HERE, "Carol")
     await here.rpc("setlabel", BOB_HERE, "Bob")
@@ -181,8 +181,8 @@ def test_a_chain_that_is_not_followed_any_more_is_backed_up_too(tmp_path: Path) 
     async def main() -> None:
         async with world(tmp_path) as here:
             await lived(here, "")
-            far = [await here.rpc("getnewaddress", "trade") for _ in range(GAP - 1)][-1]
-            far = await here.rpc("getnewaddress", "trade", "far there", "", True)
+            far = [await here.rpc("getnewaddress", "", "", "trade") for _ in range(GAP - 1)][-1]
+            far = await here.rpc("getnewaddress", "far there", "", "trade", "", True)
             lock = lock_at(far, trade().hrp)
             assert isinstance(lock, PolicyLock)
             here.side.block(_to(lock, mint(20_000, 1)))

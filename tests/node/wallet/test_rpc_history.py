@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import trio
 
+from bystack.ledger.addressbook import GAP
 from bystack.ledger.transactions import decode_transaction
+from bystack.node.mainchain.forms import address_of
 from tests.node.wallet.test_following import until
 from tests.node.wallet.test_rpc import BOB_HERE, PHRASE, World, world
 
@@ -27,7 +29,7 @@ def test_every_kind_of_movement_is_told(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
             await here.rpc("createwallet", "default", "", PHRASE)
-            mine = await here.rpc("getnewaddress", "main", "miner")
+            mine = await here.rpc("getnewaddress", "miner")
             await here.mine(3, mine)
             await here.rpc("setlabel", str(BOB_HERE), "Bob")
             txid = await here.rpc("sendtoaddress", BOB_HERE, "1.5", "BTM", "rent", "the landlord")
@@ -120,6 +122,26 @@ def test_coins_are_left_alone_over_a_restart(tmp_path: Path) -> None:
             await here.rpc("lockunspent", True)
             assert await here.rpc("listlockunspent") == []
             assert [one["txid"] for one in await here.rpc("listunspent")] == [first["txid"]]
+
+    trio.run(main)
+
+
+def test_a_pool_is_told_of_addresses_that_were_handed_out_later(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "payer", "", PHRASE)
+            await here.mine(3, await here.rpc("getnewaddress"))
+            await here.rpc("createwallet", "payee")
+            opened = here.keeper._wallets["payee"].opened
+            purse, book = opened.purse("main"), opened.purse("main").wallet.book
+            watched = frozenset(book.places)
+            locks = [book.new_lock(force=True) for _ in range(GAP + 1)]
+            opened.follower("main").tell()
+            assert locks[-1].root not in watched
+            far = str(address_of(locks[-1], purse.chain.hrp))
+            await here.rpc("sendtoaddress", far, 7, wallet="payer")
+            with trio.fail_after(180):
+                await until(lambda: purse.expected)
 
     trio.run(main)
 

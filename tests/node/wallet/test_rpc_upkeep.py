@@ -72,7 +72,7 @@ def test_accounts_are_gathered_each_for_itself_and_paid_from_in_turn(tmp_path: P
             await here.rpc("createwallet", "default", "", PHRASE)
             await here.rpc("createaccount", "savings")
             await here.mine(2, await here.rpc("getnewaddress"))
-            await here.mine(3, await here.rpc("getnewaddress", "main", "", "savings"))
+            await here.mine(3, await here.rpc("getnewaddress", "", "", "main", "savings"))
             await here.mine(1, CAROL_HERE)
             await here.rpc("sendtoaddress", BOB_HERE, 800)
             await here.mine(1, CAROL_HERE)
