@@ -13,7 +13,7 @@ from bystack.node.mainchain.measuring import Searching, figures
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_network import regtest_blocks
 from bystack.node.mainchain.telling import tell
-from bystack.node.pool.listening import as_items
+from bystack.node.pool.listening import as_items, asked_roots
 from bystack.node.rpc import Methods
 from bystack.node.rpc.topics import followed
 from bystack.primitives.codec import decode, encode
@@ -134,6 +134,7 @@ class Service:
             yield event
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
-        """The `pool` stream: what waits, then every change; an item is a list of events."""
-        async for events in self._driver.pool.listen_together():
+        """The `pool` stream: what waits, then every change; an item is a list of events. With a
+        list of policy roots, only of what pays one of them."""
+        async for events in self._driver.pool.listen_together(asked_roots(params)):
             yield [as_items(event) for event in events]

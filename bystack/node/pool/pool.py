@@ -212,9 +212,12 @@ class Pool:
         """What waits now, then every arrival and departure; ends for one who falls far behind."""
         return self._listeners.listen(self.transactions)
 
-    def listen_together(self) -> AsyncIterator[list[PoolEvent]]:
-        """As `listen`, several events at a time when they come fast."""
-        return self._listeners.listen_together(self.transactions)
+    def listen_together(
+        self, roots: frozenset[bytes] | None = None
+    ) -> AsyncIterator[list[PoolEvent]]:
+        """As `listen`, several events at a time when they come fast; if `roots` are given only of
+        payments to these policy roots."""
+        return self._listeners.listen_together(self.transactions, roots)
 
     # Several at one time
 

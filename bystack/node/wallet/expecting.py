@@ -1,7 +1,8 @@
 """Payments to us that wait in the chain's pool: seen, shown as not yet trusted, never spent.
 
 Anybody may replace or withdraw such a payment until a block holds it. A light chain has no pool:
-there they are not seen.
+there they are not seen. The pool is told which policy roots are ours and speaks of nothing else:
+thousands of others' payments a second may come by.
 """
 
 from __future__ import annotations
@@ -14,28 +15,54 @@ import trio
 
 from bystack.ledger.transactions import Output, decode_transaction
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.node.mainchain.signals import Signal
 from bystack.node.wallet.purse import Purse
 
 MAX_EXPECTED: Final = 1_000
 """So many are shown; a flood of dust to our addresses costs no more memory than that."""
 PAUSE: Final = 5.0
+SETTLED: Final = 1.0
+"""Seconds in which new addresses gather before the pool is told of them."""
+MOST_TOLD: Final = 500_000
+"""Addresses that a request has room for; of more the pool speaks of every payment."""
 
 
-async def expect(purse: Purse, client: Reconnecting) -> None:
-    """Follow the pool until cancelled."""
+async def expect(purse: Purse, client: Reconnecting, widened: Signal) -> None:
+    """Follow the pool until cancelled, and anew when `widened` tells that more is ours."""
     while True:
         await client.wait_connected()
-        with suppress(Unavailable, RemoteError):
-            await _listen(purse, client)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_listen_on, purse, client, widened, nursery)
         purse.expected.clear()
         await trio.sleep(PAUSE)
 
 
-async def _listen(purse: Purse, client: Reconnecting) -> None:
-    async with client.stream("pool") as items:
-        async for events in items:
-            for event in events:
-                _take(purse, event)
+async def _listen_on(
+    purse: Purse, client: Reconnecting, widened: Signal, nursery: trio.Nursery
+) -> None:
+    """Ask for more while the pool is still heard: nothing that leaves meanwhile is missed."""
+    before, places = trio.CancelScope(), purse.wallet.book.places
+    while True:
+        told, scope = len(places), trio.CancelScope()
+        nursery.start_soon(_listen, purse, client, scope, nursery.cancel_scope)
+        await trio.sleep(SETTLED)
+        before.cancel()
+        before = scope
+        while len(places) == told:
+            await widened.wait()
+
+
+async def _listen(
+    purse: Purse, client: Reconnecting, scope: trio.CancelScope, whole: trio.CancelScope
+) -> None:
+    roots = list(purse.wallet.book.places)
+    with scope, suppress(Unavailable, RemoteError):
+        async with client.stream("pool", *([roots] if len(roots) <= MOST_TOLD else [])) as items:
+            async for events in items:
+                for event in events:
+                    _take(purse, event)
+    if not scope.cancel_called:
+        whole.cancel()
 
 
 def _take(purse: Purse, event: list[Any]) -> None:

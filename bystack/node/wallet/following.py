@@ -61,14 +61,16 @@ log = structlog.get_logger("wallet")
 class Follower:
     """Keeps one purse at its chain's tip; `moved` tells whenever it went on.
 
-    `woken` makes a purse without keys look again; `again` closes the stream, to begin where the
-    purse stands now. `trouble` is why the chain does not let itself be followed, or empty.
+    `woken` makes a purse without keys look again; `widened` tells that more addresses are watched;
+    `again` closes the stream, to begin where the purse stands now. `trouble` is why the chain does
+    not let itself be followed, or empty.
     """
 
     def __init__(self, purse: Purse) -> None:
         self.purse = purse
         self.client = Reconnecting(purse.chain.socket)
         self.moved, self.woken, self._begun = Signal(), Signal(), trio.Event()
+        self.widened, self._watched = Signal(), 0
         self.handing = trio.Lock()
         """Held while a payment is handed in, or found out to be in no pool."""
         self.target, self.trouble, self._pause = 0, "", PAUSE
@@ -81,7 +83,7 @@ class Follower:
         """Follow until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.client.run)
-            nursery.start_soon(expect, self.purse, self.client)
+            nursery.start_soon(expect, self.purse, self.client, self.widened)
             while True:
                 await self.client.wait_connected()
                 while not self.purse.ready:
@@ -115,7 +117,8 @@ class Follower:
         self._scope.cancel()
 
     def tell(self) -> None:
-        """More may be watched than a light chain was told: tell it."""
+        """More may be watched than a light chain and a pool were told: tell them."""
+        self._widen()
         if 0 <= self._told < len(self.purse.wallet.book.places):
             self.again()
 
@@ -184,6 +187,7 @@ class Follower:
             self.purse.begin_at(self.target, bytes(tip))
             await self.purse.save()
         self._begun.set()
+        self._widen()
         if self.purse.wallet.height + 1 < int(status.get("first", 0)):
             await self._stand()
         if self.purse.chain.genesis is None:
@@ -246,7 +250,14 @@ class Follower:
             await self.purse.save()
         self.target = max(self.target, self.purse.wallet.height)
         self.trouble, self._pause = "", PAUSE
+        self._widen()
         self.moved.notify()
+
+    def _widen(self) -> None:
+        watched = len(self.purse.wallet.book.places)
+        if watched != self._watched:
+            self._watched = watched
+            self.widened.notify()
 
     async def _at_tip(self) -> None:
         self.purse.at_tip()

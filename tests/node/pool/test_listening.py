@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
 
-from bystack.ledger.transactions import Transaction, TransactionBody
+from bystack.ledger.transactions import Output, PolicyLock, Transaction, TransactionBody
+from bystack.node.ipc import RemoteError
 from bystack.node.pool import listening
-from bystack.node.pool.listening import FEW, Arrived, Gone, Listeners, PoolEvent
+from bystack.node.pool.listening import FEW, Arrived, Gone, Listeners, PoolEvent, asked_roots
 
 
 def tx(number: int) -> Transaction:
@@ -45,6 +49,46 @@ def test_what_comes_fast_comes_in_lots_and_what_passed_is_not_told() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_who_names_roots_hears_of_payments_to_them_and_of_their_leaving() -> None:
+    def paying(number: int) -> Transaction:
+        output = Output(bytes(32), 1, PolicyLock(bytes([number]) * 32))
+        return Transaction(TransactionBody(1, (), (output,), (), 0, 0, b""), ())
+
+    before, ours, others = paying(1), paying(2), paying(3)
+    heard = list[list[PoolEvent]]()
+
+    async def hear(listeners: Listeners) -> None:
+        roots = frozenset((bytes([1]) * 32, bytes([2]) * 32))
+        async for lot in listeners.listen_together(lambda: [others, before], roots):
+            heard.append(lot)
+
+    async def main() -> None:
+        listeners = Listeners()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hear, listeners)
+            await trio.testing.wait_all_tasks_blocked()
+            happens: list[tuple[Callable[[Any], None], Any]] = [
+                (listeners.arrived, others),
+                (listeners.arrived, ours),
+                (listeners.gone, [others.id, ours.id]),
+                (listeners.gone, [before.id]),
+                (listeners.gone, [before.id]),
+            ]
+            for tell, what in happens:
+                tell(what)
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert heard == [[Arrived(before)], [Arrived(ours)], [Gone(ours.id)], [Gone(before.id)]]
+
+
+@pytest.mark.parametrize("wrong", [[1], [[1]], [[b"x"], 2], [None]])
+def test_roots_are_a_list_of_bytes(wrong: list[object]) -> None:
+    with pytest.raises(RemoteError):
+        asked_roots(wrong)
 
 
 def test_who_falls_far_behind_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

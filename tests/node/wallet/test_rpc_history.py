@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from bystack.ledger.addressbook import GAP
 from bystack.ledger.transactions import decode_transaction
 from bystack.node.mainchain.forms import address_of
+from bystack.node.wallet import expecting
 from tests.node.wallet.test_following import until
 from tests.node.wallet.test_rpc import BOB_HERE, PHRASE, World, world
 
@@ -126,7 +128,11 @@ def test_coins_are_left_alone_over_a_restart(tmp_path: Path) -> None:
     trio.run(main)
 
 
-def test_a_pool_is_told_of_addresses_that_were_handed_out_later(tmp_path: Path) -> None:
+def test_a_pool_is_told_of_addresses_that_were_handed_out_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expecting, "SETTLED", 0.05)
+
     async def main() -> None:
         async with world(tmp_path) as here:
             await here.rpc("createwallet", "payer", "", PHRASE)
@@ -134,7 +140,10 @@ def test_a_pool_is_told_of_addresses_that_were_handed_out_later(tmp_path: Path) 
             await here.rpc("createwallet", "payee")
             opened = here.keeper._wallets["payee"].opened
             purse, book = opened.purse("main"), opened.purse("main").wallet.book
-            watched = frozenset(book.places)
+            watched, listeners = frozenset(book.places), here.node.driver.pool._listeners
+            with trio.fail_after(180):  # and the first of two has been let go
+                await until(lambda: watched in [one._roots for one in listeners._listeners])
+                await trio.testing.wait_all_tasks_blocked(cushion=2 * expecting.SETTLED)
             locks = [book.new_lock(force=True) for _ in range(GAP + 1)]
             opened.follower("main").tell()
             assert locks[-1].root not in watched

@@ -7,7 +7,7 @@ from typing import Any
 
 from bystack.ledger.transactions import Outpoint, decode_transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
-from bystack.node.pool.listening import as_items
+from bystack.node.pool.listening import as_items, asked_roots
 from bystack.node.rpc import Methods
 from bystack.node.rpc.topics import followed
 from bystack.node.sidechain.following import follow, follow_tips, unspent
@@ -140,8 +140,9 @@ class Service:
                 raise RemoteError(METHOD_UNKNOWN, "unspent takes a list of policy roots")
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
-        """The `pool` stream: what waits, then every change; an item is a list of events."""
-        async for events in self._driver.pooling.pool.listen_together():
+        """The `pool` stream: what waits, then every change; an item is a list of events. With a
+        list of policy roots, only of what pays one of them."""
+        async for events in self._driver.pooling.pool.listen_together(asked_roots(params)):
             yield [as_items(event) for event in events]
 
 
