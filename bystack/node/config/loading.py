@@ -324,6 +324,9 @@ def _light(data: dict[str, Any]) -> Iterator[ConfigError]:
     if keep := main.get("prune", 0):
         wanted = '0 with mode "light", which keeps no blocks'
         yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
+    if main.get("index_addresses"):
+        wanted = 'false with mode "light", which knows no coins but its own'
+        yield ConfigError(FILE, "mainchain", "index_addresses", "true", wanted)
 
 
 def _pruning(
@@ -335,7 +338,10 @@ def _pruning(
     if 0 < keep < LEAST_KEPT:
         wanted = f"0 (all blocks), or at least {LEAST_KEPT}"
         yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
-    elif keep and (readers or extra):
+    if keep and data["mainchain"].get("index_addresses"):
+        wanted = "false with prune: the index is made of all blocks"
+        yield ConfigError(FILE, "mainchain", "index_addresses", "true", wanted)
+    if keep >= LEAST_KEPT and (readers or extra):
         table = readers[0] if readers else "sidechain"
         wanted = f"0: [[{table}]] reads old main-chain blocks at each start"
         yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)

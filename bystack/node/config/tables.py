@@ -71,6 +71,10 @@ class Mainchain(Table, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=10**9, description="blocks to keep, the last 288 or more; 0 keeps all"),
     ] = 0
+    index_addresses: Annotated[
+        bool,
+        Meta(description="keep each address's coins and history for explorers; costs disk"),
+    ] = False
 
 
 class Mining(Table, frozen=True, kw_only=True):
@@ -244,6 +248,10 @@ class Sidechain(Table, frozen=True, kw_only=True):
     snapshot_every: Annotated[
         int, Meta(ge=0, le=10_000_000, description="blocks between them; 0 is one an epoch")
     ] = 0
+    index_addresses: Annotated[
+        bool,
+        Meta(description="keep each address's coins and history for explorers; costs disk"),
+    ] = False
 
 
 class Federation(Table, frozen=True, kw_only=True):

@@ -71,6 +71,7 @@ class Driver:
         *,
         prune: int = 0,
         mempool: PoolSettings | None = None,
+        index_addresses: bool = False,
     ) -> None:
         stored = store.load()
         self.store, self.host = store, host
@@ -88,7 +89,7 @@ class Driver:
         self._wall = wall
         self._engine = engine_named(store.params.work, store.engines)
         self._shelf = Shelf(store)
-        self._switcher = Switcher(store, stored.tree, self.verifier)
+        self._switcher = Switcher(store, stored.tree, self.verifier, index_addresses)
         self._pruner = Pruner(store, stored.tree, prune)
         self._inbox, self._events = trio.open_memory_channel[DriverEvent](INBOX)
         self._serving: Serving | None = None

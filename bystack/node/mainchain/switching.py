@@ -22,6 +22,7 @@ from bystack.mainchain.events import Refused, Switch
 from bystack.mainchain.params import Params
 from bystack.mainchain.transition import Undo, block_needs, connect_onto, disconnect
 from bystack.mainchain.tree import HeaderTree
+from bystack.node.addresses import rows as addresses
 from bystack.node.store.chainstore import ChainStore, Moved, connected, disconnected
 from bystack.node.verifying.verifier import Verifier
 from bystack.primitives.errors import Invalid, Misuse
@@ -70,23 +71,35 @@ class Decision(NamedTuple):
 
 
 def decide(
-    coins: CoinSet, move: Move, params: Params, found: Callable[[Sequence[Check]], None]
+    coins: CoinSet,
+    move: Move,
+    params: Params,
+    found: Callable[[Sequence[Check]], None],
+    indexed: bool = False,
 ) -> Decision | Refused:
     """What the move does to `coins`, or the first block that breaks a rule, and which.
 
-    `found` hears every check as soon as it is known.
+    `found` hears every check as soon as it is known. `indexed`: the index of addresses follows.
     """
     moved, checks = Moved({}, {}), list[tuple[Check, ...]]()
     for block, undo in move.leaving:
         delta = disconnect(undo)
         coins.apply(delta)
-        _gather(moved, disconnected(block, coins.delta()))
+        gone = coins.delta()
+        _gather(moved, disconnected(block, gone))
+        if indexed:
+            header = block.header
+            where = (header.previous, header.height, block.transactions)
+            moved.beside.update(addresses.disconnected(*where, gone))
     for block, entry, parent in move.joining:
         try:
             done = connect_onto(coins, block, parent, params, found)
         except Invalid as error:
             return Refused(block.id, error)
         _gather(moved, connected(entry, block, done.delta))
+        if indexed:
+            where = (block.id, block.header.height, block.transactions)
+            moved.beside.update(addresses.connected(*where, done.delta))
         checks.append(done.checks)
     return Decision(move, moved.beside, moved.coins, tuple(checks))
 
@@ -127,8 +140,11 @@ def _blame(decision: Decision, number: int) -> Refused:
 class Switcher:
     """Fetches for a switch, decides, verifies. `fresh` are blocks not in the store yet."""
 
-    def __init__(self, store: ChainStore, tree: HeaderTree, verifier: Verifier) -> None:
+    def __init__(
+        self, store: ChainStore, tree: HeaderTree, verifier: Verifier, indexed: bool = False
+    ) -> None:
         self._store, self._tree, self._verifier = store, tree, verifier
+        self._indexed = indexed
 
     async def judge(self, switch: Switch, fresh: Mapping[bytes, Block]) -> Decision | Refused:
         """What the switch changes, signatures verified, or why it is refused."""
@@ -141,7 +157,7 @@ class Switcher:
         """The decision, and the names of the checks that were found to hold."""
         coins = CoinSet(self._store.coins.read(needs(move)))
         with self._verifier.verification() as work:
-            decision = decide(coins, move, self._store.params, work.add)
+            decision = decide(coins, move, self._store.params, work.add, self._indexed)
             if isinstance(decision, Refused):
                 return decision, ()
             number = work.wrong()

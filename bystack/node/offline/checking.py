@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from bystack.mainchain.chain import Entry, path
 from bystack.mainchain.params import Params, genesis
 from bystack.mainchain.work import ENGINES, Engine
+from bystack.node.addresses import rows as addresses
 from bystack.node.offline.comparing import differences, is_left_over
 from bystack.node.offline.findings import KINDS, Finding, Progress, Report, named, silent
 from bystack.node.offline.growth import Growth, Unverified
@@ -146,7 +147,7 @@ class Checking:
             if number % EVERY_KEYS == 0:
                 self._progress("keys", number, 0)
             report.coins += key[:1] == COIN
-            if key[:1] not in KINDS:
+            if key[:1] not in KINDS and key[:1] not in addresses.KINDS:
                 report.differs(Finding(*named(key), "surplus"))
             elif key[:1] == keys.FILTER and filter_differs(self._store, key[1:], data):
                 report.differs(Finding(*named(key), "changed"))

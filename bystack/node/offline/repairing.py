@@ -41,6 +41,7 @@ def repair(store: Store, right: Right, prefixes: Iterable[bytes]) -> None:
         found = differences(store, right.view, prefix)
         _apply(store, ((one.key, one.right) for one in found))
     _apply(store, _blocks(store, right))
+    # With the rest an index of addresses goes; where one is wanted, the next start makes it.
     _apply(store, ((key, None) for key, _ in store.iterate() if key[:1] not in KINDS))
     _apply(store, _filters(store))
     store.finish()

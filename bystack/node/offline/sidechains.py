@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
+from bystack.node.addresses import rows as addresses
 from bystack.node.offline.checking import SCRATCH
 from bystack.node.offline.comparing import differences
 from bystack.node.offline.findings import Finding, Progress, Report, named, silent
@@ -148,7 +149,7 @@ def _kinds(store: Store, report: Report) -> None:
     """Count the coins; what is no key of ours is surplus."""
     for key, _ in store.iterate():
         report.coins += key[:1] == COIN
-        if key[:1] not in KINDS:
+        if key[:1] not in KINDS and key[:1] not in addresses.KINDS:
             report.differs(Finding(*named(key, KINDS), "surplus"))
 
 

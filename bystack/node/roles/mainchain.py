@@ -15,6 +15,8 @@ from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
 from bystack.node.light.process import run_light
 from bystack.node.mainchain.driver import Driver
+from bystack.node.mainchain.indexing import address_methods, make_index
+from bystack.node.mainchain.measuring import far_behind
 from bystack.node.mainchain.miner import Miner
 from bystack.node.mainchain.poolkeeping import PoolKeeper, settings_of
 from bystack.node.mainchain.reading import Reader
@@ -55,12 +57,15 @@ async def reward(context: RoleContext) -> PolicyLock:
     return reward_lock(address, params)
 
 
-def rpc_methods(driver: Driver, reader: Reader, identity: Identity, listening: str) -> Methods:
-    """Every RPC method of the main chain."""
+def rpc_methods(
+    driver: Driver, reader: Reader, identity: Identity, listening: str, indexed: bool = False
+) -> Methods:
+    """Every RPC method of the main chain but those about its pool and mining."""
     methods = Methods()
     ChainMethods(driver, reader).register(methods)
     TransactionMethods(driver, reader).register(methods)
     AssetMethods(driver, reader).register(methods)
+    address_methods(driver, indexed).register(methods)
     own = NetworkMethods(driver, identity.node_id, listening, version("bystack"))
     own.register(methods)
     return methods
@@ -78,7 +83,16 @@ async def main(context: RoleContext) -> None:
         host = Host(identity, host_config(params, config.listen, config.peers), book)
         limits = context.config.mempool
         settings = settings_of(limits)
-        driver = Driver(store, host, time.time, prune=config.prune, mempool=settings)
+        if config.index_addresses:
+            await make_index(store)
+        driver = Driver(
+            store,
+            host,
+            time.time,
+            prune=config.prune,
+            mempool=settings,
+            index_addresses=config.index_addresses,
+        )
         keeper = PoolKeeper(driver, folder, persist=limits.persist)
         try:
             await live(context, driver, identity, keeper)
@@ -95,8 +109,10 @@ async def live(
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(driver.host.run)
         await nursery.start(driver.run)
+        context.doubts.append(lambda: far_behind(driver))
         reader = Reader(driver)
-        methods = rpc_methods(driver, reader, identity, listening)
+        indexed = context.config.mainchain.index_addresses
+        methods = rpc_methods(driver, reader, identity, listening, indexed)
         MempoolMethods(driver, keeper).register(methods)
         templates = Templates(driver)
         miner = Miner(driver, templates, lambda: reward(context))

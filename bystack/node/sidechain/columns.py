@@ -14,6 +14,7 @@
     k block               a block kept before voting for it, until its height is final
     v evidence            proof of misbehaviour seen
     p epoch               proof of who votes in the epoch after it
+    x y X                 the index of addresses, where it is kept (`node.addresses.rows`)
     B                     the block whose state this store began from; absent: height 0
     T                     the tip: height, trie root, coin multiset
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
+import msgspec
 from msgspec import Meta
 
 from bystack.ledger.coins import Coin
@@ -113,6 +115,19 @@ def state_changes(executed: Executed) -> Changes:
     state: Changes = {STATE + key: value for key, value in executed.changes.items()}
     gone: Changes = {TRIE + hash: None for hash in executed.trie.removed}
     return {**state, **gone, **{TRIE + hash: node for hash, node in executed.trie.added.items()}}
+
+
+def parent_changes(height: int, body: Body) -> Changes:
+    """Of the parent's certificates the one that the chain names stays.
+
+    So all nodes hold the same, and the last of a line of blocks binds those below it.
+    """
+    return {FINAL + fixed(height - 1): body.certificate} if body.certificate else {}
+
+
+def plain_events(executed: Executed) -> bytes:
+    """What the pegs did in a block, as it is kept."""
+    return msgspec.msgpack.encode([[event.name, event.facts] for event in executed.events])
 
 
 def first_changes(genesis: Genesis, modules: Modules) -> Changes:

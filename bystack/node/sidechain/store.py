@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bystack.node.addresses import rows as addresses
 from bystack.node.sidechain.columns import (
     BASE,
     BLOCK,
@@ -42,6 +43,8 @@ from bystack.node.sidechain.columns import (
     block_changes,
     evidence_key,
     first_changes,
+    parent_changes,
+    plain_events,
     state_changes,
 )
 from bystack.node.sidechain.moments import Moments
@@ -71,7 +74,8 @@ class SideStore:
     """A sidechain's directory. Made by `SideStore.open`."""
 
     def __init__(self, store: Store, path: str, genesis: Genesis, cache_mb: int) -> None:
-        self.genesis = genesis
+        self.genesis, self.raw, self.indexed = genesis, store, False
+        """`indexed`: the index of addresses follows each block."""
         self.coins = CoinStore(store, cache_mb)
         self.state = Under(store, STATE)
         self.base_height = int.from_bytes(store.get(BASE) or b"", "big")
@@ -350,10 +354,13 @@ class SideStore:
             **self._epoch_changes(header, certificate, executed),
             **coins,
             **{KEPT + block: None for block in self._kept_up_to(header.height)},
-            **_parent_changes(header.height, read),
-            EVENTS + fixed(header.height): msgspec.msgpack.encode(_plain(executed)),
+            **parent_changes(header.height, read),
+            EVENTS + fixed(header.height): plain_events(executed),
             TIP: encode(tip),
         }
+        if self.indexed:
+            where = (header.id, header.height, read.transactions)
+            changes |= addresses.connected(*where, executed.delta)
         failpoint("sidechain.before_commit")
         await self._store.commit(changes)
         failpoint("sidechain.after_commit")
@@ -385,15 +392,3 @@ class SideStore:
             peaks, nodes = append(peaks, leaf)
             changes |= {NODE + fixed(n.level, 1) + fixed(n.index): n.hash for n in nodes}
         return {**changes, LEAVES + fixed(height): fixed(peaks.count)}
-
-
-def _parent_changes(height: int, body: Body) -> Changes:
-    """Of the parent's certificates the one that the chain names stays.
-
-    So all nodes hold the same, and the last of a line of blocks binds those below it.
-    """
-    return {FINAL + fixed(height - 1): body.certificate} if body.certificate else {}
-
-
-def _plain(executed: Executed) -> Events:
-    return [[event.name, event.facts] for event in executed.events]

@@ -12,12 +12,12 @@
     v vault transaction index   an unspent coin of that vault
     a vault               outpoint of the vault's anchor
     f block               the block's filter, made when a light node first asked for it
+    x y X                 the index of addresses, where it is kept (`node.addresses.rows`)
     T                     id of the last connected block
     P                     height of the first block whose body is kept (none: 1, nothing pruned)
 
-Numbers and heights are 8 bytes, big endian. A connected block, or a whole reorganisation, is one
-batch: a process killed at any instruction finds the last complete one.
-"""
+Numbers and heights are 8 bytes, big endian. A connected block or a whole reorganisation is one
+batch: a killed process finds the last complete one."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ class ChainStore:
         self._store.close()
 
     @property
-    def view(self) -> View:
-        """The keys themselves: for checks."""
+    def view(self) -> Store:
+        """The keys themselves: for checks and indexes."""
         return self._store
 
     @property

@@ -16,6 +16,9 @@ from bystack.node.web.access import Credential
 
 METHODS: Final = frozenset(
     {
+        "getaddressbalance",
+        "getaddresshistory",
+        "getaddressutxos",
         "getassetinfo",
         "getblock",
         "getblockchaininfo",
