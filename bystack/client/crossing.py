@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+from bystack.client.rpc import NodeDown, NotRun, Rpc, RpcFailed
 from bystack.client.watching import NOT_FOUND, PAUSE, Stage, paid, stages, waiting
 
 ENDED: Final = ("settled", "refunded")
@@ -49,6 +49,8 @@ def stage_of(rpc: Rpc, crossing: Crossing) -> Stage:
         left = rpc.side(crossing.source, "getpegoutstatus", crossing.pegout)
         if left["state"] in ENDED:
             return _there(rpc, crossing, left)
+    except NotRun:
+        raise
     except (RpcFailed, NodeDown) as error:
         if isinstance(error, RpcFailed) and error.code == NOT_FOUND:
             return Stage(f"{crossing.source}: its burn is in no block yet; waits for one")
@@ -61,7 +63,9 @@ def _there(rpc: Rpc, crossing: Crossing, left: dict[str, Any]) -> Stage:
     if left["state"] == "refunded":
         return Stage(f"{source}: given back; the payout could not be made", True, True)
     if not target:
-        return Stage(f"{source}: {paid(left)} into the other sidechain's vault; it mints by itself", True)
+        return Stage(
+            f"{source}: {paid(left)} into the other sidechain's vault; it mints by itself", True
+        )
     mine = arrivals(rpc, target, crossing.address)
     new = [amount for txid, amount in mine.items() if txid not in crossing.before]
     if new:

@@ -22,6 +22,7 @@ STALE = (401, 429)
 """The cookie is another one since a restart; said once too often, one is told to wait."""
 AT_THE_DOOR = (*STALE, 503)
 """Refused before anything was done; 503: there is no room, or nobody to ask."""
+NOWHERE = 404
 
 T = TypeVar("T")
 
@@ -43,6 +44,10 @@ class RpcFailed(Exception):
         self.message = str(error.get("message", ""))
         self.rule = str(data.get("rule", "")) if isinstance(data, dict) else ""
         super().__init__(f"{method}: {self.message}")
+
+
+class NotRun(RpcFailed):
+    """The node runs no instance of this name; the message says which ones it runs."""
 
 
 class Waited(Exception):
@@ -117,12 +122,26 @@ class Rpc:
         try:
             body = reply.json()
         except ValueError:
+            if reply.status_code == NOWHERE:
+                raise self._not_run(method, reply.request.url.path) from None
             down = NodeDown if reply.status_code in AT_THE_DOOR else Unsure
             raise down(f"{method}: HTTP {reply.status_code} {reply.text[:200]}") from None
         if isinstance(body, dict) and body.get("error"):
             refused = NotReady if reply.status_code == 503 else RpcFailed
             raise refused(method, body["error"])
         return body["result"]
+
+    def _not_run(self, method: str, path: str) -> NotRun:
+        """Why nobody answers at a path such as `/sidechain/NAME`."""
+        kind, name = ("", *path.strip("/").split("/"))[-2:]  # without /wallet/NAME before it
+        try:
+            rows = msgspec.json.decode((self.home / "run" / "bystackd.json").read_bytes())
+            names = [row["name"] for row in rows["processes"] if row["role"] == kind]
+        except (OSError, msgspec.DecodeError, KeyError, TypeError):
+            names = []
+        runs = f"it runs {', '.join(sorted(names))}" if names else "it runs none"
+        text = f"this node runs no {kind} {name}; {runs}"
+        return NotRun(method, {"code": NOWHERE, "message": text})
 
     def batch(self, method: str, rows: Sequence[Sequence[Any]], path: str = "/") -> list[Any]:
         """One method for many parameter lists, in few requests; the results in order.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, Protocol
 
-from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+from bystack.client.rpc import NodeDown, NotRun, Rpc, RpcFailed
 
 PAUSE: Final = 0.5
 HISTORY: Final = 1_000
@@ -46,6 +46,8 @@ def stages(look: Callable[[], Stage], pause: float = PAUSE) -> Iterator[Stage]:
     while True:
         try:
             stage = look()
+        except NotRun:
+            raise  # nothing will come of asking again
         except (RpcFailed, NodeDown) as error:
             stage = Stage(str(error))
         if stage.says != last:
@@ -73,6 +75,8 @@ def deposit(rpc: Rpc, chain: str, txid: str, vout: int | None = None) -> Stage:
     """A deposit into a sidechain's vault, until it is minted there, or never will be."""
     try:
         told = rpc.side(chain, "getpeginstatus", txid, vout)
+    except NotRun:
+        raise
     except RpcFailed as error:
         why = "" if error.code == NOT_FOUND else f" ({error.message})"
         return Stage(f"main: in no block yet; waits for one{why}")
@@ -117,7 +121,7 @@ def waiting(status: dict[str, Any]) -> str:
 
 
 def lasting(seconds: int) -> str:
-    """For example `40 s`, `18 min`, `3 h`: rounded up, since nobody minds money that comes early."""
+    """For example `40 s`, `18 min`, `3 h`: rounded up, since early money annoys nobody."""
     if seconds < 2 * MINUTE:
         return f"{seconds} s"
     size, unit = (MINUTE, "min") if seconds < 2 * HOUR else (HOUR, "h")

@@ -140,7 +140,7 @@ def test_a_coin_that_is_spent_at_once_ends_it_and_an_earlier_one_does_not() -> N
     """History tells: of the coin that came nothing is left in listunspent."""
     node = Node(["settled"], [[came("old")], [came("old"), came("new", amount=1.5)]])
     said = sentences(node, MINE._replace(before=frozenset({"old"})))
-    assert said[-1] == "games: 1.5 arrived at ga1mine" and len(said) == 2
+    assert said[-1] == "games: 1.5 BTM arrived at ga1mine" and len(said) == 2
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from bystack.client.rpc import NodeDown, Rpc, RpcFailed, Unsure
+from bystack.client.rpc import NodeDown, NotRun, Rpc, RpcFailed, Unsure
 
 ANSWER = httpx.Response(200, json={"result": "paid", "error": None, "id": 1})
 
@@ -86,3 +87,17 @@ def test_a_refusal_is_not_asked_again(
     with pytest.raises(RpcFailed) as refused:
         rpc.call("sendtoaddress", "rm1", 1)
     assert (refused.value.code, len(heard)) == (code, 1)
+
+
+def test_a_name_the_node_does_not_run_is_told_with_those_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    rows = [{"role": "sidechain", "name": one} for one in ("trade", "games")]
+    facts = {"processes": [*rows, {"role": "federation", "name": "dock"}]}
+    (tmp_path / "run" / "bystackd.json").write_text(json.dumps(facts))
+    nowhere = httpx.Response(404, text="nobody answers at /sidechain/port")
+    rpc, heard = told(tmp_path, monkeypatch, lambda request: nowhere)
+    with pytest.raises(NotRun, match=r"this node runs no sidechain port; it runs games, trade$"):
+        rpc.call("getpegstatus", path="/wallet/ann/sidechain/port")
+    assert len(heard) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from bystack.client import watching
 from bystack.client.cli import following, money, pegs, purses
 from bystack.client.cli.main import main
-from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+from bystack.client.rpc import NodeDown, NotRun, Rpc, RpcFailed
 from bystack.client.watching import Stage, stages
 
 LOST = RpcFailed("getpeginstatus", {"code": -5, "message": "No such transaction"})
@@ -165,3 +166,10 @@ def test_who_stops_watching_is_told_how_to_go_on(monkeypatch: pytest.MonkeyPatch
 )
 def test_times_are_told_as_people_tell_them(seconds: int, said: str) -> None:
     assert watching.lasting(seconds) == said
+
+
+def test_a_chain_the_node_does_not_run_is_not_waited_for() -> None:
+    nobody = NotRun("getpegoutstatus", {"code": 404, "message": "this node runs no sidechain t"})
+    for look in (watching.payout, watching.deposit):
+        with pytest.raises(NotRun):
+            list(stages(partial(look, cast(Rpc, Script(nobody)), "t", "aa"), 0))

@@ -19,7 +19,7 @@ from bystack.client.demo.walk import until
 from bystack.client.devnet import adding
 from bystack.client.devnet.network import Devnet, opened
 from bystack.client.report import Steps
-from bystack.client.rpc import Rpc, Unsure, wait_for
+from bystack.client.rpc import NotRun, Rpc, wait_for
 from tests.processes.network import best, find, grow, processes_of, status
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
@@ -99,7 +99,7 @@ def test_put_away_it_leaves_its_data_and_the_others_alone(grown: Devnet) -> None
     rest = family(grown) - set(gone)
     net = adding.remove(grown, NAME)
     assert net.layout.added == [] and rest <= family(net) and not set(gone) & family(net)
-    with pytest.raises(Unsure, match="404 nobody answers"):
+    with pytest.raises(NotRun, match=f"this node runs no sidechain {NAME}; it runs "):
         net[WALLET].side(NAME, "getblockcount")
     home = Path(net.layout.nodes[WALLET].home)
     assert (home / "data" / f"sidechain-{NAME}").is_dir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 
+from bystack.client.cli.refusals import refusal
 from bystack.client.destinations import WrongDestination
 from bystack.client.rpc import NodeDown, Rpc, RpcFailed, Waited
 
@@ -45,13 +47,26 @@ def guarded(command: F) -> F:
         try:
             return command(*arguments, **options)
         except RpcFailed as error:
-            rule = f" [{error.rule}]" if error.rule else ""
-            click.echo(f"{error}{rule}", err=True)
+            click.echo(harmless(refusal(error)), err=True)
         except (NodeDown, Waited, WrongDestination) as error:
             click.echo(str(error), err=True)
+        except OSError as error:
+            if error.filename is None:  # no file's fault; click itself ends on a closed pipe
+                raise
+            click.echo(f"{error.filename}: {error.strerror}; {_cure(error)}", err=True)
         sys.exit(1)
 
     return cast(F, run)
+
+
+def _cure(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "make room on the disk"
+        case errno.ENOENT | errno.ENOTDIR | errno.EISDIR:
+            return "give the path of a file that is there"
+        case _:
+            return "choose a file or folder that you may read and write"
 
 
 def show(value: Any, *, as_json: bool) -> None:
