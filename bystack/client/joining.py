@@ -78,6 +78,9 @@ def make_keys(
 
     Raises `CommandFailed` where there are keys already, and `JoiningRefused`.
     """
+    path = Path(os.getcwd()) / f"{name}.{operator}.json"
+    if not os.access(path.parent, os.W_OK):
+        raise JoiningRefused(f"{path} cannot be written; go to a folder that you may write")
     root = recipient or _own_root(rpc)
     words = ["key", "new", f"validator:{name}", f"member:{name}"]
     words += [f"named:{one}" for one in named] + ["--home", str(home)]
@@ -86,7 +89,6 @@ def make_keys(
     parts = {"name": operator, "recipient": root, "weight": weight or 0, **made}
     text = msgspec.json.format(msgspec.json.encode(parts))
     write(parts_path(home, name), text)
-    path = Path(os.getcwd()) / f"{name}.{operator}.json"
     path.write_bytes(text)
     return path
 

@@ -90,3 +90,13 @@ def test_files_of_others_are_refused(founders: Path) -> None:
     with pytest.raises(JoiningRefused, match="again from the founder"):
         join("one")
     assert not os.path.exists("two/federations")
+
+
+def test_no_keys_are_made_where_their_public_part_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(JoiningRefused, match=r"trade\.one\.json cannot be written; go to"):
+        make_keys(Path("one"), "trade", NOBODY, "one", (), None, thrown("r1"), None, True)
+    assert not Path("one").exists()

@@ -33,7 +33,8 @@ def main() -> None:
     os.chdir(home)
     config = load_config(".")
     logs.configure("bystackd", config.log)
-    restarts = Restarts(most=int(os.environ.get("MOST", "10")), grace=2.0)
+    most, deaf = int(os.environ.get("MOST", "10")), int(os.environ.get("DEAF", "400"))
+    restarts = Restarts(most=most, grace=2.0, beat=0.3, deaf=deaf)
     node = Supervisor(specs(config), config, replan=specs, restarts=restarts)
     trio.run(node.run)
 

@@ -63,11 +63,14 @@ def methods(context: RoleContext, store: Store) -> Methods:
     async def put(key: str) -> None:
         await store.commit({key.encode(): b"1"})
 
+    def lag() -> None:
+        context.doubts.append(lambda: True)
+
     def who() -> list[Any]:
         return [context.role, context.name, os.getpid(), calling_chain()]
 
     held = Methods()
-    for function in (block, environment, touch, eat, hang, shout, leave, put, who):
+    for function in (block, environment, touch, eat, hang, shout, leave, put, who, lag):
         held.add(function.__name__, function)
     held.add("shutdown", hang, scope="admin")
     return held
@@ -92,6 +95,7 @@ async def main(context: RoleContext) -> None:
             handler = answers(methods(context, store))
             await nursery.start(ipc.serve, context.socket, handler)
             context.announce(node="ab")
+            nursery.start_soon(context.give_signs, 0.1)
 
 
 if __name__ == "__main__":

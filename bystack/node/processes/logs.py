@@ -77,6 +77,16 @@ class _Named(structlog.PrintLogger):
         super().__init__(to)
         self.module = module
 
+    def msg(self, message: str) -> None:
+        """Write a line; one for which there is no room or no reader is lost."""
+        try:
+            super().msg(message)
+        except OSError:
+            return
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = msg
+    exception = msg
+
 
 class _Factory:
     def __init__(self, to: TextIO) -> None:

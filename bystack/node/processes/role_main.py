@@ -77,11 +77,11 @@ class RoleContext:
         announcing.announce(self.role, self.name, **facts)
         self._say(RUNNING)
 
-    async def give_signs(self) -> None:
+    async def give_signs(self, seconds: float = SIGN_SECONDS) -> None:
         """Tell the supervisor that this process's loop turns, until cancelled."""
         while True:
             self._say(BEHIND if any(doubt() for doubt in self.doubts) else ALIVE)
-            await trio.sleep(SIGN_SECONDS)
+            await trio.sleep(seconds)
 
     def _say(self, sign: bytes) -> None:
         if self.lifeline is not None:

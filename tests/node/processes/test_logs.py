@@ -98,6 +98,37 @@ def test_files_are_rotated_and_few_are_kept(tmp_path: Path, keep: int) -> None:
     assert path.read_bytes().endswith(b"more")
 
 
+def test_a_full_disk_costs_lines_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.log"
+    file = logs.RotatingFile(str(path), 100, 1)
+    file.write(b"a" * 90 + b"\n")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as without_room:
+        without_room.setattr("os.open", full)
+        file.write(b"b" * 90 + b"\n")  # no room for a new file
+        file.write(b"c" * 90 + b"\n")
+    file.write(b"d\n")
+    file.close()
+    assert path.read_bytes() == b"d\n"
+    assert (tmp_path / "x.log.1").read_bytes()[:1] == b"a"
+
+
+def test_a_line_that_cannot_be_written_is_lost() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    logs.configure("x", Log(), Full())
+    logger = structlog.get_logger()
+    for say in (logger.info, logger.warning, logger.error, logger.exception):
+        say("nobody reads this")
+
+
 def test_modules_have_levels_of_their_own_and_are_named() -> None:
     text = io.StringIO()
     logs.configure("x", Log(level="warning", levels={"p2p": "debug", "web": "error"}), text)

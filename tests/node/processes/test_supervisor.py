@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import stat
@@ -215,6 +216,49 @@ def test_the_service_manager_hears_of_the_daemons_life(tmp_path: Path) -> None:
             assert "MONOTONIC_USEC=" in heard("RELOADING=1")
             heard("READY=1")
         heard("STOPPING=1")
+
+
+def test_a_process_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    with node(tmp_path / "h", DEAF="10") as n:
+        pid = n.running("sidechain")
+        until(lambda: n.answers("/sidechain/trade"))
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: n.child("sidechain")["exit"] == "killed: no sign of life")
+        until(lambda: n.running("sidechain") != pid and n.answers("/sidechain/trade"))
+        assert gone(pid)
+        assert "process hangs, it is killed" in (n.home / "stderr").read_text()
+
+
+def why(n: Node) -> str:
+    """What /ready says to the operator."""
+    auth = ("__cookie__", n.cookie.partition(":")[2])
+    return n.http.get(n.url + "/ready", auth=auth).text
+
+
+def test_who_is_far_behind_its_chain_is_not_ready(tmp_path: Path) -> None:
+    with node(tmp_path / "h") as n:
+        n.running("sidechain")
+        until(lambda: why(n) == "ready\n")
+        n.call("lag", path="/sidechain/trade")
+        until(lambda: why(n) == "not ready\nsidechain-trade is far behind its chain\n")
+        assert figures(n)["bystack_ready"].samples[0].value == 0
+        assert n.http.get(n.url + "/health").is_success
+
+
+def test_a_full_disk_ends_no_process_that_needs_no_room(tmp_path: Path) -> None:
+    """Here a limit of the kernel's: no file of the daemon may grow."""
+    with node(tmp_path / "h", MOST="10000") as n:
+        n.running("mainchain")
+        old = n.running("sidechain")
+        soft, hard = resource.prlimit(n.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(n.process.pid, resource.RLIMIT_FSIZE, (0, hard))
+        os.kill(old, signal.SIGKILL)
+        until(lambda: "sidechain-trade is" in why(n))
+        n.process.send_signal(signal.SIGHUP)
+        assert n.call("who")[0] == "mainchain"
+        until(lambda: "sidechain-trade is" in why(n) and n.http.get(n.url + "/health").is_success)
+        resource.prlimit(n.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+        until(lambda: n.child("sidechain")["pid"] != old and n.answers("/sidechain/trade"))
 
 
 def test_children_die_with_a_killed_supervisor_and_a_new_one_takes_over(tmp_path: Path) -> None:
