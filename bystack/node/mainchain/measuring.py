@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import difficulty
 from bystack.node.metrics.figures import MainFigures
 from bystack.node.peering import peers_told
+
+FAR: Final = 6
+"""Blocks: a node that lacks more of the best chain tells yesterday's balances."""
 
 
 class Searching(Protocol):
@@ -22,6 +25,11 @@ class Searching(Protocol):
     @property
     def rate(self) -> float:
         """Digests a second."""
+
+
+def far_behind(driver: Driver) -> bool:
+    """Whether the headers of the best chain are far ahead of what was connected."""
+    return driver.machine.tree.best().header.height - driver.machine.tip.header.height > FAR
 
 
 def figures(driver: Driver, miner: Searching | None) -> MainFigures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bystack.node.ipc import RemoteError
 from bystack.node.metrics.figures import SideFigures
@@ -15,6 +15,9 @@ from bystack.sidechain.gates import Gatekeeper
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
 
+OLD: Final = 60_000
+LATELY: Final = 10_000
+
 
 class Pegs(NamedTuple):
     """How the pegs stand on one state."""
@@ -22,6 +25,15 @@ class Pegs(NamedTuple):
     relayed: int
     ways: dict[str, int]
     batches: int
+
+
+def far_behind(driver: Driver) -> bool:
+    """Whether it lacks what the others have: it is too old for the chain's rules, or blocks that
+    were made `OLD` milliseconds ago become final here only now. Where the whole chain stands still
+    none do, and nobody is behind.
+    """
+    late = driver.now() - driver.store.header.time > OLD and driver.since_final < LATELY
+    return late or driver.upgrade.outdated
 
 
 def figures(driver: Driver, reader: Reader, relaying: Relaying | None) -> SideFigures:
