@@ -1,0 +1,271 @@
+"""A second reader of the sidechain's protocol, written from docs/protocol alone.
+
+It knows nothing of `bystack`: hashes, MessagePack and BLS come from other hands. What it finds must be
+what the pages say and the program does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgpack
+from py_ecc.bls import G2ProofOfPossession as Suite
+from py_ecc.bls.g2_primitives import G2_to_signature, signature_to_G2
+from py_ecc.optimized_bls12_381 import add, curve_order, multiply
+
+PROPOSE, PREPARE, COMMIT, TIMEOUT = 0, 1, 2, 3
+STEPS = ("propose", "prepare", "commit", "timeout")
+
+
+# -- encoding.md: bytes and hashes
+
+
+def read(data: bytes) -> Any:
+    """The one object in `data`, arrays as tuples."""
+    return msgpack.unpackb(data, use_list=False)
+
+
+def write(value: Any) -> bytes:
+    """The one encoding of a value."""
+    return msgpack.packb(value)
+
+
+def tagged(tag: str, *parts: bytes) -> bytes:
+    """H(tag; parts…)."""
+    prefix = hashlib.sha256(f"bystack/{tag}".encode()).digest()
+    return hashlib.sha256(prefix + prefix + b"".join(parts)).digest()
+
+
+def fixed(number: int, size: int = 8) -> bytes:
+    """A number in a preimage."""
+    return number.to_bytes(size, "big")
+
+
+# -- consensus.md, 1: weight, bitmaps, leaders
+
+
+def quorum(total: int) -> int:
+    """The least weight that decides."""
+    return 2 * total // 3 + 1
+
+
+def weak(total: int) -> int:
+    """The least weight with an honest validator in it."""
+    return total // 3 + 1
+
+
+def members(bitmap: bytes, size: int) -> list[int]:
+    """The indexes in a bitmap of exactly the bytes its set needs."""
+    if len(bitmap) != -(-size // 8):
+        raise ValueError("bitmap length")
+    named = [i for i in range(8 * len(bitmap)) if bitmap[i // 8] >> i % 8 & 1]
+    if named and named[-1] >= size:
+        raise ValueError("bitmap bits")
+    return named
+
+
+def leader(seed: bytes, size: int, height: int, view: int, blocks_per_leader: int) -> int:
+    """Who proposes."""
+    return (int.from_bytes(seed, "big") % size + height // blocks_per_leader + view) % size
+
+
+def set_hash(validators: tuple[Any, ...]) -> bytes:
+    """What headers name as `validators_hash`."""
+    return tagged("bbft/validators", write(validators))
+
+
+# -- consensus.md, 2 and 3: what is signed, certificates
+
+
+def digest(step: int, chain: bytes, place: Sequence[int], payload: bytes) -> bytes:
+    """What a validator signs; `place`: epoch, height, view."""
+    return tagged(f"bbft/{STEPS[step]}", chain, *map(fixed, place), payload)
+
+
+def voted(vote: Sequence[Any], chain: bytes) -> bytes:
+    """The digest of a Vote, Aggregate or Certificate (tag first)."""
+    _, kind, epoch, height, view, block, justify = vote[:7]
+    payload = block + justify if kind == PREPARE else block
+    return digest(kind, chain, (epoch, height, view), payload)
+
+
+def certificate_hash(certificate: Sequence[Any]) -> bytes:
+    """The hash of a certificate."""
+    return tagged("bbft/certificate", write(certificate))
+
+
+def timeouts_hash(timeouts: Sequence[Any]) -> bytes:
+    """The hash of a timeout certificate."""
+    return tagged("bbft/timeout-certificate", write(timeouts))
+
+
+def header_id(header: Sequence[Any]) -> bytes:
+    """A sidechain block's id."""
+    return tagged("sidechain/header", write(header))
+
+
+def final(header: Sequence[Any], certificate: Sequence[Any], voters: tuple[Any, ...]) -> None:
+    """Refuse a header that a COMMIT certificate of these voters does not make final."""
+    _, kind, epoch, height, _, block, justify, bitmap, signature = certificate
+    if (kind, justify) != (COMMIT, bytes(32)) or epoch != voters[0]:
+        raise ValueError("kind or epoch")
+    if (block, height, epoch) != (header_id(header), header[2], header[3]):
+        raise ValueError("another block")
+    if header[13] != set_hash(voters):
+        raise ValueError("another set")
+    signers = members(bitmap, len(voters[1]))
+    weights = [one[2] for one in voters[1]]
+    if sum(weights[i] for i in signers) < quorum(sum(weights)):
+        raise ValueError("no quorum")
+    keys = [voters[1][i][0] for i in signers]
+    if not Suite.FastAggregateVerify(keys, voted(certificate, header[1]), signature):
+        raise ValueError("signature")
+
+
+# -- consensus.md, 7 and 8: gateways, timers
+
+
+def gateways(size: int, seed: bytes, wanted: int = 0) -> list[int]:
+    """The gateways of an epoch."""
+    root = next(r for r in range(size + 1) if (2 * r + 1) ** 2 > 4 * size)  # nearest to √size
+    count = min(wanted or (1 if size <= 10 else root), size)
+    return [(int.from_bytes(seed, "big") + k) % size for k in range(count)]
+
+
+def view_timer(tau0: int, view: int) -> int:
+    """How long a view lasts."""
+    return tau0 * 2 ** min(view, 6)
+
+
+def waits(measured: Sequence[int], fallback: int) -> tuple[int, int]:
+    """d_fb and d_agg after these times from vote to certificate."""
+    if not measured:
+        return fallback, min(60, fallback)
+    eighths = 8 * measured[0]
+    for time in measured:
+        eighths += time - eighths // 8
+    smooth = eighths // 8
+    return min(max(2 * smooth, 60), fallback), min(max(smooth, 10), 60, fallback)
+
+
+# -- encoding.md: trees
+
+
+def merkle(leaves: Sequence[bytes]) -> bytes:
+    """The root of a list."""
+    if not leaves:
+        return tagged("merkle/empty")
+    level = [tagged("merkle/leaf", leaf) for leaf in leaves]
+    while len(level) > 1:
+        odd = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [tagged("merkle/node", left, right) for left, right in pairs] + odd
+    return level[0]
+
+
+def trie_root(key: bytes, value: bytes | None, proof: Sequence[Any]) -> bytes:
+    """The root to which a proof leads from a key's value, or from its absence."""
+    siblings, other = proof
+    path = tagged("trie/path", key)
+    at = bytes(32)
+    if value is not None:
+        if other:
+            raise ValueError("another leaf beside a value")
+        at = tagged("trie/leaf", path, tagged("trie/value", value))
+    elif other:
+        if other[0][0] == path or bits(other[0][0], len(siblings)) != bits(path, len(siblings)):
+            raise ValueError("the leaf does not stand in the key's place")
+        at = tagged("trie/leaf", *other[0])
+    for sibling, side in reversed(list(zip(siblings, bits(path, len(siblings)), strict=True))):
+        at = tagged("trie/branch", sibling, at) if side else tagged("trie/branch", at, sibling)
+    return tagged("trie/empty") if at == bytes(32) else at
+
+
+def bits(path: bytes, count: int) -> list[int]:
+    """The first bits of a path, the highest of each byte first."""
+    return [path[i // 8] >> 7 - i % 8 & 1 for i in range(count)]
+
+
+def state_root(system_root: bytes, coin_digest: bytes) -> bytes:
+    """What a header commits to."""
+    return tagged("sidechain/state", system_root, coin_digest)
+
+
+def mountain_root(leaf: bytes, proof: Sequence[Any]) -> bytes:
+    """The root to which the proof of an outbox leaf leads."""
+    index, count, path, peaks = proof
+    heights = [bit for bit in reversed(range(count.bit_length())) if count >> bit & 1]
+    first, home = 0, 0
+    while index >= first + (1 << heights[home]):
+        first += 1 << heights[home]
+        home += 1
+    if (len(path), len(peaks)) != (heights[home], len(heights) - 1):
+        raise ValueError("proof length")
+    at = tagged("mountain/leaf", leaf)
+    for level, sibling in enumerate(path):
+        pair = (sibling, at) if index >> level & 1 else (at, sibling)
+        at = tagged("mountain/node", *pair)
+    return tagged("mountain/root", fixed(count), *peaks[:home], at, *peaks[home:])
+
+
+# -- sidechain.md: light client, elections, rewards
+
+
+def follow(genesis: tuple[Any, ...], proofs: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """The validator sets of a chain's epochs, each proved by the one before."""
+    sets = [(0, genesis[14])]
+    for (header, certificate, _), validators in proofs:
+        final(header, certificate, sets[-1])
+        following = (sets[-1][0] + 1, validators or sets[-1][1])
+        if header[14] != set_hash(following):
+            raise ValueError("another next set")
+        sets.append(following)
+    return sets
+
+
+def shares(total: int, weights: Sequence[int]) -> list[int]:
+    """The largest remainder's division of an amount."""
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    parts = [total * weight // whole for weight in weights]
+    rests = sorted((-(total * w % whole), at) for at, w in enumerate(weights))
+    for _, at in rests[: total - sum(parts)]:
+        parts[at] += 1
+    return parts
+
+
+def elected(
+    candidates: Iterable[tuple[bytes, int, int, int, bool]], own: int, seats: int, least: int
+) -> list[bytes]:
+    """Keys of the next set, of candidates (key, stake, own stake, jailed, convicted)."""
+    able = [(-stake, key) for key, stake, mine, jailed, convicted in candidates
+            if mine >= own and not jailed and not convicted]  # fmt: skip
+    chosen = sorted(key for _, key in sorted(able)[:seats])
+    return chosen if len(chosen) >= least else []
+
+
+# -- federation.md: shares of a key
+
+
+def lagrange(indices: Sequence[int]) -> dict[int, int]:
+    """The weight of each share in the value at zero."""
+    weights = {}
+    for i in indices:
+        above = below = 1
+        for j in indices:
+            if j != i:
+                above, below = above * j % curve_order, below * (j - i) % curve_order
+        weights[i] = above * pow(below, -1, curve_order) % curve_order
+    return weights
+
+
+def combined(partials: dict[int, bytes]) -> bytes:
+    """The group's signature from signatures by shares."""
+    weights, total = lagrange(list(partials)), None
+    for index, signature in partials.items():
+        point = multiply(signature_to_G2(signature), weights[index])
+        total = point if total is None else add(total, point)
+    return bytes(G2_to_signature(total))
