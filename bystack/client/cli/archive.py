@@ -1,7 +1,7 @@
 """Carrying a chain out of a running node and into one: `bystack export`, `bystack import`.
 
 The file is that of `bystackd export` and `import`; here the node's RPC gives and takes the blocks.
-For analysts `export` writes tables instead (`columns`).
+For analysts `export` writes tables instead (`bystack.client.indexing`), of any chain.
 """
 
 from __future__ import annotations
@@ -16,27 +16,31 @@ import click
 
 from bystack.client.bars import Bar
 from bystack.client.cli.conventions import guarded, home_option, node
+from bystack.client.indexing.source import MAIN, ChangedMeanwhile, NodeSource, every_block
 from bystack.client.rpc import Rpc
 from bystack.mainchain.archive import Network, Reader, Writer
 from bystack.mainchain.blocks import Block, decode_block
-from bystack.primitives.addresses import split_address
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 
 AT_ONCE: Final = 8
 """Blocks asked for in one request: eight full ones are 64 MB of hex."""
 CHUNK: Final = 1_000_000
+REORGANISED: Final = "the chain was reorganised meanwhile; run it again"
 KNOWN: Final = ("duplicate", "inconclusive")
 
 
 @click.command("export")
 @click.option("--file", "file", type=click.Path(dir_okay=False), help="To write.")
 @click.option("--parquet", type=click.Path(path_type=Path), help="Folder to make, with tables.")
+@click.option("--chain", default=MAIN, show_default=True, help="main, or a sidechain's name.")
 @click.option("--from", "first", default=1, show_default=True, help="First height.")
 @home_option
 @guarded
-def export_command(file: str | None, parquet: Path | None, first: int, home: str) -> None:
-    """Write the main chain's blocks to a file, from a running node; or to tables, for analysts.
+def export_command(
+    file: str | None, parquet: Path | None, chain: str, first: int, home: str
+) -> None:
+    """Write the main chain's blocks to a file, from a running node; or any chain's to tables.
 
     The file appears when it is whole; a file of that name is never overwritten. bystackd import
     reads it into a stopped node, bystack import into a running one.
@@ -44,9 +48,11 @@ def export_command(file: str | None, parquet: Path | None, first: int, home: str
     \b
     bystack export --file main.chain
     bystack export --parquet chain-1 --from 1
+    bystack export --parquet trade-1 --chain trade
 
-    With --parquet a folder appears, with blocks, transactions, inputs and outputs, which DuckDB,
-    Spark and others read. The last blocks may yet be reorganised away.
+    With --parquet a folder appears, with a file for each table, which DuckDB, Spark and others
+    read; the tables are those of bystack index. The main chain's last blocks may yet be
+    reorganised away.
     """
     target = file if file is not None else parquet
     if target is None or None not in (file, parquet):
@@ -54,17 +60,20 @@ def export_command(file: str | None, parquet: Path | None, first: int, home: str
     if os.path.lexists(target):
         raise click.ClickException(f"{target} exists already; choose another name")
     rpc = node(home)
+    if isinstance(target, Path):
+        told = _tabled(NodeSource(rpc, chain), target, first)
+    elif chain != MAIN:
+        raise click.UsageError("--file is for the main chain; sidechains have --parquet")
+    else:
+        told = _filed(rpc, target, first)
+    click.echo(f"{target}: {told}")
+
+
+def _filed(rpc: Rpc, file: str, first: int) -> str:
+    """Write an archive; what became of it, in words."""
     info = rpc.call("getblockchaininfo")
     first, last = max(first, int(info.get("pruneheight", 1))), int(info["blocks"])
-    if isinstance(target, Path):
-        told = _tabled(rpc, target, info, range(first, last + 1))
-    else:
-        told = _filed(rpc, target, info, range(first, last + 1))
-    click.echo(f"{target}: blocks {first} to {last}, {told}")
-
-
-def _filed(rpc: Rpc, file: str, info: dict[str, Any], heights: range) -> str:
-    """Write an archive; what became of it, in words."""
+    heights = range(first, last + 1)
     writer = Writer(_network(info), heights.start, heights.stop - 1)
     draft = f"{file}.part"
     try:
@@ -76,38 +85,34 @@ def _filed(rpc: Rpc, file: str, info: dict[str, Any], heights: range) -> str:
     finally:
         if os.path.lexists(draft):
             os.unlink(draft)
-    return f"{os.path.getsize(file)} bytes"
+    return f"blocks {first} to {last}, {os.path.getsize(file)} bytes"
 
 
-def _tabled(rpc: Rpc, folder: Path, info: dict[str, Any], heights: range) -> str:
+def _tabled(source: NodeSource, folder: Path, first: int) -> str:
     """Write the tables; what became of them, in words."""
     try:
-        from bystack.client.columns import SCHEMAS, Tables
+        from bystack.client.indexing.parquet import Files
     except ImportError as error:
         text = "tables need pyarrow; install it with: pip install 'bystack[parquet]'"
         raise click.ClickException(text) from error
-    about = {"chain_id": info["chain_id"], "first": heights.start, "last": heights.stop - 1}
+    now, chain = source.standing(), source.identity
+    heights = range(max(first, now.first), now.height + 1)
+    place = {"first": heights.start, "last": now.height}
+    about = {"chain": chain.name, "chain_id": chain.chain_id, **place}
     draft = folder.with_name(f"{folder.name}.part")
     draft.mkdir(parents=True)
     try:
-        with Tables(draft, _prefix(rpc, heights), about) as tables, Bar("blocks") as bar:
-            for number, data in enumerate(_blocks(rpc, heights), 1):
-                tables.block(decode_block(data), len(data))
+        with Files(draft, chain.kind, about) as files, Bar("blocks") as bar:
+            files.add({"assets": list(source.assets)})
+            for number, block in enumerate(every_block(source, heights), 1):
+                files.add(block.rows)
                 bar.show(number / len(heights))
         draft.rename(folder)
+    except ChangedMeanwhile:
+        raise click.ClickException(REORGANISED) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return f"as {', '.join(SCHEMAS)}"
-
-
-def _prefix(rpc: Rpc, heights: range) -> str:
-    """What the network's addresses begin with, seen on one of them; empty if none is seen."""
-    if not heights:
-        return ""
-    (block,) = rpc.batch("getblock", [[rpc.call("getblockhash", heights[0]), 2]])
-    outputs = [one for transaction in block["tx"] for one in transaction["vout"]]
-    found = [split_address(one["address"]).hrp for one in outputs if "address" in one]
-    return found[0] if found else ""
+    return f"blocks {heights.start} to {now.height}, as {', '.join(files.names)}"
 
 
 def _network(info: dict[str, Any]) -> Network:
@@ -133,7 +138,7 @@ def _blocks(rpc: Rpc, heights: range) -> Iterator[bytes]:
             data = bytes.fromhex(text)
             header = decode_block(data).header
             if previous and header.previous != previous:
-                raise click.ClickException("the chain was reorganised meanwhile; run it again")
+                raise click.ClickException(REORGANISED)
             previous = header.id
             yield data
 

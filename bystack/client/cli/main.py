@@ -16,6 +16,7 @@ from bystack.client.cli.exchange import exchange
 from bystack.client.cli.federation.group import federation
 from bystack.client.cli.gates import peg_status
 from bystack.client.cli.guard import guard
+from bystack.client.cli.index import index
 from bystack.client.cli.key import key
 from bystack.client.cli.man import completion, man
 from bystack.client.cli.mine import mine
@@ -58,6 +59,7 @@ COMMANDS = (
     prove_unclaimable, dashboard, doctor, key, man, completion, receive,
     peg_status, asset, registry, exchange, stake, proof, verify_proof, pst, swap, federation, vault,
     guard, sidechain, mine, devnet, demo, bench, export_command, import_command,
+    index,
 )  # fmt: skip
 
 for command in COMMANDS:

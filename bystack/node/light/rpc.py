@@ -21,6 +21,7 @@ from bystack.node.light.driver import LightDriver
 from bystack.node.light.fetching import NoPeer
 from bystack.node.light.reading import LightReader
 from bystack.node.light.scanning import Scanner
+from bystack.node.mainchain import shapes, shapes_vaults
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
 from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
 from bystack.node.mainchain.rpc_assets import asset_form, evidence_form
@@ -95,19 +96,49 @@ class LightChainMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getblockchaininfo", self.info, help="What the chain's state is.")
+        add(
+            "getblockchaininfo",
+            self.info,
+            help="What the chain's state is.",
+            returns=shapes.BlockchainInfo,
+        )
         add("getbestblockhash", self.best_hash, help="The id of the best header.")
         add("getblockcount", self.count, help="The height of the best header.")
         add("getblockhash", self.hash_at, help="The id of the header at a height.")
-        add("getblockheader", self.header, help="A header, as fields or in hex.")
-        add("getrawtransaction", self.raw, help="A transaction that was watched or sent here.")
-        add("decoderawtransaction", self.decode, help="The fields of a transaction in hex.")
+        add(
+            "getblockheader",
+            self.header,
+            help="A header, as fields or in hex.",
+            returns=str | shapes.BlockHeader,
+        )
+        add(
+            "getrawtransaction",
+            self.raw,
+            help="A transaction that was watched or sent here.",
+            returns=str | shapes.Transaction,
+        )
+        add(
+            "decoderawtransaction",
+            self.decode,
+            help="The fields of a transaction in hex.",
+            returns=shapes.Transaction,
+        )
         add("sendrawtransaction", self.send, help="Offer a transaction to every peer.")
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
         add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
         add("getevidence", self.evidence, help="A proof of a transaction to keep.")
-        add("getassetinfo", self.asset, help="An issued asset, by its id, as a peer has it.")
-        add("estimatesmartfee", self.estimate, help="A fee rate per 1000 of weight, in BTM.")
+        add(
+            "getassetinfo",
+            self.asset,
+            help="An issued asset, by its id, as a peer has it.",
+            returns=shapes_vaults.AssetInfo,
+        )
+        add(
+            "estimatesmartfee",
+            self.estimate,
+            help="A fee rate per 1000 of weight, in BTM.",
+            returns=shapes.Estimate,
+        )
 
     def info(self) -> Json:
         """The chain's state: headers only; blocks are never judged here."""
@@ -116,6 +147,7 @@ class LightChainMethods:
             "chain": self._params.name,
             "chain_id": chain_id(self._params).hex(),
             "mode": "light",
+            "hrp": self._params.hrp,
             "blocks": tip.header.height,
             "headers": tip.header.height,
             "bestblockhash": tip.id.hex(),
