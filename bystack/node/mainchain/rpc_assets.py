@@ -14,6 +14,7 @@ from bystack.mainchain.issues import registration_of
 from bystack.mainchain.proofs import HistoryProof, TransactionProof
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
+from bystack.node.mainchain import shapes_vaults
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, coins_form
 from bystack.node.mainchain.reading import NOT_FOUND, Reader
@@ -81,10 +82,20 @@ class AssetMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        methods.add("getassetinfo", self.asset, help="An issued asset, by its id.")
+        methods.add(
+            "getassetinfo",
+            self.asset,
+            help="An issued asset, by its id.",
+            returns=shapes_vaults.AssetInfo,
+        )
         methods.add("getevidence", self.evidence, help="A proof of a transaction to keep.")
         methods.add("listvaults", self.vaults, help="The ids of all vaults.")
-        methods.add("getvault", self.vault, help="A vault: its state and every coin it holds.")
+        methods.add(
+            "getvault",
+            self.vault,
+            help="A vault: its state and every coin it holds.",
+            returns=shapes_vaults.Vault,
+        )
 
     def asset(self, asset: Hash) -> Json:
         """What was registered when the asset was issued, how much was issued, and when."""

@@ -19,7 +19,7 @@ from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.ledger.waiting import Entry
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
-from bystack.node.mainchain import shapes
+from bystack.node.mainchain import shapes, shapes_mining
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.poolkeeping import PoolKeeper
@@ -59,7 +59,13 @@ class MempoolMethods:
         add("getmempooldescendants", self.descendants, help=about, returns=some)
         about = "A fee rate per 1000 of weight, in BTM."
         add("estimatesmartfee", self.estimate, help=about, returns=shapes.Estimate)
-        add("savemempool", self.save, scope="admin", help="Write what waits to disk.")
+        add(
+            "savemempool",
+            self.save,
+            scope="admin",
+            help="Write what waits to disk.",
+            returns=shapes_mining.Saved,
+        )
 
     async def test(self, rawtxs: list[Hex], maxfeerate: Rate = 0) -> list[Json]:
         """For each: whether it would be taken in, and else the rule that refuses it; children

@@ -19,6 +19,7 @@ from bystack.mainchain.blocks import MAX_HEADER, Block, Header, decode_block, de
 from bystack.mainchain.chain import next_target
 from bystack.mainchain.work import target_of
 from bystack.node.ipc import RemoteError
+from bystack.node.mainchain import shapes_mining
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, difficulty
 from bystack.node.mainchain.miner import Miner
@@ -89,11 +90,27 @@ class MiningMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getblocktemplate", self.template, help="The next block to mine; waits for a better.")
+        add(
+            "getblocktemplate",
+            self.template,
+            help="The next block to mine; waits for a better.",
+            returns=shapes_mining.Template | str | None,
+        )
         add("submitblock", self.submit, help="Hand in a block, or the header of handed-out work.")
-        add("getmininginfo", self.info, help="The chain and the built-in miner, with hash rates.")
+        add(
+            "getmininginfo",
+            self.info,
+            help="The chain and the built-in miner, with hash rates.",
+            returns=shapes_mining.MiningInfo,
+        )
         add("getnetworkhashps", self.network_rate, help="Digests a second, by the blocks' work.")
-        add("setgenerate", self.generate, scope="admin", help="Turn the built-in miner on or off.")
+        add(
+            "setgenerate",
+            self.generate,
+            scope="admin",
+            help="Turn the built-in miner on or off.",
+            returns=shapes_mining.MiningInfo,
+        )
 
     async def template(self, template_request: TemplateRequest | None = None) -> Any:
         """The next block; with `longpollid`, once there is a better one than the miner has."""

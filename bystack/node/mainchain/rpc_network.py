@@ -10,7 +10,7 @@ from msgspec import Meta
 from bystack.ledger.transactions import PolicyLock, Transaction, decode_transaction
 from bystack.mainchain.params import Params
 from bystack.node.ipc import RemoteError
-from bystack.node.mainchain import shapes
+from bystack.node.mainchain import shapes, shapes_mining
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.mining import generate, generate_of
@@ -63,7 +63,12 @@ class PeerMethods:
         )
         add("addnode", self.add, scope="admin", help="Keep (add, onetry) or drop (remove) a peer.")
         add("setban", self.ban, scope="admin", help="Refuse a host or node id, or lift that.")
-        add("listbanned", self.banned, help="Who is refused, and until when.")
+        add(
+            "listbanned",
+            self.banned,
+            help="Who is refused, and until when.",
+            returns=list[shapes.Ban],
+        )
 
     def peers(self) -> list[Json]:
         """One object per peer."""
@@ -151,7 +156,8 @@ class NetworkMethods(PeerMethods):
         name, help = "generatetoaddress", "Mine blocks (regtest only)."
         methods.add(name, self.generate, scope="wallet", help=help)
         name, help = "generateblock", "Mine a block of just these transactions (regtest only)."
-        methods.add(name, self.generate_block, scope="wallet", help=help)
+        made = shapes_mining.Generated
+        methods.add(name, self.generate_block, scope="wallet", help=help, returns=made)
 
     async def generate(self, nblocks: Count, address: str) -> list[str]:
         """Mine at once, the rewards going to an address; the ids of the blocks."""

@@ -53,7 +53,9 @@ class TransactionMethods:
             returns=shapes.Transaction,
         )
         add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
-        add("gettxout", self.coin, help="An unspent output, or null.")
+        add(
+            "gettxout", self.coin, help="An unspent output, or null.", returns=shapes.Unspent | None
+        )
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
         add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
 

@@ -5,16 +5,28 @@ Values are made in `forms` and in the methods; a test holds what they answer aga
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from msgspec import Meta
 
+from bystack.node.mainchain.wires import Lock, Witness
 from bystack.node.rpc import Hash, Hex
 
 Amount = Annotated[int | float | str, Meta(description="BTM: a number if exact, else text")]
 Rate = Annotated[int | float | str, Meta(description="BTM per 1,000 of weight")]
 Seconds = Annotated[int, Meta(description="Unix time")]
 Address = Annotated[str, Meta(description="an address")]
+
+
+class Sync(TypedDict):
+    """How a node catches up."""
+
+    blocks_per_second: float
+    transactions_per_second: float
+    seconds_left: Annotated[int | None, Meta(description="at this speed; null while unknown")]
+    peers: int
+    transactions: int
+    transactions_left: int
 
 
 class BlockchainInfo(TypedDict):
@@ -33,7 +45,7 @@ class BlockchainInfo(TypedDict):
     mediantime: Seconds
     verificationprogress: float
     initialblockdownload: bool
-    sync: NotRequired[Any]
+    sync: NotRequired[Sync]
     chainwork: Hex
     size_on_disk: Annotated[int, Meta(description="bytes")]
     pruned: bool
@@ -69,7 +81,7 @@ class Block(BlockHeader):
 
     size: Annotated[int, Meta(description="bytes")]
     weight: NotRequired[int]
-    tx: list[Any]
+    tx: list[Hash | Transaction]
 
 
 class BlockStats(TypedDict):
@@ -91,7 +103,15 @@ class Input(TypedDict):
 
     txid: Hash
     vout: int
-    witness: Any
+    witness: Witness | None
+
+
+class Action(TypedDict):
+    """What a transaction does beside moving coins."""
+
+    kind: int
+    body: Hex
+    witness: Witness | None
 
 
 class Coin(TypedDict):
@@ -99,7 +119,7 @@ class Coin(TypedDict):
 
     asset: Annotated[str, Meta(description="BTM, or an asset's id")]
     units: int
-    lock: Any
+    lock: Lock
     value: NotRequired[Amount]
     address: NotRequired[Address]
 
@@ -120,7 +140,7 @@ class Transaction(TypedDict):
     coinbase: bool
     vin: list[Input]
     vout: list[Output]
-    actions: list[Any]
+    actions: list[Action]
     valid_from: Annotated[int, Meta(description="a height, 0 for any")]
     valid_until: Annotated[int, Meta(description="a height, 0 for any")]
     memo: Hex
@@ -204,7 +224,7 @@ class PeerInfo(TypedDict):
     bytesrecv: int
     pingtime: Annotated[float | None, Meta(description="seconds")]
     banscore: int | float
-    dropped: Any
+    dropped: Annotated[int, Meta(description="frames that its full queue lost")]
     validator: NotRequired[Annotated[int, Meta(description="its index, -1 for one that follows")]]
 
 
@@ -222,3 +242,20 @@ class NetworkInfo(TypedDict):
     nodeid: Hash
     refused: dict[str, int]
     warnings: str
+
+
+class Ban(TypedDict):
+    """One of `listbanned`."""
+
+    address: str
+    banned_until: Seconds
+
+
+class Unspent(Coin):
+    """`gettxout`."""
+
+    bestblock: Hash
+    confirmations: int
+    unit: Annotated[int, Meta(description="the least that can be moved, in base units")]
+    coinbase: bool
+    height: int
