@@ -7,6 +7,8 @@ less assurance, so longer texts are a choice the caller makes by `limit`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import xor
 
 from bystack.primitives.errors import Invalid
 
@@ -15,6 +17,11 @@ LIMIT = 90
 _SYMBOL = {letter: value for value, letter in enumerate(LETTERS)}
 _CONSTANT = 0x2BC830A3
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_TERMS = [
+    reduce(xor, (term for bit, term in enumerate(_GENERATOR) if top >> bit & 1), 0)
+    for top in range(32)
+]
+"""What the five bits that leave the residue add to it."""
 
 
 class AddressMalformed(Invalid):
@@ -24,9 +31,7 @@ class AddressMalformed(Invalid):
 def _residue(symbols: Iterable[int]) -> int:
     residue = 1
     for symbol in symbols:
-        top, residue = residue >> 25, (residue & 0x1FFFFFF) << 5 ^ symbol
-        for bit, term in enumerate(_GENERATOR):
-            residue ^= term if top >> bit & 1 else 0
+        residue = (residue & 0x1FFFFFF) << 5 ^ symbol ^ _TERMS[residue >> 25]
     return residue
 
 
