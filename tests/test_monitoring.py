@@ -18,6 +18,7 @@ from bystack.node.metrics.families import PLACE, Family, every
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
+CASES = DEPLOY / "prometheus" / "alerts_test.yml"
 SCRAPE = DEPLOY / "prometheus" / "prometheus.yml"
 BOARD = DEPLOY / "grafana" / "bystack.json"
 
@@ -159,6 +160,41 @@ def test_a_slip_is_found(wrong: str, said: str) -> None:
     assert faults(wrong) == [said]
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus's own tool is not here")
+def cases() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load(CASES.read_text())["tests"]
+    return found
+
+
+def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_none_does() -> None:
+    healthy, *firing = cases()
+    named = [rule["alert"] for rule in alerts()]
+    assert [one["name"] for one in firing] == named
+    for one in firing:
+        (asked,) = one["alert_rule_test"]
+        assert asked["alertname"] == one["name"] and asked["exp_alerts"]
+    assert all(one["exp_samples"] == [] for one in healthy["promql_expr_test"])
+    # An alert whose metrics the healthy node did not show would be silent for that alone.
+    shown = {METRIC.match(one["series"]) for one in healthy["input_series"]}
+    metrics = {one[1] for one in shown if one}
+    asked_for = {name for rule in alerts() for name, _ in METRIC.findall(rule["expr"])}
+    assert asked_for <= metrics
+
+
+def test_the_cases_show_what_nodes_show() -> None:
+    series = {one["series"] for case in cases() for one in case["input_series"]}
+    assert {one: said for one in series if (said := faults(one))} == {}
+
+
+promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="Prometheus's own tool is not here"
+)
+
+
+@promtool
 def test_promtool_takes_the_rules() -> None:
     subprocess.run(["promtool", "check", "rules", str(RULES)], check=True)
+
+
+@promtool
+def test_promtool_sees_each_alert_fire_and_none_on_a_healthy_node() -> None:
+    subprocess.run(["promtool", "test", "rules", str(CASES)], check=True)
