@@ -1,7 +1,7 @@
 """A second reader of the sidechain's protocol, written from docs/protocol alone.
 
-It knows nothing of `bystack`: hashes, MessagePack and BLS come from other hands. What it finds must be
-what the pages say and the program does.
+It knows nothing of `bystack`: hashes, MessagePack and BLS come from other hands. What it finds must
+be what the pages say and the program does.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Any
 
 import msgpack
 from py_ecc.bls import G2ProofOfPossession as Suite
-from py_ecc.bls.g2_primitives import G2_to_signature, signature_to_G2
-from py_ecc.optimized_bls12_381 import add, curve_order, multiply
 
 PROPOSE, PREPARE, COMMIT, TIMEOUT = 0, 1, 2, 3
 STEPS = ("propose", "prepare", "commit", "timeout")
@@ -108,7 +106,16 @@ def header_id(header: Sequence[Any]) -> bytes:
 
 def final(header: Sequence[Any], certificate: Sequence[Any], voters: tuple[Any, ...]) -> None:
     """Refuse a header that a COMMIT certificate of these voters does not make final."""
-    _, kind, epoch, height, _, block, justify, bitmap, signature = certificate
+    keys = signed_by(header, certificate, voters)
+    if not Suite.FastAggregateVerify(keys, voted(certificate, header[1]), certificate[8]):
+        raise ValueError("signature")
+
+
+def signed_by(
+    header: Sequence[Any], certificate: Sequence[Any], voters: tuple[Any, ...]
+) -> list[bytes]:
+    """The keys that must have signed; every rule of `final` but the signature."""
+    _, kind, epoch, height, _, block, justify, bitmap, _ = certificate
     if (kind, justify) != (COMMIT, bytes(32)) or epoch != voters[0]:
         raise ValueError("kind or epoch")
     if (block, height, epoch) != (header_id(header), header[2], header[3]):
@@ -119,9 +126,7 @@ def final(header: Sequence[Any], certificate: Sequence[Any], voters: tuple[Any, 
     weights = [one[2] for one in voters[1]]
     if sum(weights[i] for i in signers) < quorum(sum(weights)):
         raise ValueError("no quorum")
-    keys = [voters[1][i][0] for i in signers]
-    if not Suite.FastAggregateVerify(keys, voted(certificate, header[1]), signature):
-        raise ValueError("signature")
+    return [voters[1][i][0] for i in signers]
 
 
 # -- consensus.md, 7 and 8: gateways, timers
@@ -193,6 +198,44 @@ def state_root(system_root: bytes, coin_digest: bytes) -> bytes:
     return tagged("sidechain/state", system_root, coin_digest)
 
 
+def trie_of(entries: dict[bytes, bytes]) -> bytes:
+    """The root of a whole map."""
+    paths = {tagged("trie/path", k): tagged("trie/value", v) for k, v in entries.items()}
+    return subtree(sorted(paths.items()), 0) if paths else tagged("trie/empty")
+
+
+def subtree(leaves: list[tuple[bytes, bytes]], depth: int) -> bytes:
+    """The hash over some leaves, all of one path down to this depth."""
+    if len(leaves) < 2:
+        return tagged("trie/leaf", *leaves[0]) if leaves else bytes(32)
+    halves = [[one for one in leaves if bits(one[0], depth + 1)[-1] == side] for side in (0, 1)]
+    return tagged("trie/branch", *(subtree(half, depth + 1) for half in halves))
+
+
+def coin_digest(coins: dict[tuple[bytes, int], bytes]) -> bytes:
+    """The digest of a set of encoded coins by their outpoints."""
+    product = 1
+    for outpoint, coin in coins.items():
+        asset, amount, lock = read(coin)[:3]
+        element = tagged("coin", write((outpoint, asset, amount, lock))) + coin
+        spread = hashlib.shake_256(tagged("multiset/element", element)).digest(384)
+        product = product * int.from_bytes(spread, "big") % (2**3072 - 1103717)
+    return tagged("multiset/digest", product.to_bytes(384, "big"))
+
+
+def range_root(leaves: Sequence[bytes]) -> bytes:
+    """The root of a whole mountain range."""
+    peaks, start = [], 0
+    for bit in reversed(range(len(leaves).bit_length())):
+        if len(leaves) >> bit & 1:
+            level = [tagged("mountain/leaf", one) for one in leaves[start : start + (1 << bit)]]
+            while len(level) > 1:
+                pairs = zip(level[::2], level[1::2], strict=True)
+                level = [tagged("mountain/node", *pair) for pair in pairs]
+            peaks, start = [*peaks, level[0]], start + (1 << bit)
+    return tagged("mountain/root", fixed(len(leaves)), *peaks)
+
+
 def mountain_root(leaf: bytes, proof: Sequence[Any]) -> bytes:
     """The root to which the proof of an outbox leaf leads."""
     index, count, path, peaks = proof
@@ -245,27 +288,3 @@ def elected(
             if mine >= own and not jailed and not convicted]  # fmt: skip
     chosen = sorted(key for _, key in sorted(able)[:seats])
     return chosen if len(chosen) >= least else []
-
-
-# -- federation.md: shares of a key
-
-
-def lagrange(indices: Sequence[int]) -> dict[int, int]:
-    """The weight of each share in the value at zero."""
-    weights = {}
-    for i in indices:
-        above = below = 1
-        for j in indices:
-            if j != i:
-                above, below = above * j % curve_order, below * (j - i) % curve_order
-        weights[i] = above * pow(below, -1, curve_order) % curve_order
-    return weights
-
-
-def combined(partials: dict[int, bytes]) -> bytes:
-    """The group's signature from signatures by shares."""
-    weights, total = lagrange(list(partials)), None
-    for index, signature in partials.items():
-        point = multiply(signature_to_G2(signature), weights[index])
-        total = point if total is None else add(total, point)
-    return bytes(G2_to_signature(total))

@@ -1,6 +1,6 @@
 """The tables of the pages on consensus, sidechains, pegs and federation, read as types.
 
-`read` judges an encoding by nothing but these tables: if a page forgot a field, a tag or a bound, the
+An encoding is judged by nothing but these tables: if a page forgot a field, a tag or a bound, the
 golden bytes of that type would not be read.
 """
 

@@ -215,3 +215,9 @@ def test_golden_bytes_are_read_by_the_tables_alone(table: tables.Table) -> None:
 def test_words_of_a_key_generation_are_read_by_the_tables_alone(name: str) -> None:
     (signed,) = tables.named("Signed")
     tables.check_table(signed, reader.read(golden(f"federation_dkg_{name}")))
+
+
+@pytest.mark.parametrize("name", ["sidechain_reader", "pegs_reader", "federation_reader"])
+def test_the_readers_take_nothing_from_the_program(name: str) -> None:
+    source = (Path(__file__).parent / f"{name}.py").read_text()
+    assert not re.search(r"^\s*(?:import|from) bystack", source, re.M)
