@@ -297,12 +297,14 @@ class Standing(NamedTuple):
             missing = ", ".join(known.missing) or "named keys of its tier"
             reason = f"signatures: weight {known.weight} of {known.threshold}; missing: {missing}"
             return Wait("signatures", reason, 1)
-        if not known.sent:
-            mirror = self.state.read(Mirror, MIRROR)
-            first = decode_state(mirror.state).seq if mirror else 0
+        mirror = self.state.read(Mirror, MIRROR)
+        first = decode_state(mirror.state).seq if mirror else 0
+        if not known.sent and seq > first:
             reason = f"its turn to be sent: seq {seq}, and {first} is the first not proved spent"
-            return Wait("sending", reason, max(1, seq - first + 1))
-        return Wait("block", f"a main-chain block to take the order of seq {seq}", 1)
+            return Wait("sending", reason, seq - first + 1)
+        # Another member may have sent it: members take turns, and do not tell each other.
+        sender = "" if known.sent else "a member whose turn it is to send, and "
+        return Wait("block", f"{sender}a main-chain block to take the order of seq {seq}", 1)
 
     def _headers(self, mined: int, what: str) -> Wait:
         depth = self.keeper.genesis.depth

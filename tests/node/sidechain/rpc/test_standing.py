@@ -54,7 +54,7 @@ def test_a_small_payout_from_the_burn_to_the_end() -> None:
     seen.append(wait(world, id, half))
     assert "weight 1 of 2; missing: m1, m2" in seen[-1].reason
     seen.append(wait(world, id, Sight(signing=SIGNED)))
-    assert seen[-1].code == "sending"
+    assert seen[-1].code == "block" and "a member whose turn" in seen[-1].reason
     seen.append(wait(world, id, Sight(signing=SIGNED._replace(sent=True))))
     assert (seen[-1].code, seen[-1].blocks) == ("block", 1)
     order = world.main.send(world.order_of(0))
@@ -173,7 +173,16 @@ def test_a_frozen_vault_is_told_and_until_when() -> None:
     ends = standing(world, id).arrives(found)
     assert ends == (found.blocks, 0)
     world.relay(found.blocks)
-    assert wait(world, id, Sight(signing=SIGNED)).code == "sending"
+    assert wait(world, id, Sight(signing=SIGNED)).code == "block"
+
+
+def test_an_order_is_sent_after_those_before_it() -> None:
+    world = funded()
+    first, second = world.burn(300), world.burn(300)
+    world.idle(2)
+    assert wait(world, first, Sight(signing=SIGNED)).code == "block"
+    found = wait(world, second, Sight(signing=SIGNED))
+    assert (found.code, found.blocks) == ("sending", 2) and "0 is the first" in found.reason
 
 
 def test_an_order_that_new_terms_do_not_pay_waits_to_be_voided(
