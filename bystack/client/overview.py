@@ -15,7 +15,9 @@ from bystack.client.progress import (
     progress_of,
     warning_of,
 )
-from bystack.client.rpc import NodeDown, Rpc, RpcFailed
+from bystack.client.rpc import Glance, NodeDown, Rpc, RpcFailed
+from bystack.ledger.amounts import BTM_DECIMALS
+from bystack.node import amounts_text
 
 AWAY: Final = (RpcFailed, NodeDown)
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -29,10 +31,11 @@ def gathered(rpc: Rpc) -> dict[str, Any]:
     """
     rpc.call("help")
     facts = msgspec.json.decode((Path(rpc.home) / "run" / "bystackd.json").read_bytes())
-    rpc = Rpc(rpc.home)
+    rpc = Glance(rpc.home)
     named = [(row["role"], row["name"]) for row in facts["processes"]]
     sides = [name for role, name in named if role == "sidechain"]
     members = [name for role, name in named if role == "federation"]
+    guards = [name for role, name in named if role == "guard"]
     every = [*(["main"] if ("mainchain", "") in named else []), *sides]
     found = {
         "sync": progress_of(rpc),
@@ -41,6 +44,7 @@ def gathered(rpc: Rpc) -> dict[str, Any]:
         "warnings": {name: text for name in sides if (text := warning_of(rpc, name))},
         "wallet": _wallet(rpc, every),
         "federations": {name: one for name in members if (one := _member(rpc, name))},
+        "guards": {name: _guard(rpc, name) for name in guards},
     }
     chains = {name: _chain(rpc, name) for name in every}
     return {**facts, "chains": chains, **{name: one for name, one in found.items() if one}}
@@ -94,20 +98,27 @@ def _member(rpc: Rpc, name: str) -> dict[str, Any]:
     return {key: info[key] for key in wanted if key in info}
 
 
+def _guard(rpc: Rpc, name: str) -> dict[str, Any]:
+    try:
+        info = rpc.guard(name, "getguardinfo")
+    except AWAY as error:
+        return {"error": str(error)}
+    wanted = ("seeing", "main_height", "sidechain_height", "sponsor", "acts", "standing")
+    return {key: info[key] for key in wanted}
+
+
 def lines(told: dict[str, Any]) -> Iterator[str]:
-    """The screen below its table of chains: work under way, memberships, the wallet, warnings."""
+    """The screen below its table of chains: work under way, memberships, guards, the wallet."""
     for name, one in told.get("joining", {}).items():
         yield joining_line(name, one)
     if told.get("sync"):
         yield progress_line(told["sync"])
     for name, member in told.get("federations", {}).items():
         yield f"federation {name}: {membership(member)}"
+    for name, guard in told.get("guards", {}).items():
+        yield f"guard {name}: {_guarding(guard)}"
     if wallet := told.get("wallet"):
         yield from _held(wallet)
-    for name, text in told.get("warnings", {}).items():
-        yield f"{name}: {text}"
-    if not well(told):
-        yield "Next: bystack doctor tells what is wrong, and what to do"
 
 
 def processes(rows: list[dict[str, Any]]) -> str:
@@ -180,12 +191,9 @@ def _held(wallet: dict[str, Any]) -> Iterator[str]:
         yield f"wallet {wallet['name']}{locked} on {chain}: {held or 'nothing'}"
 
 
-def well(told: dict[str, Any]) -> bool:
-    """Nothing on the screen asks for somebody."""
-    chains = told["chains"].values()
-    return (
-        all(row["state"] == "running" for row in told["processes"])
-        and all("time" in one and one.get("reserves_hold") is not False for one in chains)
-        and all(one.get("signer") for one in told.get("federations", {}).values())
-        and not told.get("warnings")
-    )
+def _guarding(guard: dict[str, Any]) -> str:
+    if "error" in guard:
+        return str(guard["error"])
+    purse = amounts_text.show(guard["sponsor"]["balance"], BTM_DECIMALS)
+    heights = f"main chain {guard['main_height']}, sidechain {guard['sidechain_height']}"
+    return f"{heights}, {guard['acts']} acts, {purse} BTM for fees"

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 TIMEOUT = 60.0
+GLANCE = 10.0
 PAUSE = 0.1
 PATIENCE = 180.0
 """Seconds: a network of forty processes on a busy machine takes its time."""
@@ -61,11 +62,12 @@ class NotReady(RpcFailed):
 class Rpc:
     """One node's RPC; `path` is "/", "/sidechain/NAME", "/federation/NAME" or "/guard/NAME".
 
-    `patience`: seconds to wait for a daemon that is just starting, as people at a shell do.
+    `patience`: seconds to wait for a daemon that is just starting, as people at a shell do;
+    `timeout`: seconds for an answer.
     """
 
-    def __init__(self, home: Path, patience: float = 0) -> None:
-        self.home, self._patience = home, patience
+    def __init__(self, home: Path, patience: float = 0, timeout: float = TIMEOUT) -> None:
+        self.home, self._patience, self._timeout = home, patience, timeout
         self._client: httpx.Client | None = None
 
     def _connect(self) -> httpx.Client:
@@ -74,7 +76,7 @@ class Rpc:
             user, secret = (self.home / ".cookie").read_text().split(":", 1)
         except (OSError, ValueError, msgspec.DecodeError) as error:
             raise NodeDown(f"no node runs in {self.home}: start it with bystackd run") from error
-        return httpx.Client(base_url=facts["url"], auth=(user, secret), timeout=TIMEOUT)
+        return httpx.Client(base_url=facts["url"], auth=(user, secret), timeout=self._timeout)
 
     def call(self, method: str, *params: Any, path: str = "/") -> Any:
         """The result; raises `RpcFailed`, or `NodeDown` when nobody answers.
@@ -188,6 +190,26 @@ class Rpc:
     def guard(self, name: str, method: str, *params: Any) -> Any:
         """A call on a guard's path."""
         return self.call(method, *params, path=f"/guard/{name}")
+
+
+class Glance(Rpc):
+    """For looking, where a process that hangs is a finding and nothing to wait for: a path that
+    once left a question unanswered is asked no more."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, timeout=GLANCE)
+        self._silent: dict[str, Unsure] = {}
+
+    def call(self, method: str, *params: Any, path: str = "/") -> Any:
+        """As `Rpc.call`; `NodeDown` at once for a path that was silent before."""
+        if path in self._silent:
+            raise self._silent[path]
+        try:
+            return super().call(method, *params, path=path)
+        except Unsure:
+            text = f"{path} did not answer {method} within {GLANCE:.0f} s: its process may hang"
+            self._silent[path] = Unsure(text)
+            raise self._silent[path] from None
 
 
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:

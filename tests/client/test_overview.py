@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from bystack.client import overview
-from bystack.client.overview import ago, gathered, lines, processes, rows, well
+from bystack.client.cli import chain
+from bystack.client.overview import ago, gathered, lines, processes, rows
 from bystack.client.rpc import RpcFailed
+from bystack.client.wrongs import wrongs
 
 ROWS = [{"role": "mainchain", "name": "", "state": "running"}]
 MEMBER = {
@@ -70,19 +73,54 @@ def test_ages_are_short(seconds: float, text: str) -> None:
     assert ago(seconds) == text
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"processes": [{**ROWS[0], "state": "failed"}]},
-        {"chains": {"main": {"height": "", "id": "away"}}},
-        {"chains": {"trade": {**TOLD["chains"]["trade"], "reserves_hold": False}}},
-        {"federations": {"trade": {**MEMBER, "signer": None}}},
-        {"warnings": {"trade": "an upgrade is due"}},
-    ],
-)
-def test_what_is_wrong_calls_the_doctor(change: dict[str, Any]) -> None:
-    assert well(TOLD) and not well({**TOLD, **change})
-    assert "bystack doctor" in list(lines({**TOLD, **change}))[-1]
+GUARD = {
+    **{"seeing": True, "main_height": 9, "sidechain_height": 7, "acts": 0, "standing": []},
+    "sponsor": {"address": "rm1", "balance": 150_000_000, "coins": 2},
+}
+TRADE = TOLD["chains"]["trade"]
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a process": ({"processes": [{**ROWS[0], "state": "failed"}]}, "mainchain is failed"),
+    "a chain": ({"chains": {"main": {"height": "", "id": "away"}}}, "main chain: away"),
+    "reserves": (
+        {"chains": {"trade": {**TRADE, "reserves_hold": False}}},
+        "sidechain trade: the vault does not hold what the sidechain stands for",
+    ),
+    "pegs": ({"chains": {"trade": {**TRADE, "pegs": "shut: pegin"}}}, "trade: pegs shut: pegin"),
+    "peers": ({"chains": {"trade": {**TRADE, "peers": 0}}}, "sidechain trade: no peers"),
+    "a still chain": ({"chains": {"trade": {**TRADE, "time": -60}}}, "no block for 202 s"),
+    "the signer": ({"federations": {"trade": {**MEMBER, "signer": None}}}, "signer is away"),
+    "a warning": ({"warnings": {"trade": "an upgrade is due"}}, "trade: an upgrade is due"),
+    "a blind guard": ({"guards": {"trade": {**GUARD, "seeing": False}}}, "it judges nothing"),
+    "an alarm": ({"guards": {"trade": {**GUARD, "standing": ["spend"]}}}, "alarms stand: spend"),
+    "an empty purse": (
+        {"guards": {"trade": {**GUARD, "sponsor": {"address": "rm1", "balance": 0}}}},
+        "guard of trade: no coins for fees: send some to rm1",
+    ),
+    "a guard that is away": ({"guards": {"trade": {"error": "not up"}}}, "guard of trade: not up"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_is_wrong_is_told(name: str) -> None:
+    change, says = FAULTS[name]
+    (told,) = wrongs({**TOLD, **change}, 142.0)
+    assert told.endswith(says) or says in told
+
+
+def test_nothing_is_wrong_with_a_node_that_runs() -> None:
+    whole = {**TOLD, "guards": {"trade": GUARD}}
+    assert not list(wrongs(whole, 142.0))
+    assert "guard trade: main chain 9, sidechain 7, 0 acts, 1.5 BTM for fees" in list(lines(whole))
+
+
+def test_what_is_wrong_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"network": "regtest", "url": "u", **TOLD, **FAULTS["the signer"][0]}
+    monkeypatch.setattr(chain, "node", lambda home: None)
+    monkeypatch.setattr(chain, "gathered", lambda rpc: said)
+    monkeypatch.setattr("time.time", lambda: 142.0)
+    shown = CliRunner().invoke(chain.status, []).output.splitlines()
+    assert shown[0] == "WRONG  member of trade: its signer is away"
+    assert shown[1].startswith("Next: bystack doctor")
 
 
 ANSWERS: dict[str, Any] = {
@@ -120,7 +158,7 @@ def test_a_node_is_asked_for_all_of_it(tmp_path: Path, monkeypatch: pytest.Monke
     named.append(("federation", "trade"))
     facts = {"processes": [{"role": role, "name": name} for role, name in named]}
     (tmp_path / "run" / "bystackd.json").write_bytes(msgspec.json.encode(facts))
-    monkeypatch.setattr(overview, "Rpc", Node)
+    monkeypatch.setattr(overview, "Glance", Node)
     told = gathered(Node(tmp_path))  # type: ignore[arg-type]
     assert told["chains"]["trade"] == {
         **{"height": 3, "id": "aa", "time": 9, "peers": 2, "validator": 1},

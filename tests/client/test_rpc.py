@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bystack.client.rpc import NodeDown, NotRun, Rpc, RpcFailed, Unsure
+from bystack.client.rpc import Glance, NodeDown, NotRun, Rpc, RpcFailed, Unsure
 
 ANSWER = httpx.Response(200, json={"result": "paid", "error": None, "id": 1})
 
@@ -101,3 +101,23 @@ def test_a_name_the_node_does_not_run_is_told_with_those_it_runs(
     with pytest.raises(NotRun, match=r"this node runs no sidechain port; it runs games, trade$"):
         rpc.call("getpegstatus", path="/wallet/ann/sidechain/port")
     assert len(heard) == 1
+
+
+def test_a_glance_asks_a_silent_path_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        heard.append(request.url.path)
+        if request.url.path == "/federation/trade":
+            raise httpx.ReadTimeout("hangs")
+        return ANSWER
+
+    def connect(_: Rpc) -> httpx.Client:
+        return httpx.Client(base_url="http://node", transport=httpx.MockTransport(handler))
+
+    monkeypatch.setattr(Rpc, "_connect", connect)
+    look = Glance(tmp_path)
+    for _ in range(3):
+        with pytest.raises(NodeDown, match="/federation/trade did not answer getfederationinfo"):
+            look.federation("trade", "getfederationinfo")
+    assert look.call("help") == "paid" and heard == ["/federation/trade", "/"]

@@ -14,6 +14,7 @@ from bystack.client.cli.mine import sentence
 from bystack.client.overview import gathered, lines, processes, rows
 from bystack.client.progress import progress_line, progress_of
 from bystack.client.rpc import Rpc
+from bystack.client.wrongs import wrongs
 
 LOOK_SECONDS: Final = 0.5
 
@@ -24,10 +25,11 @@ LOOK_SECONDS: Final = 0.5
 @json_option
 @guarded
 def status(wait: bool, home: str, as_json: bool) -> None:
-    """How a node stands, on one screen.
+    """How a node stands, on one screen; what is wrong stands first.
 
     Its processes; each chain with height, age of the last block, peers, pegs and reserves; what is
-    being fetched; memberships; the wallet. bystack doctor tells what to do about what is wrong.
+    being fetched; memberships; guards; the wallet. bystack doctor tells what to do about what is
+    wrong.
     """
     rpc = node(home)
     if wait:
@@ -36,6 +38,11 @@ def status(wait: bool, home: str, as_json: bool) -> None:
     if as_json:
         return show(told, as_json=True)
     now = time.time()
+    amiss = list(wrongs(told, now))
+    for one in amiss:
+        click.echo(f"{click.style('WRONG', fg='red')}  {harmless(one)}")
+    if amiss:
+        click.echo("Next: bystack doctor tells what to do\n")
     click.echo(f"{told['network']}  RPC {told['url']}  {processes(told['processes'])}")
     show(rows(told, now), as_json=False)
     if told.get("mining", {}).get("generate"):

@@ -10,7 +10,7 @@ import click
 
 from bystack.client.cli.conventions import guarded, harmless, home_option, json_option, show
 from bystack.client.doctor.findings import Finding, Level
-from bystack.client.rpc import Rpc
+from bystack.client.rpc import Glance
 
 COLOURS: Final = {Level.GOOD: "green", Level.CARE: "yellow", Level.FAULT: "red"}
 INDENT: Final = 7
@@ -37,7 +37,7 @@ def doctor(clock_server: str, quiet: bool, home: str, as_json: bool) -> None:
     from bystack.client.doctor.gathering import facts
 
     place = Path(home).expanduser()
-    found = consult(facts(place, Rpc(place), clock_server))
+    found = consult(facts(place, Glance(place), clock_server))
     if as_json:
         show([{**one._asdict(), "level": one.level.name.lower()} for one in found], as_json=True)
     else:
