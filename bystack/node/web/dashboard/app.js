@@ -8,7 +8,7 @@ import { failed, signIn, unknown } from "./views/trouble.js";
 import { VIEWS } from "./views/index.js";
 
 const PAUSE = 700, ANEW = 15000;
-const TITLES = { tx: "transactions", pegin: "pegs", pegout: "pegs" };
+const TITLES = { tx: "transactions", pegin: "pegs", pegout: "pegs", certificate: "modules" };
 const content = document.getElementById("content");
 let shown = 0, running = 0, due = Infinity, timer = 0, last = "";
 

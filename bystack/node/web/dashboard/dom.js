@@ -56,14 +56,15 @@ function children(old, fresh) {
   now.slice(wanted.length).forEach((one) => one.remove());
 }
 
-/** Columns and rows as a table that a phone can show too. */
-export function table(caption, columns, rows, empty = "None.") {
+/** Columns and rows as a table; a phone stacks its cells unless it is `narrow`. */
+export function table(caption, columns, rows, empty = "None.", { narrow = false } = {}) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
   const head = h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one))));
   const body = rows.map((row) =>
-    h("tr", {}, row.map((cell, place) => h("td", { "data-label": columns[place] }, cell))));
+    h("tr", {}, row.map((cell, place) => h("td", { "data-label": columns[place] },
+      Array.isArray(cell) ? h("div", {}, cell) : cell))));
   const caught = h("caption", { class: "unseen" }, caption);
-  return h("div", { class: "wide" }, h("table", {}, caught, head, h("tbody", {}, body)));
+  return h("div", { class: "wide" }, h("table", { class: narrow ? null : "stack" }, caught, head, h("tbody", {}, body)));
 }
 
 /** Names and values, one a line. */
@@ -82,4 +83,12 @@ export function section(title, ...content) {
 /** A word in a colour that says how it stands; the word alone says it too. */
 export function badge(text, mood = "") {
   return h("span", { class: `badge ${mood}` }, text);
+}
+
+/** A bar that is filled as far as `value` of `most`; `short` says that it ought to be fuller. */
+export function meter(value, most, label, short = false) {
+  const part = most > 0 ? Math.min(100, Math.max(0, (100 * value) / most)) : 0;
+  return s("svg", { class: short ? "meter short" : "meter", viewBox: "0 0 100 8", preserveAspectRatio: "none",
+    role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": most, "aria-valuenow": value },
+  s("rect", { x: 0, y: 0, width: part, height: 8 }));
 }

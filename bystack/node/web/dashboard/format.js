@@ -22,13 +22,16 @@ export function count(value, decimals = 0) {
   return rest ? `${grouped}.${rest}` : grouped;
 }
 
-/** A number with a prefix: 12.3 k, 4.56 M. */
+const SPLIT = new Set(["s", "BTM"]);
+
+/** A number with a prefix: 12.3 k, 4.56 M; of a unit also less than one: 20.2 µBTM. */
 export function rough(value, unit = "") {
-  const steps = ["", "k", "M", "G", "T", "P", "E", "Z"];
-  let rest = Math.abs(Number(value)), step = 0;
+  const steps = ["", "k", "M", "G", "T", "P", "E", "Z"], small = ["m", "µ", "n"];
+  let rest = Math.abs(Number(value)), step = 0, parts = -1;
+  while (SPLIT.has(unit) && rest > 0 && rest < 1 && parts < small.length - 1) [rest, parts] = [rest * 1000, parts + 1];
   while (rest >= 1000 && step < steps.length - 1) [rest, step] = [rest / 1000, step + 1];
   const text = rest >= 100 || Number.isInteger(rest) ? rest.toFixed(0) : rest.toPrecision(3);
-  return `${value < 0 ? "\u2212" : ""}${text} ${steps[step]}${unit}`.trim();
+  return `${value < 0 ? "\u2212" : ""}${text} ${small[parts] ?? steps[step]}${unit}`.trim();
 }
 
 /** The ends of a long id. */
@@ -55,6 +58,11 @@ export function ago(time, now) {
 /** Unix time as date and time, without a zone's surprise. */
 export function moment(time) {
   return `${new Date(time * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** So many of something. */
+export function counted(value, name) {
+  return `${count(value)} ${name}${Number(value) === 1 ? "" : "s"}`;
 }
 
 /** Bytes. */

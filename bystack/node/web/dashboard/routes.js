@@ -2,9 +2,9 @@
 
 export const PAGES = {
   main: ["blocks", "mempool", "vaults", "assets", "charts", "peers"],
-  side: ["blocks", "pegs", "validators", "federation", "mempool", "assets", "charts", "peers"],
+  side: ["blocks", "pegs", "validators", "federation", "modules", "mempool", "assets", "charts", "peers"],
 };
-const DETAILS = ["block", "tx", "address", "asset", "vault", "pegin", "pegout", "search"];
+const DETAILS = ["block", "tx", "address", "asset", "vault", "pegin", "pegout", "certificate", "search"];
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
 /** `{page, chain, argument}` of the part behind `#`; page "unknown" for what means nothing. */
@@ -43,7 +43,7 @@ export function guesses(text) {
   if (/^[0-9]{1,12}$/.test(query)) return [["block", query]];
   if (/^[0-9a-f]{64}$/i.test(query)) {
     const id = query.toLowerCase();
-    return ["block", "tx", "asset", "vault", "pegout", "pegin"].map((page) => [page, id]);
+    return ["block", "tx", "asset", "vault", "pegout", "pegin", "certificate"].map((page) => [page, id]);
   }
   if (/^[0-9a-f]{64}[:/ ][0-9]{1,5}$/i.test(query)) {
     return [["pegin", query.toLowerCase().replace(/[/ ]/, ":")]];

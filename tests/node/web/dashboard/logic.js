@@ -25,7 +25,7 @@ test("addresses of pages go there and back, and what means nothing is unknown", 
 
 test("a search tries what the text can be", () => {
   assert.deepEqual(guesses(" 12 "), [["block", "12"]]);
-  assert.deepEqual(guesses(ID.toUpperCase()).map(([page]) => page), ["block", "tx", "asset", "vault", "pegout", "pegin"]);
+  assert.deepEqual(guesses(ID.toUpperCase()).map(([page]) => page), ["block", "tx", "asset", "vault", "pegout", "pegin", "certificate"]);
   assert.deepEqual(guesses(`${ID}:1`), [["pegin", `${ID}:1`]]);
   assert.equal(guesses("rm1p0dpaa55k3y8uaufw84mgs8dvsxgulhtmkg29s58afqgj4z9xsc9qhn6zjd")[0][0], "address");
   assert.deepEqual(guesses("<script>"), []);

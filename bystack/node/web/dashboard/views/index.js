@@ -6,6 +6,7 @@ import { block, blocks } from "./blocks.js";
 import { charts } from "./charts.js";
 import { federation } from "./federation.js";
 import { mempool } from "./mempool.js";
+import { certificate, modules } from "./modules.js";
 import { overview } from "./overview.js";
 import { pegin, pegout } from "./peg.js";
 import { peers } from "./peers.js";
@@ -17,5 +18,5 @@ import { vault, vaults } from "./vaults.js";
 
 export const VIEWS = {
   overview, blocks, block, tx: transaction, address, assets, asset, pegs, pegin, pegout,
-  validators, federation, vaults, vault, mempool, peers, charts, search,
+  validators, federation, modules, certificate, vaults, vault, mempool, peers, charts, search,
 };

@@ -1,12 +1,15 @@
 // The network at a glance: the main chain, each sidechain, its federation, its reserves.
 
 import { learn, value } from "../assets.js";
-import { badge, facts, h, section, table } from "../dom.js";
-import { count, rough } from "../format.js";
-import { blockLink, vaultLink, when } from "../parts.js";
+import { badge, facts, h, meter, section, table } from "../dom.js";
+import { count, counted, rough } from "../format.js";
+import { chart } from "../graphs.js";
+import { blockLink, heights, vaultLink, when } from "../parts.js";
 import { link } from "../routes.js";
+import { spacing } from "../scaling.js";
 import { BRIEF, Down, Refused, SignIn, batch } from "../rpc.js";
 
+const PACE = 40;
 const MAIN = [["getblockchaininfo"], ["getmempoolinfo"], ["getnetworkinfo"], ["getnetworkhashps"]];
 const SIDE = [["getsidechaininfo"], ["getepoch"], ["listmembers"], ["getreserves"], ["getpegstatus"]];
 
@@ -17,14 +20,14 @@ export async function overview({ node, now }) {
     ...named("sidechain").map(({ name }) => card(name, SIDE, sideCard, now)),
   ]);
   const states = node.processes.map((one) =>
-    [one.role, one.name, badge(one.state, one.state === "running" ? "good" : "bad"), one.restarts]);
+    [one.role, one.name || "–", badge(one.state, one.state === "running" ? "good" : "bad"), one.restarts]);
   const chains = ["main", ...named("sidechain").map(({ name }) => name)];
   return {
     title: `The network ${node.network}`,
     content: [
       h("div", { class: "cards" }, cards),
       section("Processes of this node",
-        table("Processes", ["Process", "Of", "State", "Restarts"], states)),
+        table("Processes", ["Process", "Of", "State", "Restarts"], states, "None.", { narrow: true })),
     ],
     topics: chains.slice(0, 16).map((chain) => [chain, "blocks"]),
   };
@@ -32,7 +35,7 @@ export async function overview({ node, now }) {
 
 async function card(chain, asked, made, now) {
   try {
-    return made(chain, await batch(chain, asked, BRIEF), now);
+    return await made(chain, await batch(chain, asked, BRIEF), now);
   } catch (error) {
     if (error instanceof SignIn || !(error instanceof Down)) throw error;
     return h("section", { class: "dead", "data-chain": chain, "aria-label": chain },
@@ -46,7 +49,15 @@ function framed(chain, mood, ...content) {
     h("h2", {}, h("a", { href: link(chain) }, chain), " ", mood), content);
 }
 
-function mainCard(chain, [info, pool, net, rate], now) {
+/** Seconds between the last blocks. */
+async function pace(chain, last) {
+  const ids = await batch(chain, heights(last, PACE).map((height) => ["getblockhash", height]), BRIEF);
+  const found = await batch(chain, ids.filter((id) => typeof id === "string").map((id) => ["getblockheader", id]), BRIEF);
+  const line = found.filter((one) => !(one instanceof Refused) && one.height > 0).reverse();
+  return chart("Seconds between blocks", spacing(line), { unit: "s", wide: 520, high: 130 });
+}
+
+async function mainCard(chain, [info, pool, net, rate], now) {
   if (info instanceof Refused) throw info;
   const catching = info.initialblockdownload || info.blocks < info.headers;
   return framed("main", badge(catching ? "catching up" : "running", catching ? "warn" : "good"),
@@ -55,9 +66,9 @@ function mainCard(chain, [info, pool, net, rate], now) {
       ["Last block", when(info.time, now)],
       ["Difficulty", rough(info.difficulty)],
       ["Hash rate", rate instanceof Refused ? "–" : rough(rate, "H/s")],
-      ["Waiting", pool instanceof Refused ? "–" : `${count(pool.size)} transactions`],
+      ["Waiting", pool instanceof Refused ? "–" : counted(pool.size, "transaction")],
       ["Peers", net instanceof Refused ? "–" : count(net.connections)],
-    ]), warnings(info.warnings));
+    ]), await pace("main", info.blocks), warnings(info.warnings));
 }
 
 function sideCard(chain, [info, epoch, members, reserves, ways], now) {
@@ -90,13 +101,13 @@ export function reservesOf(reserves) {
     const owes = Number(row.circulating) + Number(row.pool) + Number(row.owed);
     const most = Math.max(Number(row.vault), owes, 1);
     const text = `${value(row.vault, row.asset)} in the vault for ${name} circulating, pooled and owed`;
-    return h("div", {}, h("dt", {}, name), h("dd", { class: "full" },
-      h("meter", { min: 0, max: most, value: Number(row.vault), "aria-label": text }),
-      h("div", {}, `${value(row.vault, row.asset)} held, ${value(BigInt(row.circulating)
-        + BigInt(row.pool) + BigInt(row.owed), row.asset)} owed`)));
+    const owed = BigInt(row.circulating) + BigInt(row.pool) + BigInt(row.owed);
+    return h("div", {}, h("dt", {}, name),
+      h("dd", {}, `${value(row.vault, row.asset)} held, ${value(owed, row.asset)} owed`),
+      h("dd", { class: "full" }, meter(Number(row.vault), most, text, Number(row.vault) < owes)));
   });
-  const mood = reserves.holds ? badge("holds", "good") : badge("does not hold", "bad");
-  return h("div", { class: "reserves" }, h("p", {}, "Reserves ", mood), h("dl", { class: "facts" }, rows));
+  const mood = reserves.holds ? badge("covered", "good") : badge("not covered", "bad");
+  return h("div", { class: "reserves" }, h("p", {}, "Reserves against liabilities ", mood), h("dl", { class: "facts" }, rows));
 }
 
 function warnings(text) {

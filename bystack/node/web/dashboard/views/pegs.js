@@ -30,7 +30,7 @@ export async function pegs({ chain }) {
     content: [
       section("Ways", table("Ways", ["Way", "State", "Why"], Object.entries(WAYS).map(([way, text]) =>
         [text, ways[way].open ? badge("open", "good") : badge("shut", "bad"), why(ways[way])]))),
-      section("Reserves", reservesOf(reserves) ?? "Not known now."),
+      section("Vault and liabilities", reservesOf(reserves) ?? h("p", { class: "quiet" }, "Not known now.")),
       section("In", table("Peg-ins", ["Deposit", "Amount", "Main-chain block", "Minted in block"],
         ins.map((one) => inRow(chain, one)), "No deposit lately.")),
       section("Out", table("Peg-outs", ["Peg-out", "Amount", "Burned in block", "State"],

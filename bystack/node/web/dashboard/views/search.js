@@ -6,7 +6,7 @@ import { Down, Refused, SignIn, batch } from "../rpc.js";
 
 const WORDS = {
   block: "Block", tx: "Transaction", address: "Address", asset: "Asset", vault: "Vault",
-  pegin: "Peg-in", pegout: "Peg-out",
+  pegin: "Peg-in", pegout: "Peg-out", certificate: "Certificate",
 };
 
 export async function search({ node, chain, argument, go }) {
@@ -22,7 +22,7 @@ export async function search({ node, chain, argument, go }) {
     return h("li", {}, h("a", { href: address }, `${WORDS[page]} on ${on}`));
   });
   const none = h("p", {}, "Nothing of this name on any chain that answers. One can search for heights, ids of",
-    " blocks, transactions, assets, vaults and peg-outs, a peg-in as TXID:OUTPUT, and addresses.");
+    " blocks, transactions, assets, vaults and peg-outs, digests of certificates, a peg-in as TXID:OUTPUT, and addresses.");
   return { title: `Search: ${argument}`, content: section("Found", rows.length ? h("ul", {}, rows) : none) };
 }
 
@@ -61,6 +61,8 @@ function question(chain, page, text) {
       return main ? null : ["getpegoutstatus", text];
     case "pegin":
       return main ? null : ["getpeginstatus", ...pegin(text)];
+    case "certificate":
+      return main ? null : ["getcertificate", text];
     default:
       return null;
   }

@@ -2,12 +2,26 @@
 
 import { assetLink, idOf, know, learn, value } from "../assets.js";
 import { badge, facts, h, section, table } from "../dom.js";
-import { bytes, count, moment, short, words } from "../format.js";
+import { bytes, count, counted, moment, short, words } from "../format.js";
 import { addressLink, blockLink, txLink, vaultLink, when, whole } from "../parts.js";
 import { link } from "../routes.js";
 import { Refused, batch, call, tried } from "../rpc.js";
 
 const SOURCES = 100;
+const MAIN_ACTIONS = {
+  1: "Reward of a block", 2: "Issue of an asset", 16: "Creates a vault", 17: "Order of a vault", 18: "Touches a vault",
+  19: "Completes a payout", 20: "Vetoes a payout", 21: "Announces terms", 22: "Cancels announced terms",
+  23: "Adopts terms", 24: "Freezes a vault", 25: "Replaces an order", 26: "Recovers a vault", 27: "Gathers a vault's coins",
+};
+const SIDE_ACTIONS = {
+  1: "Relays main-chain headers", 2: "Claims a deposit", 3: "Takes in a gift", 4: "Proves anew", 5: "Proves an order paid",
+  6: "Proves a payout's end", 7: "Burns for a peg-out", 8: "Accuses a validator", 9: "Tells of a departed branch",
+  10: "Takes in a stray deposit",
+};
+const LOCKS = {
+  PolicyLock: "payment", RetireLock: "retired for good", VaultLock: "the vault's anchor", TreasuryLock: "the vault's treasury",
+  PendingLock: "pending payout", RecordLock: "record of an asset",
+};
 
 /** The sums of outputs per asset, in words. */
 export function outputsSum(outputs) {
@@ -28,7 +42,7 @@ export async function transaction({ chain, argument, now }) {
     content: [
       section("Transaction", facts([
         ["Id", whole(tx.txid)],
-        ["State", inBlock ? badge(`${count(tx.confirmations)} confirmations`, "good") : badge("waiting", "warn")],
+        ["State", inBlock ? badge(counted(tx.confirmations, "confirmation"), "good") : badge("waiting", "warn")],
         ["Block", tx.blockhash ? blockLink(chain, tx.blockhash, count(tx.height)) : null],
         ["Time", seconds ? [moment(seconds), ", ", when(seconds, now)] : null],
         ["Fee", tx.coinbase ? null : fee(sources, tx.vout)],
@@ -39,7 +53,7 @@ export async function transaction({ chain, argument, now }) {
       ])),
       section("Spends", inputs(chain, tx, sources)),
       section("Makes", outputs(chain, tx)),
-      tx.actions.length ? section("Does", actions(tx.actions)) : null,
+      tx.actions.length ? section("Does", actions(tx.actions, chain === "main" ? MAIN_ACTIONS : SIDE_ACTIONS)) : null,
     ],
     topics: [[chain, "blocks"]],
   };
@@ -93,17 +107,21 @@ function outputs(chain, tx) {
 }
 
 function lockText(lock) {
-  return lock?.vault ? vaultLink(lock.vault) : words(lock?.kind ?? "–");
+  return lock?.vault ? vaultLink(lock.vault) : kindOf(lock);
+}
+
+function kindOf(lock) {
+  return LOCKS[lock?.kind] ?? words(lock?.kind ?? "–");
 }
 
 function lockNote(txid, { lock, n }) {
-  if (lock?.kind !== "DepositLock") return words(lock?.kind ?? "–");
+  if (lock?.kind !== "DepositLock") return kindOf(lock);
   return ["into the vault ", vaultLink(lock.vault), " ",
     h("a", { href: link("main", "pegin", `${txid}:${n}`) }, "peg-in")];
 }
 
-function actions(rows) {
+function actions(rows, names) {
   return rows.map((one) => h("details", {},
-    h("summary", {}, one.name ? words(one.name) : `Action of kind ${one.kind}`),
+    h("summary", {}, one.name ? words(one.name) : names[one.kind] ?? `Action of kind ${one.kind}`),
     h("pre", {}, JSON.stringify(one, (_, held) => (typeof held === "bigint" ? String(held) : held), 2))));
 }

@@ -1,6 +1,6 @@
 // A sidechain's validators: weights, votes in the last certificates, gateways, the leader now.
 
-import { badge, facts, h, section, table } from "../dom.js";
+import { badge, facts, h, meter, section, table } from "../dom.js";
 import { count, short } from "../format.js";
 import { heights } from "../parts.js";
 import { Refused, batch } from "../rpc.js";
@@ -17,8 +17,8 @@ export async function validators({ chain }) {
   const votes = (index) => final.filter((one) => one.signers.includes(index)).length;
   const rows = list.map((one) => [
     count(one.index), h("code", { title: one.key }, short(one.key)), count(one.weight), marks(one, epoch),
-    h("span", {}, h("meter", { min: 0, max: Math.max(1, final.length), value: votes(one.index),
-      "aria-label": `votes of validator ${one.index}` }), ` ${votes(one.index)} of ${final.length}`),
+    h("div", { class: "level" }, meter(votes(one.index), final.length,
+      `votes of validator ${one.index}`), h("span", {}, `${votes(one.index)} of ${final.length}`)),
   ]);
   const staking = !(queries instanceof Refused) && "stake" in queries ? await elected(chain) : null;
   return {

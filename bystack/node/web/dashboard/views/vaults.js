@@ -2,7 +2,7 @@
 
 import { idOf, know, learn, named, value } from "../assets.js";
 import { level, policyText } from "../bucket.js";
-import { badge, facts, h, section, table } from "../dom.js";
+import { badge, facts, h, meter, section, table } from "../dom.js";
 import { count, short, words } from "../format.js";
 import { txLink, vaultLink, whole } from "../parts.js";
 import { link } from "../routes.js";
@@ -96,7 +96,8 @@ function buckets(rows, terms, height) {
     const now = level(row, limit, height);
     const text = `${value(now, row.asset)} of ${value(limit.capacity, row.asset)}`;
     return [count(row.tier), named(row.asset).name,
-      h("span", {}, h("meter", { min: 0, max: Number(limit.capacity), value: Number(now), "aria-label": text }), ` ${text}`),
+      h("div", { class: "level" }, meter(Number(now), Number(limit.capacity), text),
+        h("span", {}, text)),
       `${value(limit.refill, row.asset)} ${Number(limit.period) === 1 ? "a block" : `every ${count(limit.period)} blocks`}`];
   });
   return table("Buckets", ["Tier", "Asset", "May pay", "Refills"], cells, "No limits.");
