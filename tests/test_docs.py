@@ -1,6 +1,7 @@
 """The documents tell the truth: links lead somewhere, commands exist, decisions are listed."""
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = {"bystack": bystack, "bystackd": bystackd}
 LINK = re.compile(r"\]\(([^)#:]+)\)")
+TYPED = re.compile(r"^ *(?:\w*\$ )?(bystackd? .+)$", re.M)
 CALL = re.compile(r"\b(bystackd?)((?: +[a-z][a-z-]*)+)((?: +--[a-z-]+)*)")
 
 
@@ -56,6 +58,57 @@ def test_commands_exist(path: Path) -> None:
     calls = [call for piece in pieces(path) for call in CALL.findall(piece)]
     faults = [resolved(name, words.split(), options.split()) for name, words, options in calls]
     assert [fault for fault in faults if fault] == []
+
+
+def typed(path: Path) -> list[str]:
+    """The command lines of a document's blocks, without prompt, comment, pipe and redirection."""
+    text = path.read_text().replace("\\\n", " ")
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", text, re.S | re.M)
+    found = [line for block in blocks for line in TYPED.findall(block)]
+    return [re.sub(r"\s+#(?!token).*$|\s*[|>&].*$", "", line) for line in found]
+
+
+def refusal(line: str) -> str:
+    """Empty, or what the program holds against a command line before it does anything."""
+    name, *words = shlex.split(re.sub(r"\$\(.+?\)", "INNER", line))
+    command, context = COMMANDS[name], click.Context(COMMANDS[name], info_name=name)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        word = words.pop(0)
+        found = command.get_command(context, word)
+        if found is None:
+            return f"{line}: there is no {word}"
+        command, context = found, click.Context(found, parent=context, info_name=word)
+    if isinstance(command, click.Group):
+        return ""
+    try:
+        command.make_context(command.name, words, parent=context.parent)
+    except click.ClickException as error:
+        return f"{line}: {error.format_message()}"
+    return ""
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
+def test_commands_are_typed_as_the_program_takes_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Arguments, options and their values; files that a page speaks of need not be here."""
+    monkeypatch.setattr(click.Path, "convert", lambda _, value, *rest: value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deed.txt").touch()  # whose digest is taken as the words are read
+    assert [said for line in typed(path) if (said := refusal(line))] == []
+
+
+def test_a_command_that_is_typed_wrongly_is_seen() -> None:
+    for line in (
+        "bystack pegin trade",
+        "bystack pegin trade 1 --wiat",
+        "bystack federation join trade one",
+        "bystack sidechain new",
+        "bystack devnet up --dir d --members 2",
+        "bystackd key shred x",
+    ):
+        assert refusal(line), line
+    assert sum(len(typed(path)) for path in DOCUMENTS) > 300
 
 
 def test_the_readme_shows_commands() -> None:

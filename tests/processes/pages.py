@@ -1,4 +1,4 @@
-"""Pages of docs/ as what to type and what is seen: read, adapted to a test's network, and obeyed."""
+"""Pages of docs/ as what to type and what is seen: adapted to a test's network, and obeyed."""
 
 from __future__ import annotations
 
