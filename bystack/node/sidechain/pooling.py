@@ -40,6 +40,10 @@ GIVEN: Final = 1.2
 """Seconds that a block on its way keeps the pool waiting at most."""
 TOGETHER: Final = 32
 """Transactions judged at a time: the engine's messages are heard between two lots."""
+CROWDED: Final = 5_000
+DELAY: Final = 1.0
+"""So many waiting, who hands in more waits for the next block, or so many seconds: a node that goes
+on judging at once all it is handed has no time left for the blocks, and fewer and fewer come."""
 JUDGED_AGAIN: Final = 100
 """After a block so many of those that act on the state are judged again, the next ones in turn."""
 NOTHING: CoinView = dict[Outpoint, Coin]()
@@ -137,7 +141,13 @@ class Pooling:
             raise refused[tx.id]
 
     async def submit_all(self, txs: Sequence[Transaction]) -> dict[bytes, Invalid]:
-        """Take transactions in together and relay them; by id the rule by which one is refused."""
+        """Take transactions in together and relay them; by id the rule by which one is refused.
+
+        Where thousands wait already, after a delay.
+        """
+        with trio.move_on_after(DELAY):
+            while len(self) >= CROWDED:
+                await self._followed.wait()
         request = Request(txs)
         await self._inbox.send(request)
         await request.done.wait()
