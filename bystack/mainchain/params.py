@@ -102,7 +102,7 @@ NETWORKS: Mapping[str, Params] = {params.name: params for params in (MAIN, TEST,
 
 @lru_cache(maxsize=16)
 def genesis(params: Params) -> Block:
-    """The first block: no transaction, so that all value comes from work; its own work is nil."""
+    """The first block: no transaction, so that all value comes from work; it is not mined."""
     header = Header(
         version=VERSION,
         height=0,
