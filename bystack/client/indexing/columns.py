@@ -312,3 +312,7 @@ def described() -> Iterator[str]:
 def _type(column: Column) -> str:
     later = ", PostgreSQL only" if column.later else ""
     return column.type.value + (" or none" if column.empty else "") + later
+
+
+if __name__ == "__main__":
+    print("\n".join(described()))
