@@ -202,6 +202,9 @@ def _listed_twice(genesis: Genesis) -> Iterator[Invalid]:
 def _vault_and_election(genesis: Genesis) -> Iterator[Invalid]:
     if genesis.vault == bytes(32):
         yield GenesisInvalid(field="vault", reason="no vault has this id")
+    # Then no payment and no burn could pay: what was pegged in would never come out again.
+    if not any(asset.fee for asset in genesis.assets):
+        yield GenesisInvalid(field="fee", reason="no asset takes fees: nobody could pay or burn")
     election, modules = genesis.consensus.election, {module.name for module in genesis.modules}
     if election not in {FIXED, CONSTANT, *modules}:
         yield GenesisInvalid(field="election", given=election, reason="no module of this name")

@@ -94,6 +94,7 @@ def with_asset(**numbers: int) -> dict[str, Any]:
         with_asset(pegout_minimum=0),
         with_asset(unit=10),
         with_asset(fungible=0),
+        {"assets": tuple(msgspec.structs.replace(one, fee=0) for one in ASSETS)},
         {"assets": (ASSETS[0], ASSETS[0])},
         {"assets": (ASSETS[0], msgspec.structs.replace(ASSETS[1], name="BTM"))},
         {"modules": (module_config("a", CONFIG), module_config("a", CONFIG))},
