@@ -16,6 +16,7 @@ from bystack.primitives.errors import Invalid
 from tests.protocol.pages import PAGES
 
 LAYERS = ("primitives", "ledger", "mainchain", "p2p")
+PREFIXES = tuple(f"bystack.{layer}." for layer in LAYERS)
 PAGE_OF = dict(zip(LAYERS, ("encoding", "ledger", "mainchain", "peers"), strict=True))
 QUALIFIED = {
     "bystack.ledger.vault_operations": "vault",
@@ -87,7 +88,7 @@ def ours(base: type) -> list[type]:
     every = {
         one
         for one in descendants(base)
-        if one.__module__.split(".")[1] in LAYERS
+        if one.__module__.startswith(PREFIXES)
         and one.__module__ not in NO_PROTOCOL
         and full_name(one) not in NO_PROTOCOL
     }
