@@ -288,3 +288,50 @@ def elected(
             if mine >= own and not jailed and not convicted]  # fmt: skip
     chosen = sorted(key for _, key in sorted(able)[:seats])
     return chosen if len(chosen) >= least else []
+
+
+# -- consensus.md, 11 and 13: evidence, finality by depth
+
+
+def unlawful(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Whether no honest validator signs both: votes, sums of votes, TIMEOUTs, by the table."""
+    if first[0] == 4 or second[0] == 4:
+        return forgotten(first, second) or forgotten(second, first)
+    if first[0] == 1 and first[7] != second[7]:
+        return False
+    said = [one[5:7] if one[1] == PREPARE else one[5:6] for one in (first, second)]
+    common = first[0] == 1 or bool(numbered(first[7]) & numbered(second[7]))
+    return first[1:5] == second[1:5] and said[0] != said[1] and common
+
+
+def forgotten(one: Sequence[Any], timeout: Sequence[Any]) -> bool:
+    """E4 and E5: against a TIMEOUT, another of its place, or a COMMIT that it forgets."""
+    if timeout[0] != 4:
+        return False
+    if one[0] == 4:
+        same = one[1:4] == timeout[1:4] and one[6] == timeout[6]
+        return same and one[4] != timeout[4]
+    early = one[4] <= timeout[3] and one[4] > timeout[4]
+    return one[1:4] == (COMMIT, *timeout[1:3]) and one[7] == timeout[6] and early
+
+
+def numbered(bitmap: bytes) -> int:
+    """A bitmap as a number."""
+    return int.from_bytes(bitmap, "little")
+
+
+def sealed_final(slots: Sequence[int], weights: Sequence[int]) -> int:
+    """How many blocks after a final one, sealed in these slots (its own first), are final."""
+    size, done = len(weights), 0
+    rounds: dict[int, int] = {}
+    targets = {slots[0] // size: 0}
+    justified = {slots[0] // size}  # the final block's own round passes for justified
+    for height, slot in enumerate(slots[1:], start=1):
+        number = slot // size
+        targets.setdefault(number, height - 1)
+        rounds[number] = rounds.get(number, 0) + weights[slot % size]
+        if rounds[number] >= quorum(sum(weights)):
+            justified.add(number)
+        if number in justified and number - 1 in justified:
+            done = max(done, targets[number - 1])
+    return done

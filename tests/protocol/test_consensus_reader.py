@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
+from random import Random
+
 import pytest
 
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import sha256
+from bystack.sidechain.consensus.authority.turns import Turns
 from bystack.sidechain.consensus.events import Config
+from bystack.sidechain.consensus.evidence import detect
 from bystack.sidechain.consensus.pace import Pace
 from bystack.sidechain.consensus.rounds import view_timeout
 from bystack.sidechain.consensus.statements import (
+    Aggregate,
     Step,
+    Timeout,
+    Vote,
     proposal_payload,
     signing_digest,
     timeout_payload,
@@ -83,3 +91,56 @@ def test_timers() -> None:
         pace.took(time)
         measured.append(time)
     assert reader.waits(measured, 400) == (pace.fallback(config), pace.gathering(config))
+
+
+def statements() -> list[Vote | Timeout]:
+    """Votes and TIMEOUTs of two validators about two blocks in three views."""
+    zero, found = bytes(96), list[Vote | Timeout]()
+    for index, view, kind, block, justify in product((0, 1), (0, 1), (1, 2), b"ab", b"xy"):
+        hashes = bytes([block]) * 32, bytes([justify]) * 32
+        found.append(Vote(kind, 0, 5, view, *hashes, index, zero))
+    found += [
+        Timeout(0, 5, view, high, (), index, zero)
+        for index, view, high in product((0, 1), (0, 1, 2), (-1, 0, 1))
+    ]
+    return found
+
+
+def test_what_is_evidence() -> None:
+    every = statements()
+    proofs = 0
+    for first, second in combinations(every, 2):
+        kinds = (type(first), type(second))
+        expected = detect(first, second) is not None
+        own = reader.unlawful(reader.read(encode(first)), reader.read(encode(second)))
+        assert own == expected, (kinds, first, second)
+        proofs += expected
+    assert proofs > 40
+
+
+def test_sums_of_votes_as_evidence() -> None:
+    zero, bits = bytes(96), [b"\x03", b"\x06", b"\x08"]
+    sums = [
+        Aggregate(kind, 0, 5, 1, block * 32, b"x" * 32, bitmap, zero)
+        for kind, block, bitmap in product((1, 2), (b"a", b"b"), bits)
+    ]
+    for first, second in combinations(sums, 2):
+        own = reader.unlawful(reader.read(encode(first)), reader.read(encode(second)))
+        assert own == (detect(first, second) is not None)
+
+
+def test_what_depth_makes_final() -> None:
+    """`authority`: on chains with turns missed at random, the page's counting is the program's."""
+    draw, finals = Random(7), 0
+    for _ in range(300):
+        size = draw.randint(1, 6)
+        voters = ValidatorSet(0, validators(size))
+        turns, slots = Turns(voters), [draw.randint(0, 20)]
+        count, best = turns.root(slots[0], 0), 0
+        for height in range(1, 5 * size + 2):
+            slots.append(slots[-1] + draw.choice((1, 1, 1, 1, 2, 3)))
+            count = turns.add(count, slots[-1], height)
+            best = max(best, turns.final(count))
+            assert reader.sealed_final(slots, [1] * size) == best, (size, slots)
+        finals += best > 0
+    assert finals > 100
