@@ -23,6 +23,7 @@ from bystack.node.roles.sidechain import rpc_methods as side_methods
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.modules import BUILT_IN
 from bystack.node.sidechain.rpc.modules import ModuleMethods
+from bystack.node.sidechain.rpc.staking import StakeMethods
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.registry import wallet_methods
 from bystack.sidechain.modules.base import Modules
@@ -67,6 +68,7 @@ def _main(nobody: Any) -> Methods:
 
 def _sidechain(nobody: Any) -> Methods:
     methods = side_methods(nobody, nobody, nobody, "", b"")
+    StakeMethods(nobody, nobody).add(methods)
     modules = Modules([make() for make in BUILT_IN.values()])
     ModuleMethods(nobody, nobody, modules).register(methods)
     return methods

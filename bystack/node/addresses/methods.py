@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple, TypedDict, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import trio
 from msgspec import Meta
@@ -18,6 +18,7 @@ from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Output
 from bystack.node.addresses.reading import Coins, balance_of, coins_of, history_of, scanned
 from bystack.node.addresses.rows import GIVEN, Flow, Passage, Place
+from bystack.node.addresses.shapes import AddressBalance, AddressCoins, AddressHistory
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Methods
 from bystack.node.store.storage import View
@@ -47,35 +48,6 @@ Before = Annotated[
         examples=[""],
     ),
 ]
-
-
-class AddressCoins(TypedDict):
-    """`getaddressutxos`."""
-
-    address: str
-    height: Annotated[int, Meta(description="of the last block")]
-    indexed: Annotated[bool, Meta(description="false: found by looking at every coin")]
-    coins: list[Any]
-    next: Annotated[str, Meta(description="where the next answer begins; empty: these are all")]
-
-
-class AddressBalance(TypedDict):
-    """`getaddressbalance`."""
-
-    address: str
-    height: int
-    assets: Annotated[list[Any], Meta(description="amount and number of coins, by asset")]
-    whole: Annotated[bool, Meta(description="false: it has more coins than were added up")]
-
-
-class AddressHistory(TypedDict):
-    """`getaddresshistory`."""
-
-    address: str
-    height: int
-    first: Annotated[int, Meta(description="the first height that the history knows")]
-    transactions: Annotated[list[Any], Meta(description="newest first")]
-    next: Annotated[str, Meta(description="where the next answer begins; empty: these are all")]
 
 
 class Chain(NamedTuple):

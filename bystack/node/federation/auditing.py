@@ -9,6 +9,7 @@ from msgspec import Meta
 from bystack.federation.audit import MAX_RECORD, AuditLine
 from bystack.federation.policies.requests import Outcome
 from bystack.node.federation.links import Links
+from bystack.node.federation.shapes import ANSWERS
 from bystack.node.rpc import Methods
 from bystack.primitives.codec import decode
 
@@ -28,7 +29,7 @@ def add_auditing(methods: Methods, links: Links) -> None:
         found: list[bytes] = await links.signer.call("log_lines", first, count)
         return [_row(decode(AuditLine, one, MAX_RECORD), one) for one in found]
 
-    methods.add(getauditlog.__name__, getauditlog)
+    methods.add("getauditlog", getauditlog, returns=ANSWERS["getauditlog"])
 
 
 def _row(line: AuditLine, data: bytes) -> dict[str, Any]:

@@ -37,7 +37,9 @@ from bystack.node.federation.acting import transaction_of
 from bystack.node.federation.asking import Requests
 from bystack.node.federation.drafting import PAUSES, Details, Present, drafted
 from bystack.node.federation.links import Links
+from bystack.node.federation.shapes import ANSWERS
 from bystack.node.rpc import Hex, Methods
+from bystack.node.sidechain.rpc.shapes_modules import FEDERATION
 from bystack.primitives.codec import U63, Wire, decode, encode
 from bystack.sidechain import parameters, peg_numbers
 from bystack.sidechain.parameters import Parameters
@@ -168,9 +170,11 @@ def add_governing(methods: Methods, governing: Governing, links: Links) -> None:
         governing.submitdecision,
         governing.submitcertificate,
     ):
-        methods.add(action.__name__, action, scope="admin")
+        name = action.__name__
+        methods.add(name, action, scope="admin", returns=ANSWERS.get(name))
     for name in QUERIES:
-        methods.add(name, _asking(links, name), help="Asks the federation's module.")
+        about, kind = "Asks the federation's module.", FEDERATION[name]
+        methods.add(name, _asking(links, name), help=about, returns=kind)
 
 
 def _asking(links: Links, name: str) -> Any:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta
 
+from bystack.node.config import Scope
 from bystack.node.federation.asking import Requests
 from bystack.node.federation.auditing import add_auditing
 from bystack.node.federation.governing import Governing, add_governing
 from bystack.node.federation.links import Links
 from bystack.node.federation.operating.building import NO_PARAMS, Params
+from bystack.node.federation.shapes import ANSWERS
 from bystack.node.rpc import Hex, Methods
 from bystack.sidechain.specification import GenesisSpec
 
@@ -32,6 +35,11 @@ def methods_of(links: Links, requests: Requests, identity: bytes) -> Methods:
     add_auditing(methods, links)
     add_governing(methods, Governing(links, requests, identity), links)
     return methods
+
+
+def _add(methods: Methods, function: Callable[..., Any], scope: Scope = "read") -> None:
+    name = function.__name__
+    methods.add(name, function, scope=scope, returns=ANSWERS.get(name))
 
 
 def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
@@ -59,7 +67,7 @@ def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
         listvaultoperations,
         submitconflict,
     ):
-        methods.add(function.__name__, function)
+        _add(methods, function)
 
 
 def _add_launch(methods: Methods, requests: Requests) -> None:
@@ -92,6 +100,6 @@ def _add_launch(methods: Methods, requests: Requests) -> None:
         return dict(await requests.ask("buildgenesis", spec))
 
     for function in (keygen, giveupkeygen, buildvaultoperation, submitvaultoperation):
-        methods.add(function.__name__, function, scope="admin")
-    methods.add("createvault", submitvaultoperation, scope="admin")
-    methods.add("buildgenesis", buildgenesis)
+        _add(methods, function, scope="admin")
+    methods.add("createvault", submitvaultoperation, scope="admin", returns=ANSWERS["createvault"])
+    _add(methods, buildgenesis)

@@ -8,6 +8,7 @@ import trio
 from msgspec import Meta
 
 from bystack.node.federation.events import Ask
+from bystack.node.guard import shapes
 from bystack.node.guard.following import Event
 from bystack.node.guard.watchman import Watchman, shown_alarm
 from bystack.node.rpc import Hash, Hex, Methods
@@ -27,17 +28,17 @@ class GuardMethods:
 
     def register(self, methods: Methods) -> None:
         """Add the methods."""
-        methods.add("getguardinfo", self.info)
-        methods.add("listalarms", self.alarms)
-        methods.add("listacts", self.acts)
-        for name, function in (
-            ("freezevault", self.freeze),
-            ("vetopayout", self.veto),
-            ("cancelterms", self.cancel),
-            ("addguardsignature", self.sign),
-            ("signreplacement", self.replace),
+        methods.add("getguardinfo", self.info, returns=shapes.GuardInfo)
+        methods.add("listalarms", self.alarms, returns=list[shapes.Alarm])
+        methods.add("listacts", self.acts, returns=list[shapes.ActState])
+        for name, function, kind in (
+            ("freezevault", self.freeze, shapes.ActState),
+            ("vetopayout", self.veto, shapes.ActState),
+            ("cancelterms", self.cancel, shapes.ActState),
+            ("addguardsignature", self.sign, shapes.ActState),
+            ("signreplacement", self.replace, shapes.Countersigned),
         ):
-            methods.add(name, function, scope="admin")
+            methods.add(name, function, scope="admin", returns=kind)
 
     async def _ask(self, method: str, *params: Any) -> Any:
         send, receive = trio.open_memory_channel[Any](1)

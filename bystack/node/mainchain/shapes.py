@@ -9,8 +9,8 @@ from typing import Annotated, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from bystack.node.mainchain.wires import Lock, Witness
 from bystack.node.rpc import Hash, Hex
+from bystack.node.rpc.wires import Lock, Witness
 
 Amount = Annotated[int | float | str, Meta(description="BTM: a number if exact, else text")]
 Rate = Annotated[int | float | str, Meta(description="BTM per 1,000 of weight")]

@@ -7,8 +7,8 @@ from typing import Annotated, NotRequired, TypedDict
 from msgspec import Meta
 
 from bystack.node.mainchain.shapes import Address, Amount
-from bystack.node.mainchain.wires import AnchorState, Lock
 from bystack.node.rpc import Hash, Hex
+from bystack.node.rpc.wires import AnchorState, Lock
 
 Units = Annotated[int, Meta(description="base units")]
 Quantity = Annotated[int | float | str, Meta(description="decimal: a number if exact, else text")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
@@ -57,20 +58,51 @@ def _place(schema: Json) -> tuple[bool, bytes]:
 
 def merged(documents: Iterable[Mapping[str, Any]], path: str) -> Json:
     """One document of what several processes answer on one path; of two methods with one name the
-    first stays, which is the one that is asked."""
-    found = [dict(one) for one in documents]
+    first stays, which is the one that is asked. Types that share a name only get another one."""
     methods: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    for one in found:
+    whole: Json = {}
+    for given in documents:
+        one = _apart(given, schemas)
+        whole = whole or dict(one)
         methods = {**{m["name"]: m for m in one["methods"]}, **methods}
         schemas = {**one["components"]["schemas"], **schemas}
-    components = {**found[0]["components"], "schemas": schemas}
     return {
-        **found[0],
+        **whole,
         "servers": [{"name": "node", "url": path}],
         "methods": [methods[name] for name in sorted(methods)],
-        "components": components,
+        "components": {**whole["components"], "schemas": schemas},
     }
+
+
+def _apart(one: Mapping[str, Any], taken: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A document whose types have no name that stands for another type already."""
+    own = one["components"]["schemas"]
+    others = {name for name in own if taken.get(name, own[name]) != own[name]}
+    if not others:
+        return one
+    new = {name: _free(name, {*own, *taken}) for name in others}
+    schemas = {new.get(name, name): _repointed(schema, new) for name, schema in own.items()}
+    components = {**one["components"], "schemas": schemas}
+    return {**one, "methods": _repointed(one["methods"], new), "components": components}
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number = next(n for n in itertools.count(2) if f"{name}{n}" not in taken)
+    return f"{name}{number}"
+
+
+def _repointed(value: Any, new: Mapping[str, str]) -> Any:
+    """With every reference to a renamed type under its new name."""
+    match value:
+        case {"$ref": str(ref), **rest}:
+            name = ref.rpartition("/")[2]
+            return {"$ref": REF.format(name=new.get(name, name)), **_repointed(rest, new)}
+        case dict():
+            return {name: _repointed(inner, new) for name, inner in value.items()}
+        case list():
+            return [_repointed(inner, new) for inner in value]
+    return value
 
 
 def _errors() -> Json:

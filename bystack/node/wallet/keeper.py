@@ -24,7 +24,7 @@ from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Height, Methods, calling_wallet
 from bystack.node.store import files
 from bystack.node.store.storage import StoreError
-from bystack.node.wallet import keys, scanning, shapes
+from bystack.node.wallet import keys, scanning, shapes, shapes_keys
 from bystack.node.wallet.chains import MAIN, Chain
 from bystack.node.wallet.following import Follower
 from bystack.node.wallet.opened import Opened
@@ -93,10 +93,28 @@ class Keeper:
             returns=shapes.Opened,
         )
         add("loadwallet", self.load, scope="wallet", help="Load a wallet.", returns=shapes.Opened)
-        add("unloadwallet", self.unload, scope="wallet", help="Unload a wallet.")
+        add(
+            "unloadwallet",
+            self.unload,
+            scope="wallet",
+            help="Unload a wallet.",
+            returns=shapes_keys.Unloaded,
+        )
         add("listwallets", self.loaded, scope="wallet", help="The names of the loaded wallets.")
-        add("listwalletdir", self.existing, scope="wallet", help="Every wallet there is.")
-        add("getwalletinfo", self.info, scope="wallet", help="How far the wallet has followed.")
+        add(
+            "listwalletdir",
+            self.existing,
+            scope="wallet",
+            help="Every wallet there is.",
+            returns=shapes_keys.WalletDir,
+        )
+        add(
+            "getwalletinfo",
+            self.info,
+            scope="wallet",
+            help="How far the wallet has followed.",
+            returns=shapes_keys.WalletInfo,
+        )
 
     def opened(self) -> Opened:
         """The wallet meant; raises `RemoteError`: -18 none is loaded, -19 several are.

@@ -23,6 +23,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Methods, calling_chain
+from bystack.node.wallet import shapes_keys
 from bystack.node.wallet.asking import BAD_PARAMETER, Label, Text, account_number
 from bystack.node.wallet.assets import NATIVE
 from bystack.node.wallet.keeper import Gap, Keeper
@@ -61,13 +62,43 @@ class AccountMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("createaccount", self.create, scope="wallet", help="Use one more account.")
+        add(
+            "createaccount",
+            self.create,
+            scope="wallet",
+            help="Use one more account.",
+            returns=shapes_keys.NewAccount,
+        )
         add("renameaccount", self.rename, scope="wallet", help="Give an account another name.")
-        add("listaccounts", self.accounts, scope="wallet", help="The accounts and what they hold.")
-        add("setaddressgap", self.set_gap, scope="wallet", help="Watch further ahead.")
-        add("importdescriptors", self.import_all, scope="wallet", help="Watch accounts or locks.")
+        add(
+            "listaccounts",
+            self.accounts,
+            scope="wallet",
+            help="The accounts and what they hold.",
+            returns=list[shapes_keys.Account],
+        )
+        add(
+            "setaddressgap",
+            self.set_gap,
+            scope="wallet",
+            help="Watch further ahead.",
+            returns=shapes_keys.Gap,
+        )
+        add(
+            "importdescriptors",
+            self.import_all,
+            scope="wallet",
+            help="Watch accounts or locks.",
+            returns=list[shapes_keys.Imported],
+        )
         add("importaddress", self.import_address, scope="wallet", help="Watch one address.")
-        add("listdescriptors", self.descriptors, scope="wallet", help="What is watched, as text.")
+        add(
+            "listdescriptors",
+            self.descriptors,
+            scope="wallet",
+            help="What is watched, as text.",
+            returns=shapes_keys.Descriptors,
+        )
 
     async def create(self, name: AccountName) -> Json:
         """Name the next account of the seed; its number and where it stands on each chain."""

@@ -17,6 +17,7 @@ from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Methods, calling_chain
+from bystack.node.wallet import shapes_keys
 from bystack.node.wallet.asking import (
     Label,
     Text,
@@ -54,11 +55,29 @@ class AddressMethods:
         add = methods.add
         add("getnewaddress", self.new_address, scope="wallet", help="A fresh address of ours.")
         add("getrawchangeaddress", self.change, scope="wallet", help="An address for change.")
-        add("getaddressinfo", self.address_info, scope="wallet", help="What an address is.")
-        add("listaddresses", self.addresses, scope="wallet", help="The addresses handed out.")
+        add(
+            "getaddressinfo",
+            self.address_info,
+            scope="wallet",
+            help="What an address is.",
+            returns=shapes_keys.AddressInfo,
+        )
+        add(
+            "listaddresses",
+            self.addresses,
+            scope="wallet",
+            help="The addresses handed out.",
+            returns=list[shapes_keys.Given],
+        )
         add("setlabel", self.set_label, scope="wallet", help="Name an address, or un-name it.")
         add("listlabels", self.list_labels, scope="wallet", help="Every label in use.")
-        add("getaddressesbylabel", self.by_label, scope="wallet", help="The addresses of a label.")
+        add(
+            "getaddressesbylabel",
+            self.by_label,
+            scope="wallet",
+            help="The addresses of a label.",
+            returns=dict[str, shapes_keys.Purpose],
+        )
 
     async def new_address(
         self,

@@ -22,6 +22,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Hex, Methods, calling_chain
+from bystack.node.wallet import shapes
 from bystack.node.wallet.approving import sign_or_share
 from bystack.node.wallet.assets import NOT_FOUND, Named
 from bystack.node.wallet.chains import MAIN
@@ -53,10 +54,34 @@ class AssetMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("issueasset", self.issue, scope="wallet", help="Issue a new asset on the main chain.")
-        add("reissueasset", self.reissue, scope="wallet", help="Issue more of an asset.")
-        add("retireasset", self.retire, scope="wallet", help="Destroy some of an asset, for good.")
-        add("listassets", self.assets, scope="wallet", help="The assets we own, and what they are.")
+        add(
+            "issueasset",
+            self.issue,
+            scope="wallet",
+            help="Issue a new asset on the main chain.",
+            returns=shapes.Issued,
+        )
+        add(
+            "reissueasset",
+            self.reissue,
+            scope="wallet",
+            help="Issue more of an asset.",
+            returns=shapes.Issued,
+        )
+        add(
+            "retireasset",
+            self.retire,
+            scope="wallet",
+            help="Destroy some of an asset, for good.",
+            returns=shapes.Retired,
+        )
+        add(
+            "listassets",
+            self.assets,
+            scope="wallet",
+            help="The assets we own, and what they are.",
+            returns=list[shapes.Owned],
+        )
 
     async def issue(
         self,

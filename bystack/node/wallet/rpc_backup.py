@@ -18,7 +18,7 @@ from bystack.node.keyfiles import KeyFileError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Methods
 from bystack.node.store.storage import Store
-from bystack.node.wallet import keys
+from bystack.node.wallet import keys, shapes_keys
 from bystack.node.wallet.backup import (
     MAX_BACKUP,
     VERSION,
@@ -50,8 +50,20 @@ class BackupMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("backupwallet", self.backup, scope="admin", help="The whole wallet, sealed.")
-        add("restorewallet", self.restore, scope="wallet", help="Make a wallet of a backup.")
+        add(
+            "backupwallet",
+            self.backup,
+            scope="admin",
+            help="The whole wallet, sealed.",
+            returns=shapes_keys.Backup,
+        )
+        add(
+            "restorewallet",
+            self.restore,
+            scope="wallet",
+            help="Make a wallet of a backup.",
+            returns=shapes_keys.Restored,
+        )
 
     async def backup(self, passphrase: Secret = "") -> Json:
         """The wallet as a text, sealed under its passphrase, or under one given here if it has

@@ -57,8 +57,20 @@ class HistoryMethods:
             help="What came and went.",
             returns=list[shapes.Movement],
         )
-        add("listsinceblock", self.since, scope="wallet", help="The same, after a block.")
-        add("gettransaction", self.transaction, scope="wallet", help="One transaction of ours.")
+        add(
+            "listsinceblock",
+            self.since,
+            scope="wallet",
+            help="The same, after a block.",
+            returns=shapes.Since,
+        )
+        add(
+            "gettransaction",
+            self.transaction,
+            scope="wallet",
+            help="One transaction of ours.",
+            returns=shapes.WalletTransaction,
+        )
 
     async def transactions(
         self, chain: Text = "", count: Count = 10, skip: Skip = 0, label: Label = ""

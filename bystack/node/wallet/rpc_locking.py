@@ -17,7 +17,7 @@ from bystack.node.ipc import RemoteError
 from bystack.node.keyfiles import Kdf
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Methods
-from bystack.node.wallet import keys
+from bystack.node.wallet import keys, shapes_keys
 from bystack.node.wallet.keeper import WALLET_ERROR, WRONG_PASSWORD, Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.primitives.bip32 import master
@@ -52,7 +52,13 @@ class LockingMethods:
             scope="wallet",
             help="Seal the keys under another passphrase.",
         )
-        add("dumpphrase", self.dump, scope="admin", help="Tell the recovery phrase.")
+        add(
+            "dumpphrase",
+            self.dump,
+            scope="admin",
+            help="Tell the recovery phrase.",
+            returns=shapes_keys.Phrase,
+        )
 
     async def encrypt(self, passphrase: Passphrase, kdf: Kdf = "scrypt") -> str:
         """Seal a wallet that had no passphrase. Bytes of the old file may linger on the disk."""

@@ -12,6 +12,7 @@ from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Height, Hex, Methods
 from bystack.node.trading_text import SIDES, TERMS, chosen, lifetime, pair_named, pairs
+from bystack.node.wallet import shapes, shapes_modules
 from bystack.node.wallet.acting import Counter, counter
 from bystack.node.wallet.asking import BAD_PARAMETER, Text
 from bystack.node.wallet.desk import Desk
@@ -56,14 +57,62 @@ class ModuleActions:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("registerdigest", self.enter, scope="wallet", help="Enter a digest into a registry.")
-        add("transfercertificate", self.transfer, scope="wallet", help="Give a certificate away.")
-        add("revokecertificate", self.revoke, scope="wallet", help="Declare a certificate void.")
-        add("endorsecertificate", self.endorse, scope="wallet", help="Stand for a certificate.")
-        add("placeorder", self.place, scope="wallet", help="Buy or sell at a price or better.")
-        add("cancelorder", self.cancel, scope="wallet", help="Take an order out of the book.")
-        add("listmyorders", self.orders, scope="wallet", help="This wallet's orders in the book.")
-        add("moduleaction", self.act, scope="wallet", help="Any module's action, as bytes.")
+        add(
+            "registerdigest",
+            self.enter,
+            scope="wallet",
+            help="Enter a digest into a registry.",
+            returns=shapes_modules.Registered,
+        )
+        add(
+            "transfercertificate",
+            self.transfer,
+            scope="wallet",
+            help="Give a certificate away.",
+            returns=shapes.Shared,
+        )
+        add(
+            "revokecertificate",
+            self.revoke,
+            scope="wallet",
+            help="Declare a certificate void.",
+            returns=shapes.Shared,
+        )
+        add(
+            "endorsecertificate",
+            self.endorse,
+            scope="wallet",
+            help="Stand for a certificate.",
+            returns=shapes.Shared,
+        )
+        add(
+            "placeorder",
+            self.place,
+            scope="wallet",
+            help="Buy or sell at a price or better.",
+            returns=shapes_modules.Placed,
+        )
+        add(
+            "cancelorder",
+            self.cancel,
+            scope="wallet",
+            help="Take an order out of the book.",
+            returns=shapes.Shared,
+        )
+        add(
+            "listmyorders",
+            self.orders,
+            scope="wallet",
+            help="This wallet's orders in the book.",
+            returns=list[shapes_modules.MyOrder],
+        )
+        add(
+            "moduleaction",
+            self.act,
+            scope="wallet",
+            help="Any module's action, as bytes.",
+            returns=shapes.Shared,
+        )
 
     # -- registry
 

@@ -79,7 +79,13 @@ class MoneyMethods:
         """Add every method of this file."""
         add = methods.add
         add("getbalance", self.balance, scope="wallet", help="What can be spent of an asset.")
-        add("getbalances", self.balances, scope="wallet", help="Every asset we own.")
+        add(
+            "getbalances",
+            self.balances,
+            scope="wallet",
+            help="Every asset we own.",
+            returns=shapes.Balances,
+        )
         add(
             "listunspent",
             self.unspent,
@@ -88,7 +94,13 @@ class MoneyMethods:
             returns=list[shapes.Unspent],
         )
         add("lockunspent", self.lock_coins, scope="wallet", help="Leave coins alone, or not.")
-        add("listlockunspent", self.locked_coins, scope="wallet", help="Coins left alone.")
+        add(
+            "listlockunspent",
+            self.locked_coins,
+            scope="wallet",
+            help="Coins left alone.",
+            returns=list[shapes.Place],
+        )
 
     async def _at(self, chain: str) -> tuple[Opened, str]:
         wallet, name = self._keeper.opened(), chain or calling_chain()

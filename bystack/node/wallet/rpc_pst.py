@@ -42,7 +42,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Height, Hex, Methods, calling_chain
-from bystack.node.wallet import shapes
+from bystack.node.wallet import shapes_drafts
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.draft_forms import draft_form, fees_of, gains, shown_sums, slot_form
 from bystack.node.wallet.drafting import Drafting, Processed
@@ -108,21 +108,39 @@ class PstMethods:
             self.fund,
             scope="wallet",
             help="A draft of a payment.",
-            returns=shapes.Funded,
+            returns=shapes_drafts.Funded,
         )
-        add("walletprocesspst", self.process, scope="wallet", help="Sign what we have keys for.")
+        add(
+            "walletprocesspst",
+            self.process,
+            scope="wallet",
+            help="Sign what we have keys for.",
+            returns=shapes_drafts.Signed,
+        )
         add("combinepst", self.combined, scope="wallet", help="What several drafts hold, in one.")
         add(
             "finalizepst",
             self.finished,
             scope="wallet",
             help="The transaction of a draft.",
-            returns=shapes.Standing,
+            returns=shapes_drafts.Standing,
         )
         add("sendpst", self.send, scope="wallet", help="Finish a draft and send it.")
         add("releasepst", self.release, scope="wallet", help="Give a draft up: its coins are free.")
-        add("decodepst", self.decoded, scope="wallet", help="What a draft does, and to whom.")
-        add("analyzepst", self.analysed, scope="wallet", help="What a draft still misses.")
+        add(
+            "decodepst",
+            self.decoded,
+            scope="wallet",
+            help="What a draft does, and to whom.",
+            returns=shapes_drafts.Decoded,
+        )
+        add(
+            "analyzepst",
+            self.analysed,
+            scope="wallet",
+            help="What a draft still misses.",
+            returns=shapes_drafts.Analysis,
+        )
 
     async def create(
         self, inputs: Places, outputs: Outputs, options: Options | None = None, chain: Text = ""

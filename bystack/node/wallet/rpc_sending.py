@@ -13,6 +13,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Methods, calling_chain
+from bystack.node.wallet import shapes
 from bystack.node.wallet.asking import (
     BAD_PARAMETER,
     Text,
@@ -65,10 +66,34 @@ class SendingMethods:
         add = methods.add
         add("sendtoaddress", self.send, scope="wallet", help="Pay, on the chain of the address.")
         add("sendmany", self.send_many, scope="wallet", help="Several payments at once, one chain.")
-        add("pegin", self.peg_in, scope="wallet", help="Pay into a sidechain's vault.")
-        add("proveunclaimable", self.lost, scope="wallet", help="A deposit nobody can claim.")
-        add("sendtomainchain", self.peg_out, scope="wallet", help="Burn, to be paid on main.")
-        add("sendtosidechain", self.across, scope="wallet", help="From any chain to a sidechain.")
+        add(
+            "pegin",
+            self.peg_in,
+            scope="wallet",
+            help="Pay into a sidechain's vault.",
+            returns=shapes.Deposited,
+        )
+        add(
+            "proveunclaimable",
+            self.lost,
+            scope="wallet",
+            help="A deposit nobody can claim.",
+            returns=shapes.Unclaimable,
+        )
+        add(
+            "sendtomainchain",
+            self.peg_out,
+            scope="wallet",
+            help="Burn, to be paid on main.",
+            returns=shapes.Crossed,
+        )
+        add(
+            "sendtosidechain",
+            self.across,
+            scope="wallet",
+            help="From any chain to a sidechain.",
+            returns=shapes.Crossed,
+        )
 
     async def send(
         self,

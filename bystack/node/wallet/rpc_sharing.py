@@ -13,6 +13,7 @@ from bystack.ledger.pst_auditing import leaves_of
 from bystack.ledger.transactions import PolicyLock
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Methods, calling_chain
+from bystack.node.wallet import shapes_drafts
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
@@ -49,9 +50,27 @@ class SharingMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getnewpublickey", self.new_key, scope="wallet", help="A key to share a policy with.")
-        add("createmusig", self.musig, scope="wallet", help="One key, held by several people.")
-        add("createpolicyaddress", self.policy, scope="wallet", help="An address of any policy.")
+        add(
+            "getnewpublickey",
+            self.new_key,
+            scope="wallet",
+            help="A key to share a policy with.",
+            returns=shapes_drafts.PublicKey,
+        )
+        add(
+            "createmusig",
+            self.musig,
+            scope="wallet",
+            help="One key, held by several people.",
+            returns=shapes_drafts.SharedKey,
+        )
+        add(
+            "createpolicyaddress",
+            self.policy,
+            scope="wallet",
+            help="An address of any policy.",
+            returns=shapes_drafts.PolicyAddress,
+        )
 
     async def new_key(self, chain: Text = "") -> Json:
         """A key of ours for others: x-only for policies, `point` for shared keys."""

@@ -15,6 +15,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Methods
+from bystack.node.wallet import shapes, shapes_modules
 from bystack.node.wallet.acting import Counter, counter
 from bystack.node.wallet.asking import BAD_PARAMETER, Text
 from bystack.node.wallet.desk import Desk
@@ -51,14 +52,62 @@ class StakeActions:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("registervalidator", self.stand, scope="wallet", help="Stand for election.")
-        add("updatevalidator", self.update, scope="wallet", help="Another node, less commission.")
-        add("unregistervalidator", self.leave, scope="wallet", help="Stand no more.")
-        add("unjailvalidator", self.unjail, scope="wallet", help="Stand again after jail.")
-        add("votestake", self.vote, scope="wallet", help="Lock coins for a candidate.")
-        add("unvotestake", self.unvote, scope="wallet", help="Take locked coins back.")
-        add("withdrawstake", self.withdraw, scope="wallet", help="Be paid what is due.")
-        add("listmystake", self.mine, scope="wallet", help="What we stake, run, and wait for.")
+        add(
+            "registervalidator",
+            self.stand,
+            scope="wallet",
+            help="Stand for election.",
+            returns=shapes.Shared,
+        )
+        add(
+            "updatevalidator",
+            self.update,
+            scope="wallet",
+            help="Another node, less commission.",
+            returns=shapes.Shared,
+        )
+        add(
+            "unregistervalidator",
+            self.leave,
+            scope="wallet",
+            help="Stand no more.",
+            returns=shapes.Shared,
+        )
+        add(
+            "unjailvalidator",
+            self.unjail,
+            scope="wallet",
+            help="Stand again after jail.",
+            returns=shapes.Shared,
+        )
+        add(
+            "votestake",
+            self.vote,
+            scope="wallet",
+            help="Lock coins for a candidate.",
+            returns=shapes_modules.Voted,
+        )
+        add(
+            "unvotestake",
+            self.unvote,
+            scope="wallet",
+            help="Take locked coins back.",
+            returns=shapes.Shared,
+        )
+        add(
+            "withdrawstake",
+            self.withdraw,
+            scope="wallet",
+            help="Be paid what is due.",
+            returns=list[shapes_modules.Voted],
+        )
+        add(
+            "listmystake",
+            self.mine,
+            scope="wallet",
+            help="What we stake, run, and wait for.",
+            returns=shapes_modules.MyStake,
+        )
 
     # -- operators
 

@@ -14,6 +14,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Height, Methods, calling_chain
+from bystack.node.wallet import shapes_drafts
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
@@ -36,9 +37,27 @@ class SwapMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("createswap", self.offer, scope="wallet", help="Offer some of one asset for another.")
-        add("decodeswap", self.show, scope="wallet", help="What an offer gives and wants.")
-        add("acceptswap", self.take, scope="wallet", help="Take an offer: pay it and send.")
+        add(
+            "createswap",
+            self.offer,
+            scope="wallet",
+            help="Offer some of one asset for another.",
+            returns=shapes_drafts.Offered,
+        )
+        add(
+            "decodeswap",
+            self.show,
+            scope="wallet",
+            help="What an offer gives and wants.",
+            returns=shapes_drafts.Offer,
+        )
+        add(
+            "acceptswap",
+            self.take,
+            scope="wallet",
+            help="Take an offer: pay it and send.",
+            returns=shapes_drafts.Swapped,
+        )
 
     async def offer(
         self,

@@ -17,7 +17,7 @@ from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Height, Methods, calling_chain
-from bystack.node.wallet import scanning
+from bystack.node.wallet import scanning, shapes
 from bystack.node.wallet.asking import Text, account_number, lock_at
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
@@ -56,11 +56,35 @@ class UpkeepMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("consolidate", self.consolidate, scope="wallet", help="Gather small coins into few.")
-        add("sendall", self.send_all, scope="wallet", help="Send every coin of an asset.")
-        add("bumpfee", self.bump, scope="wallet", help="Replace a payment by a dearer one.")
+        add(
+            "consolidate",
+            self.consolidate,
+            scope="wallet",
+            help="Gather small coins into few.",
+            returns=shapes.Gathered,
+        )
+        add(
+            "sendall",
+            self.send_all,
+            scope="wallet",
+            help="Send every coin of an asset.",
+            returns=shapes.Gathered,
+        )
+        add(
+            "bumpfee",
+            self.bump,
+            scope="wallet",
+            help="Replace a payment by a dearer one.",
+            returns=shapes.Replaced,
+        )
         add("abandontransaction", self.abandon, scope="wallet", help="Give a payment up.")
-        add("rescanblockchain", self.rescan, scope="wallet", help="Read the chain again.")
+        add(
+            "rescanblockchain",
+            self.rescan,
+            scope="wallet",
+            help="Read the chain again.",
+            returns=shapes.Rescanned,
+        )
         add("abortrescan", self.abort, scope="wallet", help="Stop reading it again.")
 
     async def consolidate(

@@ -46,12 +46,7 @@ class ChainMethods:
             help="A block: hex (0), ids (1), transactions (2).",
             returns=str | shapes.Block,
         )
-        add(
-            "getblockevents",
-            self.events,
-            help="What the pegs and modules did in a block, in order.",
-            returns=list[Any],
-        )
+        add("getblockevents", self.events, help="What pegs and modules did in a block.")
         add(
             "getrawtransaction",
             self.raw,
@@ -65,9 +60,21 @@ class ChainMethods:
             returns=shapes.Transaction,
         )
         add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
-        add("sendrawtransactions", self.send_many, help="Take many in together, and relay them.")
-        add("gettxout", self.coin, help="An unspent output, or null.")
-        add("getrawmempool", self.pool_ids, help="What waits, as ids or with facts.")
+        add(
+            "sendrawtransactions",
+            self.send_many,
+            help="Take many in together, and relay them.",
+            returns=list[shapes.Submitted],
+        )
+        add(
+            "gettxout", self.coin, help="An unspent output, or null.", returns=shapes.Unspent | None
+        )
+        add(
+            "getrawmempool",
+            self.pool_ids,
+            help="What waits, as ids or with facts.",
+            returns=list[Hash] | dict[Hash, shapes.Waits],
+        )
         add("getmempoolinfo", self.pool_info, help="How much waits.", returns=shapes.MempoolInfo)
 
     def count(self) -> int:

@@ -9,6 +9,7 @@ from msgspec import Meta
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.node.sidechain.rpc import shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.rpc.staking import StakeForms
 from bystack.node.sidechain.voting.driver import Driver
@@ -31,8 +32,18 @@ class EpochMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        methods.add("getvalidators", self.validators, help="Who votes, now or next.")
-        methods.add("getepoch", self.epoch, help="An epoch: heights, set, quorum; who leads now.")
+        methods.add(
+            "getvalidators",
+            self.validators,
+            help="Who votes, now or next.",
+            returns=list[shapes_validators.Validator],
+        )
+        methods.add(
+            "getepoch",
+            self.epoch,
+            help="An epoch: heights, set, quorum; who leads now.",
+            returns=shapes_validators.Epoch,
+        )
 
     def validators(self, which: Which = "current") -> list[Json]:
         """One object per validator, in order of index; of `next` none before they are settled."""

@@ -13,6 +13,7 @@ from msgspec import Meta
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.node.sidechain.rpc import shapes_modules
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.rpc.owners import Owner, root_named
 from bystack.node.trading_text import Pair, pair_named, pairs
@@ -41,23 +42,79 @@ class ModuleMethods:
         """Add `query`, `listqueries`, and the built-in modules' queries under their own names."""
         add = methods.add
         add("query", self.query, help="Ask a module.")
-        add("listqueries", self.queries, help="What each module can be asked.")
+        add(
+            "listqueries",
+            self.queries,
+            help="What each module can be asked.",
+            returns=dict[str, list[str]],
+        )
         if "federation" in self._modules:
-            add("listmembers", self.members, help="The federation's members.")
-            add("getpauses", self.pauses, help="Until when the pegs are paused.")
+            add(
+                "listmembers",
+                self.members,
+                help="The federation's members.",
+                returns=shapes_modules.Members,
+            )
+            add(
+                "getpauses",
+                self.pauses,
+                help="Until when the pegs are paused.",
+                returns=shapes_modules.Pauses,
+            )
         if RegistryModule.name in self._modules:
-            add("getcertificate", self.certificate, help="The certificate of a digest.")
-            add("listcertificates", self.certificates, help="An owner's certificates.")
-            add("getregistryinfo", self.registry, help="What an entry costs; how many there are.")
+            add(
+                "getcertificate",
+                self.certificate,
+                help="The certificate of a digest.",
+                returns=shapes_modules.Certificate,
+            )
+            add(
+                "listcertificates",
+                self.certificates,
+                help="An owner's certificates.",
+                returns=list[shapes_modules.Certificate],
+            )
+            add(
+                "getregistryinfo",
+                self.registry,
+                help="What an entry costs; how many there are.",
+                returns=shapes_modules.RegistryInfo,
+            )
         if ExchangeModule.name in self._modules:
-            add("listmarkets", self.markets, help="What is traded here, and in which steps.")
-            add("getorderbook", self.orderbook, help="The prices that have orders, best first.")
-            add("getorder", self.order, help="An order that waits in the book.")
-            add("listorders", self.orders, help="The waiting orders of some owners.")
-            add("listtrades", self.trades, help="The last trades of a market.")
+            add(
+                "listmarkets",
+                self.markets,
+                help="What is traded here, and in which steps.",
+                returns=list[shapes_modules.Market],
+            )
+            add(
+                "getorderbook",
+                self.orderbook,
+                help="The prices that have orders, best first.",
+                returns=shapes_modules.OrderBook,
+            )
+            add(
+                "getorder",
+                self.order,
+                help="An order that waits in the book.",
+                returns=shapes_modules.Order,
+            )
+            add(
+                "listorders",
+                self.orders,
+                help="The waiting orders of some owners.",
+                returns=list[shapes_modules.Order],
+            )
+            add(
+                "listtrades",
+                self.trades,
+                help="The last trades of a market.",
+                returns=list[shapes_modules.Trade],
+            )
         for name, module in self._modules.items():
             for query in set(module.queries) - set(methods.names):
-                add(query, self._asking(name, query), help=f"Asks the module {name}.")
+                about, kind = f"Asks the module {name}.", shapes_modules.OF.get(name, {}).get(query)
+                add(query, self._asking(name, query), help=about, returns=kind)
 
     def _asking(self, module: str, name: str) -> Callable[..., Any]:
         """A module's query under its own name."""

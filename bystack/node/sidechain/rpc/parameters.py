@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc import shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.plain import to_plain
@@ -20,7 +21,12 @@ class ParameterMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        methods.add("getparameters", self.parameters, help="The chain's numbers, now and next.")
+        methods.add(
+            "getparameters",
+            self.parameters,
+            help="The chain's numbers, now and next.",
+            returns=shapes_validators.ParametersInfo,
+        )
 
     def parameters(self) -> Json:
         """In force, decided for the next epoch (or null), from which height on; engine, version."""

@@ -14,6 +14,7 @@ from bystack.node.ipc.errors import from_invalid
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
 from bystack.node.sidechain.relaying import Relaying
+from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named
 from bystack.node.sidechain.rpc.quoting import quote
 from bystack.node.sidechain.rpc.reserves import (
@@ -63,8 +64,18 @@ class PegoutMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        methods.add("getpegoutstatus", self.pegout, help="Where a peg-out stands.")
-        methods.add("getpegoutquote", self.quote, help="What a burn would pay out, and when.")
+        methods.add(
+            "getpegoutstatus",
+            self.pegout,
+            help="Where a peg-out stands.",
+            returns=shapes_pegs.PegoutStatus,
+        )
+        methods.add(
+            "getpegoutquote",
+            self.quote,
+            help="What a burn would pay out, and when.",
+            returns=shapes_pegs.PegoutQuote,
+        )
 
     async def pegout(self, id: Hash, index: Index | None = None) -> Json:
         """A peg-out's state, what it waits for, about how long, and when the money arrives.

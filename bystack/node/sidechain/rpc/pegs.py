@@ -20,6 +20,7 @@ from bystack.node.ipc import RemoteError
 from bystack.node.rpc import Hash, Methods
 from bystack.node.sidechain.mainline import MainLine
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
+from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.forms import Forms, Json
 from bystack.node.sidechain.rpc.standing import main_blocks, request_at
 from bystack.node.sidechain.voting.driver import Driver
@@ -93,10 +94,20 @@ class PegMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getpeginaddress", self.address, help="Where to deposit on the main chain.")
+        add(
+            "getpeginaddress",
+            self.address,
+            help="Where to deposit on the main chain.",
+            returns=shapes_pegs.PeginAddress,
+        )
         add("claimpegin", self.claim, scope="wallet", help="Prove a deposit; anyone may.")
         add("getstrayproof", self.stray, help="The proof that nobody can claim a deposit.")
-        add("getpeginstatus", self.pegin, help="Where a deposit stands.")
+        add(
+            "getpeginstatus",
+            self.pegin,
+            help="Where a deposit stands.",
+            returns=shapes_pegs.PeginStatus,
+        )
 
     async def address(self, recipient: Text = "") -> Json:
         """The deposit address for a recipient here (an address; a new one of the wallet)."""

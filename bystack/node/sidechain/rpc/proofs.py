@@ -14,6 +14,7 @@ from bystack.node.rpc import Height, Methods
 from bystack.node.sidechain.moments import MomentGone
 from bystack.node.sidechain.proving import MOST_EPOCHS, NotProvable, Prover
 from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND
+from bystack.node.sidechain.rpc import shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import encode
@@ -61,9 +62,24 @@ class ProofMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getproof", self.proof, help="A file that proves a burn, a batch or a state entry.")
-        add("getepochproofs", self.epochs, help="Who votes after each epoch, proved.")
-        add("getstateproofs", self.entries, help="Entries of the state at one block, proved.")
+        add(
+            "getproof",
+            self.proof,
+            help="A file that proves a burn, a batch or a state entry.",
+            returns=shapes_validators.Proof,
+        )
+        add(
+            "getepochproofs",
+            self.epochs,
+            help="Who votes after each epoch, proved.",
+            returns=list[shapes_validators.EpochProof],
+        )
+        add(
+            "getstateproofs",
+            self.entries,
+            help="Entries of the state at one block, proved.",
+            returns=shapes_validators.StateProofs,
+        )
         add("getfinalheader", self.final, help="A header with all that shows it final, in hex.")
 
     async def proof(self, kind: Name, what: Asked) -> Json:

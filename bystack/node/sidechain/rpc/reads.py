@@ -20,7 +20,7 @@ from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.mainchain.shapes import Verdict
 from bystack.node.rpc import Hash, Hex, Methods
 from bystack.node.sidechain.reading import Reader
-from bystack.node.sidechain.rpc import shapes
+from bystack.node.sidechain.rpc import shapes, wires
 from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode, encode
@@ -66,7 +66,7 @@ class ReadMethods:
         )
         add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
         add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
-        add("getassetinfo", self.asset, help="An asset of this sidechain.")
+        add("getassetinfo", self.asset, help="An asset of this sidechain.", returns=wires.Asset)
 
     def info(self) -> Json:
         """Every block that is shown is final; `getsidechaininfo` says more."""
@@ -143,8 +143,8 @@ class ReadMethods:
 
     def asset(self, asset: AssetName) -> Json:
         """What the genesis says of it."""
-        one = asset_named(self._genesis, asset)
-        return {**self._forms.asset(one.asset, 0), **to_plain(one)}
+        told: Json = to_plain(asset_named(self._genesis, asset))
+        return told
 
 
 def _verdict(tx: Transaction, verdict: Candidate | Invalid) -> Json:

@@ -16,6 +16,7 @@ from bystack.node.ipc import RemoteError
 from bystack.node.rpc import IN_WARMUP, Methods
 from bystack.node.sidechain.reading import NOT_FOUND, Reader
 from bystack.node.sidechain.relaying import Relaying
+from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.rpc.proofs import once_final
 from bystack.node.sidechain.voting.driver import Driver
@@ -46,13 +47,36 @@ class ReserveMethods:
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
         add = methods.add
-        add("getreserves", self.reserves, help="The vault against what it stands for.")
-        add("draftstatement", self.draft, help="A statement about the reserves, to be signed.")
-        add("liststatements", self.statements, help="What each member stated last.")
         add(
-            "getvaultterms", self.terms, help="Who can do what with the vault, within which limits."
+            "getreserves",
+            self.reserves,
+            help="The vault against what it stands for.",
+            returns=shapes_pegs.Reserves,
         )
-        add("getpegstatus", self.status, help="Which ways the pegs are open, and why not.")
+        add(
+            "draftstatement",
+            self.draft,
+            help="A statement about the reserves, to be signed.",
+            returns=shapes_pegs.DraftedStatement,
+        )
+        add(
+            "liststatements",
+            self.statements,
+            help="What each member stated last.",
+            returns=list[shapes_pegs.MemberStatement],
+        )
+        add(
+            "getvaultterms",
+            self.terms,
+            help="Who can do what with the vault, within which limits.",
+            returns=shapes_pegs.VaultTerms,
+        )
+        add(
+            "getpegstatus",
+            self.status,
+            help="Which ways the pegs are open, and why not.",
+            returns=shapes_pegs.PegStatus,
+        )
 
     # The law
 

@@ -5,12 +5,14 @@ A test holds what the methods answer against these shapes.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from bystack.node.mainchain.shapes import Input, Output, Seconds
+from bystack.node.mainchain.shapes import Action, Address, Amount, Input, Output, Seconds
 from bystack.node.rpc import Hash, Hex
+from bystack.node.rpc.wires import Lock
+from bystack.node.sidechain.rpc.wires import Asset, AssetNumbers
 
 Milliseconds = Annotated[int, Meta(description="Unix time in milliseconds")]
 Index = Annotated[int, Meta(description="a validator's place in its set")]
@@ -29,7 +31,7 @@ class ChainInfo(TypedDict):
     epoch: int
     size_on_disk: Annotated[int, Meta(description="bytes")]
     pruned: bool
-    warnings: Any
+    warnings: str
 
 
 class Relay(TypedDict):
@@ -37,6 +39,21 @@ class Relay(TypedDict):
 
     height: int
     tip: Hash
+
+
+class ChainSync(TypedDict):
+    """How a node catches up: by blocks, by epochs and then a snapshot, or not at all."""
+
+    mode: Annotated[str, Meta(description="none, blocks, epochs or snapshot")]
+    height: int
+    target: int
+    first: Annotated[int, Meta(description="the first block that is kept")]
+    snapshots: Annotated[list[int], Meta(description="heights of those that are kept")]
+    epoch: NotRequired[int]
+    snapshot: NotRequired[int]
+    givers: NotRequired[int]
+    chunks: NotRequired[int]
+    of: NotRequired[int]
 
 
 class SidechainInfo(TypedDict):
@@ -57,16 +74,16 @@ class SidechainInfo(TypedDict):
     relay: Relay
     stops: Annotated[list[str], Meta(description="why the pegs stand still")]
     open_batches: list[int]
-    assets: list[Any]
+    assets: list[Asset]
     modules: list[str]
     depth: Annotated[int, Meta(description="main-chain blocks above a deposit to be claimed")]
     engine: str
-    warnings: Any
+    warnings: str
     pegin_bp: Annotated[int, Meta(description="basis points")]
     pegout_bp: Annotated[int, Meta(description="basis points")]
-    peg_numbers: list[Any]
+    peg_numbers: list[AssetNumbers]
     size_on_disk: int
-    sync: Any
+    sync: ChainSync
 
 
 class Commit(TypedDict):
@@ -110,7 +127,7 @@ class Block(BlockHeader):
     """`getblock`; with verbosity 2 `tx` holds transactions."""
 
     size: int
-    tx: list[Any]
+    tx: list[Hash | Transaction]
 
 
 class Paid(Output):
@@ -128,7 +145,7 @@ class Transaction(TypedDict):
     size: int
     vin: list[Input]
     vout: list[Paid]
-    actions: list[Any]
+    actions: list[Action]
     valid_from: int
     valid_until: int
     memo: Hex
@@ -173,3 +190,35 @@ class Conviction(TypedDict):
 
     kind: str
     guilty: list[Index]
+
+
+class Waits(TypedDict):
+    """One of `getrawmempool`, where facts are asked for."""
+
+    weight: int
+    depends: list[Hash]
+    wtxid: Hash
+
+
+class Unspent(TypedDict):
+    """`gettxout`."""
+
+    bestblock: Hash
+    confirmations: int
+    asset: Annotated[str, Meta(description="BTM, or an asset's id")]
+    units: Annotated[int, Meta(description="base units")]
+    lock: Lock
+    name: NotRequired[str]
+    value: NotRequired[Amount]
+    address: NotRequired[Address]
+    unit: Annotated[int, Meta(description="the least that can be moved, in base units")]
+    coinbase: bool
+    height: int
+
+
+class Submitted(TypedDict):
+    """One of `sendrawtransactions`; with why where it was not taken in."""
+
+    txid: Hash
+    error: NotRequired[str]
+    rule: NotRequired[Annotated[str, Meta(description="the rule's name")]]

@@ -12,6 +12,7 @@ from msgspec import Meta
 from bystack.node import amounts_text
 from bystack.node.rpc import Methods
 from bystack.node.sidechain.reading import Reader
+from bystack.node.sidechain.rpc import shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.rpc.owners import Owner, root_named
 from bystack.primitives.addresses import POLICY, Address, encode_address
@@ -87,13 +88,36 @@ class StakeMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file, on a chain that has the module."""
-        if NAME not in {module.name for module in self._genesis.modules}:
-            return
+        if NAME in {module.name for module in self._genesis.modules}:
+            self.add(methods)
+
+    def add(self, methods: Methods) -> None:
+        """Add every method of this file."""
         add = methods.add
-        add("getstaking", self.staking, help="How validators are elected, how much is staked.")
-        add("getcandidates", self.candidates, help="Who stands for election.")
-        add("getstake", self.stake, help="What owners have locked, and for whom.")
-        add("getunbonding", self.unbonding, help="What owners took back, and when it is paid.")
+        add(
+            "getstaking",
+            self.staking,
+            help="How validators are elected, how much is staked.",
+            returns=shapes_validators.Staking,
+        )
+        add(
+            "getcandidates",
+            self.candidates,
+            help="Who stands for election.",
+            returns=list[shapes_validators.Candidate],
+        )
+        add(
+            "getstake",
+            self.stake,
+            help="What owners have locked, and for whom.",
+            returns=shapes_validators.Stake,
+        )
+        add(
+            "getunbonding",
+            self.unbonding,
+            help="What owners took back, and when it is paid.",
+            returns=shapes_validators.Unbonding,
+        )
 
     def staking(self) -> Json:
         """Numbers of the genesis; `unbonding_epochs`: before stake taken back is paid."""

@@ -10,7 +10,7 @@ import trio
 from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.rpc import Height, Hex, Methods
 from bystack.node.sidechain.reading import Reader
-from bystack.node.sidechain.rpc import shapes
+from bystack.node.sidechain.rpc import shapes, shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.codec import decode_union, encode
@@ -58,7 +58,12 @@ class ValidatorMethods:
             help="Proof that validators broke the rules.",
             returns=shapes.Conviction,
         )
-        add("listevidence", self.known_evidence, help="Misbehaviour proved to this node.")
+        add(
+            "listevidence",
+            self.known_evidence,
+            help="Misbehaviour proved to this node.",
+            returns=list[shapes_validators.Evidence],
+        )
 
     def info(self) -> Json:
         """The sidechain, its relay, its pegs."""
