@@ -85,6 +85,41 @@ def test_its_programs_run(wheel: Path, installed: Path) -> None:
     assert "status" in run(installed, "bystack", "--help")
 
 
+WALK = """
+import click
+from click.testing import CliRunner
+from bystack.client.cli.main import main as bystack
+from bystack.node.main import main as bystackd
+
+def leaves(command, words):
+    yield words
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            yield from leaves(one, [*words, name])
+
+for name, program in (("bystack", bystack), ("bystackd", bystackd)):
+    for words in leaves(program, []):
+        done = CliRunner().invoke(program, [*words, "--help"])
+        assert done.exit_code == 0 and done.output.startswith("Usage:"), (words, done.output)
+        print(name, *words)
+"""
+
+
+def test_every_command_of_it_shows_its_help(installed: Path) -> None:
+    shown = run(installed, "python", "-c", WALK).splitlines()
+    assert len(shown) > 150 and len(set(shown)) == len(shown)
+
+
+def test_its_extras_are_those_that_the_pages_name(wheel: Path) -> None:
+    text = ZipFile(wheel).read(f"{wheel_info(wheel)}/METADATA").decode()
+    given = set(re.findall(r"^Provides-Extra: (.+)$", text, re.M))
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "deploy/docker/Dockerfile"]
+    named = re.findall(r"(?:bystack|whl|\.)\[([a-z,]+)\]", "".join(p.read_text() for p in pages))
+    assert named and {one for names in named for one in names.split(",")} <= given
+    for extra in given:
+        assert re.search(rf"^Requires-Dist: .*extra == '{extra}'", text, re.M), extra
+
+
 def test_a_home_is_made_with_it(installed: Path) -> None:
     home = str(installed / "home")
     run(installed, "bystackd", "init", "--home", home, "--network", "regtest")

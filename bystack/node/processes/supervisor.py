@@ -36,6 +36,8 @@ from bystack.node.web.server import serve
 
 LOCK = ".lock"
 LOGS = "logs"
+TABLES = ("sidechains", "federations")
+"""Where commands lay tables and genesis files; a home that nobody made by `init` has them too."""
 STATUS = f"{RUN}/bystackd.json"
 MIB = 1024 * 1024
 
@@ -66,7 +68,7 @@ def lock_home(home: str) -> int:
 
 def _prepare(config: Config) -> Door:
     """Make the folders, forget what a killed predecessor announced, make the credentials."""
-    for folder in (RUN, LOGS, IN_FORCE):
+    for folder in (RUN, LOGS, IN_FORCE, *TABLES):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     for stale in Path(RUN).glob("*.json"):
         stale.unlink()
