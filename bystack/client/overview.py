@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +28,10 @@ WAYS: Final = ("pegin", "pegout", "payouts")
 def gathered(rpc: Rpc) -> dict[str, Any]:
     """Everything that is shown, as JSON. Raises `NodeDown` for a node that does not run.
 
-    A process of it that does not answer is shown as such; `rpc` is not waited for once it answered.
+    A process of it that does not answer is shown as such, and not waited for.
     """
-    rpc.call("help")
+    with suppress(RpcFailed):  # it lives; which of its processes does not is shown
+        Glance(rpc.home).call("help")
     facts = msgspec.json.decode((Path(rpc.home) / "run" / "bystackd.json").read_bytes())
     rpc = Glance(rpc.home)
     named = [(row["role"], row["name"]) for row in facts["processes"]]

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from bystack.client import overview
 from bystack.client.cli import chain
 from bystack.client.overview import ago, gathered, lines, processes, rows
-from bystack.client.rpc import RpcFailed
+from bystack.client.rpc import NotReady, RpcFailed
 from bystack.client.wrongs import wrongs
 
 ROWS = [{"role": "mainchain", "name": "", "state": "running"}]
@@ -150,6 +150,26 @@ class Node:
                 return ""
             raise RpcFailed(method, {"code": -28, "message": "not up"})
         return ANSWERS[method]
+
+
+def test_a_dead_main_chain_is_shown_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dead(Node):
+        def call(self, method: str, *params: Any, path: str = "/") -> Any:
+            if path == "/":
+                text = f"no process answers {method} now"
+                raise NotReady(method, {"code": -28, "message": text})
+            return super().call(method, *params, path=path)
+
+    (tmp_path / "run").mkdir()
+    main = {"role": "mainchain", "name": "", "state": "failed", "exit": "code 1"}
+    facts = {"processes": [main, {"role": "sidechain", "name": "trade", "state": "running"}]}
+    (tmp_path / "run" / "bystackd.json").write_bytes(msgspec.json.encode(facts))
+    monkeypatch.setattr(overview, "Glance", Dead)
+    told = gathered(Dead(tmp_path))  # type: ignore[arg-type]
+    assert told["chains"]["trade"]["height"] == 3
+    assert next(wrongs(told, 9.0)) == "mainchain is failed (code 1)"
 
 
 def test_a_node_is_asked_for_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

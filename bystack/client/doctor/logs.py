@@ -11,6 +11,7 @@ import msgspec
 TAIL: Final = 4 * 1024**2
 """Bytes at a log's end that are read: hours of it."""
 MAX_SENTENCE: Final = 400
+MAX_WORDS: Final = 4 * 1024
 
 SERVED, NOT_SERVED = "key served", "key not served"
 AGAINST: Final = frozenset(
@@ -82,6 +83,19 @@ def last_error(log: Iterable[Mapping[str, Any]]) -> str:
             reason = _text(one, "error") or _text(one, "reason")
             last = f"{_text(one, 'event')}{': ' if reason else ''}{reason}"
     return last[:MAX_SENTENCE]
+
+
+def last_words(path: Path) -> str:
+    """The last line of a log that ends in something else than a record: what a process said that
+    could not even begin. Empty for a log that ends in a record."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - MAX_WORDS))
+            lines = file.read(MAX_WORDS).split(b"\n")
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if line.strip()), b"")
+    return "" if last.startswith(b"{") else last.decode(errors="replace")[:MAX_SENTENCE].strip()
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from bystack.client.doctor.facts import Charter, Listener, Machine, Process, Signing
-from bystack.client.doctor.logs import last_error, not_served, not_voting, records
+from bystack.client.doctor.logs import last_error, last_words, not_served, not_voting, records
 from bystack.federation.charter import parse_charter
 from bystack.node.config import Config
 from bystack.primitives.errors import Invalid
@@ -68,7 +68,8 @@ def processes(home: Path, rows: list[dict[str, object]]) -> Iterator[Process]:
     for row in rows:
         label = f"{row['role']}-{row['name']}" if row["name"] else str(row["role"])
         running = row["state"] in ("running", "starting")
-        last = "" if running else last_error(records(home / "logs" / f"{label}.log"))
+        log = home / "logs" / f"{label}.log"
+        last = "" if running else last_words(log) or last_error(records(log))
         restarts = int(str(row["restarts"]))
         yield Process(label, str(row["state"]), restarts, str(row["exit"]), last)
 

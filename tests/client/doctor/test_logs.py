@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bystack.client.doctor.logs import Trouble, last_error, not_served, not_voting, records
+from bystack.client.doctor.logs import (
+    Trouble,
+    last_error,
+    last_words,
+    not_served,
+    not_voting,
+    records,
+)
 
 SOCKET = "run/signer-validator-trade.sock"
 REFUSED = {"event": "key not served", "socket": SOCKET, "rule": "JournalOld", "error": "old"}
@@ -37,3 +44,12 @@ def test_a_log_is_read_from_its_end_whatever_is_in_it(tmp_path: Path) -> None:
         "died: xxx"
     )
     assert last_error([{"event": "fine", "level": "info"}]) == ""
+
+
+def test_a_process_that_could_not_even_begin_is_heard(tmp_path: Path) -> None:
+    log = tmp_path / "mainchain.log"
+    assert last_words(log) == ""
+    log.write_text('{"event": "up"}\nTraceback\nImportError: no module named x\n\n')
+    assert last_words(log) == "ImportError: no module named x"
+    log.write_text(log.read_text() + '{"event": "up again"}\n')
+    assert last_words(log) == ""
