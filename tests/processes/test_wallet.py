@@ -11,13 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from bystack.client.cli.main import main as bystack
-from tests.processes.daemons import Daemon, Refused, daemons, until
+from tests.processes.daemons import CONFIG, Daemon, Refused, daemons, until
 from tests.processes.test_mainchain import agree, height
 
 pytestmark = pytest.mark.processes
 
 REWARD = 412.5
 PHRASE = "secret words"
+WRONG = "a wrong passphrase"
+TALKATIVE = CONFIG + '[rpc.tokens]\nshop = "wallet"\n[log]\nlevel = "debug"\n'
 
 
 def command(node: Daemon, *arguments: str) -> str:
@@ -45,7 +47,7 @@ def test_a_sealed_wallet_lives_through_it_all(tmp_path: Path) -> None:
     word = tmp_path / "word"
     word.write_text(PHRASE + "\n")
     sealed = ("--password-file", str(word))
-    with daemons(tmp_path, 2) as (one, two):
+    with daemons(tmp_path, 2, TALKATIVE) as (one, two):
         made = json.loads(command(one, "wallet", "create", *sealed, "--json"))
         assert len(made["mnemonic"].split()) == 24
         mine = command(one, "wallet", "address", "--label", "miner").strip()
@@ -56,6 +58,8 @@ def test_a_sealed_wallet_lives_through_it_all(tmp_path: Path) -> None:
         with pytest.raises(Refused) as locked:
             one.call("sendtoaddress", theirs, 1)
         assert locked.value.code == -13
+        with pytest.raises(Refused):
+            one.call("walletpassphrase", WRONG, 60)
         command(one, "wallet", "unlock", *sealed)
         paid = command(one, "send", theirs, "10.5", "--comment", "for the boat").strip()
         killed(one)
@@ -66,6 +70,20 @@ def test_a_sealed_wallet_lives_through_it_all(tmp_path: Path) -> None:
         agree(one, two)
         _reorganised(one, two, mine, paid, theirs)
         _restored(one, two, tmp_path / "backup", sealed)
+        _nothing_secret_is_written(one, two, made["mnemonic"].split())
+
+
+def _nothing_secret_is_written(one: Daemon, two: Daemon, words: list[str]) -> None:
+    """Not at level debug either: in no log, no announcement and not on standard error."""
+    secrets = {PHRASE, WRONG, *(" ".join(words[at : at + 3]) for at in range(22))}
+    for node in (one, two):
+        secrets.add((node.home / ".cookie").read_text().partition(":")[2])
+        secrets.add((node.home / "tokens" / "shop").read_text().strip())
+    for node in (one, two):
+        written = [node.home / "stderr", *(node.home / "logs").iterdir()]
+        text = "".join(path.read_text() for path in (*written, *(node.home / "run").glob("*.json")))
+        assert '"level": "debug"' in text and len(text) > 1_000
+        assert {one for one in secrets if one in text} == set()
 
 
 def _reorganised(one: Daemon, two: Daemon, mine: str, paid: str, theirs: str) -> None:
