@@ -13,8 +13,10 @@ from bystack.node.light.following import follow
 from bystack.node.light.reading import LightReader
 from bystack.node.light.rpc import LightMethods, answered, needs_full
 from bystack.node.light.scanning import Scanner
+from bystack.node.light.telling import tell
 from bystack.node.metrics.figures import LightFigures
 from bystack.node.peering import peers_told
+from bystack.node.rpc.topics import followed
 from bystack.primitives.codec import encode
 
 MAX_HEADERS: Final = 2_000
@@ -36,6 +38,7 @@ class LightService:
         self._driver: LightDriver = scanner.driver
         self.streams: dict[str, Callable[[str, list[Any]], AsyncIterator[Any]]] = {
             "blocks": self.blocks,
+            "events": self.events,
             "pool": self.pool,
         }
 
@@ -120,6 +123,11 @@ class LightService:
             case _:
                 text = "a light node's blocks take a locator and the 32-byte keys watched"
                 raise RemoteError(METHOD_UNKNOWN, text)
+
+    async def events(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
+        """The `events` stream (see `telling`)."""
+        async for event in tell(self._driver, self._reader, followed(params)):
+            yield event
 
     async def pool(self, method: str, params: list[Any]) -> AsyncIterator[Any]:
         """A light node has no pool."""

@@ -21,7 +21,7 @@ import trio
 
 from bystack.node.announce import RUN, socket_of
 from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, Log, Rpc, Scope, load_config
-from bystack.node.config.changing import FIXED, LIVE_RPC, RESTART, changes
+from bystack.node.config.changing import FIXED, RESTART, changes, taken_over
 from bystack.node.ipc import Reconnecting
 from bystack.node.metrics.exposition import exposition
 from bystack.node.processes import logs, measuring, standing
@@ -32,6 +32,7 @@ from bystack.node.processes.plan import RoleSpec, clean_environment
 from bystack.node.store import files
 from bystack.node.web import access
 from bystack.node.web.admitting import Door
+from bystack.node.web.sealing import tls_context
 from bystack.node.web.server import serve
 
 LOCK = ".lock"
@@ -245,24 +246,28 @@ class Supervisor:
             return self._refuse(str(error))
         if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
             return self._refuse(f"{', '.join(fixed)} cannot change: make another home for it")
+        rpc = taken_over(self._door.config, config.rpc)
+        try:
+            tls = tls_context(rpc)
+        except OSError as error:
+            return self._refuse(str(error))
         try:
             tokens = _tokens(config.rpc)
             keep_in_force()
         except OSError as error:
             return self._refuse(f"{error}; make room, or the folder writable")
-        self._take_over(config, tokens)
+        self._door.renew(rpc, tokens, tls)
+        self._take_over(config)
         await self._rearrange(self._replan(config) if self._replan else self._specs, nursery)
 
     def _refuse(self, why: str) -> None:
         self._reloads["refused"] += 1
         log.error("configuration refused, nothing changed", error=why)
 
-    def _take_over(self, config: Config, tokens: tuple[access.Credential, ...]) -> None:
+    def _take_over(self, config: Config) -> None:
         """What the daemon itself goes by from now on; the children's part follows."""
         found = changes(self._config, config)
         effects = {change.key: change.effect for change in found if change.effect != RESTART}
-        live = {key: getattr(config.rpc, key) for key in LIVE_RPC}
-        self._door.renew(msgspec.structs.replace(self._door.config, **live), tokens)
         # Measured against what the daemon began with, so that it is named until it is restarted.
         begun = msgspec.structs.replace(config, rpc=self._door.config)
         self._unmet = tuple(change.key for change in changes(begun, config))

@@ -6,6 +6,7 @@ A request passes these in this order, cheapest first; what it asks for is read a
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -29,14 +30,21 @@ log = structlog.get_logger("web")
 
 @dataclass
 class Door:
-    """The rules of admission: the cookie's credential first, then those of the tokens."""
+    """The rules of admission: the cookie's credential first, then those of the tokens. `tls`: what
+    the configured certificate makes, for connections to come."""
 
     config: Rpc
     credentials: tuple[access.Credential, ...]
+    tls: ssl.SSLContext | None = None
 
-    def renew(self, config: Rpc, tokens: tuple[access.Credential, ...]) -> None:
+    def renew(
+        self,
+        config: Rpc,
+        tokens: tuple[access.Credential, ...],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Admit by these from the next request on; the cookie stays what it is."""
-        self.config, self.credentials = config, (*self.credentials[:1], *tokens)
+        self.config, self.credentials, self.tls = config, (*self.credentials[:1], *tokens), tls
 
 
 class Refused(Exception):

@@ -69,13 +69,15 @@ class Page:
         self._node = node
         self._door = door
         self._reading = trio.CapacityLimiter(door.config.concurrency)
-        config = door.config
-        self._forwarder = forward.Forwarder(node, config.concurrency, config.seconds)
-        self._sockets = Sockets(node, config.subscribers)
+        self._forwarder = forward.Forwarder(node, self._limits)
+        self._sockets = Sockets(node, lambda: door.config.subscribers)
         self._held = 0
         self._measured = Measured()
         self._gate = Gate(door, self._measured.guessed)
         self._shown = showing.shown_files()
+
+    def _limits(self) -> forward.Limits:
+        return forward.Limits(self._door.config.concurrency, self._door.config.seconds)
 
     def app(self) -> Draining:
         """The application for an ASGI server."""
@@ -187,6 +189,8 @@ class Page:
         self._place(path)
         if self._reading.statistics().tasks_waiting >= QUEUE or self._held > MAX_HELD:
             raise Refused(503, "too many requests are waiting")
+        if self._reading.total_tokens != (most := self._door.config.concurrency):
+            self._reading.total_tokens = most
         async with self._reading:
             body = await self._read(request)
         self._held += len(body)

@@ -5,9 +5,9 @@ A process that is down costs its own path a 503 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bystack.node.announce import label_of
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, TimedOut, Unavailable, traced
@@ -148,15 +148,22 @@ def target(path: str, method: str) -> tuple[str, str]:
             raise Unknown(path)
 
 
+class Limits(NamedTuple):
+    """How many requests each process is asked at one time, and how long each may take."""
+
+    room: int
+    seconds: float
+
+
 class Forwarder:
-    """Carries requests to the processes, at most `room` at one time to each, each for `seconds`.
+    """Carries requests to the processes, within `limits`, which may change from one to the next.
 
     A process that is stopped fills its own room only: calls to the others go on.
     """
 
-    def __init__(self, clients: Clients, room: int, seconds: float) -> None:
-        self._clients, self._seconds = clients, seconds
-        self._rooms = Rooms(room)
+    def __init__(self, clients: Clients, limits: Callable[[], Limits]) -> None:
+        self._clients, self._limits = clients, limits
+        self._rooms = Rooms(lambda: limits().room)
 
     async def watch(self) -> None:
         """Find the processes that do not answer any more, until cancelled."""
@@ -232,12 +239,13 @@ class Forwarder:
             raise Unknown(label)
         named = (wallet,) if wallet and label == "wallet" else ()
         given = (asked, params, scope, chain, *named)
-        call = partial(client.call, "rpc", *given, timeout=self._seconds)
+        seconds = self._limits().seconds
+        call = partial(client.call, "rpc", *given, timeout=seconds)
         with traced(""):
             try:
                 return await self._rooms.of(label).within(call)
             except TimedOut:
-                text = f"no answer from {label} within {self._seconds:g} s ([rpc] seconds)"
+                text = f"no answer from {label} within {seconds:g} s ([rpc] seconds)"
                 raise TimedOut(text) from None
 
     async def _help(self, label: str, request: Request, scope: str, chain: str) -> Any:

@@ -97,15 +97,19 @@ class Room:
 class Rooms:
     """The rooms of all processes, by label."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: Callable[[], int]) -> None:
         self._size = size
         self._rooms: dict[str, Room] = {}
 
     def of(self, label: str) -> Room:
-        """The room of one process."""
-        if label not in self._rooms:
-            self._rooms[label] = Room(label, self._size)
-        return self._rooms[label]
+        """The room of one process, as large as rooms are now."""
+        size = self._size()
+        room = self._rooms.get(label)
+        if room is None:
+            room = self._rooms[label] = Room(label, size)
+        elif room.limit.total_tokens != size:
+            room.limit.total_tokens = size
+        return room
 
     async def watch(self, client: Callable[[str], Calls | None]) -> None:
         """Ask the processes that keep requests waiting for signs of life, for ever."""

@@ -24,6 +24,7 @@ from hypercorn.utils import wrap_app
 
 from bystack.node.web.admitting import Door
 from bystack.node.web.app import Node, Page
+from bystack.node.web.sealing import Sealing, tls_context
 
 MANY = 2**31
 MAX_CONNECTIONS = 256
@@ -39,8 +40,8 @@ Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 log = structlog.get_logger("web")
 
 
-def server_config(door: Door) -> ServerConfig:
-    """Hypercorn's settings: HTTP/1, short time-outs, small headers, TLS when given."""
+def server_config() -> ServerConfig:
+    """Hypercorn's settings: HTTP/1, short time-outs, small headers."""
     config = ServerConfig()
     config.alpn_protocols = ["http/1.1"]
     config.keep_alive_max_requests = MANY
@@ -56,9 +57,6 @@ def server_config(door: Door) -> ServerConfig:
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn")
     config.accesslog = None
-    if door.config.tls_certificate:
-        config.certfile = door.config.tls_certificate
-        config.keyfile = door.config.tls_key
     return config
 
 
@@ -86,12 +84,11 @@ async def serve(
     node: Node, door: Door, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve until cancelled; `started` with the bound `host:port`. Raises OSError at once."""
-    config = server_config(door)
+    config = server_config()
+    door.tls = tls_context(door.config)
     sock = bind(door.config.listen)
-    listener: trio.SocketListener | trio.SSLListener[trio.SocketStream]
-    listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
-    if context := config.create_ssl_context():
-        listener = trio.SSLListener(listener, context, https_compatible=True)
+    plain = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+    listener = plain if door.tls is None else Sealing(plain, door)
     page = Page(node, door)
     connections = _Connections(page, config)
     async with trio.open_nursery() as nursery:

@@ -28,16 +28,16 @@ def token_of(socket: WebSocket) -> str:
 
 
 class Sockets:
-    """The connections to `/ws`, `most` at one time."""
+    """The connections to `/ws`, `most()` at one time."""
 
-    def __init__(self, processes: Processes, most: int) -> None:
+    def __init__(self, processes: Processes, most: Callable[[], int]) -> None:
         self._processes, self._most = processes, most
         self.open = 0
 
     @property
     def full(self) -> bool:
         """No more are taken."""
-        return self.open >= self._most
+        return self.open >= self._most()
 
     async def serve(self, socket: WebSocket, admit: Callable[[], bool]) -> None:
         """Serve an admitted connection to its end; `admit` counts each request it makes."""

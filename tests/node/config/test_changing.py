@@ -14,6 +14,7 @@ from bystack.node.config.changing import (
     RESTART,
     TAKEN,
     changes,
+    taken_over,
 )
 from bystack.node.config.tables import Rpc
 from bystack.node.processes.plan import plan
@@ -32,6 +33,11 @@ def became(text: str) -> dict[str, str]:
         (BEFORE + "[mempool]\nmax_mb = 9\n", {"[mempool] max_mb": PROCESSES}),
         (BEFORE + '[log]\nlevel = "debug"\n', {"[log] level": PROCESSES}),
         (BEFORE + '[rpc]\nlisten = "127.0.0.1:1"\n', {"[rpc] listen": RESTART}),
+        (BEFORE + "[rpc]\nrate = 1\nseconds = 9\n", {"[rpc] rate": TAKEN, "[rpc] seconds": TAKEN}),
+        (
+            BEFORE + '[rpc]\ntls_certificate = "c"\ntls_key = "k"\n',
+            {"[rpc] tls_certificate": RESTART, "[rpc] tls_key": RESTART},
+        ),
         (BEFORE + '[rpc.tokens]\na = "read"\n', {"[rpc] tokens": TAKEN}),
         (BEFORE + "[wallet]\nenabled = false\n", {"[wallet] enabled": TAKEN}),
         (BEFORE.replace("trade", "a"), {"[[sidechain]] a": TAKEN, "[[sidechain]] trade": TAKEN}),
@@ -65,3 +71,15 @@ def test_a_table_that_restarts_processes_is_part_of_their_plan(table: str) -> No
         after = parse_config(f"{BEFORE}[{table}]\n{others[table]}\n")
         moved = plan(parse_config(BEFORE)) != plan(after)
         assert moved is (BY_TABLE[table] != RESTART)
+
+
+def test_what_the_server_takes_over() -> None:
+    old = Rpc(listen="127.0.0.1:1", tls_certificate="a", tls_key="a", rate=1)
+    new = Rpc(listen="127.0.0.1:2", tls_certificate="b", tls_key="b", rate=2, subscribers=3)
+    assert taken_over(old, new) == Rpc(
+        listen="127.0.0.1:1", tls_certificate="b", tls_key="b", rate=2, subscribers=3
+    )
+    plain = Rpc(rate=2)
+    assert taken_over(old, plain) == Rpc(
+        listen="127.0.0.1:1", tls_certificate="a", tls_key="a", rate=2
+    )

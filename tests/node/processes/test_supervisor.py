@@ -139,7 +139,7 @@ def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> Non
         main, trade = n.running("mainchain"), n.running("sidechain")
         figures_show_each_process(n)
         changed = CONFIG.replace('"trade"', '"games"').replace(
-            '[rpc.tokens]\nexplorer = "read"', 'rate = 9\n[rpc.tokens]\nshop = "read"'
+            '[rpc.tokens]\nexplorer = "read"', 'rate = 9\nlisten = "127.0.0.1:1"\n[rpc.tokens]\nshop = "read"'
         )
         (n.home / "bystack.toml").write_text(changed)
         n.process.send_signal(signal.SIGHUP)
@@ -186,7 +186,7 @@ def figures_show_each_process(n: Node) -> None:
 
 
 def what_could_be_is_taken_over_and_the_rest_named(n: Node) -> None:
-    until(lambda: n.status()["needs_restart"] == ["[rpc] rate"])
+    until(lambda: n.status()["needs_restart"] == ["[rpc] listen"])
     bearer = {"Authorization": "Bearer " + (n.home / "tokens/shop").read_text().strip()}
     assert n.http.get(n.url + "/metrics", headers=bearer).status_code == 200
     bearer = {"Authorization": "Bearer " + (n.home / "tokens/explorer").read_text().strip()}

@@ -25,7 +25,7 @@ from bystack.node.mainchain.templates import Templates
 from bystack.node.mainchain.wire import host_config
 from bystack.node.rpc import DISCOVER, Methods, Request
 from bystack.node.web.conversing import Conversation, written
-from bystack.node.web.forward import Forwarder
+from bystack.node.web.forward import Forwarder, Limits
 from bystack.p2p.host import Host
 from bystack.p2p.identity import Identity
 from bystack.primitives.codec import encode
@@ -71,7 +71,7 @@ class Node:
 
 async def fuzz(node: Node, path: str, known: Sequence[Any], seed: int) -> Counter[int]:
     """Ask everything that is answered on a path; how often each code came (0: a result)."""
-    forwarder = Forwarder(node, 32, 60.0)
+    forwarder = Forwarder(node, lambda: Limits(32, 60.0))
     fuzzer = Fuzzer(await forwarder.document(path, "admin"), seed, known)
     talk, codes = Conversation(forwarder, path, "admin"), Counter[int]()
     for name, params in fuzzer.requests(EACH, SLOW):

@@ -31,7 +31,7 @@ def run(body: Callable[[Rooms, Process], Awaitable[None]]) -> None:
     """On a clock that stands while anybody works: a beat lasts as long as it says."""
 
     async def main() -> None:
-        rooms, process = Rooms(2), Process()
+        rooms, process = Rooms(lambda: 2), Process()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(rooms.watch, lambda label: process)
             await body(rooms, process)

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { level, policyText } from "./page/bucket.js";
-import { BTM, ago, amount, count, duration, readJson, rough, short } from "./page/format.js";
+import { BTM, ago, amount, count, counted, duration, readJson, rough, short } from "./page/format.js";
 import { peginLine, pegins, pegoutLine, pegouts } from "./page/pegline.js";
 import { guesses, link, parse } from "./page/routes.js";
 import { scaled, spacing, throughput } from "./page/scaling.js";
@@ -38,6 +38,11 @@ test("amounts keep every digit", () => {
   assert.equal(count(1234567), "1\u202f234\u202f567");
   assert.equal(count(null), "–");
   assert.equal(rough(1234, "H/s"), "1.23 kH/s");
+  assert.equal(rough(0.0000204, "BTM"), "20.4 µBTM");
+  assert.equal(rough(0.25, "s"), "250 ms");
+  assert.equal(rough(0.5, "H/s"), "0.500 H/s");
+  assert.equal(counted(1, "confirmation"), "1 confirmation");
+  assert.equal(counted(2000, "coin"), "2\u202f000 coins");
   assert.equal(short(BTM), "ffffffff…ffffff");
   assert.equal(ago(100, 100.5), "just now");
   assert.equal(duration(3600 * 5), "5 h");
