@@ -4,7 +4,8 @@ import pytest
 
 ORDER = (
     "test_devnet", "test_modules", "test_reserves", "test_governing", "test_large_payouts",
-    "test_people", "test_start_here", "test_clients", "test_indexing", "test_dashboard", "test_joining",
+    "test_people", "test_start_here", "test_clients", "test_indexing", "test_dashboard",
+    "test_joining",
     "test_validators", "test_ports", "test_S02", "test_light", "test_failpoints", "test_kills",
 )  # fmt: skip
 
