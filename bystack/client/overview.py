@@ -45,7 +45,7 @@ def gathered(rpc: Rpc) -> dict[str, Any]:
         "joining": {name: one for name in sides if (one := joining_of(rpc, name))},
         "warnings": {name: text for name in sides if (text := warning_of(rpc, name))},
         "wallet": _wallet(rpc, every),
-        "federations": {name: one for name in members if (one := _member(rpc, name))},
+        "federations": {name: _member(rpc, name) for name in members},
         "guards": {name: _guard(rpc, name) for name in guards},
     }
     chains = {name: _chain(rpc, name) for name in every}
@@ -95,7 +95,10 @@ def _wallet(rpc: Rpc, chains: list[str]) -> dict[str, Any]:
 
 
 def _member(rpc: Rpc, name: str) -> dict[str, Any]:
-    info = _asked(rpc, "getfederationinfo", f"/federation/{name}")
+    try:
+        info = rpc.federation(name, "getfederationinfo")
+    except AWAY as error:
+        return {"error": str(error)}
     wanted = ("member", "weight", "threshold", "total", "keygen", "peers", "signer")
     return {key: info[key] for key in wanted if key in info}
 
@@ -171,6 +174,8 @@ def ago(seconds: float) -> str:
 
 def membership(member: dict[str, Any]) -> str:
     """Weight, key, peers, the signer, in a line."""
+    if "error" in member:
+        return str(member["error"])
     signer = member.get("signer") or {}
     parts = [
         f"{member['member']} weighs {member['weight']} of {member['total']}",

@@ -44,6 +44,9 @@ def _chain(name: str, one: dict[str, Any], now: float, told: dict[str, Any]) -> 
 
 
 def _member(member: dict[str, Any]) -> Iterator[str]:
+    if "error" in member:
+        yield str(member["error"])
+        return
     signer = member.get("signer") or {}
     if not signer:
         yield "its signer is away"

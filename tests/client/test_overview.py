@@ -89,6 +89,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "peers": ({"chains": {"trade": {**TRADE, "peers": 0}}}, "sidechain trade: no peers"),
     "a still chain": ({"chains": {"trade": {**TRADE, "time": -60}}}, "no block for 202 s"),
     "the signer": ({"federations": {"trade": {**MEMBER, "signer": None}}}, "signer is away"),
+    "a member that is away": (
+        {"federations": {"trade": {"error": "not up"}}},
+        "member of trade: not up",
+    ),
     "a warning": ({"warnings": {"trade": "an upgrade is due"}}, "trade: an upgrade is due"),
     "a blind guard": ({"guards": {"trade": {**GUARD, "seeing": False}}}, "it judges nothing"),
     "an alarm": ({"guards": {"trade": {**GUARD, "standing": ["spend"]}}}, "alarms stand: spend"),
@@ -140,6 +144,9 @@ ANSWERS: dict[str, Any] = {
 
 class Node:
     """Answers as a node does; what is down refuses."""
+
+    def federation(self, name: str, method: str) -> Any:
+        return self.call(method, path=f"/federation/{name}")
 
     def __init__(self, home: Path, patience: float = 0) -> None:
         self.home = home

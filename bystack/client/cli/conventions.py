@@ -80,6 +80,8 @@ def show(value: Any, *, as_json: bool) -> None:
         case dict():
             for name, one in value.items():
                 click.echo(f"{name}: {_plain(one)}")
+        case []:
+            click.echo("none")
         case list():
             for one in value:
                 click.echo(_plain(one))

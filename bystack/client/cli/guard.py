@@ -18,6 +18,7 @@ from bystack.client.cli.conventions import (
     node,
     show,
 )
+from bystack.client.cli.federation.standing import coins
 
 NEXT = {
     "freeze": "members find out why; recovery or a new quorum decides before the freeze ends",
@@ -57,7 +58,7 @@ def status(name: str, home: str, as_json: bool) -> None:
     sponsor = found.pop("sponsor")
     purse = {
         "sponsor": sponsor["address"],
-        "balance": sponsor["balance"],
+        "balance": coins(sponsor["balance"]),
         "coins": sponsor["coins"],
     }
     show({**found, **purse}, as_json=False)

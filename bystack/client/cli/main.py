@@ -41,6 +41,7 @@ WALLET_ROOMS = (wallet_accounts, wallet_keys, wallet_upkeep)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bystack", prog_name="bystack", message="%(prog)s %(version)s")
 def main() -> None:
     """Bystack: one main chain and many side chains.
 

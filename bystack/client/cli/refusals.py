@@ -18,7 +18,7 @@ BY_CODE: Final[Mapping[int, str]] = MappingProxyType({
     -18: "bystack wallet list shows the wallets there are; load opens one, create makes one",
     -19: "--wallet NAME, or BYSTACK_WALLET=NAME for every command of this shell",
     -32601: "bystack rpc help lists the methods (--path for those of a sidechain)",
-    404: "bystack sidechain list",
+    404: "bystack status shows what this node runs",
 })  # fmt: skip
 """Codes of Bitcoin Core's wallet, of JSON-RPC, of HTTP."""
 OWN_WORDS: Final[Mapping[int, str]] = MappingProxyType({-13: "The wallet is locked."})

@@ -24,6 +24,8 @@ from bystack.client.cli.conventions import (
 from bystack.client.cli.vault_forms import lines
 from bystack.ledger.amounts import BTM
 
+ID_DIGITS = 64
+
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file to carry."
 )
@@ -258,10 +260,13 @@ def operations(name: str, home: str, as_json: bool) -> None:
 
 
 @vault.command("show")
-@click.argument("id")
+@click.argument("name", metavar="NAME|ID")
 @home_option
 @json_option
 @guarded
-def show_vault(id: str, home: str, as_json: bool) -> None:
-    """A vault as the main chain has it: state, holdings, coins."""
-    show(node(home).getvault(id), as_json=as_json)
+def show_vault(name: str, home: str, as_json: bool) -> None:
+    """A vault as the main chain has it: state, holdings, coins. NAME: of a sidechain of this node;
+    the vault of any other by its ID."""
+    rpc = node(home)
+    id = name if len(name) == ID_DIGITS else rpc.side(name, "getsidechaininfo")["vault"]
+    show(rpc.getvault(id), as_json=as_json)

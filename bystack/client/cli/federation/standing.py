@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bystack.ledger.amounts import BTM_DECIMALS
+from bystack.node import amounts_text
+
 Info = Mapping[str, Any]
+
+
+def coins(units: int) -> str:
+    """Base units of BTM as people read them."""
+    return f"{amounts_text.show(units, BTM_DECIMALS)} BTM"
 
 
 def next_step(name: str, info: Info) -> str:
@@ -132,7 +140,7 @@ def lines(name: str, info: Info) -> Iterator[str]:
         yield f"         ends at main-chain block {change['expires']}"
     if rotation.get("next_key"):
         yield f"next key {rotation['next_key']}: certified, not yet in the vault's terms"
-    yield f"sponsor  {info['sponsor']['address']} has {info['sponsor']['balance']}"
+    yield f"sponsor  {info['sponsor']['address']} has {coins(info['sponsor']['balance'])}"
     yield f"chain    {info['sidechain'] or 'none yet'}"
     if signer := info["signer"]:
         said = ["frozen"] * bool(signer["frozen"]) + [signer["stalled"]] * bool(signer["stalled"])
