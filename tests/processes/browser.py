@@ -23,6 +23,9 @@ PHONE = {"width": 360, "height": 740}
 COMING = "BYSTACK_BROWSER_COMING"
 """Names a file that is there while `scripts/test` fetches a browser."""
 FETCH = 400.0
+PICTURES = "BYSTACK_PICTURES"
+"""Names the folder where the tests leave pictures of what they look at: `docs/images`."""
+WIDE = {"width": 1100, "height": 720}
 
 
 def wanted() -> None:
@@ -73,24 +76,38 @@ class Pages:
         """An element, once it is there."""
         return self.page.wait_for_selector(what, state="attached")
 
+    def picture(self, name: str) -> None:
+        """Keep what is shown as a picture, where `BYSTACK_PICTURES` names a folder for them."""
+        if folder := os.environ.get(PICTURES):
+            self.page.screenshot(path=f"{folder}/dashboard-{name}.png", full_page=True)
+
     def text(self) -> str:
         """What the page says."""
         return str(self.page.inner_text("main"))
 
 
 @contextmanager
-def dashboard(node: Node, **context: Any) -> Iterator[Pages]:
-    """A tab on a node's dashboard, in a fresh browser."""
+def started() -> Iterator[Any]:
+    """A browser."""
     from playwright.sync_api import sync_playwright
 
-    url = str(processes.facts_of(node)["url"])
     with sync_playwright() as play:
         # No sandbox of its own: root in a container cannot have one, and it visits us alone.
         found = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         try:
-            yield Pages(found.new_context(**context).new_page(), url)
+            yield found
         finally:
             found.close()
+
+
+@contextmanager
+def dashboard(browser: Any, node: Node, **context: Any) -> Iterator[Pages]:
+    """A tab on a node's dashboard, that knows nothing of the browser's other tabs."""
+    made = browser.new_context(**{"viewport": WIDE, **context})
+    try:
+        yield Pages(made.new_page(), str(processes.facts_of(node)["url"]))
+    finally:
+        made.close()
 
 
 def token(node: Node) -> str:
