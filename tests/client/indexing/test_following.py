@@ -13,6 +13,9 @@ from bystack.client.indexing.postgres import Database
 from bystack.client.indexing.reaching import DatabaseRefused
 from bystack.client.indexing.source import AT_ONCE, MOST
 from bystack.client.rpc import NodeDown
+from bystack.ledger.amounts import BTM
+from bystack.ledger.coins import Coin
+from bystack.ledger.transactions import Outpoint, Output, TransactionBody
 from tests.client.indexing.nodes import (
     MainNode,
     SideNode,
@@ -22,6 +25,7 @@ from tests.client.indexing.nodes import (
     indexer,
     unspent,
 )
+from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY, MOVING, Chain
 from tests.sidechain.histories import History
 
@@ -232,3 +236,15 @@ def test_many_blocks_are_written_in_few_transactions(address: str) -> None:
     one.begin(1)
     assert one.step() is Step.EXTENDED and tables.place.height == MOST
     assert one.step() is Step.EXTENDED and one.step() is Step.AT_TIP
+
+
+def test_a_coin_spent_in_the_block_that_made_it_is_spent(address: str) -> None:
+    chain = Chain(EASY)
+    chain.grow(4)
+    first = chain.pay(ALICE, BOB, 5)
+    place = Outpoint(first.id, 0)
+    body = TransactionBody(1, (place,), (Output(BTM, 5, ALICE.lock),), (), 0, 0, b"")
+    coin = Coin(BTM, 5, BOB.lock, 5, 0, 1, b"")
+    chain.mine(first, chain.sign(body, BOB, more={place: coin}))
+    indexed(MainNode(list(chain.blocks.values())), address)
+    assert unspent(address, "main") == held(chain.coins)
