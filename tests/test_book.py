@@ -56,7 +56,8 @@ def test_what_a_browser_asks_elsewhere_is_seen() -> None:
 
 
 def test_it_builds_strictly_and_asks_nobody_else(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "-d", str(tmp_path)]
+    # Not --quiet: mkdocs then counts no warning, and strictness is gone.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr + built.stdout
@@ -68,6 +69,13 @@ def test_it_builds_strictly_and_asks_nobody_else(tmp_path: Path) -> None:
     # A link to a file of the repository leads to a copy that every browser shows.
     example = "files/configs/member/federations/trade.charter.toml.txt"
     assert example in (tmp_path / "charter.html").read_text() and (tmp_path / example).is_file()
+
+
+def test_a_link_that_leads_nowhere_ends_the_check() -> None:
+    (step,) = re.findall(r'"(mkdocs [^"]*)"', (ROOT / "scripts" / "check").read_text())
+    assert step == "mkdocs build --strict"
+    asked = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["validation"]
+    assert {level for kind in asked.values() for level in kind.values()} == {"warn"}
 
 
 # --- its order --------------------------------------------------------------------------------
