@@ -74,6 +74,14 @@ def processes(home: Path, rows: list[dict[str, object]]) -> Iterator[Process]:
         yield Process(label, str(row["state"]), restarts, str(row["exit"]), last)
 
 
+def ended(home: Path) -> Iterator[Process]:
+    """Of a node that is down: the processes whose logs end in an error."""
+    for log in sorted((home / "logs").glob("*.log")):
+        said = records(log)[-1:]
+        if last := last_words(log) or last_error(said):
+            yield Process(log.stem, "stopped", 0, "", last)
+
+
 def listeners(home: Path, config: Config, up: bool) -> Iterator[Listener]:
     """Every address that the configuration names with a port; `up`: the daemon runs."""
     named = [("[rpc]", config.rpc.listen, "bystackd")]

@@ -30,6 +30,9 @@ def processes(found: Sequence[Process], down: str, home: str) -> Iterator[Findin
     """Every process of the plan runs."""
     if down:
         yield fault("daemon", down, f"bystackd run --home {home}; its log: {home}/logs")
+        for one in found:
+            cure = f"see {home}/logs/{one.label}.log, and cure it before the start"
+            yield fault("processes", f"{one.label} ended with: {one.last_error}", cure)
         return
     halted = [one for one in found if one.state not in ("running", "starting")]
     for one in halted:

@@ -181,7 +181,9 @@ class AddressMethods:
         for name in wallet.chains:
             if wallet.purse(name).chain.hrp == hrp:
                 return name, lock_at(address, hrp)
-        raise RemoteError(-5, f"Invalid address: no chain here has the prefix {hrp}")
+        there = ", ".join(f"{wallet.purse(name).chain.hrp} ({name})" for name in wallet.chains)
+        text = f"Invalid address: no chain here has the prefix {hrp}; there are: {there}"
+        raise RemoteError(-5, text, {"rule": "AddressNetwork"})
 
 
 def _fresh(purse: Purse, account: int, force: bool) -> PolicyLock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bystack.client.doctor import looking, network
+from bystack.client.doctor.findings import Level
 from bystack.client.doctor.logs import (
     Trouble,
     last_error,
@@ -53,3 +55,16 @@ def test_a_process_that_could_not_even_begin_is_heard(tmp_path: Path) -> None:
     assert last_words(log) == "ImportError: no module named x"
     log.write_text(log.read_text() + '{"event": "up again"}\n')
     assert last_words(log) == ""
+
+
+def test_a_node_that_is_down_says_what_ended_it(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    died = '{"level": "error", "event": "process failed", "error": "another network"}\n'
+    (logs / "mainchain.log").write_text('{"level": "info", "event": "up"}\n' + died)
+    (logs / "wallet.log").write_text(died + '{"level": "info", "event": "up"}\n')
+    (one,) = looking.ended(tmp_path)
+    assert (one.label, one.last_error) == ("mainchain", "process failed: another network")
+    told = list(network.processes([one], "no node runs", "home"))
+    assert [finding.level for finding in told] == [Level.FAULT] * 2
+    assert told[1].says == "mainchain ended with: process failed: another network"
