@@ -52,6 +52,12 @@ idle = 10000
 """
 
 
+def keep(path: Path, data: bytes) -> None:
+    """Write what was agreed once: a file that is there stays, whatever this program would write."""
+    if not path.exists():
+        write(path, data)
+
+
 def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
     """`bystack.toml`: ports, peers (everyone dials the first node), memberships."""
     first = layout.nodes[0]

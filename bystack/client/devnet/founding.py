@@ -192,8 +192,8 @@ def join(net: Devnet) -> dict[str, Any]:
         table = tomli_w.dumps(files.roster(net.layout, name, public, assets_of(net)))
         for node in net.layout.nodes:
             folder = Path(node.home) / "federations"
-            files.write(folder / f"{name}.charter.toml", files.CHARTER.format(name=name).encode())
-            files.write(folder / f"{name}.roster.toml", table.encode())
+            files.keep(folder / f"{name}.charter.toml", files.CHARTER.format(name=name).encode())
+            files.keep(folder / f"{name}.roster.toml", table.encode())
     for node in net.layout.nodes:
         files.write_config(net.layout, node, net.layout.sidechains)
         processes.reload(node)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bystack.client.devnet import files
 from bystack.client.devnet.files import threshold, weights, write_config
 from bystack.client.devnet.layout import new_layout
 from bystack.node.config import load_config
@@ -28,3 +29,11 @@ def test_the_last_member_asks_two_main_chain_nodes_beside_its_own(tmp_path: Path
     found = [load_config(node.home).federation[0] for node in layout.nodes]
     assert [one.upstreams for one in found] == [1, 1, 2]
     assert found[2].upstream_peers == tuple(f"127.0.0.1:{n.main}" for n in layout.nodes[:2])
+
+
+def test_a_charter_that_was_agreed_stays_when_the_network_comes_up_again(tmp_path: Path) -> None:
+    """Another version's template, or terms that were changed since, must not replace it."""
+    path = tmp_path / "federations" / "trade.charter.toml"
+    files.keep(path, b"agreed")
+    files.keep(path, b"another version's")
+    assert path.read_bytes() == b"agreed"
