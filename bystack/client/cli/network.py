@@ -74,6 +74,9 @@ def up(
         show({"ok": True, "steps": steps.done, **network.status(net)}, as_json=True)
     else:
         click.echo(f"Running. Next: bystack devnet status --dir {folder}")
+        click.echo(
+            f"Blocks of the main chain come when you say: bystack mine start --home {folder}/node1"
+        )
 
 
 @devnet.command("status")
