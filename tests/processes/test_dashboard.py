@@ -277,8 +277,9 @@ def test_a_dead_sidechain_is_shown_as_such_and_the_others_go_on(
 def test_an_open_node_shows_anybody_its_chain_and_the_history_of_an_address(
     network: Devnet, browser: Any
 ) -> None:
-    node, home = network.layout.nodes[4], Path(network.layout.nodes[4].home) / "bystack.toml"
-    before, to = home.read_text(), network[0].getnewaddress()
+    node = network.layout.nodes[4]
+    before = (Path(node.home) / "bystack.toml").read_text()
+    to = network[1].getnewaddress()  # of another wallet, which leaves it alone
     rows = [("[mainchain]\n", "index_addresses = true\n"), ("[rpc]\n", 'dashboard = "open"\n')]
     text = before
     for table, key in rows:
