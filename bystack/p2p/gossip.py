@@ -29,6 +29,7 @@ from bystack.p2p.gossip_events import (
     SendTo,
     Supply,
     SupplyAll,
+    Taken,
     Tick,
     Verdict,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "SendTo",
     "Supply",
     "SupplyAll",
+    "Taken",
     "Tick",
     "Topic",
     "payload_cap",
@@ -101,7 +103,7 @@ class Gossip:
                 return self._leave(peer, now)
             case Heard(peer, payload):
                 return self._hear(peer, payload, now)
-            case Accepted() | AcceptedAll() | Rejected() | Refused() | Dropped():
+            case Accepted() | AcceptedAll() | Taken() | Rejected() | Refused() | Dropped():
                 return self._judged(event, now)
             case Offer(peer, topic, ids):
                 return _offer(self._topics[topic], peer, ids)
@@ -121,6 +123,8 @@ class Gossip:
                 return _accept(state, (id,))
             case AcceptedAll(_, ids):
                 return _accept(state, ids)
+            case Taken(_, ids):
+                return _hold(state, ids)
             case Rejected(_, id):
                 return _reject(state, id, now)
             case Refused(_, id):
@@ -233,11 +237,16 @@ def _missing(state: Wants, peer: bytes, ids: tuple[bytes, ...], now: float) -> l
     return [*outputs, *_ask(state, peer, now)]
 
 
-def _accept(state: Wants, ids: tuple[bytes, ...]) -> list[GossipOutput]:
+def _hold(state: Wants, ids: tuple[bytes, ...]) -> list[GossipOutput]:
     for id in ids:
         state.forget(id)
         state.refused.discard(id)
         state.held.add(id)
+    return []
+
+
+def _accept(state: Wants, ids: tuple[bytes, ...]) -> list[GossipOutput]:
+    _hold(state, ids)
     return [output for peer in sorted(state.peers) for output in _offer(state, peer, ids)]
 
 

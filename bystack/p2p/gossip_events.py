@@ -44,6 +44,14 @@ class AcceptedAll:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """As `AcceptedAll`, but an `Offer` to each peer says when they are announced."""
+
+    topic: int
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Rejected:
     """The body delivered for this id was bad: ask another announcer, if any."""
 
@@ -100,7 +108,7 @@ class Tick:
     """Time passed: ask others for what did not come."""
 
 
-Verdict = Accepted | AcceptedAll | Rejected | Refused | Dropped
+Verdict = Accepted | AcceptedAll | Taken | Rejected | Refused | Dropped
 GossipEvent = Joined | Left | Heard | Verdict | Offer | Supply | SupplyAll | Tick
 
 

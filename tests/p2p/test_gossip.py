@@ -25,6 +25,7 @@ from bystack.p2p.gossip import (
     SendTo,
     Supply,
     SupplyAll,
+    Taken,
     Tick,
     Topic,
     payload_cap,
@@ -91,6 +92,16 @@ def test_many_travel_together_both_ways() -> None:
     assert answer == [
         SendTo(B, encode(one)) for one in (Items(1, bodies[:2]), Missing(1, all_ids[2:]))
     ]
+
+
+def test_what_is_taken_is_held_and_announced_when_offered() -> None:
+    gossip, all_ids = machine(A, B), ids(2)
+    heard(gossip, A, Announce(1, all_ids))
+    heard(gossip, A, Items(1, tuple((id, b"body") for id in all_ids)))
+    assert gossip.handle(Taken(1, all_ids), 0.0) == []
+    assert gossip.pending(1) == 0 and heard(gossip, B, Announce(1, all_ids[:1])) == []
+    assert gossip.handle(Offer(A, 1, all_ids), 0.0) == []
+    assert gossip.handle(Offer(B, 1, all_ids), 0.0) == [announce(B, all_ids[1])]
 
 
 def test_of_a_message_with_one_item_nobody_asked_for_nothing_is_taken() -> None:
@@ -341,6 +352,8 @@ def test_counts_stay_true_under_any_conversation(seed: int) -> None:
         now += dice.choice([0, 0, 1, 6])
         chosen = tuple(dice.sample(some, dice.randint(1, 6)))
         peer, id = dice.choice([A, B, C]), chosen[0]
+        verdicts: list[GossipEvent] = [Accepted(1, id), Rejected(1, id), Refused(1, id)]
+        verdicts += [Dropped(1, id), AcceptedAll(1, chosen), Taken(1, chosen)]
         events: list[GossipEvent] = [
             Heard(peer, encode(Announce(1, chosen))),
             Heard(peer, encode(Announce(1, chosen))),
@@ -348,7 +361,7 @@ def test_counts_stay_true_under_any_conversation(seed: int) -> None:
             Heard(peer, encode(Items(1, tuple((one, b"y") for one in chosen)))),
             Heard(peer, encode(Missing(1, chosen))),
             Heard(peer, encode(Get(1, chosen))),
-            dice.choice([Accepted, Rejected, Refused, Dropped])(1, id),
+            dice.choice(verdicts),
             Tick(),
         ]
         gossip.handle(dice.choice(events), now)

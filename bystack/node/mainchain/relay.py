@@ -70,12 +70,22 @@ class Delivered(NamedTuple):
 
 
 class Relay:
-    """Owned by the chain's task, as the pool is; it calls `settle` when nothing else waits."""
+    """Owned by the chain's task, as the pool is; it calls `settle` when nothing else waits.
+
+    What a peer sent is announced on at once, but `hop` seconds after the last time at the earliest
+    (`pass_on`, due at `hop_due`): where thousands a second come by, most peers have it by then.
+    """
 
     def __init__(
-        self, pool: Pool, host: Host, topic: gossip.Topic = TOPIC, together: int = TOGETHER
+        self,
+        pool: Pool,
+        host: Host,
+        topic: gossip.Topic = TOPIC,
+        together: int = TOGETHER,
+        hop: float = 0.0,
     ) -> None:
-        self._pool, self._host, self._together = pool, host, together
+        self._pool, self._host, self._together, self._hop = pool, host, together, hop
+        self._later, self._hopped = list[bytes](), float("-inf")
         self._gossip = gossip.Gossip([topic])
         self._peers: set[bytes] = set()
         self._delivered: list[Delivered] = []
@@ -112,7 +122,23 @@ class Relay:
             error = None if one.tx.id in taken else intake.refused.get(one.tx.id)
             for verdict in self._refuse(one, error, now) if error else ():
                 await self._handle(verdict, now)
-        await self.announce(intake.taken, now)
+        ids = tuple([tx.id for tx in intake.taken])
+        await self._handle(gossip.Taken(TRANSACTIONS, ids), now)
+        self._later += ids
+        if now >= self.hop_due:
+            await self.pass_on(now)
+
+    @property
+    def hop_due(self) -> float:
+        """When `pass_on` is due; infinity where nothing is to be announced."""
+        return self._hopped + self._hop if self._later else float("inf")
+
+    async def pass_on(self, now: float) -> None:
+        """Announce what peers sent and still waits to the others."""
+        ids = tuple([id for id in self._later if id in self._pool.machine])
+        self._later, self._hopped = [], now
+        for peer in sorted(self._peers) if ids else ():
+            await self._handle(gossip.Offer(peer, TRANSACTIONS, ids), now)
 
     async def tick(self, now: float) -> None:
         """Time passed."""

@@ -44,6 +44,8 @@ CROWDED: Final = 5_000
 DELAY: Final = 1.0
 """So many waiting, who hands in more waits for the next block, or so many seconds: a node that goes
 on judging at once all it is handed has no time left for the blocks, and fewer and fewer come."""
+HOP: Final = 0.25
+"""Seconds between two announcements of what peers sent: about half a block."""
 JUDGED_AGAIN: Final = 100
 """After a block so many of those that act on the state are judged again, the next ones in turn."""
 NOTHING: CoinView = dict[Outpoint, Coin]()
@@ -96,6 +98,11 @@ class Tick:
     """Time has passed, or a block waits to be followed."""
 
 
+@dataclass(frozen=True)
+class PassOn:
+    """What peers sent is to be announced."""
+
+
 @dataclass(eq=False)
 class Request:
     """Transactions handed in from outside, and by id why some were not taken."""
@@ -105,7 +112,7 @@ class Request:
     refused: dict[bytes, Invalid] = field(default_factory=dict)
 
 
-PoolEvent = Joined | Left | Heard | Tick | Request
+PoolEvent = Joined | Left | Heard | Tick | PassOn | Request
 
 
 class Pooling:
@@ -116,7 +123,8 @@ class Pooling:
         self.pool = Pool(mempool, rules, store.coins.fetch, verifier)
         self.waiting = Signal()
         self._rules = rules
-        self._relay = Relay(self.pool, host, TOPIC, TOGETHER)
+        self._relay = Relay(self.pool, host, TOPIC, TOGETHER, HOP)
+        self._gathered, self._passing = trio.Event(), False
         self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
         self._urgent: deque[BlockFinal | Useless] = deque()
         self._followed = Signal()
@@ -197,6 +205,7 @@ class Pooling:
         """Handle events until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tick)
+            nursery.start_soon(self._pass_on)
             task_status.started()
             async for event in self._events:
                 before = len(self)
@@ -206,6 +215,9 @@ class Pooling:
                 await self._follow()
                 if not self._events.statistics().current_buffer_used:
                     await self._relay.settle(trio.current_time())
+                if self._relay.hop_due < float("inf") and not self._passing:
+                    self._passing = True
+                    self._gathered.set()
                 if len(self) > before:
                     self.waiting.notify()
 
@@ -230,6 +242,14 @@ class Pooling:
             await trio.sleep(TICK_SECONDS)
             await self._inbox.send(Tick())
 
+    async def _pass_on(self) -> None:
+        """Wake the pool when what peers sent is to be announced."""
+        while True:
+            await self._gathered.wait()
+            self._gathered = trio.Event()
+            await trio.sleep(HOP)
+            await self._inbox.send(PassOn())
+
     async def _take(self, event: PoolEvent) -> None:
         now = trio.current_time()
         match event:
@@ -242,6 +262,9 @@ class Pooling:
             case Tick():
                 await self._relay.tick(now)
                 self.pool.tick(int(time.time()), now)
+            case PassOn():
+                self._passing = False
+                await self._relay.pass_on(now)
             case Request():
                 await self._answer(event)
             case _:

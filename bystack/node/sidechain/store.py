@@ -34,6 +34,7 @@ from bystack.node.sidechain.columns import (
     TIP,
     TRANSACTION,
     TRIE,
+    WRITE_BUFFER,
     Changes,
     Coins,
     Events,
@@ -87,7 +88,9 @@ class SideStore:
     @classmethod
     def open(cls, path: str, genesis: Genesis, modules: Modules, cache_mb: int = 64) -> SideStore:
         """Open or begin the chain at `path`; raises a `StoreError` that names what is wrong."""
-        store = Store.open(path, kind=KIND, magic=genesis.id[:4], version=FORMAT)
+        store = Store.open(
+            path, kind=KIND, magic=genesis.id[:4], version=FORMAT, write_buffer=WRITE_BUFFER
+        )
         made = cls(store, path, genesis, cache_mb)
         try:
             if store.get(TIP) is None:

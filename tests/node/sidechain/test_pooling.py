@@ -15,19 +15,22 @@ from bystack.ledger.candidates import FeeNotHigher
 from bystack.ledger.coins import CoinView
 from bystack.ledger.mempool import AlreadyPooled
 from bystack.ledger.transactions import Outpoint, Transaction
+from bystack.node.mainchain.wire import GOSSIP, TRANSACTIONS
 from bystack.node.pool.judging import Judged
 from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.modules import modules_of
-from bystack.node.sidechain.pooling import INBOX, ROOM, BlockFinal, Pooling, Useless
+from bystack.node.sidechain.pooling import INBOX, ROOM, BlockFinal, Joined, Pooling, Useless
 from bystack.node.sidechain.store import SideStore
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
+from bystack.p2p.items import Announce, Get, Items, read
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.claims import AlreadyClaimed
 from bystack.sidechain.fees import FeeTooLow
 from bystack.sidechain.inclusion import NotDeepEnough
 from bystack.sidechain.stops import PegsPaused
-from tests.ledger.people import CAROL
+from tests.ledger.people import ALICE, BOB, CAROL
 from tests.node.mainchain.network import Wired
 from tests.node.sidechain.network import until
 from tests.node.sidechain.test_store import follow
@@ -224,5 +227,101 @@ def test_an_invalid_transaction_is_no_end(tmp_path: Path) -> None:
             with pytest.raises(Invalid):
                 await stage.pooling.submit(world.donate_tx(world.main.created))
             await stage.pooling.submit(good)
+
+    trio.run(main)
+
+
+def announced(stage: Stage, peer: bytes) -> list[bytes]:
+    """The ids of transactions that a peer was told of."""
+    payloads = [payload for to, _, payload in stage.host.sent if to == peer]
+    told = [read(payload, len(payload)) for payload in payloads]
+    return [id for one in told if isinstance(one, Announce) for id in one.ids]
+
+
+async def sent_by(stage: Stage, peer: bytes, *txs: Transaction) -> None:
+    """A peer announces these and sends them, once asked, in one message."""
+    stage.pooling.hear(peer, encode(Announce(TRANSACTIONS, tuple(tx.id for tx in txs))))
+    get = encode(Get(TRANSACTIONS, tuple(tx.id for tx in txs)))
+    await until(lambda: (peer, GOSSIP, get) in stage.host.sent)
+    bodies = tuple((tx.id, encode(tx)) for tx in txs)
+    stage.pooling.hear(peer, encode(Items(TRANSACTIONS, bodies)))
+    await until(lambda: all(tx.id in stage.pooling.pool.machine for tx in txs))
+    await until(lambda: not stage.pooling._inbox.statistics().current_buffer_used)
+
+
+@asynccontextmanager
+async def with_peers(path: Path, world: World) -> AsyncIterator[Stage]:
+    async with pooling(path, world) as stage:
+        for peer in (FIRST, SECOND):
+            await stage.pooling.tell(Joined(peer))
+        yield stage
+
+
+FIRST, SECOND = b"1" * 32, b"2" * 32
+
+
+def paying_all(world: World) -> list[Transaction]:
+    fees = ((CAROL, 500), (ALICE, 400), (BOB, 300))
+    for who, _ in fees:
+        world.pegged(900, to=who)
+    return [world.transact(who, fee=fee) for who, fee in fees]
+
+
+def test_what_peers_sent_is_announced_on_together_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bystack.node.sidechain.pooling.HOP", 0.2)
+
+    async def main() -> None:
+        world = ready()
+        one, two, three = paying_all(world)
+        async with with_peers(tmp_path, world) as stage:
+            await sent_by(stage, FIRST, one)
+            await until(lambda: announced(stage, SECOND) == [one.id])  # the first at once
+            await sent_by(stage, FIRST, two, three)
+            await until(lambda: announced(stage, SECOND) == [one.id, two.id, three.id])
+            assert announced(stage, FIRST) == []
+
+    trio.run(main)
+
+
+def test_what_a_block_took_meanwhile_is_not_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bystack.node.sidechain.pooling.HOP", 1e9)
+
+    async def main() -> None:
+        world = ready()
+        one, two, three = paying_all(world)
+        async with with_peers(tmp_path, world) as stage:
+            await sent_by(stage, FIRST, one)
+            await sent_by(stage, FIRST, two, three)
+            world.block(two)
+            await stage.settle()
+            assert announced(stage, SECOND) == [one.id]
+            await stage.pooling._relay.pass_on(trio.current_time())
+            assert announced(stage, SECOND) == [one.id, three.id]
+
+    trio.run(main)
+
+
+def test_where_thousands_wait_whoever_hands_in_more_waits_for_the_next_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bystack.node.sidechain.pooling.CROWDED", 2)
+    monkeypatch.setattr("bystack.node.sidechain.pooling.DELAY", 1e9)
+
+    async def main() -> None:
+        world = ready()
+        one, two, three = paying_all(world)
+        async with pooling(tmp_path, world) as stage, trio.open_nursery() as nursery:
+            await stage.pooling.submit(one)
+            await stage.pooling.submit(two)
+            nursery.start_soon(stage.pooling.submit, three)
+            await trio.testing.wait_all_tasks_blocked(cushion=0.01)
+            assert len(stage.pooling) == 2
+            world.block(one, two)
+            await stage.settle()
+            await until(lambda: three.id in stage.pooling.pool.machine)
 
     trio.run(main)
