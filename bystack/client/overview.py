@@ -17,8 +17,7 @@ from bystack.client.progress import (
     warning_of,
 )
 from bystack.client.rpc import Glance, NodeDown, Rpc, RpcFailed
-from bystack.ledger.amounts import BTM_DECIMALS
-from bystack.node import amounts_text
+from bystack.ledger.amounts import BTM_DECIMALS, shown_amount
 
 AWAY: Final = (RpcFailed, NodeDown)
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -201,6 +200,6 @@ def _held(wallet: dict[str, Any]) -> Iterator[str]:
 def _guarding(guard: dict[str, Any]) -> str:
     if "error" in guard:
         return str(guard["error"])
-    purse = amounts_text.show(guard["sponsor"]["balance"], BTM_DECIMALS)
+    purse = shown_amount(guard["sponsor"]["balance"], BTM_DECIMALS)
     heights = f"main chain {guard['main_height']}, sidechain {guard['sidechain_height']}"
     return f"{heights}, {guard['acts']} acts, {purse} BTM for fees"

@@ -8,6 +8,7 @@ up.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal, localcontext
 from typing import Annotated
 
 from msgspec import Meta
@@ -102,3 +103,18 @@ def add(sums: dict[bytes, int], asset: bytes, amount: int) -> None:
     if value > MAX_INT:
         raise AmountOverflow(asset=asset, sum=value)
     sums[asset] = value
+
+
+Shown = int | float | str
+_DIGITS = 60
+
+
+def shown_amount(amount: int, decimals: int) -> Shown:
+    """An amount of base units for JSON: a number when that is exact, else decimal text."""
+    if decimals == 0:
+        return amount
+    with localcontext() as context:
+        context.prec = _DIGITS
+        exact = Decimal(amount).scaleb(-decimals)
+        number = float(exact)
+        return number if Decimal(repr(number)) == exact else format(exact, "f")

@@ -1,6 +1,6 @@
 """Amounts as people and RPC clients write them: decimal, in units of 10**decimals.
 
-A number where a number is exact, as Bitcoin Core shows amounts; else the exact decimal text.
+How one is shown is the ledger's (`shown_amount`); how one is read, here.
 """
 
 from __future__ import annotations
@@ -11,26 +11,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from bystack.ledger.amounts import Shown, shown_amount
 from bystack.node.ipc import RemoteError
 from bystack.node.rpc import WRONG_TYPE
 from bystack.primitives.codec import MAX_INT
 
 Given = Annotated[str | int | float, Meta(description="an amount: a number or decimal text")]
-Shown = int | float | str
+
+__all__ = ["Given", "Shown", "read", "show"]
+
+show = shown_amount
 
 _DIGITS = 60
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-def show(amount: int, decimals: int) -> Shown:
-    """An amount of base units for JSON: a number when that is exact, else decimal text."""
-    if decimals == 0:
-        return amount
-    with localcontext() as context:
-        context.prec = _DIGITS
-        exact = Decimal(amount).scaleb(-decimals)
-        number = float(exact)
-        return number if Decimal(repr(number)) == exact else format(exact, "f")
 
 
 def read(given: str | int | float, decimals: int) -> int:

@@ -4,8 +4,9 @@ The state is the product of each element's hash modulo the prime 2**3072 - 11037
 that left: 384 bytes, big-endian. Elements must be distinct where they stand for coins; the same one
 added twice is a multiset and digests differently. The products are GMP's, three times faster than
 Python's own, for this runs for each coin of each block; and as the prime lies close below a power
-of two, what is beyond it is folded back by a shift and a small product instead of divided. Source: Bellare and Micciancio, "A New
-Paradigm for Collision-free Hashing" (1997); prime and size as in Bitcoin Core's MuHash3072.
+of two, what is beyond it is folded back by a shift and a small product instead of divided.
+Source: Bellare and Micciancio, "A New Paradigm for Collision-free Hashing" (1997); prime and size
+as in Bitcoin Core's MuHash3072.
 """
 
 from __future__ import annotations

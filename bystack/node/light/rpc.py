@@ -95,49 +95,25 @@ class LightChainMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        add = methods.add
-        add(
-            "getblockchaininfo",
-            self.info,
-            help="What the chain's state is.",
-            returns=shapes.BlockchainInfo,
-        )
-        add("getbestblockhash", self.best_hash, help="The id of the best header.")
-        add("getblockcount", self.count, help="The height of the best header.")
-        add("getblockhash", self.hash_at, help="The id of the header at a height.")
-        add(
-            "getblockheader",
-            self.header,
-            help="A header, as fields or in hex.",
-            returns=str | shapes.BlockHeader,
-        )
-        add(
-            "getrawtransaction",
-            self.raw,
-            help="A transaction that was watched or sent here.",
-            returns=str | shapes.Transaction,
-        )
-        add(
-            "decoderawtransaction",
-            self.decode,
-            help="The fields of a transaction in hex.",
-            returns=shapes.Transaction,
-        )
-        add("sendrawtransaction", self.send, help="Offer a transaction to every peer.")
-        add("gettxoutproof", self.prove, help="The proof that a transaction is in the chain.")
-        add("verifytxoutproof", self.verify, help="The ids a proof shows to be in the chain.")
-        add("getevidence", self.evidence, help="A proof of a transaction to keep.")
-        add(
-            "getassetinfo",
-            self.asset,
-            help="An issued asset, by its id, as a peer has it.",
-            returns=shapes_vaults.AssetInfo,
-        )
-        add(
-            "estimatesmartfee",
-            self.estimate,
-            help="A fee rate per 1000 of weight, in BTM.",
-            returns=shapes.Estimate,
+        methods.add_all(
+            ("getblockchaininfo", self.info, "What the chain's state is.", shapes.BlockchainInfo),
+            ("getbestblockhash", self.best_hash, "The id of the best header."),
+            ("getblockcount", self.count, "The height of the best header."),
+            ("getblockhash", self.hash_at, "The id of the header at a height."),
+            ("getblockheader", self.header, "A header, or its hex.", str | shapes.BlockHeader),
+            ("getrawtransaction", self.raw, "One watched, or sent here.", str | shapes.Transaction),
+            ("decoderawtransaction", self.decode, "A transaction's fields.", shapes.Transaction),
+            ("sendrawtransaction", self.send, "Offer a transaction to every peer."),
+            ("gettxoutproof", self.prove, "The proof that a transaction is in the chain."),
+            ("verifytxoutproof", self.verify, "The ids a proof shows to be in the chain."),
+            ("getevidence", self.evidence, "A proof of a transaction to keep."),
+            ("getassetinfo", self.asset, "An asset, as a peer has it.", shapes_vaults.AssetInfo),
+            (
+                "estimatesmartfee",
+                self.estimate,
+                "A fee rate per 1000 of weight, in BTM.",
+                shapes.Estimate,
+            ),
         )
 
     def info(self) -> Json:

@@ -35,6 +35,9 @@ def calling_chain() -> str:
     return _chain.get()
 
 
+Row = tuple[str, Callable[..., Any], str] | tuple[str, Callable[..., Any], str, Any]
+
+
 def allows(held: str, needed: str) -> bool:
     """A caller with scope `held` may do what `needed` scope asks; unknown scopes allow nothing."""
     return held in SCOPES and SCOPES.index(held) >= SCOPES.index(needed)
@@ -69,6 +72,14 @@ class Methods:
         parameters by name where their types and names have no good example.
         """
         self._methods[name] = method_of(name, function, scope, help, returns, example)
+
+    def add_all(self, *rows: Row, scope: Scope = "read") -> None:
+        """Register several as `add` does one: each is a name, a function, a help text and, where
+        the annotation does not say it, the result's type."""
+        for name, function, help, *returns in rows:
+            self.add(
+                name, function, scope=scope, help=help, returns=returns[0] if returns else None
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -56,62 +56,26 @@ class ModuleActions:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        add = methods.add
-        add(
-            "registerdigest",
-            self.enter,
+        methods.add_all(
+            (
+                "registerdigest",
+                self.enter,
+                "Enter a digest into a registry.",
+                shapes_modules.Registered,
+            ),
+            ("transfercertificate", self.transfer, "Give a certificate away.", shapes.Shared),
+            ("revokecertificate", self.revoke, "Declare a certificate void.", shapes.Shared),
+            ("endorsecertificate", self.endorse, "Stand for a certificate.", shapes.Shared),
+            ("placeorder", self.place, "Buy or sell at a price or better.", shapes_modules.Placed),
+            ("cancelorder", self.cancel, "Take an order out of the book.", shapes.Shared),
+            (
+                "listmyorders",
+                self.orders,
+                "This wallet's orders in the book.",
+                list[shapes_modules.MyOrder],
+            ),
+            ("moduleaction", self.act, "Any module's action, as bytes.", shapes.Shared),
             scope="wallet",
-            help="Enter a digest into a registry.",
-            returns=shapes_modules.Registered,
-        )
-        add(
-            "transfercertificate",
-            self.transfer,
-            scope="wallet",
-            help="Give a certificate away.",
-            returns=shapes.Shared,
-        )
-        add(
-            "revokecertificate",
-            self.revoke,
-            scope="wallet",
-            help="Declare a certificate void.",
-            returns=shapes.Shared,
-        )
-        add(
-            "endorsecertificate",
-            self.endorse,
-            scope="wallet",
-            help="Stand for a certificate.",
-            returns=shapes.Shared,
-        )
-        add(
-            "placeorder",
-            self.place,
-            scope="wallet",
-            help="Buy or sell at a price or better.",
-            returns=shapes_modules.Placed,
-        )
-        add(
-            "cancelorder",
-            self.cancel,
-            scope="wallet",
-            help="Take an order out of the book.",
-            returns=shapes.Shared,
-        )
-        add(
-            "listmyorders",
-            self.orders,
-            scope="wallet",
-            help="This wallet's orders in the book.",
-            returns=list[shapes_modules.MyOrder],
-        )
-        add(
-            "moduleaction",
-            self.act,
-            scope="wallet",
-            help="Any module's action, as bytes.",
-            returns=shapes.Shared,
         )
 
     # -- registry

@@ -101,45 +101,17 @@ class PstMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        add = methods.add
-        add("createpst", self.create, scope="wallet", help="A draft of given coins.")
-        add(
-            "walletcreatefundedpst",
-            self.fund,
+        methods.add_all(
+            ("createpst", self.create, "A draft of given coins."),
+            ("walletcreatefundedpst", self.fund, "A draft of a payment.", shapes_drafts.Funded),
+            ("walletprocesspst", self.process, "Sign what we have keys for.", shapes_drafts.Signed),
+            ("combinepst", self.combined, "What several drafts hold, in one."),
+            ("finalizepst", self.finished, "The transaction of a draft.", shapes_drafts.Standing),
+            ("sendpst", self.send, "Finish a draft and send it."),
+            ("releasepst", self.release, "Give a draft up: its coins are free."),
+            ("decodepst", self.decoded, "What a draft does, and to whom.", shapes_drafts.Decoded),
+            ("analyzepst", self.analysed, "What a draft still misses.", shapes_drafts.Analysis),
             scope="wallet",
-            help="A draft of a payment.",
-            returns=shapes_drafts.Funded,
-        )
-        add(
-            "walletprocesspst",
-            self.process,
-            scope="wallet",
-            help="Sign what we have keys for.",
-            returns=shapes_drafts.Signed,
-        )
-        add("combinepst", self.combined, scope="wallet", help="What several drafts hold, in one.")
-        add(
-            "finalizepst",
-            self.finished,
-            scope="wallet",
-            help="The transaction of a draft.",
-            returns=shapes_drafts.Standing,
-        )
-        add("sendpst", self.send, scope="wallet", help="Finish a draft and send it.")
-        add("releasepst", self.release, scope="wallet", help="Give a draft up: its coins are free.")
-        add(
-            "decodepst",
-            self.decoded,
-            scope="wallet",
-            help="What a draft does, and to whom.",
-            returns=shapes_drafts.Decoded,
-        )
-        add(
-            "analyzepst",
-            self.analysed,
-            scope="wallet",
-            help="What a draft still misses.",
-            returns=shapes_drafts.Analysis,
         )
 
     async def create(

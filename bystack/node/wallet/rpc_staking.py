@@ -51,62 +51,16 @@ class StakeActions:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        add = methods.add
-        add(
-            "registervalidator",
-            self.stand,
+        methods.add_all(
+            ("registervalidator", self.stand, "Stand for election.", shapes.Shared),
+            ("updatevalidator", self.update, "Another node, less commission.", shapes.Shared),
+            ("unregistervalidator", self.leave, "Stand no more.", shapes.Shared),
+            ("unjailvalidator", self.unjail, "Stand again after jail.", shapes.Shared),
+            ("votestake", self.vote, "Lock coins for a candidate.", shapes_modules.Voted),
+            ("unvotestake", self.unvote, "Take locked coins back.", shapes.Shared),
+            ("withdrawstake", self.withdraw, "Be paid what is due.", list[shapes_modules.Voted]),
+            ("listmystake", self.mine, "What we stake, run, and wait for.", shapes_modules.MyStake),
             scope="wallet",
-            help="Stand for election.",
-            returns=shapes.Shared,
-        )
-        add(
-            "updatevalidator",
-            self.update,
-            scope="wallet",
-            help="Another node, less commission.",
-            returns=shapes.Shared,
-        )
-        add(
-            "unregistervalidator",
-            self.leave,
-            scope="wallet",
-            help="Stand no more.",
-            returns=shapes.Shared,
-        )
-        add(
-            "unjailvalidator",
-            self.unjail,
-            scope="wallet",
-            help="Stand again after jail.",
-            returns=shapes.Shared,
-        )
-        add(
-            "votestake",
-            self.vote,
-            scope="wallet",
-            help="Lock coins for a candidate.",
-            returns=shapes_modules.Voted,
-        )
-        add(
-            "unvotestake",
-            self.unvote,
-            scope="wallet",
-            help="Take locked coins back.",
-            returns=shapes.Shared,
-        )
-        add(
-            "withdrawstake",
-            self.withdraw,
-            scope="wallet",
-            help="Be paid what is due.",
-            returns=list[shapes_modules.Voted],
-        )
-        add(
-            "listmystake",
-            self.mine,
-            scope="wallet",
-            help="What we stake, run, and wait for.",
-            returns=shapes_modules.MyStake,
         )
 
     # -- operators

@@ -30,52 +30,41 @@ class ChainMethods:
 
     def register(self, methods: Methods) -> None:
         """Add every method of this file."""
-        add = methods.add
-        add("getblockcount", self.count, help="The height of the last final block.")
-        add("getbestblockhash", self.best, help="The id of the last final block.")
-        add("getblockhash", self.hash_at, help="The id of the block at a height.")
-        add(
-            "getblockheader",
-            self.header,
-            help="A header, as fields or in hex.",
-            returns=str | shapes.BlockHeader,
+        methods.add_all(
+            ("getblockcount", self.count, "The height of the last final block."),
+            ("getbestblockhash", self.best, "The id of the last final block."),
+            ("getblockhash", self.hash_at, "The id of the block at a height."),
+            (
+                "getblockheader",
+                self.header,
+                "A header, as fields or in hex.",
+                str | shapes.BlockHeader,
+            ),
+            (
+                "getblock",
+                self.block,
+                "A block: hex (0), ids (1), transactions (2).",
+                str | shapes.Block,
+            ),
+            ("getblockevents", self.events, "What pegs and modules did in a block."),
+            ("getrawtransaction", self.raw, "A transaction, or its hex.", str | shapes.Transaction),
+            ("decoderawtransaction", self.decode, "A transaction's fields.", shapes.Transaction),
+            ("sendrawtransaction", self.send, "Take a transaction in and relay it."),
+            (
+                "sendrawtransactions",
+                self.send_many,
+                "Take many in, and relay them.",
+                list[shapes.Submitted],
+            ),
+            ("gettxout", self.coin, "An unspent output, or null.", shapes.Unspent | None),
+            (
+                "getrawmempool",
+                self.pool_ids,
+                "What waits, as ids or with facts.",
+                list[Hash] | dict[Hash, shapes.Waits],
+            ),
+            ("getmempoolinfo", self.pool_info, "How much waits.", shapes.MempoolInfo),
         )
-        add(
-            "getblock",
-            self.block,
-            help="A block: hex (0), ids (1), transactions (2).",
-            returns=str | shapes.Block,
-        )
-        add("getblockevents", self.events, help="What pegs and modules did in a block.")
-        add(
-            "getrawtransaction",
-            self.raw,
-            help="A transaction, in hex or as fields.",
-            returns=str | shapes.Transaction,
-        )
-        add(
-            "decoderawtransaction",
-            self.decode,
-            help="The fields of a transaction in hex.",
-            returns=shapes.Transaction,
-        )
-        add("sendrawtransaction", self.send, help="Take a transaction in and relay it.")
-        add(
-            "sendrawtransactions",
-            self.send_many,
-            help="Take many in together, and relay them.",
-            returns=list[shapes.Submitted],
-        )
-        add(
-            "gettxout", self.coin, help="An unspent output, or null.", returns=shapes.Unspent | None
-        )
-        add(
-            "getrawmempool",
-            self.pool_ids,
-            help="What waits, as ids or with facts.",
-            returns=list[Hash] | dict[Hash, shapes.Waits],
-        )
-        add("getmempoolinfo", self.pool_info, help="How much waits.", returns=shapes.MempoolInfo)
 
     def count(self) -> int:
         """The height of the last final block."""

@@ -40,81 +40,74 @@ class ModuleMethods:
 
     def register(self, methods: Methods) -> None:
         """Add `query`, `listqueries`, and the built-in modules' queries under their own names."""
-        add = methods.add
-        add("query", self.query, help="Ask a module.")
-        add(
-            "listqueries",
-            self.queries,
-            help="What each module can be asked.",
-            returns=dict[str, list[str]],
+        methods.add_all(
+            ("query", self.query, "Ask a module."),
+            ("listqueries", self.queries, "What each module can be asked.", dict[str, list[str]]),
         )
         if "federation" in self._modules:
-            add(
-                "listmembers",
-                self.members,
-                help="The federation's members.",
-                returns=shapes_modules.Members,
-            )
-            add(
-                "getpauses",
-                self.pauses,
-                help="Until when the pegs are paused.",
-                returns=shapes_modules.Pauses,
+            methods.add_all(
+                ("listmembers", self.members, "The federation's members.", shapes_modules.Members),
+                (
+                    "getpauses",
+                    self.pauses,
+                    "Until when the pegs are paused.",
+                    shapes_modules.Pauses,
+                ),
             )
         if RegistryModule.name in self._modules:
-            add(
-                "getcertificate",
-                self.certificate,
-                help="The certificate of a digest.",
-                returns=shapes_modules.Certificate,
-            )
-            add(
-                "listcertificates",
-                self.certificates,
-                help="An owner's certificates.",
-                returns=list[shapes_modules.Certificate],
-            )
-            add(
-                "getregistryinfo",
-                self.registry,
-                help="What an entry costs; how many there are.",
-                returns=shapes_modules.RegistryInfo,
-            )
+            self._register_registry(methods)
         if ExchangeModule.name in self._modules:
-            add(
-                "listmarkets",
-                self.markets,
-                help="What is traded here, and in which steps.",
-                returns=list[shapes_modules.Market],
-            )
-            add(
-                "getorderbook",
-                self.orderbook,
-                help="The prices that have orders, best first.",
-                returns=shapes_modules.OrderBook,
-            )
-            add(
-                "getorder",
-                self.order,
-                help="An order that waits in the book.",
-                returns=shapes_modules.Order,
-            )
-            add(
-                "listorders",
-                self.orders,
-                help="The waiting orders of some owners.",
-                returns=list[shapes_modules.Order],
-            )
-            add(
-                "listtrades",
-                self.trades,
-                help="The last trades of a market.",
-                returns=list[shapes_modules.Trade],
-            )
+            self._register_exchange(methods)
         for name, module in self._modules.items():
             for query in set(module.queries) - set(methods.names):
                 about, kind = f"Asks the module {name}.", shapes_modules.OF.get(name, {}).get(query)
-                add(query, self._asking(name, query), help=about, returns=kind)
+                methods.add(query, self._asking(name, query), help=about, returns=kind)
+
+    def _register_registry(self, methods: Methods) -> None:
+        methods.add_all(
+            (
+                "getcertificate",
+                self.certificate,
+                "The certificate of a digest.",
+                shapes_modules.Certificate,
+            ),
+            (
+                "listcertificates",
+                self.certificates,
+                "An owner's certificates.",
+                list[shapes_modules.Certificate],
+            ),
+            (
+                "getregistryinfo",
+                self.registry,
+                "What an entry costs; how many there are.",
+                shapes_modules.RegistryInfo,
+            ),
+        )
+
+    def _register_exchange(self, methods: Methods) -> None:
+        methods.add_all(
+            (
+                "listmarkets",
+                self.markets,
+                "What is traded here, and in which steps.",
+                list[shapes_modules.Market],
+            ),
+            (
+                "getorderbook",
+                self.orderbook,
+                "The prices that have orders, best first.",
+                shapes_modules.OrderBook,
+            ),
+            ("getorder", self.order, "An order that waits in the book.", shapes_modules.Order),
+            (
+                "listorders",
+                self.orders,
+                "The waiting orders of some owners.",
+                list[shapes_modules.Order],
+            ),
+            ("listtrades", self.trades, "The last trades of a market.", list[shapes_modules.Trade]),
+        )
 
     def _asking(self, module: str, name: str) -> Callable[..., Any]:
         """A module's query under its own name."""
