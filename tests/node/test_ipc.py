@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
@@ -351,7 +352,7 @@ def test_a_patient_caller_waits_for_a_process_that_starts(tmp_path: Path) -> Non
                     answered.set()
 
                 nursery.start_soon(ask)
-                await trio.sleep(0)
+                await trio.lowlevel.checkpoint()
                 await nursery.start(serving, address)
                 await answered.wait()
                 nursery.cancel_scope.cancel()

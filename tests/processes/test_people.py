@@ -84,4 +84,8 @@ def test_money_never_goes_to_an_address_of_another_chain_or_kind(network: Devnet
 
 def spent(node: Rpc, chain: str) -> set[str]:
     """The payments that a wallet ever made on a chain."""
-    return {one["txid"] for one in node.listtransactions(chain, 1_000) if one["category"] == "send"}
+    return {
+        one["txid"]
+        for one in node.listtransactions("*", 1_000, chain=chain)
+        if one["category"] == "send"
+    }

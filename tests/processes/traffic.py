@@ -87,7 +87,7 @@ class Traffic:
         """On a sidechain, from one person to another."""
         chain = self._dice.choice(CHAINS)
         home = self._person().getnewaddress("", "", chain)
-        self._person().side(chain, "sendtoaddress", home, str(self._dice.randint(1, 3)), "BTM")
+        self._person().side(chain, "sendtoaddress", home, str(self._dice.randint(1, 3)))
 
     def burn(self) -> None:
         """From a sidechain to the main chain."""
@@ -97,7 +97,9 @@ class Traffic:
     def across(self) -> None:
         """From one sidechain to the other."""
         here, there = self._dice.sample(CHAINS, 2)
-        self._person().sendtosidechain(here, self._person().getnewaddress("", "", there), "1", "BTM")
+        self._person().sendtosidechain(
+            here, self._person().getnewaddress("", "", there), "1", "BTM"
+        )
 
 
 def settle(net: Devnet) -> None:

@@ -139,7 +139,8 @@ def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> Non
         main, trade = n.running("mainchain"), n.running("sidechain")
         figures_show_each_process(n)
         changed = CONFIG.replace('"trade"', '"games"').replace(
-            '[rpc.tokens]\nexplorer = "read"', 'rate = 9\nlisten = "127.0.0.1:1"\n[rpc.tokens]\nshop = "read"'
+            '[rpc.tokens]\nexplorer = "read"',
+            'rate = 9\nlisten = "127.0.0.1:1"\n[rpc.tokens]\nshop = "read"',
         )
         (n.home / "bystack.toml").write_text(changed)
         n.process.send_signal(signal.SIGHUP)
