@@ -17,6 +17,7 @@ from bystack.p2p.gossip_events import (
     Deliver,
     Dropped,
     Fetch,
+    Forgive,
     GossipEvent,
     GossipOutput,
     Heard,
@@ -26,6 +27,7 @@ from bystack.p2p.gossip_events import (
     Penalise,
     Refused,
     Rejected,
+    Remind,
     SendTo,
     Supply,
     SupplyAll,
@@ -60,6 +62,7 @@ __all__ = [
     "Deliver",
     "Dropped",
     "Fetch",
+    "Forgive",
     "Gossip",
     "GossipEvent",
     "GossipOutput",
@@ -70,6 +73,7 @@ __all__ = [
     "Penalise",
     "Refused",
     "Rejected",
+    "Remind",
     "SendTo",
     "Supply",
     "SupplyAll",
@@ -107,6 +111,11 @@ class Gossip:
                 return self._judged(event, now)
             case Offer(peer, topic, ids):
                 return _offer(self._topics[topic], peer, ids)
+            case Remind(topic, ids):
+                return _remind(self._topics[topic], ids)
+            case Forgive(topic):
+                self._topics[topic].forgive()
+                return []
             case Supply(peer, topic, id, body):
                 return _supply(self._topics[topic], peer, ((id, body),))
             case SupplyAll(peer, topic, bodies):
@@ -216,7 +225,8 @@ def _check_item(state: Wants, id: bytes, body: bytes) -> None:
     number = state.topic.number
     if len(body) > state.topic.cap:
         raise ItemTooLong(topic=number, length=len(body), limit=state.topic.cap)
-    if id not in state.wants and id not in state.held and id not in state.refused:
+    known = (state.wants, state.held, state.refused, state.forgiven)
+    if not any(id in memory for memory in known):
         raise UnsolicitedItem(topic=number, id=id)
 
 
@@ -282,6 +292,14 @@ def _offer(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutp
         acquaintance.known.add(id)
     parts = (tuple(new[start : start + MAX_IDS]) for start in range(0, len(new), MAX_IDS))
     return [SendTo(peer, encode(Announce(state.topic.number, part))) for part in parts]
+
+
+def _remind(state: Wants, ids: tuple[bytes, ...]) -> list[GossipOutput]:
+    _hold(state, ids)
+    for acquaintance in state.peers.values():
+        for id in ids:
+            acquaintance.known.discard(id)
+    return [output for peer in sorted(state.peers) for output in _offer(state, peer, ids)]
 
 
 def _supply(

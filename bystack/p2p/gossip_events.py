@@ -85,6 +85,22 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Remind:
+    """Announce items we hold to all peers, also to those told before: a frame may be dropped where
+    too much is under way."""
+
+    topic: int
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Forgive:
+    """What was refused may be announced to us again: what we had no room for, we may have now."""
+
+    topic: int
+
+
+@dataclass(frozen=True)
 class Supply:
     """The body a peer asked for (answers `Fetch`); None when we have not got it."""
 
@@ -109,7 +125,7 @@ class Tick:
 
 
 Verdict = Accepted | AcceptedAll | Taken | Rejected | Refused | Dropped
-GossipEvent = Joined | Left | Heard | Verdict | Offer | Supply | SupplyAll | Tick
+GossipEvent = Joined | Left | Heard | Verdict | Offer | Remind | Forgive | Supply | SupplyAll | Tick
 
 
 @dataclass(frozen=True)

@@ -75,13 +75,17 @@ class Wants:
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.held = Memory(topic.memory)
-        self.refused = Memory(topic.memory)
+        self.refused, self.forgiven = Memory(topic.memory), Memory(topic.memory)
         self.wants: OrderedDict[bytes, Want] = OrderedDict()
         self.peers: dict[bytes, Acquaintance] = {}
 
     def join(self, peer: bytes) -> None:
         """Make a peer's acquaintance."""
         self.peers.setdefault(peer, Acquaintance(Memory(self.topic.memory)))
+
+    def forgive(self) -> None:
+        """Ask again for what was refused; a late body of it is no fault until the next time."""
+        self.refused, self.forgiven = Memory(self.topic.memory), self.refused
 
     def note(self, peer: bytes, id: bytes) -> None:
         """A peer announced an id."""

@@ -12,6 +12,7 @@ from bystack.p2p.gossip import (
     Deliver,
     Dropped,
     Fetch,
+    Forgive,
     Gossip,
     GossipEvent,
     GossipOutput,
@@ -22,6 +23,7 @@ from bystack.p2p.gossip import (
     Penalise,
     Refused,
     Rejected,
+    Remind,
     SendTo,
     Supply,
     SupplyAll,
@@ -102,6 +104,32 @@ def test_what_is_taken_is_held_and_announced_when_offered() -> None:
     assert gossip.pending(1) == 0 and heard(gossip, B, Announce(1, all_ids[:1])) == []
     assert gossip.handle(Offer(A, 1, all_ids), 0.0) == []
     assert gossip.handle(Offer(B, 1, all_ids), 0.0) == [announce(B, all_ids[1])]
+
+
+def test_who_dropped_an_announcement_is_reminded() -> None:
+    gossip, other = machine(A, B), b"o" * 32
+    gossip.handle(AcceptedAll(1, (ID, other)), 0.0)
+    assert gossip.handle(Offer(B, 1, (ID,)), 0.0) == []
+    assert gossip.handle(Remind(1, (ID,)), 0.0) == [announce(A, ID), announce(B, ID)]
+    assert heard(gossip, B, Get(1, (ID,))) == [Fetch(B, 1, ID)]
+    assert gossip.handle(Remind(1, ()), 0.0) == []
+
+
+def test_what_was_refused_is_asked_for_once_it_is_forgiven_and_a_late_body_is_no_fault() -> None:
+    gossip = machine(A, B)
+    heard(gossip, A, Announce(1, (ID,)))
+    heard(gossip, B, Announce(1, (ID,)))
+    gossip.handle(Tick(), 10.0)  # A is late, B gives it
+    heard(gossip, B, Item(1, ID, b"body"), 10.0)
+    gossip.handle(Refused(1, ID), 10.0)
+    gossip.handle(Forgive(1), 10.0)
+    assert heard(gossip, A, Item(1, ID, b"body"), 10.0) == []
+    assert heard(gossip, B, Announce(1, (ID,)), 10.0) == [get(B, ID)]
+    gossip.handle(Refused(1, ID), 10.0)
+    gossip.handle(Forgive(1), 10.0)
+    gossip.handle(Forgive(1), 10.0)
+    [fine] = heard(gossip, A, Item(1, ID, b"body"), 10.0)
+    assert isinstance(fine, Penalise) and fine.reason == "UnsolicitedItem"
 
 
 def test_of_a_message_with_one_item_nobody_asked_for_nothing_is_taken() -> None:
@@ -354,6 +382,7 @@ def test_counts_stay_true_under_any_conversation(seed: int) -> None:
         peer, id = dice.choice([A, B, C]), chosen[0]
         verdicts: list[GossipEvent] = [Accepted(1, id), Rejected(1, id), Refused(1, id)]
         verdicts += [Dropped(1, id), AcceptedAll(1, chosen), Taken(1, chosen)]
+        verdicts += [Remind(1, chosen), Forgive(1)]
         events: list[GossipEvent] = [
             Heard(peer, encode(Announce(1, chosen))),
             Heard(peer, encode(Announce(1, chosen))),

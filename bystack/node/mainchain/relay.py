@@ -3,6 +3,9 @@
 A body is judged like one handed in here, together with all that came since the last `settle`. What
 is wrong with it for ever costs the peer that sent it; what only does not fit our tip or pool (a
 coin spent meanwhile, a fee too low) costs nobody. Of an orphan's sender we ask the parent.
+
+Frames are dropped where too many are under way, and who had no room for a transaction may have some
+later. So what still waits after a while is announced again, a part of it at a time.
 """
 
 from __future__ import annotations
@@ -39,6 +42,10 @@ from bystack.primitives.errors import Invalid
 BREACH_POINTS: Final = 20
 MAX_HELD: Final = 4_000_000
 """So many bytes of transactions are not held unjudged, however busy the inbox is kept."""
+REMIND: Final = 30.0
+"""Seconds between two reminders."""
+REMINDED: Final = 512
+"""So many are announced again at a time, others the next time."""
 CROWDED: Final = (
     BuildsOnDisplaced,
     FeeNotHigher,
@@ -90,6 +97,7 @@ class Relay:
         self._peers: set[bytes] = set()
         self._delivered: list[Delivered] = []
         self._held = 0
+        self._remind_at, self._stood, self._turn = 0.0, list[bytes](), 0
 
     async def join(self, peer: bytes, now: float) -> None:
         """A peer is connected: tell it what waits."""
@@ -144,6 +152,19 @@ class Relay:
         """Time passed."""
         if now >= self._gossip.deadline():
             await self._handle(gossip.Tick(), now)
+        if now >= self._remind_at:
+            self._remind_at = now + REMIND
+            await self._remind(now)
+
+    async def _remind(self, now: float) -> None:
+        """Announce again what was chosen the last time and still waits, and choose the next."""
+        ids = tuple([id for id in self._stood if id in self._pool.machine])
+        await self._handle(gossip.Remind(TRANSACTIONS, ids), now)
+        await self._handle(gossip.Forgive(TRANSACTIONS), now)
+        waiting = [one.tx.id for one in self._pool.machine]
+        start = self._turn if self._turn < len(waiting) else 0
+        self._stood = waiting[start : start + REMINDED]
+        self._turn = start + len(self._stood)
 
     async def admit(self, tx: Transaction, now: float) -> None:
         """Take in a transaction of our own and announce it; raises the rule that refuses it."""

@@ -102,10 +102,11 @@ class Listeners:
         of payments to these policy roots.
 
         Then there is a pause after each lot, and what came and left in it is not told of at all.
+        The first lot comes at once, if only to say that nothing waits.
         """
         with self._listening(roots) as listener:
             held = [one for one in map(Arrived, waiting()) if listener.cares(one)]
-            for at in range(0, len(held), TOGETHER):
+            for at in range(0, max(1, len(held)), TOGETHER):
                 yield list(held[at : at + TOGETHER])
             async for event in listener.receive:
                 events = [event, *_more(listener.receive)]
@@ -137,16 +138,14 @@ def _more(receive: trio.MemoryReceiveChannel[PoolEvent]) -> list[PoolEvent]:
 
 
 def _lasting(events: Iterable[PoolEvent]) -> list[PoolEvent]:
-    """Events without those that came and left."""
-    kept = dict[bytes, PoolEvent]()
+    """The last that happened to each, without those that came in this lot and left again."""
+    kept, new = dict[bytes, PoolEvent](), dict[bytes, bool]()
     for event in events:
         id = event.tx.id if isinstance(event, Arrived) else event.id
-        if isinstance(event, Gone) and isinstance(kept.get(id), Arrived):
-            del kept[id]
-        else:
-            kept.pop(id, None)
-            kept[id] = event
-    return list(kept.values())
+        new.setdefault(id, isinstance(event, Arrived))
+        kept.pop(id, None)
+        kept[id] = event
+    return [event for id, event in kept.items() if isinstance(event, Arrived) or not new[id]]
 
 
 def as_items(event: PoolEvent) -> list[object]:

@@ -1,7 +1,7 @@
 """The one task that owns the memory pool and its gossip, beside consensus so that it never waits.
 
-Peers' gossip that finds the inbox full is dropped: it is announced again. What the engine's task
-says (peers come and go, blocks are final) is always heard, in order.
+Peers' gossip that finds no room is dropped: it is announced again (`relay.REMIND`). What the
+engine's task says (peers come and go, blocks are final) is always heard, in order.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bystack.node.mainchain.wire import TOPIC as MAIN_TOPIC
 from bystack.node.pool.pool import Pool
 from bystack.node.sidechain.admission import SideRules, claims_of
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.waiting_room import WaitingRoom
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.primitives.codec import MAX_INT
@@ -126,6 +127,7 @@ class Pooling:
         self._relay = Relay(self.pool, host, TOPIC, TOGETHER, HOP)
         self._gathered, self._passing = trio.Event(), False
         self._inbox, self._events = trio.open_memory_channel[PoolEvent](INBOX)
+        self._room = WaitingRoom(INBOX - ROOM)
         self._urgent: deque[BlockFinal | Useless] = deque()
         self._followed = Signal()
         self._way, self._free = 0.0, Signal()
@@ -170,8 +172,10 @@ class Pooling:
         await self._inbox.send(event)
 
     def hear(self, peer: bytes, payload: bytes) -> None:
-        """Gossip of a peer; dropped while too much waits."""
-        if self._inbox.statistics().current_buffer_used < INBOX - ROOM:
+        """Gossip of a peer; dropped while too much waits, of all or of this one."""
+        if self._inbox.statistics().current_buffer_used >= INBOX - ROOM:
+            return
+        if self._room.enter(peer, len(payload)):
             self._inbox.send_nowait(Heard(peer, payload))
 
     async def candidates(self, height: int, most: int = MAX_INT) -> tuple[Transaction, ...]:
@@ -258,6 +262,7 @@ class Pooling:
             case Left(peer):
                 await self._relay.leave(peer, now)
             case Heard(peer, payload):
+                self._room.leave(peer, len(payload))
                 await self._relay.hear(peer, payload, now)
             case Tick():
                 await self._relay.tick(now)

@@ -8,6 +8,7 @@ thousands of others' payments a second may come by.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,15 @@ MOST_TOLD: Final = 500_000
 """Addresses that a request has room for; of more the pool speaks of every payment."""
 
 
+@dataclass(eq=False)
+class _Hearing:
+    """One request to the pool: whether it was answered, and what it told of that is expected."""
+
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    begun: trio.Event = field(default_factory=trio.Event)
+    told: set[bytes] = field(default_factory=set)
+
+
 async def expect(purse: Purse, client: Reconnecting, widened: Signal) -> None:
     """Follow the pool until cancelled, and anew when `widened` tells that more is ours."""
     while True:
@@ -40,45 +50,54 @@ async def expect(purse: Purse, client: Reconnecting, widened: Signal) -> None:
 async def _listen_on(
     purse: Purse, client: Reconnecting, widened: Signal, nursery: trio.Nursery
 ) -> None:
-    """Ask for more while the pool is still heard: nothing that leaves meanwhile is missed."""
-    before, places = trio.CancelScope(), purse.wallet.book.places
+    """Ask for more while the pool is still heard: nothing that leaves meanwhile is missed, and
+    what the first request told of and the second did not is gone."""
+    before, places = _Hearing(), purse.wallet.book.places
     while True:
-        told, scope = len(places), trio.CancelScope()
-        nursery.start_soon(_listen, purse, client, scope, nursery.cancel_scope)
+        asked, hearing = len(places), _Hearing()
+        nursery.start_soon(_listen, purse, client, hearing, nursery.cancel_scope)
         await trio.sleep(SETTLED)
-        before.cancel()
-        before = scope
-        while len(places) == told:
+        await hearing.begun.wait()
+        before.scope.cancel()
+        for id in before.told - hearing.told:
+            purse.expected.pop(id, None)
+        before = hearing
+        while len(places) == asked:
             await widened.wait()
 
 
 async def _listen(
-    purse: Purse, client: Reconnecting, scope: trio.CancelScope, whole: trio.CancelScope
+    purse: Purse, client: Reconnecting, hearing: _Hearing, whole: trio.CancelScope
 ) -> None:
     roots = list(purse.wallet.book.places)
-    with scope, suppress(Unavailable, RemoteError):
+    with hearing.scope, suppress(Unavailable, RemoteError):
         async with client.stream("pool", *([roots] if len(roots) <= MOST_TOLD else [])) as items:
             async for events in items:
                 for event in events:
-                    _take(purse, event)
-    if not scope.cancel_called:
+                    _take(purse, event, hearing.told)
+                hearing.begun.set()
+    if not hearing.scope.cancel_called:
         whole.cancel()
 
 
-def _take(purse: Purse, event: list[Any]) -> None:
+def _take(purse: Purse, event: list[Any], told: set[bytes]) -> None:
     match event:
         case ["add", bytes(id), bytes(data)] if id not in purse.open:
-            _arrived(purse, data)
+            if _arrived(purse, id, data):
+                told.add(id)
         case ["remove", bytes(id)]:
             purse.expected.pop(id, None)
+            told.discard(id)
 
 
-def _arrived(purse: Purse, data: bytes) -> None:
+def _arrived(purse: Purse, id: bytes, data: bytes) -> bool:
+    """Whether a transaction is expected now: it pays us, and there is room."""
     wallet = purse.wallet
     ours = any(wallet.place(output.lock) is not None for output in _outputs(data))
-    if ours and len(purse.expected) < MAX_EXPECTED:
-        tx = decode_transaction(data)
-        purse.expected[tx.id] = tx
+    if ours and (id in purse.expected or len(purse.expected) < MAX_EXPECTED):
+        purse.expected[id] = decode_transaction(data)
+        return True
+    return False
 
 
 class _Glance(msgspec.Struct, array_like=True):

@@ -163,6 +163,37 @@ def test_what_nobody_has_judged_takes_bounded_room(
     trio.run(main)
 
 
+def test_what_waits_long_is_announced_again_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame is dropped where too many are under way: nobody may hear of it for ever."""
+    monkeypatch.setattr(relay, "REMINDED", 2)
+
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            model, peer, ours = replayed(KNOWN.trunk), Peer(node), node.driver.relay
+            txs = [paying(model, 5_000, which=at) for at in range(3)]
+            await ours.admit_all(txs, 0.0)
+            waiting = [tx.id for tx in node.driver.pool.transactions()]
+            await until(lambda: told(peer) == [waiting])
+            now = trio.current_time() + relay.REMIND  # the driver's own ticks are far from it
+            for round in range(4):
+                await ours.tick(now + round * relay.REMIND)
+                await ours.tick(now + (round + 0.5) * relay.REMIND)
+            assert told(peer)[1:] == [waiting[:2], waiting[2:], waiting[:2]]
+            await node.driver.pool.connect(txs, node.driver.pool.machine.height + 1)
+            await ours.tick(now + 4 * relay.REMIND)
+            assert len(told(peer)) == 4
+
+    trio.run(main)
+
+
+def told(peer: Peer) -> list[list[bytes]]:
+    """What a peer was told of, message by message."""
+    return [list(one.ids) for one in peer.heard() if isinstance(one, Announce)]
+
+
 def test_two_bodies_of_one_id_in_a_lot_cost_only_the_liar_or_nobody(tmp_path: Path) -> None:
     """The first lay unjudged so long that another peer was asked as well."""
 

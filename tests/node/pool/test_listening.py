@@ -51,6 +51,33 @@ def test_what_comes_fast_comes_in_lots_and_what_passed_is_not_told() -> None:
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+def test_what_a_lot_brings_back_and_takes_again_is_gone_for_who_knew_it() -> None:
+    """As in a reorganisation: it left, came back and left between two lots."""
+
+    async def main() -> None:
+        listeners, heard = Listeners(), list[list[PoolEvent]]()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lots, listeners, heard)
+            await trio.testing.wait_all_tasks_blocked()
+            listeners.gone([MANY[0].id])
+            listeners.arrived(MANY[0])
+            listeners.gone([MANY[0].id])
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard[1:] == [[Gone(MANY[0].id)]]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def test_where_nothing_waits_the_first_lot_says_so() -> None:
+    async def main() -> None:
+        listening_now = Listeners().listen_together(lambda: [])
+        with trio.fail_after(60):
+            assert await anext(listening_now) == []
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
 def test_who_names_roots_hears_of_payments_to_them_and_of_their_leaving() -> None:
     def paying(number: int) -> Transaction:
         output = Output(bytes(32), 1, PolicyLock(bytes([number]) * 32))

@@ -21,6 +21,7 @@ from bystack.node.sidechain.admission import SideRules
 from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.pooling import INBOX, ROOM, BlockFinal, Joined, Pooling, Useless
 from bystack.node.sidechain.store import SideStore
+from bystack.node.sidechain.waiting_room import SIZE
 from bystack.node.verifying.verifier import Verifier
 from bystack.p2p.host import Host
 from bystack.p2p.items import Announce, Get, Items, read
@@ -212,10 +213,31 @@ def test_those_who_would_make_blocks_are_woken(tmp_path: Path) -> None:
 def test_gossip_beyond_the_inbox_is_dropped_and_the_rest_is_heard(tmp_path: Path) -> None:
     world = ready()
     stage = Stage(tmp_path, world)
-    for _ in range(2 * INBOX):
-        stage.pooling.hear(b"p" * 32, b"")
-    assert stage.pooling._inbox.statistics().current_buffer_used == INBOX - ROOM
+    alone = (INBOX - ROOM) // 2
+    for peer, waiting in ((FIRST, alone), (SECOND, alone + alone // 2)):
+        for _ in range(2 * INBOX):
+            stage.pooling.hear(peer, b"")
+        assert stage.pooling._inbox.statistics().current_buffer_used == waiting
     stage.store.close()
+
+
+def test_large_gossip_takes_bounded_room_and_once_heard_leaves_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        stage, large = Stage(tmp_path, ready()), bytes(2_000_000)
+        for number in range(INBOX):
+            stage.pooling.hear(bytes([number % 8]) * 32, large)
+        room = stage.pooling._room
+        assert sum(load.size for load in room.inside.values()) <= SIZE
+        with trio.fail_after(180):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(stage.pooling.run)
+                for peer in [*room.inside]:
+                    await stage.pooling.tell(Joined(peer))
+                await until(lambda: not room.inside)
+                nursery.cancel_scope.cancel()
+        stage.store.close()
+
+    trio.run(main)
 
 
 def test_an_invalid_transaction_is_no_end(tmp_path: Path) -> None:
