@@ -40,7 +40,7 @@ from bystack.node.federation.links import Links
 from bystack.node.federation.shapes import ANSWERS
 from bystack.node.rpc import Hex, Methods
 from bystack.node.sidechain.rpc.shapes_modules import FEDERATION
-from bystack.primitives.codec import U63, Wire, decode, encode
+from bystack.primitives.codec import MAX_INT, U16, U32, U63, Wire, decode, encode
 from bystack.sidechain import parameters, peg_numbers
 from bystack.sidechain.parameters import Parameters
 from bystack.sidechain.params import Genesis
@@ -51,7 +51,8 @@ What = Annotated[
 ]
 Kind = Annotated[str, Meta(pattern="^[a-z]{1,16}$", description="what kind of decision")]
 Note = Annotated[str, Meta(max_length=200, description="published with it")]
-Approvals = Annotated[list[tuple[int, int, Hex]], Meta(max_length=64)]
+Number = Annotated[int, Meta(ge=0, le=MAX_INT, description="of the proposal")]
+Approvals = Annotated[list[tuple[U16, U32, Hex]], Meta(max_length=64)]
 
 NO_DETAILS: Details = {}
 
@@ -86,7 +87,7 @@ class Governing:
         votes yes with it."""
         return await self.propose("resume", NO_DETAILS, note)
 
-    async def vote(self, number: int, yes: bool = True) -> dict[str, Any]:
+    async def vote(self, number: Number, yes: bool = True) -> dict[str, Any]:
         """Vote on a proposal, as it stands on this node's own sidechain."""
         proposal = await self._links.state(Proposal, entry_key(PROPOSAL, number))
         if proposal is None:

@@ -15,6 +15,7 @@ from bystack.node.federation.links import Links
 from bystack.node.federation.operating.building import NO_PARAMS, Params
 from bystack.node.federation.shapes import ANSWERS
 from bystack.node.rpc import Hex, Methods
+from bystack.primitives.codec import U32
 from bystack.sidechain.specification import GenesisSpec
 
 VaultOperation = Annotated[
@@ -25,6 +26,8 @@ VaultOperation = Annotated[
         description="an operation of the vault",
     ),
 ]
+
+Attempt = Annotated[U32, Meta(description="which one, from 0")]
 
 
 def methods_of(links: Links, requests: Requests, identity: bytes) -> Methods:
@@ -71,7 +74,7 @@ def _add_reads(methods: Methods, links: Links, requests: Requests) -> None:
 
 
 def _add_launch(methods: Methods, requests: Requests) -> None:
-    async def keygen(attempt: int = 0) -> dict[str, Any]:
+    async def keygen(attempt: Attempt = 0) -> dict[str, Any]:
         """Take part in the generation of the group key; every member's operator starts it."""
         return dict(await requests.ask("keygen", attempt))
 

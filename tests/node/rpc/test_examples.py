@@ -8,7 +8,7 @@ import pytest
 from bystack.node.catalogue import catalogue
 from bystack.node.rpc import Method, arguments
 from bystack.node.rpc.examples import examples_of
-from bystack.node.rpc.explaining import explain
+from bystack.node.rpc.explaining import explain, resolved
 
 PARTS = catalogue()
 EVERY = [(part, method) for part, methods in PARTS.items() for method in methods.all]
@@ -39,3 +39,25 @@ def test_the_document_names_every_parameter_with_its_schema(part: str) -> None:
     text = msgspec.json.encode(found).decode()
     references = {piece.partition('"')[0] for piece in text.split('"#/components/schemas/')[1:]}
     assert references == set(found["components"]["schemas"])
+
+
+JUDGED = {("main", "conf_target"), ("light", "conf_target")}
+"""Whose method refuses it in Bitcoin Core's words."""
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_number_is_without_bounds(part: str) -> None:
+    """A method computes with what it is given; a number of any size is an OverflowError there."""
+    found = PARTS[part].document()
+    places = found["components"]["schemas"]
+    schemas = [
+        (part, param["name"], resolved(param["schema"], places))
+        for one in found["methods"]
+        for param in one["params"]
+    ]
+    open_ = {
+        (part, name)
+        for part, name, schema in schemas
+        if schema.get("type") == "integer" and not {"minimum", "maximum"} <= set(schema)
+    }
+    assert open_ <= JUDGED
