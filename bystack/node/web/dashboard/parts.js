@@ -17,6 +17,11 @@ export function whole(id) {
   return h("code", {}, id);
 }
 
+/** How much of a federation's weight signs; members of more weight hold more shares of the key. */
+export function signing({ members, threshold }) {
+  return `${threshold} of ${members.reduce((sum, one) => sum + one.weight, 0)} weight`;
+}
+
 /** When, and how long ago. */
 export function when(time, now) {
   return h("time", { datetime: new Date(time * 1000).toISOString(), title: moment(time) },

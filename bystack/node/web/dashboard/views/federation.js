@@ -2,6 +2,7 @@
 
 import { badge, facts, h, section, table } from "../dom.js";
 import { count, moment, short, words } from "../format.js";
+import { signing } from "../parts.js";
 import { Refused, SignIn, batch } from "../rpc.js";
 
 export async function federation({ chain, node }) {
@@ -19,12 +20,13 @@ export async function federation({ chain, node }) {
     title: `Federation of ${chain}`,
     content: [
       section("Terms", facts([
-        ["Threshold", `${members.threshold} of ${members.members.reduce((sum, one) => sum + one.weight, 0)} weight`],
+        ["Threshold", signing(members)],
         ["Charter", h("code", {}, members.charter)],
         ["Key epoch", count(members.epoch)],
         ["Paused", paused(pauses)],
       ])),
-      section("Members", table("Members", ["Name", "Identity", "Weight", "Last statement", "Points"], rows)),
+      section("Members", table("Members", ["Name", "Identity", "Weight", "Last statement", "Points"], rows),
+        h("p", { class: "quiet" }, "Points: work the chain saw in this epoch; each member's part of the fees is weight × points.")),
       section("Proposals", proposed(proposals)),
       own ? await member(`/federation/${chain}`) : null,
     ],
@@ -34,7 +36,7 @@ export async function federation({ chain, node }) {
 
 function statement(said) {
   if (!said) return badge("none", "warn");
-  return [said.holds ? badge("holds", "good") : badge("does not hold", "bad"), ` main height ${count(said.height)}`];
+  return [said.holds ? badge("reserves hold", "good") : badge("reserves do not hold", "bad"), ` at main height ${count(said.height)}`];
 }
 
 function paused(pauses) {

@@ -4,7 +4,7 @@ import { learn, value } from "../assets.js";
 import { badge, facts, h, meter, section, table } from "../dom.js";
 import { count, counted, rough } from "../format.js";
 import { chart } from "../graphs.js";
-import { blockLink, heights, vaultLink, when } from "../parts.js";
+import { blockLink, heights, signing, vaultLink, when } from "../parts.js";
 import { link } from "../routes.js";
 import { spacing } from "../scaling.js";
 import { BRIEF, Down, Refused, SignIn, batch } from "../rpc.js";
@@ -83,10 +83,10 @@ function sideCard(chain, [info, epoch, members, reserves, ways], now) {
       ["Height", blockLink(chain, info.bestblockhash, count(info.blocks))],
       ["Last block", when(info.time, now)],
       ["Validators", epoch instanceof Refused ? "–" :
-        h("a", { href: link(chain, "validators") }, `${epoch.validators}, quorum ${epoch.quorum}`)],
+        h("a", { href: link(chain, "validators") }, `${epoch.validators}, ${epoch.quorum} of ${epoch.weight} weight decide`)],
       ["Federation", members instanceof Refused || !members ? "–" :
         h("a", { href: link(chain, "federation") },
-          `${members.members.length} members, threshold ${members.threshold}`)],
+          `${counted(members.members.length, "member")}, ${signing(members)} sign`)],
       ["Vault", vaultLink(info.vault)],
       ["Main chain known to", count(info.relay.height)],
       ["Pegs", shut.length ? badge(`shut: ${shut.join(", ")}`, "bad") : badge("open", "good")],
