@@ -111,6 +111,20 @@ def test_what_is_wrong_is_told(name: str) -> None:
     assert told.endswith(says) or says in told
 
 
+def test_a_first_node_alone_is_nothing_wrong() -> None:
+    alone = {
+        **TOLD,
+        "network": "regtest",
+        "federations": {},
+        "chains": {"main": {**TRADE, "peers": 0}},
+    }
+    assert not list(wrongs(alone, 142.0))
+    (told,) = wrongs({**alone, "network": "main"}, 142.0)
+    assert told == "main chain: no peers"
+    more = {"main": {**TRADE, "peers": 0}, "trade": TRADE}
+    assert list(wrongs({**alone, "chains": more}, 142.0)) == ["main chain: no peers"]
+
+
 def test_nothing_is_wrong_with_a_node_that_runs() -> None:
     whole = {**TOLD, "guards": {"trade": GUARD}}
     assert not list(wrongs(whole, 142.0))
