@@ -79,7 +79,7 @@ def arrivals(rpc: Rpc, chain: str, address: str) -> dict[str, str]:
     a coin may be spent as soon as it is there. Raises as RPC does."""
     return {
         one["txid"]: f"{one['amount']} {one['name']}"
-        for one in rpc.listtransactions(chain, HISTORY)
+        for one in rpc.listtransactions("*", HISTORY, 0, True, chain)
         if one.get("address") == address
         and one["category"] == "receive"
         and one["confirmations"] > 0

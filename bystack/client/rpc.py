@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,15 +79,18 @@ class Rpc:
             raise NodeDown(f"no node runs in {self.home}: start it with bystackd run") from error
         return httpx.Client(base_url=facts["url"], auth=(user, secret), timeout=self._timeout)
 
-    def call(self, method: str, *params: Any, path: str = "/") -> Any:
+    def call(self, method: str, *params: Any, path: str = "/", **named: Any) -> Any:
         """The result; raises `RpcFailed`, or `NodeDown` when nobody answers.
+
+        Parameters go by position, and the others after them by name.
 
         Asked again is only what nobody heard: a payment is not to be made twice.
         """
         begun = time.monotonic()
+        given = {"args": list(params), **named} if named else list(params)
         while True:
             try:
-                return self._once(method, params, path)
+                return self._once(method, given, path)
             except Unsure:
                 raise
             except (NodeDown, NotReady):
@@ -103,8 +107,8 @@ class Rpc:
         except OSError:
             return False
 
-    def _once(self, method: str, params: tuple[Any, ...], path: str) -> Any:
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+    def _once(self, method: str, params: list[Any] | dict[str, Any], path: str) -> Any:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         try:
             if self._client is None:
                 self._client = self._connect()
@@ -177,11 +181,11 @@ class Rpc:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("_"):
             raise AttributeError(method)
-        return lambda *params, path="/": self.call(method, *params, path=path)
+        return partial(self.call, method)
 
-    def side(self, chain: str, method: str, *params: Any) -> Any:
+    def side(self, chain: str, method: str, *params: Any, **named: Any) -> Any:
         """A call on a sidechain's path."""
-        return self.call(method, *params, path=f"/sidechain/{chain}")
+        return self.call(method, *params, path=f"/sidechain/{chain}", **named)
 
     def federation(self, name: str, method: str, *params: Any) -> Any:
         """A call on a federation member's path."""
@@ -200,12 +204,12 @@ class Glance(Rpc):
         super().__init__(home, timeout=GLANCE)
         self._silent: dict[str, Unsure] = {}
 
-    def call(self, method: str, *params: Any, path: str = "/") -> Any:
+    def call(self, method: str, *params: Any, path: str = "/", **named: Any) -> Any:
         """As `Rpc.call`; `NodeDown` at once for a path that was silent before."""
         if path in self._silent:
             raise self._silent[path]
         try:
-            return super().call(method, *params, path=path)
+            return super().call(method, *params, path=path, **named)
         except Unsure:
             text = f"{path} did not answer {method} within {GLANCE:.0f} s: its process may hang"
             self._silent[path] = Unsure(text)

@@ -60,7 +60,7 @@ def stages(look: Callable[[], Stage], pause: float = PAUSE) -> Iterator[Stage]:
 
 def payment(ask: Asked, chain: str, txid: str, wanted: int) -> Stage:
     """A payment of ours on a chain, until `wanted` blocks lie on it, its own included."""
-    depth = int(ask("gettransaction", txid, chain)["confirmations"])
+    depth = int(ask("gettransaction", txid, True, False, chain)["confirmations"])
     if depth < 0:
         return Stage(f"{chain}: another transaction took its coins; it is not paid", True, True)
     if depth == 0:
@@ -130,7 +130,8 @@ def lasting(seconds: int) -> str:
 
 def received(ask: Asked, chain: str, address: str) -> Stage:
     """What is paid to an address of ours, until a block holds it."""
-    rows = [one for one in ask("listtransactions", chain, HISTORY) if one.get("address") == address]
+    told = ask("listtransactions", "*", HISTORY, 0, True, chain)
+    rows = [one for one in told if one.get("address") == address]
     mine = [one for one in rows if one["category"] in RECEIVED]
     if not mine:
         return Stage(f"{chain}: nothing yet at {address}")

@@ -35,7 +35,7 @@ def rich(network: Devnet) -> Devnet:
     home = network[NODE].getnewaddress("", "", OTHER)
     network[0].pegin(OTHER, "40", "BTM", home)
     network.mine(8)
-    wait_for("a claim", lambda: float(network[NODE].getbalance(OTHER, "BTM")) > 0)
+    wait_for("a claim", lambda: float(network[NODE].side(OTHER, "getbalance")) > 0)
     return network
 
 
@@ -74,7 +74,7 @@ def everything_else_works(net: Devnet) -> None:
     for path in ("/", f"/sidechain/{OTHER}", f"/federation/{HARMED}", f"/federation/{OTHER}"):
         assert harmed_answers(net, path), path
     home = witness.getnewaddress("", "", OTHER)
-    paid = rpc.side(OTHER, "sendtoaddress", home, PAID, "BTM")
+    paid = rpc.side(OTHER, "sendtoaddress", home, PAID)
 
     def final() -> bool:
         shown = witness.side(OTHER, "getrawtransaction", paid, True)

@@ -31,7 +31,9 @@ class Node:
             raise found
         return {"state": found, "waits_for": f"after {found}", "about_seconds": 150}
 
-    def listtransactions(self, chain: str, count: int) -> list[dict[str, Any]]:
+    def listtransactions(
+        self, label: str, count: int, skip: int, watched: bool, chain: str
+    ) -> list[dict[str, Any]]:
         assert chain == "games"
         return self.coins.pop(0) if len(self.coins) > 1 else self.coins[0]
 

@@ -107,10 +107,11 @@ class Daemon:
         os.kill(pid, number)
         return pid
 
-    def call(self, method: str, *params: Any, path: str = "/") -> Any:
+    def call(self, method: str, *params: Any, path: str = "/", **named: Any) -> Any:
         """The result of an RPC call; raises `Refused`."""
         user, secret = (self.home / ".cookie").read_text().split(":", 1)
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        given = {"args": list(params), **named} if named else list(params)
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": given}
         url = self.url.rstrip("/") + path
         answer = self._http.post(url, json=request, auth=(user, secret)).json()
         if "error" in answer:

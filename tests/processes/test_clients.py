@@ -71,10 +71,10 @@ async def day(network: Devnet, home: str) -> None:
         assert await code(rpc, "sendtoaddress", [home, 1]) == -6
         paid = network[0].sendtoaddress(address, 20)
         await mined(network, rpc, paid)
-        assert await rpc.acall("getbalance", []) == 20
-        (coin,) = await rpc.acall("listunspent", [])
+        assert await rpc.acall("getbalance", ["*", 1]) == 20
+        (coin,) = await rpc.acall("listunspent", [1, 9_999_999, [address]])
         assert (coin["txid"], coin["address"], coin["amount"]) == (paid, address, 20)
-        (row,) = await rpc.acall("listtransactions", [])
+        (row,) = await rpc.acall("listtransactions", ["salary", 10, 0])
         assert (row["category"], row["label"], row["amount"]) == ("receive", "salary", 20)
         await pays(network, rpc, home)
         await drafts(network, rpc, home)
@@ -130,7 +130,7 @@ async def mined(network: Devnet, rpc: bitcoinrpc.BitcoinRPC, txid: str) -> None:
 
 async def pays(network: Devnet, rpc: bitcoinrpc.BitcoinRPC, home: str) -> None:
     assert await code(rpc, "sendtoaddress", ["nowhere", 1]) == -5
-    sent = await rpc.acall("sendtoaddress", [home, 1.5, "BTM", "rent"])
+    sent = await rpc.acall("sendtoaddress", [home, 1, "rent", "the landlord", True])
     entry = await rpc.acall("getmempoolentry", [sent])
     raw = await rpc.getrawtransaction(sent, True)
     assert raw["txid"] == sent and entry["fees"]["base"] > 0
@@ -138,8 +138,11 @@ async def pays(network: Devnet, rpc: bitcoinrpc.BitcoinRPC, home: str) -> None:
     await mined(network, rpc, sent)
     proof = await rpc.acall("gettxoutproof", [[sent]])
     assert await rpc.acall("verifytxoutproof", [proof]) == [sent]
-    left = await rpc.acall("getbalance", [])
-    assert 18.4 < left < 18.5
+    assert await rpc.acall("getbalance", ["*", 0, False]) == 19
+    (last,) = await rpc.acall("listtransactions", ["*", 1, 0, True])
+    assert (last["txid"], last["comment"], last["to"]) == (sent, "rent", "the landlord")
+    await mined(network, rpc, await rpc.acall("sendmany", ["", {home: 0.5}, 1, "wages"]))
+    assert 18.4 < await rpc.acall("getbalance", []) < 18.5
 
 
 async def drafts(network: Devnet, rpc: bitcoinrpc.BitcoinRPC, home: str) -> None:

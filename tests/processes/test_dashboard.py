@@ -96,9 +96,9 @@ def certificate(network: Devnet, tmp_path_factory: pytest.TempPathFactory) -> st
     deed.write_text("the house on the dashboard")
     home = network.layout.nodes[0].home
     asked = ("--memo", HOSTILE, "--chain", TRADE, "--home", home, "--json")
-    if float(network[0].getbalance(TRADE, "BTM")) < 1:
+    if float(network[0].side(TRADE, "getbalance")) < 1:
         network[0].pegin(TRADE, "3", "BTM", network[0].getnewaddress("", "", TRADE))
-        until("money", lambda: float(network[0].getbalance(TRADE, "BTM")) > 1, mine=network)
+        until("money", lambda: float(network[0].side(TRADE, "getbalance")) > 1, mine=network)
     done = CliRunner().invoke(bystack, ["registry", "add", str(deed), *asked])
     assert done.exit_code == 0, done.output
     digest = done.stdout.partition('"digest": "')[2][:64]
@@ -231,7 +231,7 @@ def forwards(tab: Pages, first: str, last: str) -> None:
 
 def test_a_peg_out_is_watched_from_its_burn_to_its_payment(network: Devnet, browser: Any) -> None:
     node = network.layout.nodes[1]
-    until("money", lambda: float(network[0].getbalance(TRADE, "BTM")) > 2.5, mine=network)
+    until("money", lambda: float(network[0].side(TRADE, "getbalance")) > 2.5, mine=network)
     id = network[0].sendtomainchain(TRADE, network[0].getnewaddress(), "2", "BTM")["pegout"]
     wait_for("the node has the burn", lambda: network[1].side(TRADE, "getpegoutstatus", id))
     with dashboard(browser, node) as tab:

@@ -50,7 +50,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
         net = opened(folder)
         net[0].pegin(CHAIN, "100", "BTM", net[0].getnewaddress("", "", CHAIN))
         net.mine(8)
-        wait_for("a claim", lambda: float(net[0].getbalance(CHAIN, "BTM")) >= 90)
+        wait_for("a claim", lambda: float(net[0].side(CHAIN, "getbalance")) >= 90)
         yield net
     finally:
         end(folder)

@@ -160,9 +160,9 @@ def test_a_charter_is_decided_announced_and_adopted(network: Devnet) -> None:
         state = vault_state(net, node)
         assert (state["terms"], state["announced"]) == (compiled["hash"], [])
         assert state["turn"] == state["since"]
-    if float(net[0].getbalance(TRADE, "BTM")) < 3:
+    if float(net[0].side(TRADE, "getbalance")) < 3:
         net[0].pegin(TRADE, "5", "BTM", net[0].getnewaddress("", "", TRADE))
-        until("coins", lambda: float(net[0].getbalance(TRADE, "BTM")) > 3, mine=net)
+        until("coins", lambda: float(net[0].side(TRADE, "getbalance")) > 3, mine=net)
     id = net[0].sendtomainchain(TRADE, net[0].getnewaddress(), "2", "BTM")["pegout"]
     until("a payout under the new terms", lambda: settled(net, id), mine=net)
 

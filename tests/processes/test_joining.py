@@ -35,7 +35,7 @@ def family(net: Devnet) -> set[int]:
 
 
 def balance(rpc: Rpc, chain: str) -> float:
-    return float(rpc.getbalance(chain, "BTM"))
+    return float(rpc.side(chain, "getbalance"))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ DELAY = 12
 
 
 def balance(net: Devnet) -> float:
-    return float(net[0].getbalance(CHAIN, "BTM"))
+    return float(net[0].side(CHAIN, "getbalance"))
 
 
 def burnt(net: Devnet, amount: str) -> str:
@@ -115,7 +115,7 @@ def test_what_nobody_can_claim_is_proved_and_shown(network: Devnet) -> None:
         net[0].pegin(CHAIN, "5", "BTM", net[0].getnewaddress("", "", CHAIN))
         until("coins there", lambda: balance(net) >= 1, mine=net)
     here = net[0].side(CHAIN, "getpeginaddress", net[0].getnewaddress("", "", CHAIN))
-    txid = net[0].sendtoaddress(here["mainchain_address"], "0.05", "BTM")
+    txid = net[0].sendtoaddress(here["mainchain_address"], "0.05")
     until("it is mined", lambda: _stands(net, txid) == "unclaimable", mine=net)
     told = json.loads(bystack("pegin-status", CHAIN, txid, "--home", home, "--json").stdout)
     vout = str(told["vout"])

@@ -62,7 +62,7 @@ def test_a_follower_on_a_light_node_deposits_and_sees_it_claimed(
         network.mine(CONFIRMATIONS)
         until(lambda: light.pid("mainchain") not in (0, old) and light.ready(), "it is back")
         until(lambda: standing(light, deposit)["state"] == "claimed", "the claim is seen")
-        until(lambda: light.call("getbalance", TRADE, path=SIDE) > 2.4, "the coins are there")
+        until(lambda: light.call("getbalance", path=SIDE) > 2.4, "the coins are there")
         until(lambda: reserves(light)["holds"], "the vault is counted")
         mine = reserves(light)
         theirs = network[1].side(TRADE, "getreserves")

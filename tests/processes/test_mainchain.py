@@ -37,13 +37,13 @@ def test_gold_is_issued_sent_received_and_listed(tmp_path: Path) -> None:
         issued = one.call("issueasset", "GOLD", 1_000_000, 2)
         one.call("generatetoaddress", 1, mine)
         paid = one.call("sendtoaddress", theirs, 2.5)
-        gold = one.call("sendtoaddress", theirs, "300.25", "GOLD")
+        gold = one.call("sendtoaddress", theirs, "300.25", asset="GOLD")
         until(lambda: {paid, gold} <= set(two.call("getrawmempool")), "the payments travel")
         two.call("generatetoaddress", 1, theirs)
         agree(one, two)
         assert two.call("getbalance") == 2.5
-        assert two.call("getbalance", "main", "GOLD") == 300.25
-        assert one.call("getbalance", "main", issued["asset"]) == 999_699.75
+        assert two.call("getbalance", asset="GOLD") == 300.25
+        assert one.call("getbalance", asset=issued["asset"]) == 999_699.75
         listed = {entry["txid"]: entry for entry in two.call("listtransactions")}
         assert listed[gold]["name"] == "GOLD"
         assert listed[gold]["amount"] == 300.25
@@ -55,7 +55,7 @@ def test_gold_is_issued_sent_received_and_listed(tmp_path: Path) -> None:
         _refusals(one, two, mine)
         two.stop()
         two.start()
-        assert two.call("getbalance", "main", "GOLD") == 300.25
+        assert two.call("getbalance", asset="GOLD") == 300.25
         assert two.call("getnewaddress") not in {theirs}
 
 
@@ -99,7 +99,7 @@ def test_the_heavier_branch_wins_and_the_payment_comes_back(tmp_path: Path) -> N
         two.call("generatetoaddress", 1, theirs)
         agree(one, two)
         until(lambda: one.call("getwalletinfo")["chains"]["main"]["open_payments"] == 0)
-        history = {entry["txid"]: entry for entry in two.call("listtransactions", "main", 100)}
+        history = {entry["txid"]: entry for entry in two.call("listtransactions", "*", 100)}
         assert history[paid]["amount"] == 7
         assert one.call("getblockheader", one.call("getblockhash", 114))["height"] == 114
         metrics = _metrics(one)

@@ -37,7 +37,7 @@ def rich(network: Devnet) -> Devnet:
 
 
 def balance(net: Devnet, number: int, asset: str) -> float:
-    return float(net[number].getbalance(CHAIN, asset))
+    return float(net[number].side(CHAIN, "getbalance", asset=asset))
 
 
 def said(*arguments: str) -> Result:

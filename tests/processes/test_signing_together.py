@@ -27,7 +27,7 @@ def run(node: Daemon, *words: str, fails: bool = False) -> str:
 
 
 def balance(node: Daemon, asset: str = "BTM") -> float:
-    return float(node.call("getbalance", "main", asset))
+    return float(node.call("getbalance", asset=asset))
 
 
 def mine(node: Daemon, other: Daemon, blocks: int = 1) -> None:

@@ -112,7 +112,7 @@ def halted(net: Devnet, nodes: list[Node]) -> int:
 
 def paid(net: Devnet, node: Node, address: str) -> str:
     """A payment from a node's wallet on the sidechain; its id."""
-    return str(net.rpcs[node.name].side(CHAIN, "sendtoaddress", address, "0.1", "BTM"))
+    return str(net.rpcs[node.name].side(CHAIN, "sendtoaddress", address, "0.1"))
 
 
 def confirmed(net: Devnet, node: Node, txid: str) -> bool:
@@ -127,10 +127,10 @@ def confirmed(net: Devnet, node: Node, txid: str) -> bool:
 def rich(network: Devnet) -> Devnet:
     """The first node's wallet holds something on the sidechain."""
     rpc = network[0]
-    if float(rpc.getbalance(CHAIN, "BTM")) < 5:
+    if float(rpc.side(CHAIN, "getbalance")) < 5:
         rpc.pegin(CHAIN, "40", "BTM", rpc.getnewaddress("", "", CHAIN))
         network.mine(8)
-        wait_for("a claim", lambda: float(rpc.getbalance(CHAIN, "BTM")) >= 5)
+        wait_for("a claim", lambda: float(rpc.side(CHAIN, "getbalance")) >= 5)
     return network
 
 

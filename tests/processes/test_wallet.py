@@ -37,7 +37,7 @@ def killed(node: Daemon) -> None:
 
 def shown(node: Daemon) -> list[Any]:
     asked: list[tuple[Any, ...]] = [
-        ("getbalances",), ("listunspent",), ("listtransactions", "main", 1_000), ("listlabels",),
+        ("getbalances",), ("listunspent",), ("listtransactions", "*", 1_000), ("listlabels",),
         ("listaccounts",), ("listaddresses",),
     ]  # fmt: skip
     return [node.call(*params) for params in asked]

@@ -48,10 +48,10 @@ def send(
     AMOUNT may be "all": every coin of the asset, the fee off the sum. Where that takes more than
     one transaction, see bystack wallet sweep.
     """
-    params = (to, amount, asset, comment, "", fee_off, fee_rate or 0, account)
+    core = (to, amount, comment, "", fee_off, True, None, None, None, fee_rate or 0)
     asked = partial(ask, home, wallet)
     chain = chain_of(asked, to)
-    txid = ask(home, wallet, "sendtoaddress", *params)
+    txid = ask(home, wallet, "sendtoaddress", *core, asset, account)
     show(txid, as_json=False)
     if wait:
         look = f"bystack wallet transaction {txid} --chain {chain}"

@@ -151,7 +151,9 @@ def balance(chain: str, account: str, wallet: str, home: str, as_json: bool) -> 
     click.echo(f"{told['chain']} at {told['height']}")
     for kind in ("mine", "watchonly"):
         rows = [{"asset": name, **_sums(sums)} for name, sums in told.get(kind, {}).items()]
-        if rows and kind == "watchonly":
+        if not rows and kind == "watchonly":
+            continue
+        if kind == "watchonly":
             click.echo("watched only:")
         show(rows, as_json=False)
 
@@ -170,7 +172,9 @@ def _sums(sums: dict[str, Any]) -> dict[str, Any]:
 @guarded
 def coins(chain: str, account: str, wallet: str, home: str, as_json: bool) -> None:
     """The wallet's coins on a chain."""
-    show(ask(home, wallet, "listunspent", chain, 1, account), as_json=as_json)
+    show(
+        ask(home, wallet, "listunspent", 1, None, None, True, None, chain, account), as_json=as_json
+    )
 
 
 @wallet.command("history")
@@ -186,7 +190,7 @@ def history(
     count: int, skip: int, label: str, chain: str, wallet: str, home: str, as_json: bool
 ) -> None:
     """What came and went, the newest last; 0 confirmations: still on its way."""
-    told = ask(home, wallet, "listtransactions", chain, count, skip, label)
+    told = ask(home, wallet, "listtransactions", label, count, skip, True, chain)
     shown = told if as_json else [{name: one.get(name, "") for name in COLUMNS} for one in told]
     show(shown, as_json=as_json)
 
@@ -199,7 +203,7 @@ def history(
 @guarded
 def transaction(txid: str, chain: str, wallet: str, home: str) -> None:
     """One transaction in full, as JSON."""
-    show(ask(home, wallet, "gettransaction", txid, chain), as_json=True)
+    show(ask(home, wallet, "gettransaction", txid, True, False, chain), as_json=True)
 
 
 @wallet.command("label")

@@ -41,7 +41,7 @@ def held(net: Devnet, person: Person, chain: str, asset: str) -> int | None:
     """
     total = 0
     path = "/" if chain == MAIN else f"/sidechain/{chain}"
-    for coin in wallet_of(net, person).listunspent(chain):
+    for coin in wallet_of(net, person).listunspent(path=path):
         look = partial(net[person.witness].call, "gettxout", coin["txid"], coin["vout"], False)
         shown: dict[str, Any] | None = look(path=path)
         if shown is None:

@@ -23,6 +23,7 @@ from bystack.client.demo.people import (
     wallet_of,
 )
 from bystack.client.demo.reserves import audit
+from bystack.client.demo.telling import in_asset, in_assets
 from bystack.client.demo.thief import steal
 from bystack.client.devnet import processes
 from bystack.client.devnet.founding import CONFIRMATIONS, Devnet, Reporter
@@ -44,12 +45,15 @@ def walk(net: Devnet, report: Reporter) -> dict[str, Any]:
     """Run every step; the reserves found at the end."""
     report.step("peg in to Alice", lambda: peg_in(net))
     report.step("Alice pays Bob and Carol", lambda: pay(net))
-    report.step("Bob moves 200 GOLD to games", lambda: move_across(net))
+    report.step(
+        "Bob moves 200 GOLD to games", lambda: move_across(net), in_asset("GOLD", "arrived")
+    )
     report.step("a member stops", lambda: stop_member(net))
-    report.step("Carol pegs out 20 BTM", lambda: peg_out(net))
+    report.step("Carol pegs out 20 BTM", lambda: peg_out(net), in_asset("BTM", "paid"))
     report.step("the member returns", lambda: return_member(net))
-    report.step("a thief is refused", lambda: steal(net, TRADE, genesis_of(net, TRADE).terms))
-    found: dict[str, Any] = report.step("reserves", lambda: audit(net))
+    rob = partial(steal, net, TRADE, genesis_of(net, TRADE).terms)
+    report.step("a thief is refused", rob, in_asset("BTM", "asked", "bucket"))
+    found: dict[str, Any] = report.step("reserves", lambda: audit(net), in_assets)
     return found
 
 
@@ -78,7 +82,7 @@ def pay(net: Devnet) -> dict[str, Any]:
         {"address": bob, "amount": "5", "asset": "BTM"},
         {"address": carol, "amount": "25", "asset": "BTM"},
     ]
-    txid = wallet_of(net, ALICE).side(TRADE, "sendmany", payments)
+    txid = wallet_of(net, ALICE).side(TRADE, "sendmany", "", payments)
     for person, asset, amount in ((BOB, "GOLD", "300"), (BOB, "BTM", "5"), (CAROL, "BTM", "25")):
         has(net, person, TRADE, asset, units_of(net, TRADE, asset, amount))
     shown = net[BOB.witness].side(TRADE, "getrawtransaction", txid, True)

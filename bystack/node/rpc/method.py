@@ -78,14 +78,17 @@ def expected(kind: Any) -> str:
 
 
 def arguments(method: Method, params: Any) -> dict[str, Any]:
-    """Typed arguments by name from a list or dict of JSON values. Raises `RemoteError`."""
-    match params:
+    """Typed arguments by name from a list or dict of JSON values. Raises `RemoteError`.
+
+    As in Bitcoin Core, a dict may hold the first ones by position, as a list under `args`.
+    """
+    match _by_name(method, params):
         case list() | tuple() if len(params) <= len(method.kinds):
             named = dict(zip(method.kinds, params, strict=False))
         case list() | tuple():
             raise _bad_params(method, f"{len(params)} parameters given")
-        case dict():
-            named = params
+        case dict() as named:
+            pass
         case _:
             raise _bad_params(method, "params must be a list or an object")
     for name in named:
@@ -98,6 +101,20 @@ def arguments(method: Method, params: Any) -> dict[str, Any]:
     optional = method.optional
     given = {k: v for k, v in named.items() if not (v is None and k in optional)}
     return {name: _typed(method, name, value) for name, value in given.items()}
+
+
+def _by_name(method: Method, params: Any) -> Any:
+    """What stands under `args` with its names; anything else as it is."""
+    match params:
+        case {"args": list(first), **rest} if "args" not in method.kinds:
+            named = dict(zip(method.kinds, first, strict=False))
+            if len(first) > len(named):
+                raise _bad_params(method, f"{len(first)} parameters given")
+            if twice := sorted(named.keys() & rest.keys()):
+                raise _bad_params(method, f"parameter {twice[0]} is given twice")
+            return named | rest
+        case _:
+            return params
 
 
 def _bad_params(method: Method, fault: str) -> RemoteError:

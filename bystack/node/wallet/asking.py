@@ -1,8 +1,12 @@
-"""What clients mean: an address's lock, an account by its name, an asset's label."""
+"""What clients mean: an address's lock, an account by its name, an asset's label.
+
+Methods that Bitcoin Core has take its parameters first, in its order, so that clients made for it
+call them by position; ours (`asset`, `chain`, `account`) follow and go by name.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -18,6 +22,17 @@ BAD_PARAMETER: Final = -8
 
 Text = Annotated[str, Meta(max_length=300)]
 Label = Annotated[str, Meta(max_length=200, description="a label")]
+Note = Annotated[str, Meta(max_length=200, description="a note for yourself")]
+Rate = Annotated[str | int | float, Meta(description="BTM per 1,000 of weight")]
+Blocks = Annotated[int, Meta(ge=0, le=1_008, description="blocks within which it is to be mined")]
+Mode = Literal["unset", "economical", "conservative", "UNSET", "ECONOMICAL", "CONSERVATIVE"]
+Watched = Annotated[
+    bool, Meta(description="not used: what is only watched is never counted as ours")
+]
+Replaceable = Annotated[
+    bool, Meta(description="not used: a payment that waits can always be replaced")
+]
+Reused = Annotated[bool, Meta(description="not used: an address paid again is as any other")]
 
 
 def lock_at(address: str, hrp: str) -> PolicyLock | DepositLock:

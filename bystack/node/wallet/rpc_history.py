@@ -18,7 +18,7 @@ from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Hash, Methods, calling_chain
 from bystack.node.wallet import shapes
-from bystack.node.wallet.asking import Label, Text, label_of
+from bystack.node.wallet.asking import Label, Text, Watched, label_of
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.opened import Opened
@@ -31,6 +31,9 @@ UNKNOWN: Final = -5
 MAX_DETAILS: Final = 1_000
 
 Count = Annotated[int, Meta(ge=0, le=10_000)]
+Deep = Annotated[int, Meta(ge=1, le=10_000)]
+Decoded = Annotated[bool, Meta(description="not used: decoderawtransaction reads the bytes")]
+EVERY_LABEL: Final = "*"
 Skip = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -73,16 +76,29 @@ class HistoryMethods:
         )
 
     async def transactions(
-        self, chain: Text = "", count: Count = 10, skip: Skip = 0, label: Label = ""
+        self,
+        label: Label = EVERY_LABEL,
+        count: Count = 10,
+        skip: Skip = 0,
+        include_watchonly: Watched = True,
+        chain: Text = "",
     ) -> list[Json]:
-        """The last `count` transactions that concern us but the last `skip`, oldest first."""
+        """The last `count` transactions that concern us but the last `skip`, oldest first; `label`
+        is "*" for all, or that of an address paid to."""
         wallet, purse = await self._at(chain)
-        labelled = (entry for entry in newest(purse) if not label or label in _labels(purse, entry))
+        every = label in (EVERY_LABEL, "")
+        labelled = (entry for entry in newest(purse) if every or label in _labels(purse, entry))
         part = [entry for entry, _ in zip(_skipped(labelled, skip), range(count), strict=False)]
         return [form for entry in reversed(part) for form in await _forms(wallet, purse, entry)]
 
-    async def since(self, blockhash: Hash | None = None, chain: Text = "") -> Json:
-        """Every transaction in blocks after this one (all without it), and those on their way."""
+    async def since(
+        self, blockhash: Hash | None = None, target_confirmations: Deep = 1, chain: Text = ""
+    ) -> Json:
+        """Every transaction in blocks after this one (all without it), and those on their way.
+
+        `lastblock`, to ask from the next time, has `target_confirmations`: what a reorganisation
+        below that changes is told again.
+        """
         wallet, purse = await self._at(chain)
         after = 0
         if blockhash is not None:
@@ -96,10 +112,15 @@ class HistoryMethods:
                 break
             found.append(entry)
         listed = [form for one in reversed(found) for form in await _forms(wallet, purse, one)]
-        last = next(iter(purse.locator()), (0, b""))[1]
-        return {"transactions": listed, "lastblock": last.hex()}
+        return {"transactions": listed, "lastblock": _at_depth(purse, target_confirmations).hex()}
 
-    async def transaction(self, txid: Hash, chain: Text = "") -> Json:
+    async def transaction(
+        self,
+        txid: Hash,
+        include_watchonly: Watched = True,
+        verbose: Decoded = False,
+        chain: Text = "",
+    ) -> Json:
         """Amounts, fee, notes, every output of ours or others' in it, and its bytes."""
         wallet, purse = await self._at(chain)
         id = bytes.fromhex(txid)
@@ -134,6 +155,13 @@ def newest(purse: Purse) -> Iterator[Entry]:
         yield Entry(_unmined(purse, tx), tx)
     for record in reversed(purse.wallet.history.values()):
         yield Entry(record, None)
+
+
+def _at_depth(purse: Purse, depth: int) -> bytes:
+    """The id of the block followed last that has so many confirmations; of the oldest one known
+    where there are fewer. Empty before the first."""
+    known = sorted(purse.recent.values(), key=lambda block: block.height)
+    return known[-min(depth, len(known))].id if known else b""
 
 
 def _skipped(entries: Iterator[Entry], count: int) -> Iterator[Entry]:

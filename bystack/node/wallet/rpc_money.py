@@ -7,8 +7,8 @@ wallet has seen the chain's last block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import trio
 from msgspec import Meta, Struct
@@ -22,8 +22,8 @@ from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.mainchain.forms import Json, address_of
 from bystack.node.rpc import Hash, Methods, calling_chain
 from bystack.node.wallet import shapes
+from bystack.node.wallet.asking import Reused, Watched, accounts_meant, label_of
 from bystack.node.wallet.asking import Text as Text
-from bystack.node.wallet.asking import accounts_meant, label_of
 from bystack.node.wallet.asking import lock_at as lock_at
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.keeper import Keeper
@@ -35,8 +35,15 @@ CONNECT_SECONDS: Final = 2.0
 
 MAX_LISTED: Final = 100_000
 
-Count = Annotated[int, Meta(ge=0, le=10_000)]
+MOST_DEEP: Final = 9_999_999
+"""Confirmations: what Bitcoin Core's clients send for "however many"."""
+
+Count = Annotated[int, Meta(ge=0, le=MOST_DEEP)]
 Limit = Annotated[int, Meta(ge=0, le=MAX_LISTED)]
+All = Annotated[Literal["*", ""], Meta(description="nothing else: it is there for its place")]
+Addresses = Annotated[list[Text], Meta(max_length=1_000, description="only coins of these")]
+Unsafe = Annotated[bool, Meta(description="not used: others' unconfirmed coins are never listed")]
+Kept = Annotated[bool, Meta(description="not used: it is always kept over restarts")]
 
 ZERO = Balance()
 
@@ -64,6 +71,24 @@ class Point(Struct, forbid_unknown_fields=True):
     def place(self) -> Outpoint:
         """As the ledger has it."""
         return Outpoint(bytes.fromhex(self.txid), self.vout)
+
+
+class Options(Struct, forbid_unknown_fields=True, frozen=True):
+    """Which coins are listed, and how many; names as in Bitcoin Core."""
+
+    minimumAmount: amounts_text.Given = 0
+    maximumAmount: amounts_text.Given | None = None
+    maximumCount: Limit = MAX_LISTED
+
+    def takes(self, units: int, decimals: int) -> bool:
+        """Whether a coin of so many units is meant."""
+        most = self.maximumAmount
+        low = units < amounts_text.read(self.minimumAmount, decimals)
+        return not low and (most is None or units <= amounts_text.read(most, decimals))
+
+
+EVERY: Final = Options()
+OPTIONS: Final = ", ".join(Options.__struct_fields__)
 
 
 Points = Annotated[list[Point], Meta(max_length=10_000)]
@@ -108,14 +133,25 @@ class MoneyMethods:
         return wallet, name
 
     async def balance(
-        self, chain: Text = "", asset: Text = "BTM", account: Text = ""
+        self,
+        dummy: All = "*",
+        minconf: Count = 0,
+        include_watchonly: Watched = False,
+        avoid_reuse: Reused = False,
+        asset: Text = "BTM",
+        chain: Text = "",
+        account: Text = "",
     ) -> amounts_text.Shown:
-        """The sum of coins that a payment may take now, our own unconfirmed change included."""
+        """The sum of coins that a payment may take now, our own unconfirmed change included; with
+        `minconf` of those only that have so many confirmations."""
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
         balances = _balances(wallet, purse, account)
         named = await wallet.assets.named(asset, purse.chain, balances)
         mine = balances.get(named.id, ZERO)
+        if minconf:
+            deep = [coin for _, coin, _ in _deep(wallet, purse, account, minconf)]
+            mine = Balance(confirmed=sum(one.amount for one in deep if one.asset == named.id))
         return amounts_text.show(mine.confirmed + mine.pending, named.decimals)
 
     async def balances(self, chain: Text = "", account: Text = "") -> Json:
@@ -135,24 +171,36 @@ class MoneyMethods:
         return shown
 
     async def unspent(
-        self, chain: Text = "", minconf: Count = 1, account: Text = "", count: Limit = MAX_LISTED
+        self,
+        minconf: Count = 1,
+        maxconf: Count = MOST_DEEP,
+        addresses: Addresses | None = None,
+        include_unsafe: Unsafe = True,
+        query_options: Annotated[Options, Meta(description=OPTIONS)] = EVERY,
+        chain: Text = "",
+        account: Text = "",
     ) -> list[Json]:
-        """Mature coins that no payment has set aside; with `minconf` 0 our own change as well."""
+        """Mature coins that no payment has set aside, the oldest first; with `minconf` 0 our own
+        change as well."""
         wallet, name = await self._at(chain)
         purse = wallet.purse(name)
-        maturity, height = purse.chain.params.maturity, purse.wallet.height
-        meant = accounts_meant(wallet, purse, account)
-        look = purse.wallet.confirmed if minconf else purse.wallet.spendable
+        locks = {lock_at(one, purse.chain.hrp) for one in addresses or ()}
         listed: list[Json] = []
-        for point, coin in sorted(look(maturity, meant).items(), key=_oldest_first):
-            depth = max(0, height - coin.height + 1)
-            if depth >= minconf and len(listed) < count:
+        for point, coin, depth in _deep(wallet, purse, account, minconf):
+            if len(listed) == query_options.maximumCount:
+                break
+            if depth <= maxconf and (not locks or coin.lock in locks):
                 named = await wallet.assets.of(coin.asset)
-                listed.append(_coin(purse, point, coin, named) | {"confirmations": depth})
+                if query_options.takes(coin.amount, named.decimals):
+                    listed.append(_coin(purse, point, coin, named) | {"confirmations": depth})
         return listed
 
     async def lock_coins(
-        self, unlock: bool, transactions: Points | None = None, chain: Text = ""
+        self,
+        unlock: bool,
+        transactions: Points | None = None,
+        persistent: Kept = True,
+        chain: Text = "",
     ) -> bool:
         """Leave coins alone until they are released; over restarts as well."""
         purse = self._keeper.opened().purse(chain or calling_chain())
@@ -175,6 +223,18 @@ class MoneyMethods:
         reserved = self._keeper.opened().purse(chain or calling_chain()).wallet.reserved
         kept = (point for point, why in reserved.items() if why.transaction == bytes(32))
         return [{"txid": point.transaction.hex(), "vout": point.index} for point in kept]
+
+
+def _deep(
+    wallet: Opened, purse: Purse, account: str, minconf: int
+) -> Iterator[tuple[Outpoint, Coin, int]]:
+    """Coins that may be spent, with their confirmations, at least `minconf`; the oldest first."""
+    meant = accounts_meant(wallet, purse, account)
+    look = purse.wallet.confirmed if minconf else purse.wallet.spendable
+    for point, coin in sorted(look(purse.chain.params.maturity, meant).items(), key=_oldest_first):
+        depth = max(0, purse.wallet.height - coin.height + 1)
+        if depth >= minconf:
+            yield point, coin, depth
 
 
 def _oldest_first(pair: tuple[Outpoint, Coin]) -> tuple[int, bytes, int]:

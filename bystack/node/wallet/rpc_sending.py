@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
@@ -16,6 +17,12 @@ from bystack.node.rpc import Hash, Methods, calling_chain
 from bystack.node.wallet import shapes
 from bystack.node.wallet.asking import (
     BAD_PARAMETER,
+    Blocks,
+    Mode,
+    Note,
+    Rate,
+    Replaceable,
+    Reused,
     Text,
     account_number,
     bad_address,
@@ -40,9 +47,6 @@ ALL: Final = "all"
 MOST_RATE: Final = 10**7
 """In base units per 1,000 of weight: 0.1 BTM, 10,000 times what a pool asks for at least."""
 
-Note = Annotated[str, Meta(max_length=200, description="a note for yourself")]
-Rate = Annotated[str | int | float, Meta(description="BTM per 1,000 of weight")]
-
 
 class Payment(Struct, forbid_unknown_fields=True):
     """One of several payments."""
@@ -52,7 +56,18 @@ class Payment(Struct, forbid_unknown_fields=True):
     asset: Text = "BTM"
 
 
-Payments = Annotated[list[Payment], Meta(min_length=1, max_length=500)]
+MOST_PAYMENTS: Final = 500
+Payments = (
+    Annotated[
+        dict[Text, amounts_text.Given],
+        Meta(min_length=1, max_length=MOST_PAYMENTS, description="amounts by address"),
+    ]
+    | Annotated[list[Payment], Meta(min_length=1, max_length=MOST_PAYMENTS)]
+)
+Depth = Annotated[int, Meta(ge=0, le=2**31, description="not used, as in Bitcoin Core")]
+Bearers = Annotated[
+    list[Text], Meta(max_length=1, description="the address whose payment bears the fee")
+]
 
 
 class SendingMethods:
@@ -99,16 +114,21 @@ class SendingMethods:
         self,
         address: Text,
         amount: amounts_text.Given,
-        asset: Text = "BTM",
         comment: Note = "",
         comment_to: Note = "",
         subtractfeefromamount: bool = False,
+        replaceable: Replaceable = True,
+        conf_target: Blocks = 1,
+        estimate_mode: Mode = "unset",
+        avoid_reuse: Reused = False,
         fee_rate: Rate = 0,
+        asset: Text = "BTM",
         account: Text = "",
     ) -> str:
         """The id of the payment; `amount` "all" spends every coin of the asset, fee off it.
 
-        `fee_rate` is in BTM per 1,000 of weight, as `estimatesmartfee` tells it.
+        `fee_rate` is in BTM per 1,000 of weight, as `estimatesmartfee` tells it; without one the
+        wallet asks that for `conf_target`.
         """
         wallet = self._keeper.opened()
         chain = chain_of(wallet, address)
@@ -128,28 +148,49 @@ class SendingMethods:
             rate_of(fee_rate),
             comment,
             comment_to,
+            max(1, conf_target),
         )
         tx = await wallet.spending(chain).pay([_output(named, units, lock)], how=how)
         return tx.id.hex()
 
     async def send_many(
-        self, payments: Payments, comment: Note = "", fee_rate: Rate = 0, account: Text = ""
+        self,
+        dummy: Text,
+        amounts: Payments,
+        minconf: Depth = 1,
+        comment: Note = "",
+        subtractfeefrom: Bearers | None = None,
+        replaceable: Replaceable = True,
+        conf_target: Blocks = 1,
+        estimate_mode: Mode = "unset",
+        fee_rate: Rate = 0,
+        asset: Text = "BTM",
+        account: Text = "",
     ) -> str:
-        """The id of one transaction that makes every payment; all addresses are of one chain."""
+        """The id of one transaction that makes every payment; all addresses are of one chain.
+
+        `amounts` is amounts by address, each of `asset`; or a list, where each payment names an
+        asset of its own. `dummy` is "", as in Bitcoin Core.
+        """
+        if dummy:
+            raise RemoteError(BAD_PARAMETER, 'Dummy value must be set to ""')
+        payments = _payments(amounts, asset, subtractfeefrom or [])
         wallet = self._keeper.opened()
         chains = {chain_of(wallet, payment.address) for payment in payments}
         if len(chains) != 1:
             raise RemoteError(
                 BAD_PARAMETER, f"the addresses are of {sorted(chains)}, not one chain"
             )
-        chain, outputs = chains.pop(), []
+        chain, bearer, outputs = chains.pop(), b"", list[Output]()
         purse = wallet.purse(chain)
         for payment in payments:
             lock = lock_at(payment.address, purse.chain.hrp)
             named, units = await self._amount(wallet, chain, payment.asset, payment.amount)
+            if subtractfeefrom and not outputs:
+                bearer = await _bearer(wallet, chain, named)
             outputs.append(Output(named.id, units, lock))
         number = account_number(wallet, purse, account) if account else None
-        how = How(number, b"", rate_of(fee_rate), comment)
+        how = How(number, bearer, rate_of(fee_rate), comment, "", max(1, conf_target))
         return (await wallet.spending(chain).pay(outputs, how=how)).id.hex()
 
     async def peg_in(
@@ -258,6 +299,18 @@ class SendingMethods:
             return lock
         genesis = _genesis(wallet, chain)
         return DepositLock(genesis.vault, note_for(genesis.id, lock.root))
+
+
+def _payments(
+    amounts: Mapping[str, str | int | float] | list[Payment], asset: str, bearers: list[str]
+) -> list[Payment]:
+    """As a list, that which bears the fee first; raises `RemoteError` (-8) if that is none."""
+    if isinstance(amounts, Mapping):
+        amounts = [Payment(address, amount, asset) for address, amount in amounts.items()]
+    if missing := set(bearers) - {payment.address for payment in amounts}:
+        text = f"Invalid parameter 'subtract fee from output', {missing.pop()} is paid nothing"
+        raise RemoteError(BAD_PARAMETER, text)
+    return sorted(amounts, key=lambda payment: payment.address not in bearers)
 
 
 def rate_of(given: str | int | float) -> int:

@@ -50,7 +50,8 @@ MANY_INPUTS = 50
 
 class How(NamedTuple):
     """How a payment is made: from which account (None: any of ours), whether its fee comes off the
-    first output of an asset, at which rate per million of weight (0: as the chain asks), and notes.
+    first output of an asset, at which rate per million of weight (0: as the chain asks for being
+    mined within `blocks`), and notes.
     """
 
     account: int | None = None
@@ -58,6 +59,7 @@ class How(NamedTuple):
     rate: int = 0
     comment: str = ""
     to: str = ""
+    blocks: int = 1
 
 
 PLAIN = How()
@@ -75,7 +77,7 @@ class Spending:
         self, outputs: Sequence[Output], memo: bytes = b"", how: How = PLAIN
     ) -> Transaction:
         """Pay outputs; the transaction that was taken in."""
-        fees = await self.fees(how.rate)
+        fees = await self.fees(how.rate, how.blocks)
         build = partial(self._plan, fees=fees, memo=memo, account=how.account)
         with explained(self.coins(how.account), outputs, self._names):
             draft = fee_off_amount(build, outputs, how.fee_off) if how.fee_off else build(outputs)
@@ -185,10 +187,10 @@ class Spending:
             return _signature(draft, keys)
         return await trio.to_thread.run_sync(_signature, draft, keys)
 
-    async def fees(self, rate: int = 0) -> FeeTerms:
+    async def fees(self, rate: int = 0, blocks: int = 1) -> FeeTerms:
         """What the chain asks for: a rate on the main chain, a least fee on a sidechain."""
         if self._chain.genesis is None:
-            return FeeTerms(BTM, rate or await self._main_rate())
+            return FeeTerms(BTM, rate or await self._main_rate(blocks))
         held = {coin.asset for coin in self._purse.wallet.coins.values()}
         taken = [one for one in self._chain.genesis.assets if one.fee]
         if not taken:
@@ -196,10 +198,11 @@ class Spending:
         chosen = next((one for one in taken if one.asset in held), taken[0])
         return FeeTerms(chosen.asset, 0, chosen.fee)
 
-    async def _main_rate(self) -> int:
-        """What the main chain's pool asks for, per million of weight."""
+    async def _main_rate(self, blocks: int) -> int:
+        """What was paid for being mined within `blocks`, or what the pool asks for; per million of
+        weight."""
         call = self._follower.client.call
-        answer = await call("rpc", "estimatesmartfee", [1], "read", "main")
+        answer = await call("rpc", "estimatesmartfee", [blocks], "read", "main")
         if "feerate" not in answer:  # too few transactions were mined to learn from
             info = await call("rpc", "getmempoolinfo", [], "read", "main")
             answer = {"feerate": info["mempoolminfee"]}

@@ -45,6 +45,7 @@ def test_parameters_by_position_and_by_name(methods: rpc.Methods) -> None:
     assert call(methods, "getblock", [HASH, None]) == [HASH, 1]
     assert call(methods, "getblock", {"verbosity": 0, "blockhash": HASH}) == [HASH, 0]
     assert call(methods, "sendtoaddress", ["a", "1.5"]) == "1.5 to a"
+    assert call(methods, "getblock", {"args": [HASH], "verbosity": 2}) == [HASH, 2]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,9 @@ def test_parameters_by_position_and_by_name(methods: rpc.Methods) -> None:
         ([], rpc.BAD_PARAMS, "blockhash is missing"),
         ([HASH, 1, 2], rpc.BAD_PARAMS, "3 parameters"),
         ({"hash": HASH}, rpc.BAD_PARAMS, "'hash'"),
+        ({"args": [HASH], "blockhash": HASH}, rpc.BAD_PARAMS, "blockhash is given twice"),
+        ({"args": [HASH, 1, 2]}, rpc.BAD_PARAMS, "3 parameters"),
+        ({"args": "x"}, rpc.BAD_PARAMS, "'args'"),
         ("x", rpc.BAD_PARAMS, "list or an object"),
         (["zz"], rpc.WRONG_TYPE, "blockhash of getblock: expected a 32-byte id in hex"),
         ([HASH, "1"], rpc.WRONG_TYPE, "verbosity of getblock: expected integer"),

@@ -41,10 +41,13 @@ class World:
         self.node, self.side, self.keeper, self.data = node, side, keeper, data
         self.methods = wallet_methods(keeper)
 
-    async def rpc(self, method: str, *params: Any, chain: str = "main", wallet: str = "") -> Any:
-        return await self.methods.answer([method, list(params), "admin", chain, wallet])
+    async def rpc(
+        self, method: str, *params: Any, chain: str = "main", wallet: str = "", **named: Any
+    ) -> Any:
+        given = {"args": list(params), **named} if named else list(params)
+        return await self.methods.answer([method, given, "admin", chain, wallet])
 
-    async def refusal(self, method: str, *params: Any, **where: str) -> tuple[int, str]:
+    async def refusal(self, method: str, *params: Any, **where: Any) -> tuple[int, str]:
         with pytest.raises(RemoteError) as refused:
             await self.rpc(method, *params, **where)
         return refused.value.code, refused.value.rule
@@ -130,15 +133,15 @@ def test_money_comes_and_goes_on_the_main_chain(tmp_path: Path) -> None:
             assert [o.amount for o in tx.body.outputs if o.lock == BOB.lock] == [100_000_001]
             issued = await here.rpc("issueasset", "GOLD", "10.5", 2)
             await here.mine(2, str(BOB_HERE))
-            assert await here.rpc("getbalance", "main", "GOLD") == 10.5
+            assert await here.rpc("getbalance", asset="GOLD") == 10.5
             held = {one["name"]: one for one in await here.rpc("listassets")}
             assert held["GOLD"]["asset"] == issued["asset"]
             assert (await here.rpc("getbalances"))["mine"]["GOLD"]["units"] == 1_050
-            listed = await here.rpc("listtransactions", "main", 2)
+            listed = await here.rpc("listtransactions", "*", 2)
             assert [one["category"] for one in listed if one["txid"] == txid] == ["send"]
             assert await here.refusal("sendtoaddress", BOB_HERE, 0) == (-3, "")
-            assert await here.refusal("sendtoaddress", BOB_HERE, "0.001", "GOLD") == (-3, "")
-            assert await here.refusal("sendtoaddress", BOB_HERE, 1, "SILVER") == (-5, "")
+            assert await here.refusal("sendtoaddress", BOB_HERE, "0.001", asset="GOLD") == (-3, "")
+            assert await here.refusal("sendtoaddress", BOB_HERE, 1, asset="SILVER") == (-5, "")
             assert (await here.refusal("issueasset", "COIN", "0.5", 0))[0] == -3
 
     trio.run(main)

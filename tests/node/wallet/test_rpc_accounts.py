@@ -41,18 +41,18 @@ def test_accounts_are_pots_of_their_own(tmp_path: Path) -> None:
             await here.mine(3, savings)
             await here.mine(2, await here.rpc("getnewaddress"))
             assert await here.rpc("getbalance") == 4 * 412.5
-            assert await here.rpc("getbalance", "main", "BTM", "savings") == 3 * 412.5
-            assert await here.refusal("getbalance", "main", "BTM", "none") == (-8, "")
+            assert await here.rpc("getbalance", account="savings") == 3 * 412.5
+            assert await here.refusal("getbalance", account="none") == (-8, "")
             shown = await accounts(here)
             assert [shown[n]["number"] for n in ("default", "savings", "house")] == [0, 1, 2]
             assert (shown["savings"]["balance"], shown["savings"]["addresses"]) == (3 * 412.5, 1)
-            spend = ("sendtoaddress", BOB_HERE, 500, "BTM", "", "", False, 0)
-            assert (await here.refusal(*spend, "default"))[0] == -6
-            tx = await here.sent(await here.rpc(*spend, "savings"))
+            spend = ("sendtoaddress", BOB_HERE, 500)
+            assert (await here.refusal(*spend, account="default"))[0] == -6
+            tx = await here.sent(await here.rpc(*spend, account="savings"))
             wallet = here.keeper.opened().purse("main").wallet
             places = [wallet.place(out.lock) for out in tx.body.outputs if out.lock != BOB.lock]
             assert [(p.account, p.change) for p in places if p] == [(1, 1)]
-            assert {c["address"] for c in await here.rpc("listunspent", "main", 1, "savings")} == {
+            assert {c["address"] for c in await here.rpc("listunspent", account="savings")} == {
                 savings
             }
 
@@ -198,12 +198,12 @@ def test_accounts_far_ahead_of_those_in_use_are_paid_and_carried_by_a_backup(
                 assert "make a new backup" in made["warning"]
             last = await here.rpc("getnewaddress", "", "", "main", "pot 8")
             await here.mine(2, last)
-            assert await here.rpc("getbalance", "main", "BTM", "pot 8") > 0
+            assert await here.rpc("getbalance", account="pot 8") > 0
             await here.rpc("getnewaddress", "", "", "trade", "pot 8")
             text = (await here.rpc("backupwallet", "secret"))["backup"]
             held = await here.rpc("getbalance")
             await here.rpc("restorewallet", "copy", text, "secret")
-            assert await here.rpc("getbalance", "main", "BTM", "pot 8", wallet="copy") == held
+            assert await here.rpc("getbalance", account="pot 8", wallet="copy") == held
             await here.rpc("unloadwallet", "default")
             await here.rpc("loadwallet", "default")
             assert (await here.rpc("getaddressinfo", last, wallet="default"))["ismine"]

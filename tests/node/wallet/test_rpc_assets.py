@@ -42,14 +42,14 @@ def test_what_is_missing_is_told_in_units_and_names_people_use(tmp_path: Path) -
             await here.rpc("issueasset", "GOLD", 600, 2)
             await here.mine(1, SINK)
             with pytest.raises(RemoteError) as poor:
-                await here.rpc("sendtoaddress", SINK, "600.01", "GOLD")
+                await here.rpc("sendtoaddress", SINK, "600.01", asset="GOLD")
             assert poor.value.message == (
                 "Insufficient funds: 600.01 GOLD needed, 600.0 GOLD can be spent now"
             )
             facts = {"needed": 60_001, "available": 60_000}
             assert facts.items() <= poor.value.data.items()
             with pytest.raises(RemoteError, match="no asset gold known; there are: BTM, GOLD"):
-                await here.rpc("sendtoaddress", SINK, "1", "gold")
+                await here.rpc("sendtoaddress", SINK, "1", asset="gold")
 
     trio.run(main)
 
@@ -78,7 +78,7 @@ def test_an_asset_is_issued_reissued_up_to_its_cap_and_retired(tmp_path: Path) -
             output = (await here.sent(gone["txid"])).body.outputs[gone["vout"]]
             assert (output.lock, output.amount) == (RetireLock(b"melted"), 50)
             await here.mine(1, SINK)
-            assert await here.rpc("getbalance", "main", "GOLD") == 599.5
+            assert await here.rpc("getbalance", asset="GOLD") == 599.5
             with pytest.raises(Exception, match="IssueCapExceeded"):  # what is gone is gone
                 await here.rpc("reissueasset", asset, "0.5")
 
@@ -110,9 +110,9 @@ def test_the_four_classes(
                     await here.rpc("reissueasset", asset, amount)
             if not divisible and decimals:
                 with pytest.raises(Exception, match="UnitBroken"):
-                    await here.rpc("sendtoaddress", SINK, "0.5", asset)
+                    await here.rpc("sendtoaddress", SINK, "0.5", asset=asset)
             if divisible:
-                await here.rpc("sendtoaddress", SINK, "0.01", asset)
+                await here.rpc("sendtoaddress", SINK, "0.01", asset=asset)
 
     trio.run(main)
 
@@ -151,7 +151,7 @@ def test_two_people_issue_together_and_one_alone_cannot(tmp_path: Path) -> None:
             assert done["complete"]
             await here.rpc("sendpst", done["pst"], wallet="ben")
             await here.mine(1, SINK)
-            assert await here.rpc("getbalance", "main", made["asset"], wallet="ann") == 50
+            assert await here.rpc("getbalance", asset=made["asset"], wallet="ann") == 50
             more = await here.rpc("reissueasset", made["asset"], 50, wallet="ann")
             assert "pst" in more
             assert (await here.refusal("reissueasset", made["asset"], 1, wallet="ben"))[0] == -8

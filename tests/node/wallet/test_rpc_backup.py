@@ -53,7 +53,7 @@ async def lived(here: World, passphrase: str) -> None:
     await here.mine(4, far)
     await here.rpc("importaddress", CAROL_HERE, "Carol")
     await here.rpc("setlabel", BOB_HERE, "Bob")
-    await here.rpc("sendtoaddress", BOB_HERE, 7, "BTM", "for the boat")
+    await here.rpc("sendtoaddress", BOB_HERE, 7, "for the boat")
     await here.mine(2, CAROL_HERE)
     mine = here.keeper.opened().purse("trade").wallet.new_lock()
     here.side.block(_to(mine, mint(10_000)))
@@ -64,9 +64,10 @@ async def shown(here: World, name: str) -> list[Any]:
     asked: list[tuple[Any, ...]] = [
         ("getbalances",), ("getbalances", "trade"), ("listaccounts",), ("listlabels",),
         ("listdescriptors",), ("listaddresses", "main", "savings"), ("listunspent",),
-        ("listtransactions", "main", 100), ("getbalance", "main", "BTM", "savings"),
+        ("listtransactions", "*", 100),
     ]  # fmt: skip
     told = [await here.rpc(*params, wallet=name) for params in asked]
+    told.append(await here.rpc("getbalance", account="savings", wallet=name))
     return [{**one, "wallet_name": ""} if isinstance(one, dict) else one for one in told]
 
 

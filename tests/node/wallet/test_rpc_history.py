@@ -23,7 +23,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def listed(here: World, *params: Any) -> list[tuple[str, str, float, int]]:
-    every = await here.rpc("listtransactions", "main", *(params or (100,)))
+    every = await here.rpc("listtransactions", "*", *(params or (100,)))
     return [(e["category"], e["name"], e["amount"], e["confirmations"]) for e in every]
 
 
@@ -34,14 +34,14 @@ def test_every_kind_of_movement_is_told(tmp_path: Path) -> None:
             mine = await here.rpc("getnewaddress", "miner")
             await here.mine(3, mine)
             await here.rpc("setlabel", str(BOB_HERE), "Bob")
-            txid = await here.rpc("sendtoaddress", BOB_HERE, "1.5", "BTM", "rent", "the landlord")
+            txid = await here.rpc("sendtoaddress", BOB_HERE, "1.5", "rent", "the landlord")
             assert await listed(here) == [
                 ("generate", "BTM", 412.5, 3),
                 ("generate", "BTM", 412.5, 2),
                 ("immature", "BTM", 412.5, 1),
                 ("send", "BTM", -1.5, 0),
             ]
-            (waiting,) = await here.rpc("listtransactions", "main", 1)
+            (waiting,) = await here.rpc("listtransactions", "*", 1)
             assert (waiting["txid"], waiting["address"], waiting["label"]) == (
                 txid,
                 BOB_HERE,
@@ -52,16 +52,16 @@ def test_every_kind_of_movement_is_told(tmp_path: Path) -> None:
             to_self = await here.rpc("sendtoaddress", await here.rpc("getnewaddress"), 5)
             await here.mine(1, str(BOB_HERE))
             assert (await listed(here))[-2:] == [("send", "BTM", -1.5, 2), ("self", "BTM", 0, 1)]
-            (sent, own) = await here.rpc("listtransactions", "main", 2)
+            (sent, own) = await here.rpc("listtransactions", "*", 2)
             tx = await here.sent(txid)
             paid = (await here.rpc("gettransaction", txid))["movements"][0]["fee"]
             assert sent["fee"] == paid < 0
             assert own["txid"] == to_self and own["fee"] < 0
             assert sent["comment"] == "rent" and sent["time"] > 0
             assert sum(out.amount for out in tx.body.outputs) / 10**8 == 412.5 + paid
-            assert [
-                e["category"] for e in await here.rpc("listtransactions", "main", 9, 0, "miner")
-            ] == (["generate"] * 3)
+            assert [e["category"] for e in await here.rpc("listtransactions", "miner", 9)] == (
+                ["generate"] * 3
+            )
             assert await listed(here, 2, 1) == (await listed(here))[-3:-1]
             assert await listed(here, 2, 99) == []
 

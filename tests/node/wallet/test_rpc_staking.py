@@ -107,7 +107,7 @@ def test_rewards_reach_the_wallet(tmp_path: Path) -> None:
             here.side.turn()
             assert await balance(here) > before
             assert world.book.tally is not None
-            listed = await here.rpc("listtransactions", "", 100)
+            listed = await here.rpc("listtransactions", "*", 100)
             reward = [one for one in listed if one["category"] == "generate"][-1]
             *_, last = here.keeper.opened().purse("trade").wallet.history.values()
             assert last.movements[0].received == await balance(here) - before

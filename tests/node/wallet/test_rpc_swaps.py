@@ -32,7 +32,7 @@ async def traders(here: World) -> str:
 
 
 async def held(here: World, wallet: str, asset: str) -> float:
-    return float(await here.rpc("getbalance", "main", asset, wallet=wallet))
+    return float(await here.rpc("getbalance", asset=asset, wallet=wallet))
 
 
 def test_gold_for_btm(tmp_path: Path) -> None:
@@ -61,9 +61,11 @@ def test_an_offer_is_withdrawn_by_spending_its_coin(tmp_path: Path) -> None:
         async with world(tmp_path) as here:
             gold = await traders(here)
             made = await here.rpc("createswap", 10, gold, 100, "BTM", wallet="ann")
-            assert (await here.refusal("sendtoaddress", SINK, 10, gold, wallet="ann"))[0] == -6
+            assert (await here.refusal("sendtoaddress", SINK, 10, asset=gold, wallet="ann"))[
+                0
+            ] == -6
             assert await here.rpc("releasepst", made["pst"], wallet="ann") is True
-            await here.rpc("sendtoaddress", SINK, 10, gold, wallet="ann")
+            await here.rpc("sendtoaddress", SINK, 10, asset=gold, wallet="ann")
             await here.mine(1, SINK)
             with pytest.raises(Exception, match="CoinGone"):
                 await here.rpc("acceptswap", made["pst"], wallet="ben")
@@ -128,7 +130,7 @@ def test_a_name_deceives_nobody(tmp_path: Path) -> None:
             assert shown["assets"] == {fakes[0]: fakes[0], "GOLD": gold}
             for fake in fakes:
                 ann = await here.rpc("getnewaddress", wallet="ann")
-                await here.rpc("sendtoaddress", ann, 1, fake, wallet="mal")
+                await here.rpc("sendtoaddress", ann, 1, asset=fake, wallet="mal")
             await here.mine(1, SINK)
             mine = (await here.rpc("getbalances", wallet="ann"))["mine"]
             named = {name: one["asset"] for name, one in mine.items()}

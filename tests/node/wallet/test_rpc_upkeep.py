@@ -60,7 +60,7 @@ def test_small_coins_are_gathered_in_several_transactions(tmp_path: Path) -> Non
             assert len((await here.rpc("consolidate"))["txids"]) == 1
             await here.mine(1, CAROL_HERE)
             assert (await here.rpc("consolidate"))["txids"] == []
-            selfs = await here.rpc("listtransactions", "main", 3)
+            selfs = await here.rpc("listtransactions", "*", 3)
             assert {one["category"] for one in selfs} == {"self"}
 
     trio.run(main)
@@ -76,11 +76,11 @@ def test_accounts_are_gathered_each_for_itself_and_paid_from_in_turn(tmp_path: P
             await here.mine(1, CAROL_HERE)
             await here.rpc("sendtoaddress", BOB_HERE, 800)
             await here.mine(1, CAROL_HERE)
-            assert await here.rpc("getbalance", "main", "BTM", "savings") == 3 * REWARD
+            assert await here.rpc("getbalance", account="savings") == 3 * REWARD
             told = await here.rpc("consolidate")
             assert (len(told["txids"]), told["coins"]) == (1, 3)
             await here.mine(1, CAROL_HERE)
-            assert await here.rpc("getbalance", "main", "BTM", "savings") > 3 * REWARD - 0.01
+            assert await here.rpc("getbalance", account="savings") > 3 * REWARD - 0.01
             await here.rpc("sendtoaddress", BOB_HERE, 100)  # more than is in the first account
             await here.mine(1, CAROL_HERE)
             left = 5 * REWARD - 900
@@ -107,7 +107,7 @@ def test_the_fee_comes_off_what_is_sent(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
             await funded(here, 3)
-            txid = await here.rpc("sendtoaddress", BOB_HERE, 400, "BTM", "", "", True)
+            txid = await here.rpc("sendtoaddress", BOB_HERE, 400, "", "", True)
             fee = (await here.rpc("gettransaction", txid))["movements"][0]["fee"]
             assert to_bob(await here.sent(txid)) == round((400 + fee) * 10**8)
             await here.mine(1, CAROL_HERE)
@@ -139,14 +139,14 @@ def test_a_payment_is_replaced_by_a_dearer_one(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
             await funded(here, 3)
-            first = await here.rpc("sendtoaddress", BOB_HERE, 10, "BTM", "for eggs")
+            first = await here.rpc("sendtoaddress", BOB_HERE, 10, "for eggs")
             told = await here.rpc("bumpfee", first)
             assert told["fee"] > told["origfee"] > 0
             assert await pooled(here) == [told["txid"]]
             old, new = await here.rpc("gettransaction", first), await here.sent(told["txid"])
             assert old["replaced_by_txid"] == told["txid"]
             assert to_bob(new) == 10 * 10**8
-            assert (await here.rpc("listtransactions", "main", 1))[0]["comment"] == "for eggs"
+            assert (await here.rpc("listtransactions", "*", 1))[0]["comment"] == "for eggs"
             assert (await here.refusal("bumpfee", first))[0] == -5
             far = await here.rpc("bumpfee", told["txid"], "0.05")
             assert far["fee"] > 20 * told["fee"]
@@ -174,7 +174,7 @@ def test_a_payment_that_no_pool_has_can_be_given_up(tmp_path: Path) -> None:
             side.lost = True
             await here.rpc("abandontransaction", txid, "trade")
             assert await here.rpc("getbalance", chain="trade") == 0.0001
-            assert (await here.rpc("gettransaction", txid, "trade"))["abandoned"]
+            assert (await here.rpc("gettransaction", txid, chain="trade"))["abandoned"]
             assert (await here.refusal("abandontransaction", txid, "trade"))[0] == -5
 
     trio.run(main)
@@ -187,12 +187,12 @@ def test_a_rescan_finds_what_was_not_looked_for(tmp_path: Path) -> None:
             paid = await here.rpc("sendtoaddress", BOB_HERE, 100)
             await here.mine(2, CAROL_HERE)
             before = await here.rpc("getbalance")
-            history = await here.rpc("listtransactions", "main", 100)
+            history = await here.rpc("listtransactions", "*", 100)
             for start in (0, 1, 3, 5, 6):
                 told = await here.rpc("rescanblockchain", start)
                 assert told == {"start_height": max(0, start - 1), "stop_height": 6}
                 assert await here.rpc("getbalance") == before
-                assert await here.rpc("listtransactions", "main", 100) == history
+                assert await here.rpc("listtransactions", "*", 100) == history
             await here.rpc("importaddress", BOB_HERE, "", False)
             await here.rpc("rescanblockchain", 5)
             watched = (await here.rpc("getbalances"))["watchonly"]["BTM"]
@@ -265,7 +265,7 @@ def test_a_payment_that_is_not_replaced_keeps_its_coins(tmp_path: Path, fault: s
     async def main() -> None:
         async with world(tmp_path) as here:
             await funded(here, 3)
-            first = await here.rpc("sendtoaddress", BOB_HERE, 10, "BTM", "for eggs")
+            first = await here.rpc("sendtoaddress", BOB_HERE, 10, "for eggs")
             purse = here.keeper.opened().purse("main")
             client = here.keeper.opened().follower("main").client
             call, before, moments = client.call, await free(here), list[set[Outpoint]]()
