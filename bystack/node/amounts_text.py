@@ -47,5 +47,6 @@ def read(given: str | int | float, decimals: int) -> int:
 
 
 def _bad(given: str | int | float, decimals: int) -> RemoteError:
-    text = f"{str(given)[:40]!r} is no amount with at most {decimals} decimals"
+    shape = f"digits, at most {decimals} of them after a point" if decimals else "digits alone"
+    text = f"{str(given)[:40]!r} is no amount: {shape}"
     return RemoteError(WRONG_TYPE, text, {"parameter": "amount"})

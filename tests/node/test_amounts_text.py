@@ -45,3 +45,10 @@ def test_what_is_no_amount_is_refused(given: str | float) -> None:
     with pytest.raises(RemoteError) as refused:
         read(given, 8)
     assert refused.value.code == -3
+
+
+def test_the_refusal_says_how_one_is_written() -> None:
+    for decimals, says in ((8, "digits, at most 8 of them after a point"), (0, "digits alone")):
+        with pytest.raises(RemoteError) as refused:
+            read("1,5", decimals)
+        assert refused.value.message == f"'1,5' is no amount: {says}"
