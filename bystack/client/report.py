@@ -20,8 +20,13 @@ class Steps:
         self._console = Console(stderr=False, highlight=False, quiet=quiet)
         self._started = time.monotonic()
 
-    def step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Do a step; its facts are shown and kept. What it raises ends the run."""
+    def step(
+        self,
+        name: str,
+        work: Callable[[], dict[str, Any]],
+        told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> dict[str, Any]:
+        """Do a step; `told` puts its facts for people. What it raises ends the run."""
         begun = time.monotonic()
         row: dict[str, Any] = {"name": name, "ok": False, "seconds": 0.0}
         self.done.append(row)
@@ -31,7 +36,7 @@ class Steps:
         finally:
             row["seconds"] = round(time.monotonic() - begun, 2)
         row |= {"ok": True, **facts}
-        self._show(row, facts)
+        self._show(row, told(facts))
         return facts
 
     def _show(self, row: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -33,8 +33,13 @@ T = TypeVar("T")
 class Reporter(Protocol):
     """Shows each step as it happens."""
 
-    def step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Do a step, showing its name, time and ids; what it returned."""
+    def step(
+        self,
+        name: str,
+        work: Callable[[], dict[str, Any]],
+        told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> dict[str, Any]:
+        """Do a step, showing its name, time and what `told` makes of its facts; the facts."""
         ...
 
 
