@@ -155,6 +155,15 @@ def test_the_wallet_asked_is_in_the_path(node: Node) -> None:
     assert listed == [{"name": "a", "loaded": True}, {"name": "b", "loaded": False}]
 
 
+def test_a_wallet_that_watches_nothing_says_nothing_of_it(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "none" not in run("balance").output
+    monkeypatch.setitem(ANSWERS, "getbalances", {**ANSWERS["getbalances"], "watchonly": {}})
+    shown = run("balance").output
+    assert "BTM" in shown and "none" not in shown and "watched only:" not in shown
+
+
 def test_upkeep_tells_what_was_done(node: Node) -> None:
     told = run("consolidate").output
     assert "9 coins, 1.5 BTM, 2 transactions" in told
