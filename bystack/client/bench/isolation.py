@@ -21,7 +21,7 @@ import trio
 from bystack.client.bench import transfers, validate
 from bystack.client.bench.connecting import Timing
 from bystack.client.bench.frame import Measured, Show
-from bystack.client.bench.loading import Load, Watch
+from bystack.client.bench.loading import Load, Unanswered, Watch
 from bystack.client.bench.transfers import Signed
 from bystack.client.bench.usage import cpu_seconds, family
 from bystack.client.bench.validators import Net, peg_in, running
@@ -38,7 +38,10 @@ MOST = 4_000
 
 
 def measure(show: Show, *, size: Size = Size()) -> Measured:  # noqa: B008
-    """Both rates, and how much of the machine the sidechain had."""
+    """Both rates, and how much of the machine the sidechain had.
+
+    Raises `Unanswered` where the sidechain did nothing meanwhile.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "world"
         folder.mkdir()
@@ -89,6 +92,8 @@ async def _validated(net: Net, folder: Path, watch: Watch) -> Mapping[str, float
 
 
 def _measured(alone: float, beside: Mapping[str, float]) -> Measured:
+    if not (beside["final"] and beside["cores"]):
+        raise Unanswered("the sidechain stood still while main-chain blocks were validated")
     cores = len(os.sched_getaffinity(0))
     slowdown, share = 1 - beside["rate"] / alone, beside["cores"] / cores
     figures = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -38,6 +39,11 @@ def test_without_a_name_it_lists_every_benchmark() -> None:
     assert set(BENCHES) <= set(invoke().split())
     listed = msgspec.json.decode(invoke("--json"))
     assert [row["bench"] for row in listed] == sorted(BENCHES)
+
+
+def test_each_has_a_line_in_the_documents() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text()
+    assert [name for name in BENCHES if f"\n| `{name}` |" not in page] == []
 
 
 @pytest.mark.parametrize("name", sorted(BENCHES))
