@@ -188,6 +188,7 @@ class FeeEstimates:
 
     def entered(self, id: bytes, rate: int, height: int, /) -> None:
         """One came in that builds on nothing unconfirmed, on top of the block at `height`."""
+        self.height = height  # after a start no block may have told it yet
         if self.live and len(self._tracked) < MAX_TRACKED:
             self._tracked[id] = Tracked(min(rate, MAX_RATE), height)
 
@@ -205,8 +206,9 @@ class FeeEstimates:
         """One went, and no block has it."""
         one = self._tracked.pop(id, None)
         if one is not None:
+            waited = max(0, self.height - one.height)  # a reorganisation may have gone below it
             for horizon in self._horizons:
-                horizon.left(one.rate, self.height - one.height)
+                horizon.left(one.rate, waited)
 
     def estimate(self, target: int) -> Estimate | None:
         """The rate mined within `target` blocks (1 to `MAX_TARGET`); None where too little is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,17 @@ def test_what_left_unmined_counts_against_a_rate() -> None:
         evicted.left(id)
     assert near(getattr(mined.estimate(3), "rate", None), LOW)
     assert near(getattr(evicted.estimate(3), "rate", None), HIGH)
+
+
+@pytest.mark.parametrize("tip", [None, 20, 98, 100])
+def test_what_is_replaced_at_once_counts_against_nothing(tip: int | None) -> None:
+    fees = FeeEstimates()  # just started: no block told it a height, or one a reorganisation undid
+    empty = fees.record().horizons
+    fees.entered(name(1), LOW, 100)
+    if tip is not None:
+        fees.mined([], tip)
+    fees.left(name(1))
+    assert [one.failed for one in fees.record().horizons] == [one.failed for one in empty]
 
 
 def test_the_past_fades() -> None:
