@@ -12,7 +12,7 @@ from bystack.client.devnet import guarding, processes
 from bystack.client.devnet.founding import EMPTY_INTERVAL, Devnet, Reporter, found
 from bystack.client.devnet.layout import Layout, Node, new_layout, read_layout
 from bystack.client.devnet.modules import choice, table
-from bystack.client.rpc import NodeDown, RpcFailed
+from bystack.client.rpc import Glance, NodeDown, Rpc, RpcFailed
 
 
 class LayoutFixed(Exception):
@@ -104,7 +104,7 @@ def _node(net: Devnet, node: Node) -> dict[str, Any]:
         "home": node.home,
         "rpc": facts.get("url", ""),
         "processes": rows,
-        "chains": _chains(net, node) if facts else {},
+        "chains": _chains(net, Glance(Path(node.home))) if facts else {},
     }
 
 
@@ -112,20 +112,28 @@ def _state(facts: dict[str, Any]) -> str:
     return str(facts.get("state", "running")) if facts else "stopped"
 
 
-def _chains(net: Devnet, node: Node) -> dict[str, Any]:
-    chains = {"main": _chain(net, node, "/")}
-    for name in net.layout.chains:
-        chains[name] = _chain(net, node, f"/sidechain/{name}")
-    return chains
+def _chains(net: Devnet, rpc: Rpc) -> dict[str, Any]:
+    """A node that hangs is asked once, and told for what it is."""
+    paths = {"main": "/", **{name: f"/sidechain/{name}" for name in net.layout.chains}}
+    try:
+        rpc.call("help")
+    except RpcFailed:
+        pass  # it lives; which of its processes does not is shown
+    except NodeDown as error:
+        return {name: _untold(error) for name in paths}
+    return {name: _chain(rpc, path) for name, path in paths.items()}
 
 
-def _chain(net: Devnet, node: Node, path: str) -> dict[str, Any]:
-    rpc = net.rpcs[node.name]
+def _chain(rpc: Rpc, path: str) -> dict[str, Any]:
     try:
         height = rpc.call("getblockcount", path=path)
         return {"height": height, "id": rpc.call("getblockhash", height, path=path)}
     except (RpcFailed, NodeDown) as error:
-        return {"height": None, "id": None, "error": str(error)}
+        return _untold(error)
+
+
+def _untold(error: Exception) -> dict[str, Any]:
+    return {"height": None, "id": None, "error": str(error)}
 
 
 __all__ = ["Devnet", "Layout", "NoDevnet", "down", "opened", "status", "up"]
