@@ -188,7 +188,7 @@ class FeeEstimates:
 
     def entered(self, id: bytes, rate: int, height: int, /) -> None:
         """One came in that builds on nothing unconfirmed, on top of the block at `height`."""
-        self.height = height  # after a start no block may have told it yet
+        self.height = max(self.height, height)  # after a start no block has told it yet
         if self.live and len(self._tracked) < MAX_TRACKED:
             self._tracked[id] = Tracked(min(rate, MAX_RATE), height)
 
