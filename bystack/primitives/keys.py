@@ -22,8 +22,8 @@ ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D036414
 RECORD = 128
 """Bytes of a packed signature: key, digest, signature."""
 
-KEPT_KEYS = 16_384
-"""Five megabytes of them at most."""
+KEPT_KEYS = 32_768
+"""Eleven megabytes of them at most."""
 
 _new = ffi.new
 _KEY = ffi.typeof("secp256k1_xonly_pubkey *")
