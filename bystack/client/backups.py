@@ -126,7 +126,9 @@ def save_keys(home: Path, file: Path, now: int) -> int:
     """
     found = key_files(home)
     if not found:
-        raise BackupRefused(f"{home / KEYS} holds no keys")
+        raise BackupRefused(
+            f"{home / KEYS} holds no keys: nothing to save (wallets: bystack wallet backup)"
+        )
     try:
         write_new(file, found, now)
     except OSError as error:

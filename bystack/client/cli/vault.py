@@ -77,8 +77,8 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
 def create(name: str, home: str, as_json: bool, out: Path | None) -> None:
     """Draft the vault's creation; every policy of the terms signs it.
 
-    Members' keys sign by themselves; guards and recovery sign the digest offline
-    (bystackd key sign). Next: bystack vault submit NAME tower-1=HEX r1=HEX ...
+    Members' keys sign by themselves; guards and recovery sign the file of --out
+    offline (bystackd key sign). Next: bystack vault submit NAME tower-1=HEX r1=HEX ...
     """
     _build(name, "create", home, as_json, out)
 
@@ -236,6 +236,11 @@ def submit(
     given = dict(_signature(one) for one in signatures)
     sent = node(home).federation(name, "submitvaultoperation", given, operation)
     show(sent, as_json=as_json)
+    if not as_json and sent.get("operation") == "create":
+        click.echo(
+            "Next: once it lies K main-chain blocks deep: bystack federation genesis"
+            f" {name}, on every member's node"
+        )
 
 
 def _signature(text: str) -> tuple[str, str]:

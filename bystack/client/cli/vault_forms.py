@@ -48,6 +48,7 @@ def _next(name: str, built: Form) -> str:
     if built["operation"] in ("order", "touch"):
         return "nothing: members sign and send it by themselves"
     return (
-        "whoever is missing signs its digest (bystackd key sign KEYFILE --digest DIGEST), then "
+        "carry the file of --out to whoever is missing (bystackd key sign KEYFILE FILE --roster"
+        " ROSTER --charter CHARTER tells what it signs and prints NAME=HEX), then "
         f"{submit} NAME=HEX ... --operation {built['operation']}"
     )

@@ -90,7 +90,8 @@ class Launch:
         then = (
             f"bystack vault create {self.name} on one member's node, whose sponsor address (bystack"
             f" federation status {self.name}) needs coins for the fee; guards and recovery sign"
-            f" what it prints, then bystack vault submit {self.name} brings it together"
+            f" what it writes, then bystack vault submit {self.name} brings it together and a"
+            f" block takes it. Drafted already: bystack vault operations {self.name} shows it"
         )
         return Step("vault", bool(found), says, then)
 
@@ -114,5 +115,8 @@ class Launch:
     def _runs(self) -> Step:
         height = self._asked(lambda: self.rpc.side(self.name, "getblockcount"), None)
         says = "its process is not up" if height is None else f"block {height}"
-        then = f"bystack sidechain add {self._path('sidechains/{}.genesis.toml')} --validator"
+        then = (
+            f"bystack sidechain add {self._path('sidechains/{}.genesis.toml')} --validator"
+            " --listen HOST:PORT --peer HOST:PORT, on every member's node"
+        )
         return Step("sidechain", height is not None, says, then)

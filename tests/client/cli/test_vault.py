@@ -91,3 +91,12 @@ def test_the_chains_own_coin_is_consolidated_by_its_name(node: Node) -> None:
 def test_what_is_no_signature_is_not_sent(node: Node, words: tuple[str, ...]) -> None:
     assert run("submit", "trade", *words).exit_code == 2
     assert node.asked == []
+
+
+def test_who_sent_a_creation_is_told_what_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = {"txid": "0a" * 32, "vault": "0b" * 32, "operation": "create"}
+    monkeypatch.setattr(Node, "federation", lambda *_: sent)
+    monkeypatch.setattr(commands, "node", lambda home: Node())
+    assert "bystack federation genesis trade" in run("submit", "trade").output
+    monkeypatch.setattr(Node, "federation", lambda *_: {**sent, "operation": "veto"})
+    assert "Next:" not in run("submit", "trade").output

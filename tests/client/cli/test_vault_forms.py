@@ -29,7 +29,8 @@ def said(**fields: Any) -> str:
 def test_who_is_missing_is_told_how_to_sign() -> None:
     text = said()
     assert f"digest  {DIGEST}" in text and "missing some of tower-1" in text
-    assert "bystackd key sign" in text and "bystack vault submit trade" in text
+    assert "bystackd key sign KEYFILE FILE --roster ROSTER" in text, "told what it signs"
+    assert "bystack vault submit trade" in text
 
 
 def test_what_is_complete_is_sent_next() -> None:

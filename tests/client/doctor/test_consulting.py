@@ -29,10 +29,20 @@ def test_a_healthy_node_has_nothing_wrong() -> None:
     assert wrong(found) == [] and len({one.subject for one in found}) >= 12
 
 
+def test_a_block_mined_a_little_ahead_says_nothing_of_the_clock() -> None:
+    """A block's time on the main chain is its miner's word, ahead by seconds after `generate`."""
+    ahead = HEALTHY._replace(chains=(MAIN._replace(time=int(NOW) + 500), TRADE))
+    assert wrong(consult(ahead)) == []
+
+
 SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
     "the clock is behind a block": (
         {"chains": (MAIN, TRADE._replace(time=int(NOW) + 30))},
         *("clock", FAULT, "the last block of trade is dated 30 s ahead of it: this clock is beh"),
+    ),
+    "the clock is far behind the main chain's": (
+        {"chains": (MAIN._replace(time=int(NOW) + 700), TRADE)},
+        *("clock", FAULT, "the last block of main is dated 700 s ahead of it: this clock is beh"),
     ),
     "the clock is ahead of blocks made meanwhile": (
         {"chains": (MAIN, TRADE._replace(time=int(NOW) - 600))},

@@ -35,4 +35,7 @@ def genesis(name: str, spec: Path | None, out: Path | None, home: str) -> None:
     made = node(home).federation(name, "buildgenesis", said)
     write(out, tomli_w.dumps(made["genesis"]).encode())
     click.echo(f"sidechain {made['id']}")
-    click.echo(f"Next: compare the id with every member, then: bystack sidechain add {out}")
+    click.echo(
+        f"Next: compare the id with every member, then: bystack sidechain add {out}"
+        " --validator --listen HOST:PORT --peer HOST:PORT (only to follow it: without --validator)"
+    )

@@ -147,7 +147,10 @@ class PegMethods:
         """
         proof = await self._main.proof(bytes.fromhex(txid))
         if proof is None:
-            raise RemoteError(NOT_FOUND, "No such transaction on this node's main chain")
+            raise RemoteError(
+                NOT_FOUND,
+                "In no block of this node's main chain; a new transaction waits for one",
+            )
         tx = decode_transaction(proof.transaction)
         indexes = deposits_in(tx, self._genesis.vault, self._genesis.id)
         if lost:
