@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,7 +100,11 @@ def data_of(role: str, name: str = "") -> str:
 
 async def lifeline(fd: int) -> None:
     """Return when the other end of the inherited socket `fd` is closed: the parent is gone."""
-    with trio.socket.fromfd(fd, socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+    # A parent that is killed before it read every sign of life leaves a reset instead of an end.
+    with (
+        trio.socket.fromfd(fd, socket.AF_UNIX, socket.SOCK_STREAM) as sock,
+        suppress(ConnectionResetError),
+    ):
         while await sock.recv(64):
             continue
 

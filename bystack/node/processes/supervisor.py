@@ -248,6 +248,8 @@ class Supervisor:
             return self._refuse(f"{', '.join(fixed)} cannot change: make another home for it")
         rpc = taken_over(self._door.config, config.rpc)
         try:
+            # Another, though it waits for a restart, must be one that the daemon will start with.
+            tls_context(config.rpc)
             tls = tls_context(rpc)
         except OSError as error:
             return self._refuse(str(error))

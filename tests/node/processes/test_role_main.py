@@ -63,9 +63,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.wait(120), said
 
 
-def heard(process: subprocess.Popen[str]) -> bytes:
+def heard(process: subprocess.Popen[str], flags: int = 0) -> bytes:
     """The byte that says a process is ready."""
-    received: bytes = process.lifeline.recv(1)  # type: ignore[attr-defined]
+    received: bytes = process.lifeline.recv(1, flags)  # type: ignore[attr-defined]
     return received
 
 
@@ -92,9 +92,10 @@ def test_faulty_configuration_is_code_two(tmp_path: Path) -> None:
     assert "did you mean network" in log
 
 
-def test_cut_lifeline_ends_it_tidily(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", [0, socket.MSG_PEEK], ids=["read", "unread"])
+def test_cut_lifeline_ends_it_tidily(tmp_path: Path, flags: int) -> None:
     process = start(tmp_path, "x")
-    assert heard(process) == b"R"
+    assert heard(process, flags) == b"R"
     assert announced(tmp_path, "wallet", "x")["listen"] == "127.0.0.1:5"
     process.lifeline.close()  # type: ignore[attr-defined]
     code, log = ended(process)

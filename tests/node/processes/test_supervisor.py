@@ -139,8 +139,8 @@ def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> Non
         main, trade = n.running("mainchain"), n.running("sidechain")
         figures_show_each_process(n)
         changed = CONFIG.replace('"trade"', '"games"').replace(
-            '[rpc.tokens]\nexplorer = "read"',
-            'rate = 9\nlisten = "127.0.0.1:1"\n[rpc.tokens]\nshop = "read"',
+            '[rpc]\nlisten = "127.0.0.1:0"\nmax_body_kb = 64\n[rpc.tokens]\nexplorer',
+            '[rpc]\nlisten = "127.0.0.1:1"\nrate = 9\nmax_body_kb = 64\n[rpc.tokens]\nshop',
         )
         (n.home / "bystack.toml").write_text(changed)
         n.process.send_signal(signal.SIGHUP)
@@ -159,10 +159,14 @@ def test_reload_starts_added_and_stops_removed_sidechains(tmp_path: Path) -> Non
         (n.home / "bystack.toml").write_text(changed.replace('"regtest"', '"test"'))
         n.process.send_signal(signal.SIGHUP)
         until(lambda: "network cannot change" in (n.home / "stderr").read_text())
+        tls = '[rpc]\ntls_certificate = "bystack.toml"\ntls_key = "bystack.toml"\n'
+        (n.home / "bystack.toml").write_text(changed.replace("[rpc]\n", tls))
+        n.process.send_signal(signal.SIGHUP)
+        until(lambda: "bystack.toml and bystack.toml do not do" in (n.home / "stderr").read_text())
         outcomes = figures(n)["bystack_reloads"].samples
         assert {one.labels["outcome"]: one.value for one in outcomes} == {
             "taken over": 1,
-            "refused": 2,
+            "refused": 3,
         }
         assert n.answers("/sidechain/games")
         assert (n.home / "in-force/bystack.toml").read_text() == read
