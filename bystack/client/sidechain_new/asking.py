@@ -29,7 +29,8 @@ issueasset printed; BTM alone is the main chain's coin. One a line, an empty lin
 LIMITS: Final = """\
 How much of each asset the members may pay out of the vault within a window of {window} main-chain
 blocks. The main chain refuses more, so this is what a thief with their keys gets before anybody
-acts. Payouts beyond it wait for the supers and a delay. There is no default: think of a bad day."""
+acts. Payouts beyond it wait for the supers and a delay; where the charter has no supers, nothing
+beyond it leaves at all. There is no default: think of a bad day."""
 GUARDS: Final = """\
 Charter keys, one a line as NAME=KEY (bystackd key new named:NAME prints KEY). tower-1, tower-2 …
 are guards, who can stop and never move; r1, r2, r3 … recover when all else fails; super-1 … sign
