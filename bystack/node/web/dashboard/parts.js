@@ -19,7 +19,7 @@ export function whole(id) {
 
 /** How much of a federation's weight signs; members of more weight hold more shares of the key. */
 export function signing({ members, threshold }) {
-  return `${threshold} of ${members.reduce((sum, one) => sum + one.weight, 0)} weight`;
+  return `${threshold} of ${members.reduce((sum, one) => sum + one.weight, 0)}`;
 }
 
 /** When, and how long ago. */

@@ -20,7 +20,7 @@ export async function federation({ chain, node }) {
     title: `Federation of ${chain}`,
     content: [
       section("Terms", facts([
-        ["Threshold", signing(members)],
+        ["Threshold", `${signing(members)} weight`],
         ["Charter", h("code", {}, members.charter)],
         ["Key epoch", count(members.epoch)],
         ["Paused", paused(pauses)],
@@ -36,7 +36,7 @@ export async function federation({ chain, node }) {
 
 function statement(said) {
   if (!said) return badge("none", "warn");
-  return [said.holds ? badge("reserves hold", "good") : badge("reserves do not hold", "bad"), ` at main height ${count(said.height)}`];
+  return [said.holds ? badge("reserves hold", "good") : badge("reserves do not hold", "bad"), ` at main ${count(said.height)}`];
 }
 
 function paused(pauses) {

@@ -83,7 +83,7 @@ function sideCard(chain, [info, epoch, members, reserves, ways], now) {
       ["Height", blockLink(chain, info.bestblockhash, count(info.blocks))],
       ["Last block", when(info.time, now)],
       ["Validators", epoch instanceof Refused ? "–" :
-        h("a", { href: link(chain, "validators") }, `${epoch.validators}, ${epoch.quorum} of ${epoch.weight} weight decide`)],
+        h("a", { href: link(chain, "validators") }, `${epoch.validators}, ${epoch.quorum} of ${epoch.weight} decide`)],
       ["Federation", members instanceof Refused || !members ? "–" :
         h("a", { href: link(chain, "federation") },
           `${counted(members.members.length, "member")}, ${signing(members)} sign`)],
