@@ -227,7 +227,7 @@ def labels(chain: str, wallet: str, home: str, as_json: bool) -> None:
     """The labels, and the addresses of each."""
     rows = [
         {"label": label, "address": address, **facts}
-        for label in ask(home, wallet, "listlabels", chain)
+        for label in ask(home, wallet, "listlabels", "", chain)
         for address, facts in ask(home, wallet, "getaddressesbylabel", label, chain).items()
     ]
     show(rows, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,12 @@ def keep(path: Path, data: bytes) -> None:
 
 
 def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
-    """`bystack.toml`: ports, peers (everyone dials the first node), memberships."""
+    """`bystack.toml`: ports, peers (everyone dials the first node), memberships.
+
+    What its owner put under `[rpc]`, tokens for instance, is kept.
+    """
+    path = Path(node.home) / "bystack.toml"
+    own = tomllib.loads(path.read_text()).get("rpc", {}) if path.exists() else {}
     first = layout.nodes[0]
     table: dict[str, Any] = {
         "network": "regtest",
@@ -67,7 +73,7 @@ def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
             "listen": f"127.0.0.1:{node.main}",
             "peers": [] if node is first else [f"127.0.0.1:{first.main}"],
         },
-        "rpc": {"listen": f"127.0.0.1:{node.rpc}"},
+        "rpc": {**own, "listen": f"127.0.0.1:{node.rpc}"},
     }
     if federations and node in layout.federated:
         table["federation"] = [
@@ -85,7 +91,7 @@ def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
             for name in federations
         ]
     text = "# Written by bystack devnet; see configs/ for commented examples.\n"
-    write(Path(node.home) / "bystack.toml", (text + tomli_w.dumps(table)).encode())
+    write(path, (text + tomli_w.dumps(table)).encode())
 
 
 def _upstreams(layout: Layout, node: Node) -> dict[str, Any]:

@@ -6,7 +6,7 @@ reading, every account of the wallet's own.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -42,6 +42,8 @@ OURS: Final = ("", "bech32", "bech32m")
 Kind = Annotated[
     str, Meta(max_length=20, description="bech32m, the one type there is", examples=["bech32m"])
 ]
+
+Purpose = Literal["", "receive", "send"]
 
 
 class AddressMethods:
@@ -154,10 +156,15 @@ class AddressMethods:
         purse.touch()
         await purse.save()
 
-    def list_labels(self, chain: Text = "") -> list[str]:
-        """The labels of a chain's addresses."""
+    def list_labels(self, purpose: Purpose = "", chain: Text = "") -> list[str]:
+        """The labels of a chain's addresses: ours (`receive`), others' (`send`), or all."""
         purse = self._keeper.opened().purse(chain or calling_chain())
-        return sorted({label.decode() for label in purse.labels.values()})
+        meant = [
+            label.decode()
+            for key, label in purse.labels.items()
+            if not purpose or _purpose(purse, key) == purpose
+        ]
+        return sorted(set(meant))
 
     def by_label(self, label: Label, chain: Text = "") -> Json:
         """Address by address: whether it is ours (`receive`) or another's (`send`)."""
@@ -165,10 +172,8 @@ class AddressMethods:
         found: Json = {}
         for key, given in purse.labels.items():
             if given.decode() == label:
-                lock = PolicyLock(key) if len(key) == 32 else DepositLock(key[:32], key[32:])
-                mine = purse.wallet.place(lock) is not None
-                address = str(address_of(lock, purse.chain.hrp))
-                found[address] = {"purpose": "receive" if mine else "send"}
+                address = str(address_of(_lock_of(key), purse.chain.hrp))
+                found[address] = {"purpose": _purpose(purse, key)}
         if not found:
             raise RemoteError(NO_LABEL, f"No addresses with label {label}")
         return found
@@ -198,6 +203,15 @@ def _fresh(purse: Purse, account: int, force: bool) -> PolicyLock:
         raise RemoteError(GAP_REACHED, text, {"rule": error.rule}) from None
     except AccountUnknown as error:
         raise _not_ready(error) from None
+
+
+def _lock_of(key: bytes) -> PolicyLock | DepositLock:
+    """What a label's key stands for."""
+    return PolicyLock(key) if len(key) == 32 else DepositLock(key[:32], key[32:])
+
+
+def _purpose(purse: Purse, key: bytes) -> str:
+    return "send" if purse.wallet.place(_lock_of(key)) is None else "receive"
 
 
 def _check_kind(given: str) -> None:

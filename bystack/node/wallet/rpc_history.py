@@ -29,6 +29,8 @@ from bystack.primitives.codec import encode
 
 UNKNOWN: Final = -5
 MAX_DETAILS: Final = 1_000
+MILLISECONDS: Final = 1_000
+"""A sidechain's blocks have their time in these; clients are told seconds."""
 
 Count = Annotated[int, Meta(ge=0, le=10_000)]
 Deep = Annotated[int, Meta(ge=1, le=10_000)]
@@ -196,8 +198,9 @@ def _state(purse: Purse, entry: Entry) -> Json:
     if not record.height:
         return {"confirmations": 0, "time": record.time, **shown}
     depth = purse.wallet.height - record.height + 1
-    block = {"blockheight": record.height, "blocktime": record.time}
-    return {"confirmations": depth, **block, "time": note.time or record.time, **shown}
+    mined = record.time if purse.chain.genesis is None else record.time // MILLISECONDS
+    block = {"blockheight": record.height, "blocktime": mined}
+    return {"confirmations": depth, **block, "time": note.time or mined, **shown}
 
 
 async def _forms(wallet: Opened, purse: Purse, entry: Entry) -> list[Json]:

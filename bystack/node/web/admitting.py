@@ -23,7 +23,10 @@ from bystack.node.web.rates import Rates
 from bystack.node.web.sockets import token_of
 
 ASK: Final = "give the cookie (user __cookie__) or a token"
-WRONG: Final = "wrong credentials: the cookie is another one since each start of bystackd"
+WRONG: Final = (
+    "wrong credentials: the cookie is another one since each start of bystackd; a token counts "
+    "once its line under [rpc.tokens] is read, at a start or SIGHUP"
+)
 
 log = structlog.get_logger("web")
 

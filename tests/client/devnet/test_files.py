@@ -31,6 +31,17 @@ def test_the_last_member_asks_two_main_chain_nodes_beside_its_own(tmp_path: Path
     assert found[2].upstream_peers == tuple(f"127.0.0.1:{n.main}" for n in layout.nodes[:2])
 
 
+def test_tokens_given_out_stay_when_the_network_comes_up_again(tmp_path: Path) -> None:
+    layout = new_layout(tmp_path, 1, 3, 3)
+    node = layout.nodes[0]
+    write_config(layout, node, layout.sidechains)
+    with (Path(node.home) / "bystack.toml").open("a") as config:
+        config.write('\n[rpc.tokens]\nshop = "wallet"\n')
+    write_config(layout, node, layout.sidechains)
+    rpc = load_config(node.home).rpc
+    assert rpc.tokens == {"shop": "wallet"} and str(rpc.listen).endswith(str(node.rpc))
+
+
 def test_a_charter_that_was_agreed_stays_when_the_network_comes_up_again(tmp_path: Path) -> None:
     """Another version's template, or terms that were changed since, must not replace it."""
     path = tmp_path / "federations" / "trade.charter.toml"

@@ -204,6 +204,9 @@ def test_the_way_out_is_a_burn(tmp_path: Path) -> None:
             mine = here.keeper.opened().purse("trade").wallet.new_lock()
             here.side.block(*(_to(mine, mint(10_000, number)) for number in range(3)))
             assert await here.rpc("getbalance", chain="trade") == 30_000 / 10**8
+            (row,) = await here.rpc("listtransactions", "*", 1, chain="trade")
+            last = next(reversed(here.keeper.opened().purse("trade").wallet.history.values()))
+            assert row["blocktime"] == row["time"] == last.time // 1_000 < last.time
             amount = "0.00004"
             await here.rpc("sendtomainchain", "trade", BOB_HERE, amount)
             deposit = str(address_of(DepositLock(b"v" * 32, b"n" * 64), HERE.hrp))

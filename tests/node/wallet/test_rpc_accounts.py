@@ -110,13 +110,15 @@ def test_labels_are_kept(tmp_path: Path) -> None:
             await here.rpc("unloadwallet")
             await here.rpc("loadwallet", "default")
             assert await here.rpc("listlabels") == ["Bob", "shop"]
+            assert await here.rpc("listlabels", "send") == ["Bob"]
+            assert await here.rpc("listlabels", "receive") == ["shop"]
             assert await here.rpc("getaddressesbylabel", "shop") == {mine: {"purpose": "receive"}}
             bobs = await here.rpc("getaddressesbylabel", "Bob")
             assert bobs == {str(BOB_HERE): {"purpose": "send"}}
             assert (await here.rpc("getaddressinfo", mine))["labels"] == ["shop"]
             await here.rpc("setlabel", mine, "")
             assert (await here.refusal("getaddressesbylabel", "shop"))[0] == -11
-            assert await here.rpc("listlabels", "trade") == []
+            assert await here.rpc("listlabels", chain="trade") == []
 
     trio.run(main)
 

@@ -196,7 +196,7 @@ def test_a_chain_that_is_not_followed_any_more_is_backed_up_too(tmp_path: Path) 
             here.keeper._chains = chains
             here.keeper.arrange()
             assert await here.rpc("getbalances", "trade", wallet="second") == before
-            assert "far there" in await here.rpc("listlabels", "trade", wallet="second")
+            assert "far there" in await here.rpc("listlabels", chain="trade", wallet="second")
 
     trio.run(main)
 
