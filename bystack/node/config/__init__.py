@@ -1,9 +1,11 @@
 """A node's configuration: `load_config(home)` reads it strictly, `commented_config` writes one.
 
-`tables` says what may be written, `loading` reads and judges it, `template` writes and explains it.
+`tables` says what may be written, `loading` reads and judges it, `across` what lies between keys,
+`faults` how it is said, `template` writes and explains it.
 """
 
-from bystack.node.config.loading import ConfigError, ConfigErrors, load_config, parse_config
+from bystack.node.config.faults import ConfigError, ConfigErrors
+from bystack.node.config.loading import load_config, parse_config
 from bystack.node.config.tables import (
     FILE,
     IN_FORCE,

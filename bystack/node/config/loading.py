@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from bystack.node.config.across import across, table_at
+from bystack.node.config.faults import ConfigError, ConfigErrors, nearest, shown_value
 from bystack.node.config.tables import (
     FILE,
     IN_FORCE,
-    LEAST_KEPT,
-    NETWORKS,
     Config,
     Federation,
     Sidechain,
@@ -23,34 +21,6 @@ from bystack.node.config.tables import (
 )
 
 MAX_FILE = 1024 * 1024
-SHOWN = 60
-
-
-class ConfigError(NamedTuple):
-    """One fault of a configuration."""
-
-    file: str
-    table: str
-    key: str
-    given: str
-    expected: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        place = (
-            f"{self.file}: [{self.table}] {self.key}" if self.table else f"{self.file}: {self.key}"
-        )
-        given = f" is {self.given}" if self.given else ""
-        hint = f"; did you mean {self.hint}?" if self.hint else ""
-        return f"{place.rstrip()}{given}, expected {self.expected}{hint}"
-
-
-class ConfigErrors(Exception):
-    """Everything that is wrong with a configuration, in `errors`."""
-
-    def __init__(self, errors: tuple[ConfigError, ...]) -> None:
-        super().__init__("\n".join(map(str, errors)))
-        self.errors = errors
 
 
 class _Field(NamedTuple):
@@ -114,15 +84,6 @@ def _form(kind: Any) -> str:
     return (named and notes[0].description) or "a text"
 
 
-def _shown(value: Any) -> str:
-    text = msgspec.json.encode(value, enc_hook=str).decode()
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
-
-
 class _Check:
     """Walks one file's data beside the types and gathers what does not fit."""
 
@@ -132,7 +93,7 @@ class _Check:
 
     def add(self, table: str, key: str, given: Any, expected: str, hint: str = "") -> None:
         """A fault at `key` of `table`."""
-        shown = "" if given is None else _shown(given)
+        shown = "" if given is None else shown_value(given)
         self.errors.append(ConfigError(self.file, table, key, shown, expected, hint))
 
     def missing(self, table: str, key: str, kind: Any) -> None:
@@ -147,7 +108,7 @@ class _Check:
         fields = _fields(kind)
         for key, value in data.items():
             if key not in fields:
-                hint = _nearest(key, list(fields))
+                hint = nearest(key, list(fields))
                 self.add(path, key, value, "no such key" if path else "no such key or table", hint)
             else:
                 self.value(fields[key].kind, value, path, key)
@@ -176,16 +137,15 @@ class _Check:
         except msgspec.ValidationError:
             expected = expectation(kind)
             words = re.findall('"([^"]+)"', expected) if " | " in expected else []
-            wrong = value if isinstance(value, str) else _unknown(value, words)
-            hint = _nearest(wrong, words)
+            wrong = [value] if isinstance(value, str) else _unknown(value, words)
+            hint = next(filter(None, (nearest(one, words) for one in wrong)), "")
             self.add(path, key, value, expected, f'"{hint}"' if hint else "")
 
 
-def _unknown(value: Any, words: list[str]) -> str:
-    """The first word of a table of texts that is none of the known ones."""
+def _unknown(value: Any, words: list[str]) -> list[str]:
+    """The words of a table of texts that are none of the known ones."""
     found = value.items() if isinstance(value, dict) else ()
-    given = (word for pair in found for word in pair if isinstance(word, str))
-    return next((word for word in given if word not in words), "")
+    return [word for pair in found for word in pair if word not in words and type(word) is str]
 
 
 def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[ConfigError]]:
@@ -255,10 +215,10 @@ def load_config(home: str | Path) -> Config:
     errors += check.errors
     (extra, faults), (members, more) = (_read_tables(home, *place) for place in FOLDERS)
     errors += faults + more
-    if not errors and members:
+    faulty = {table_at(error) for error in errors}
+    if members and "federation" not in faulty:
         data["federation"] = [*data.get("federation", []), *(one for _, one in members)]
-    if not errors:
-        errors += _across(home, data, extra)
+    errors += across(home, data, extra, faulty)
     if errors:
         raise ConfigErrors(tuple(errors))
     sidechains = [*data.get("sidechain", []), *(one for _, one in extra)]
@@ -277,119 +237,3 @@ def parse_config(text: str) -> Config:
     if check.errors:
         raise ConfigErrors(tuple(check.errors))
     return msgspec.convert(data, Config)
-
-
-def _across(
-    home: Path, data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
-    """Faults that lie between keys: names twice, ports twice or too large, half a TLS pair."""
-    network = data["network"]
-    if network not in NETWORKS and not (home / network).is_file():
-        hint = _nearest(network, list(NETWORKS))
-        wanted = '"main", "test", "regtest" or a path to a genesis file'
-        yield ConfigError(FILE, "", "network", _shown(network), wanted, f'"{hint}"' if hint else "")
-    rpc = data.get("rpc", {})
-    if bool(rpc.get("tls_certificate")) != bool(rpc.get("tls_key")):
-        yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
-    yield from _guards(data, extra)
-    yield from _light(data)
-    yield from _pruning(data, extra)
-    yield from _doubled_names(data, extra)
-    yield from _upstreams(data)
-    yield from _listening(data, extra)
-
-
-def _guards(data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]) -> Iterator[ConfigError]:
-    """A guard believes its own follower of the sidechain only, so the node must run one."""
-    followed = {one["name"] for one in [*data.get("sidechain", []), *(one for _, one in extra)]}
-    for guard in data.get("guard", []):
-        if guard["name"] not in followed:
-            wanted = "the name of a [[sidechain]] of this node: a guard believes no other node"
-            yield ConfigError(FILE, "guard", "name", _shown(guard["name"]), wanted)
-
-
-def _light(data: dict[str, Any]) -> Iterator[ConfigError]:
-    """Who must not run on headers alone: whoever signs for a vault or against one, and miners."""
-    main = data.get("mainchain", {})
-    if main.get("mode") != "light":
-        return
-    for table in ("federation", "guard"):
-        for one in data.get(table, []):
-            why = "a light client would take an invalid block with enough work for good"
-            wanted = f'"full": [[{table}]] {one["name"]} signs over a vault, and {why}'
-            yield ConfigError(FILE, "mainchain", "mode", '"light"', wanted)
-    if threads := data.get("mining", {}).get("threads", 0):
-        wanted = '0 with mode "light": a block is made of every block before it'
-        yield ConfigError(FILE, "mining", "threads", _shown(threads), wanted)
-    if keep := main.get("prune", 0):
-        wanted = '0 with mode "light", which keeps no blocks'
-        yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
-    if main.get("index_addresses"):
-        wanted = 'false with mode "light", which knows no coins but its own'
-        yield ConfigError(FILE, "mainchain", "index_addresses", "true", wanted)
-
-
-def _pruning(
-    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
-    """A pruning node keeps enough to follow reorganisations, and serves nobody who reads it all."""
-    keep = data.get("mainchain", {}).get("prune", 0)
-    readers = [table for table in ("sidechain", "federation", "guard") if data.get(table)]
-    if 0 < keep < LEAST_KEPT:
-        wanted = f"0 (all blocks), or at least {LEAST_KEPT}"
-        yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
-    if keep and data["mainchain"].get("index_addresses"):
-        wanted = "false with prune: the index is made of all blocks"
-        yield ConfigError(FILE, "mainchain", "index_addresses", "true", wanted)
-    if keep >= LEAST_KEPT and (readers or extra):
-        table = readers[0] if readers else "sidechain"
-        wanted = f"0: [[{table}]] reads old main-chain blocks at each start"
-        yield ConfigError(FILE, "mainchain", "prune", _shown(keep), wanted)
-
-
-def _upstreams(data: dict[str, Any]) -> Iterator[ConfigError]:
-    """A signer that waits for more main-chain nodes than are named would never sign."""
-    for one in data.get("federation", []):
-        most = 1 + len(set(one.get("upstream_peers", ())))
-        if (needed := one.get("upstreams", 1)) > most:
-            wanted = f"at most {most}: the own node and those of upstream_peers"
-            yield ConfigError(FILE, "federation", "upstreams", _shown(needed), wanted)
-
-
-def _doubled_names(
-    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
-    for table in ("sidechain", "federation", "guard"):
-        seen: set[str] = set()
-        placed = [(FILE, one) for one in data.get(table, [])]
-        for file, one in placed + (extra if table == "sidechain" else []):
-            if one["name"] in seen:
-                yield ConfigError(file, table, "name", _shown(one["name"]), "a name used once")
-            seen.add(one["name"])
-
-
-def _listening(
-    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
-    single = [(FILE, t, data.get(t, {})) for t in ("mainchain", "rpc")]
-    many = [(FILE, t, one) for t in ("sidechain", "federation") for one in data.get(t, [])]
-    seen = _defaults(data)
-    for file, table, one in single + many + [(file, "sidechain", one) for file, one in extra]:
-        address = one.get("listen")
-        if address is None:
-            continue
-        port = int(address.rpartition(":")[2])
-        if port > 65535:
-            yield ConfigError(file, table, "listen", _shown(address), "a port up to 65535")
-        elif port and address in seen:
-            yield ConfigError(file, table, "listen", _shown(address), "an address used once")
-        seen.add(address)
-
-
-def _defaults(data: dict[str, Any]) -> set[str]:
-    plain = Config(network="regtest")
-    return {
-        getattr(plain, table).listen
-        for table in ("mainchain", "rpc")
-        if "listen" not in data.get(table, {})
-    }

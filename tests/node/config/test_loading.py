@@ -145,11 +145,22 @@ explorer = "reed"
 [[sidechain]]
 name = "trade"
 valdiator_key = "x"
+[[federation]]
+name = "trade"
+member_key = "m"
+charter = "c"
+upstreams = 3
+[[guard]]
+name = "trade"
+key = "k"
+charter = "c"
 """
     with pytest.raises(ConfigErrors) as caught:
         load_config(home(tmp_path, text, games="nmae = 1"))
     said = str(caught.value).splitlines()
     wanted = [
+        'bystack.toml: network is "regtset", expected "main", "test", "regtest" or a path',
+        "bystack.toml: [federation] upstreams is 3, expected at most 1",
         'bystack.toml: colour is "red", expected no such key or table',
         'bystack.toml: [mainchain] mode is "ful", expected ',
         'bystack.toml: [mainchain] listen is 3, expected an address "host:port"',
@@ -174,6 +185,7 @@ valdiator_key = "x"
     ("text", "said"),
     [
         ('network = "regtset"', 'did you mean "regtest"?'),
+        ('network = "main"\n[rpc.tokens]\na = "walet"', 'did you mean "wallet"?'),
         ('network = "no/such.toml"', "a path to a genesis file"),
         ('network = "main"\nmainchain = 5', "expected a table [mainchain]"),
         ('network = "main"\nsidechain = 5', "a list of tables [[sidechain]]"),
