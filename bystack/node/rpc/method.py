@@ -71,7 +71,9 @@ def method_of(
 def expected(kind: Any) -> str:
     """What a parameter's type accepts, in words."""
     schema = msgspec.json.schema(kind)
-    words = schema.get("description") or schema.get("type") or "any value"
+    several = [one.get("description") or one.get("type", "") for one in schema.get("anyOf", ())]
+    either = " or ".join(one for one in several if one and one != "null")
+    words = schema.get("description") or schema.get("type") or either or "any value"
     if "enum" in schema:
         words = "one of " + ", ".join(str(value) for value in schema["enum"])
     return str(words)

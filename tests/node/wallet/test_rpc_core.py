@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 
+from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import address_of
 from tests.ledger.people import BOB, CAROL
 from tests.node.wallet.people import HERE
@@ -110,6 +111,8 @@ def test_many_payments_by_address(tmp_path: Path) -> None:
                 assert (await here.refusal("sendmany", *bad))[0] == -8
             assert (await here.refusal("sendmany", "", {TO_BOB: 1}, 1, "", [TO_CAROL]))[0] == -8
             assert (await here.refusal("sendmany", "", {}))[0] == -3
+            with pytest.raises(RemoteError, match="the address whose payment bears the fee"):
+                await here.rpc("sendmany", "", amounts, 1, "", [TO_BOB, TO_CAROL])
 
     trio.run(main)
 
