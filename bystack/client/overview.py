@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bystack.client.doctor import looking
 from bystack.client.progress import (
     joining_line,
     joining_of,
@@ -18,6 +19,7 @@ from bystack.client.progress import (
 )
 from bystack.client.rpc import Glance, NodeDown, Rpc, RpcFailed
 from bystack.ledger.amounts import BTM_DECIMALS, shown_amount
+from bystack.node.config import ConfigErrors, load_config
 
 AWAY: Final = (RpcFailed, NodeDown)
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -46,9 +48,18 @@ def gathered(rpc: Rpc) -> dict[str, Any]:
         "wallet": _wallet(rpc, every),
         "federations": {name: _member(rpc, name) for name in members},
         "guards": {name: _guard(rpc, name) for name in guards},
+        "refused": refused(Path(rpc.home)),
     }
     chains = {name: _chain(rpc, name) for name in every}
     return {**facts, "chains": chains, **{name: one for name, one in found.items() if one}}
+
+
+def refused(home: Path) -> dict[str, str]:
+    """Whose keys the signer does not serve, with the rule its log names, as `JournalMissing`."""
+    with suppress(ConfigErrors):
+        keys = looking.signing(home, load_config(home))
+        return {one.whose: one.rule for one in keys if one.rule and not one.answers}
+    return {}
 
 
 def _asked(rpc: Rpc, method: str, path: str = "/") -> dict[str, Any]:

@@ -15,6 +15,8 @@ def wrongs(told: dict[str, Any], now: float) -> Iterator[str]:
         if row["state"] != "running":
             label = f"{row['role']} {row['name']}".strip()
             yield f"{label} is {row['state']}" + (f" ({row['exit']})" if row.get("exit") else "")
+    for whose, rule in told.get("refused", {}).items():
+        yield f"{whose}: its key signs nothing ({rule})"
     for name, one in told["chains"].items():
         yield from (f"{_subject(name)}: {text}" for text in _chain(name, one, now, told))
     for name, member in told.get("federations", {}).items():

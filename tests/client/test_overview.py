@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from bystack.client import overview
 from bystack.client.cli import chain
+from bystack.client.doctor import looking
+from bystack.client.doctor.facts import Signing
 from bystack.client.overview import ago, gathered, lines, processes, rows
 from bystack.client.rpc import NotReady, RpcFailed
 from bystack.client.wrongs import wrongs
@@ -94,6 +96,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "member of trade: not up",
     ),
     "a warning": ({"warnings": {"trade": "an upgrade is due"}}, "trade: an upgrade is due"),
+    "a lost journal": (
+        {"refused": {"validator of trade": "JournalMissing"}},
+        "validator of trade: its key signs nothing (JournalMissing)",
+    ),
     "a blind guard": ({"guards": {"trade": {**GUARD, "seeing": False}}}, "it judges nothing"),
     "an alarm": ({"guards": {"trade": {**GUARD, "standing": ["spend"]}}}, "alarms stand: spend"),
     "an empty purse": (
@@ -109,6 +115,19 @@ def test_what_is_wrong_is_told(name: str) -> None:
     change, says = FAULTS[name]
     (told,) = wrongs({**TOLD, **change}, 142.0)
     assert told.endswith(says) or says in told
+
+
+def test_keys_that_the_signer_refuses_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = (
+        Signing("validator of trade", "a", False, "JournalMissing", "it is missing"),
+        Signing("validator of games", "b", True, "Abstaining", "until 9"),
+        Signing("member of trade", "c", False),
+    )
+    monkeypatch.setattr(overview, "load_config", lambda home: None)
+    monkeypatch.setattr(looking, "signing", lambda home, config: seen)
+    assert overview.refused(tmp_path) == {"validator of trade": "JournalMissing"}
 
 
 def test_a_first_node_alone_is_nothing_wrong() -> None:
