@@ -189,6 +189,21 @@ def test_what_waits_long_is_announced_again_in_turn(
     trio.run(main)
 
 
+def test_what_was_refused_for_want_of_room_is_asked_for_again_after_a_while(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (node,):
+            await node.take(*KNOWN.trunk)
+            peer, ours = Peer(node), node.driver.relay
+            poor = paying(replayed(KNOWN.trunk), 1)
+            await peer.give(poor)
+            await until(lambda: poor.id in ours._gossip._topics[TRANSACTIONS].refused)
+            await ours.tick(trio.current_time() + relay.REMIND)
+            peer.say(Announce(TRANSACTIONS, (poor.id,)))
+            await until(lambda: sum(isinstance(one, Get) for one in peer.heard()) == 2)
+
+    trio.run(main)
+
+
 def told(peer: Peer) -> list[list[bytes]]:
     """What a peer was told of, message by message."""
     return [list(one.ids) for one in peer.heard() if isinstance(one, Announce)]

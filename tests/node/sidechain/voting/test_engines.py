@@ -215,7 +215,7 @@ def test_a_node_started_on_a_chain_it_does_not_know_votes_for_nothing(tmp_path: 
             late.driver.upgrade.protocol = 0
             late.driver.upgrade.look()
             height = late.store.height
-            assert late.driver.upgrade.outdated
+            assert late.driver.upgrade.outdated and late.driver._begin() == []
             await net.start(2)
             await until(lambda: net.nodes[0].store.height > height + 8)
             assert late.store.height <= height + 1
