@@ -127,6 +127,20 @@ def take_files(
     return Joined(rules.hash.hex(), sha256(listed).hex(), own.name, own.weight, quorum)
 
 
+def hashes(home: Path, name: str) -> tuple[str, str]:
+    """Of the charter and the roster that lie in the home: what members compare by voice.
+
+    Raises `JoiningRefused` for a charter that is none.
+    """
+    said = _read(home / FEDERATIONS / f"{name}.charter.toml")
+    try:
+        rules = parse_charter(said)
+    except Invalid as error:
+        raise JoiningRefused(f"{error}; get the file again from the founder") from None
+    listed = _read(home / FEDERATIONS / f"{name}.roster.toml")
+    return rules.hash.hex(), sha256(listed).hex()
+
+
 def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_ROSTER:
         raise JoiningRefused(f"{path}: larger than any charter or roster")

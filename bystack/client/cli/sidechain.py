@@ -69,13 +69,19 @@ def apply(name: str, listen: str, advertise: str, peers: tuple[str, ...], home: 
 
     Writes federations/NAME.toml and tells the running daemon; nothing else is restarted.
     """
-    from bystack.client import hosting
+    from bystack.client import hosting, joining
 
-    told = hosting.membership(Path(home).expanduser(), name, listen, list(peers), advertise)
+    place = Path(home).expanduser()
+    told = hosting.membership(place, name, listen, list(peers), advertise)
+    charter, roster = joining.hashes(place, name)
+    click.echo(f"charter {charter}\nroster  {roster}")
     click.echo(f"member of {name}" if told else f"written; no daemon runs in {home}: start it")
     for line in hosting.hard_to_reach(name, listen, advertise):
         click.echo(line)
-    click.echo(f"Next: when every member has done this: bystack federation keygen {name}")
+    click.echo(
+        "Next: compare both hashes with every member; when all have done this:"
+        f" bystack federation keygen {name}"
+    )
 
 
 @sidechain.command("next")

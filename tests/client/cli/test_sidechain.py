@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -88,6 +89,8 @@ def test_next_says_where_the_launch_stands(home: Path) -> None:
     (home / "keys" / "port.member.key").write_text("")
     joined = run(home, "apply", "port")
     assert joined.exit_code == 0 and "bystack federation keygen port" in joined.output
+    roster = (home / "federations" / "port.roster.toml").read_bytes()
+    assert f"roster  {hashlib.sha256(roster).hexdigest()}" in joined.output, "compared by voice"
     third = json.loads(run(home, "next", "port", "--json").output)
     assert third[-1]["says"] == "its process is not up"
 
