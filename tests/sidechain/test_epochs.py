@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bystack.primitives.errors import Invalid
-from bystack.sidechain import epochs
+from bystack.sidechain import epochs, parameters
 from bystack.sidechain.blocks import Body
 from bystack.sidechain.consensus.validators import Validator, ValidatorSet
 from bystack.sidechain.convictions import convicted_key
@@ -289,3 +289,18 @@ def test_a_state_of_its_own_begins_with_epoch_zero() -> None:
     record = epochs.current(state)
     assert (record.epoch, record.first, record.last, record.seed) == (0, 0, 4, bytes(32))
     assert epochs.next_hash(state) == record.validators.hash
+
+
+def test_what_was_decided_is_in_force_when_the_epoch_turns_and_no_block_before() -> None:
+    world = by_elector(Elector())
+    state = SystemState(world.side.state)
+    before, last = parameters.in_force(state), epochs.current(state).last
+    chosen = replace(before, interval=before.interval + 1, empty_interval=before.empty_interval + 1)
+    parameters.decide(state, chosen)
+    state.write(epochs.NEXT, epochs.current(state).validators)
+    header = world.side.header
+    for height in range(1, last):
+        epochs.turn(state, replace(header, height=height))
+        assert parameters.in_force(state) == before
+    epochs.turn(state, replace(header, height=last))
+    assert parameters.in_force(state) == chosen
