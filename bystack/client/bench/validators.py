@@ -66,7 +66,12 @@ class Steps:
     def __init__(self, show: Show) -> None:
         self._show = show
 
-    def step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def step(
+        self,
+        name: str,
+        work: Callable[[], dict[str, Any]],
+        told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> dict[str, Any]:
         """Say what is done, and do it."""
         self._show(f"launching: {name}")
         return work()

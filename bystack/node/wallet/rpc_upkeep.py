@@ -18,14 +18,14 @@ from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.mainchain.forms import Json
 from bystack.node.rpc import Hash, Height, Methods, calling_chain
 from bystack.node.wallet import scanning, shapes
-from bystack.node.wallet.asking import Text, account_number, lock_at
+from bystack.node.wallet.asking import Rate, Text, account_number, lock_at
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
 from bystack.node.wallet.keeper import WALLET_ERROR, Keeper
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
 from bystack.node.wallet.rpc_money import fresh
-from bystack.node.wallet.rpc_sending import Rate, chain_of, rate_of
+from bystack.node.wallet.rpc_sending import chain_of, rate_of
 from bystack.node.wallet.spending import NO_FUNDS, How, explained
 from bystack.node.wallet.stored import NO_NOTE
 
