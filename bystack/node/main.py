@@ -100,12 +100,15 @@ def run(home: str) -> None:
         return plan(config, file=file_of(FILE))
 
     node = Supervisor(planned(config), config, replan=planned)
+    failed: BaseException | None = None
     try:
         trio.run(_announced, node)
     except* OSError as group:
-        end(f"{_first(group)}; see [rpc] listen in {FILE}", 1)
+        failed = _first(group)  # what ends the program within `except*` would be a group itself
     finally:
         os.close(handle)
+    if failed is not None:
+        end(f"{failed}; see [rpc] listen in {FILE}", 1)
 
 
 async def _announced(node: Any) -> None:

@@ -129,7 +129,9 @@ async def _shake_hands(secured: trio.SSLStream[trio.abc.Stream]) -> None:
         await secured.do_handshake()
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
         cause = error.__cause__
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+        # Python before 3.11.4 has an end in the middle as an error without a reason.
+        ended = isinstance(cause, ssl.SSLEOFError) or getattr(cause, "reason", None) is None
+        if isinstance(cause, ssl.SSLError) and not ended:
             raise TlsFailed(reason=cause.reason) from None
         raise StreamBroken() from None
 

@@ -11,10 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from py_ecc.bls import G2ProofOfPossession as Suite
-from py_ecc.bls.g2_primitives import G1_to_pubkey, G2_to_signature, pubkey_to_G1, signature_to_G2
-from py_ecc.optimized_bls12_381 import add, curve_order, multiply
 
+from tests.protocol.pairings import (
+    G1_to_pubkey,
+    G2_to_signature,
+    Suite,
+    add,
+    curve_order,
+    multiply,
+    pubkey_to_G1,
+    signature_to_G2,
+)
 from tests.protocol.sidechain_reader import fixed, tagged, write
 
 FRESH, REFRESH, RESHARE = 0, 1, 2

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgpack
-from py_ecc.bls import G2ProofOfPossession as Suite
+
+from tests.protocol.pairings import Suite
 
 PROPOSE, PREPARE, COMMIT, TIMEOUT = 0, 1, 2, 3
 STEPS = ("propose", "prepare", "commit", "timeout")

@@ -126,7 +126,7 @@ def test_what_comes_back_at_a_blocks_end_reaches_the_wallet(tmp_path: Path) -> N
         (("GOLD/BTM", "buy", 0, 2), "steps of 1"),
         (("GOLD/BTM", "buy", 1, 0), "steps of 2"),
         (("GOLD/BTM", "buy", 1, 2, 0, "never"), "terms"),
-        (("GOLD/BTM", "buy", 1_000, 2), "not enough coins"),
+        (("GOLD/BTM", "buy", 1_000, 2), "Insufficient funds"),
     ],
 )
 def test_orders_that_make_no_sense_are_refused_by_name(
