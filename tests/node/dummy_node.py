@@ -20,8 +20,9 @@ ROLE = str(Path(__file__).with_name("dummy_role.py"))
 
 def specs(config: Config) -> tuple[RoleSpec, ...]:
     """The real plan, with the dummy in the place of every role."""
+    patience = float(os.environ.get("PATIENCE", "120"))
     return tuple(
-        replace(spec, argv=(sys.executable, ROLE, spec.role, *spec.argv[4:]))
+        replace(spec, argv=(sys.executable, ROLE, spec.role, *spec.argv[4:]), patience=patience)
         for spec in plan(config)
     )
 
@@ -33,8 +34,7 @@ def main() -> None:
     os.chdir(home)
     config = load_config(".")
     logs.configure("bystackd", config.log)
-    most, deaf = int(os.environ.get("MOST", "10")), int(os.environ.get("DEAF", "400"))
-    restarts = Restarts(most=most, grace=2.0, beat=0.3, deaf=deaf)
+    restarts = Restarts(most=int(os.environ.get("MOST", "10")), grace=2.0, beat=0.3)
     node = Supervisor(specs(config), config, replan=specs, restarts=restarts)
     trio.run(node.run)
 

@@ -24,6 +24,8 @@ network = "regtest"
 listen = "127.0.0.1:0"
 [rpc]
 listen = "127.0.0.1:0"
+[limits]
+hang_seconds = 900
 """
 
 

@@ -17,6 +17,8 @@ TOWERS = ("tower-1", "tower-2")
 RECOVERY = ("r1", "r2", "r3")
 SUPERS = ("super-1", "super-2")
 SUPER_WEIGHT = 2
+HANG_SECONDS = 900
+"""All of a network shares one machine here, and people look at its processes with debuggers."""
 
 CHARTER = """\
 # The charter of {name}: who may move what, how fast, and who can stop it.
@@ -74,6 +76,7 @@ def write_config(layout: Layout, node: Node, federations: list[str]) -> None:
             "peers": [] if node is first else [f"127.0.0.1:{first.main}"],
         },
         "rpc": {**own, "listen": f"127.0.0.1:{node.rpc}"},
+        "limits": {"hang_seconds": HANG_SECONDS},
     }
     if federations and node in layout.federated:
         table["federation"] = [

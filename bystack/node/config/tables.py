@@ -163,6 +163,10 @@ class Limits(Table, frozen=True, kw_only=True):
     nice: Annotated[
         int, Meta(ge=0, le=19, description="niceness of sidechain processes; 0 is none")
     ] = 0
+    hang_seconds: Annotated[
+        int,
+        Meta(ge=20, le=86_400, description="a process without a sign of life for so long is killed"),
+    ] = 120
     sandbox: Annotated[
         bool, Meta(description="confine each process to its own files (Landlock), where possible")
     ] = True

@@ -34,7 +34,7 @@ log = structlog.get_logger("supervisor")
 class Restarts(NamedTuple):
     """When to start again, in seconds, and after how many exits within which time to give up.
 
-    A process that runs gives a sign of life each `beat`; after `deaf` beats without one it hangs,
+    A process that runs gives a sign of life each `beat`; without one for its `patience` it hangs,
     and is killed. Beats are counted, not the time: while the supervisor stands still none passes.
     """
 
@@ -44,7 +44,6 @@ class Restarts(NamedTuple):
     within: float = 60.0
     grace: float = 10.0
     beat: float = SIGN_SECONDS
-    deaf: int = 24
 
 
 class Child:
@@ -185,7 +184,7 @@ class Child:
     async def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Kill the process when it has run and gives no sign of life any more."""
         self._missed, self.behind, self._hung = 0, False, False
-        while self._missed < self._rules.deaf:
+        while self.silent < self.spec.patience:
             await trio.sleep(self._rules.beat)
             self._missed += self.state == "running"
         log.error("process hangs, it is killed", child=self.spec.label, silent=self.silent)

@@ -24,6 +24,7 @@ class RoleSpec:
     """One process: its role and instance, how to start it, what it may use.
 
     `settings` is a digest of the configuration it reads; when that changes it is started anew.
+    After `patience` seconds without a sign of life it is taken for one that hangs.
     """
 
     role: str
@@ -31,6 +32,7 @@ class RoleSpec:
     argv: tuple[str, ...]
     limits: Limits
     settings: str = ""
+    patience: float = 120.0
 
     @property
     def label(self) -> str:
@@ -64,6 +66,7 @@ def plan(config: Config, home: str = ".", file: str = "") -> tuple[RoleSpec, ...
             _argv(role, name, home),
             lower if role == "sidechain" else limits,
             _digest((config.network, config.log, config.limits, tables)),
+            float(config.limits.hang_seconds),
         )
         for role, name, tables in _roles(config, file)
     )

@@ -224,7 +224,7 @@ def test_the_service_manager_hears_of_the_daemons_life(tmp_path: Path) -> None:
 
 
 def test_a_process_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
-    with node(tmp_path / "h", DEAF="10") as n:
+    with node(tmp_path / "h", PATIENCE="3") as n:
         pid = n.running("sidechain")
         until(lambda: n.answers("/sidechain/trade"))
         os.kill(pid, signal.SIGSTOP)
