@@ -165,7 +165,7 @@ class Limits(Table, frozen=True, kw_only=True):
     ] = 0
     hang_seconds: Annotated[
         int,
-        Meta(ge=20, le=86_400, description="a process without a sign of life for so long is killed"),
+        Meta(ge=20, le=86_400, description="a process silent for so long hangs, and is killed"),
     ] = 120
     sandbox: Annotated[
         bool, Meta(description="confine each process to its own files (Landlock), where possible")
