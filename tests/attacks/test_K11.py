@@ -15,8 +15,8 @@ from bystack.federation.module.decisions import NewKey
 from bystack.federation.module.membership import coming_key
 from bystack.federation.module.records import key_of
 from bystack.ledger.checks import SignatureWrong
-from bystack.ledger.policies import Policy, Thresh
-from bystack.ledger.satisfaction import ItemsMissing
+from bystack.ledger.policies import All, Policy, Thresh
+from bystack.ledger.satisfaction import PolicyUnsatisfied
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.vault_approvals import demands
 from bystack.ledger.vault_building import approval
@@ -88,7 +88,7 @@ def test_k11_a_dead_key_never_comes_into_force_and_the_old_ones_pay(
 ) -> None:
     announced(world, TYPOS[role])
     for _ in range(2):
-        with pytest.raises((ItemsMissing, NewKeysUnsigned)):
+        with pytest.raises(NewKeysUnsigned):
             world.judge(world.spend(Adopt(TYPOS[role]), HELD))
         pays(world)
         world.height += 1_000  # however long it stands there
@@ -101,7 +101,7 @@ def test_k11_nor_by_replacement_or_recovery(world: World, role: str) -> None:
     turn, terms = world.state.since, TYPOS[role]
     operations: tuple[AnchorOperation, ...] = (Replace(turn, terms), Recover(turn, terms))
     for operation in operations:
-        with pytest.raises((ItemsMissing, NewKeysUnsigned)):
+        with pytest.raises(NewKeysUnsigned):
             world.judge(world.spend(operation, HELD))
     pays(world)
 
@@ -145,6 +145,18 @@ def test_k11_half_dead_is_enough_if_the_rest_can_sign(world: World) -> None:
     announced(world, terms)
     world.submit(world.spend(Adopt(terms), HELD))
     assert world.state.terms == terms_hash(terms)
+
+
+def test_k11_one_of_two_that_must_both_sign_does_not_stand_for_the_other(world: World) -> None:
+    """What is there is a good signature, of the key next to the dead one."""
+    adopt = Adopt(named("tier", All((key(DEAD), key("n3")))))
+    announced(world, adopt.terms)
+    good = world.spend(adopt)
+    (accepting,) = demands(CHAIN, world.vault, adopt, world.terms)
+    lone = (b"", sign(secret("n3"), accepting.digest, ZEROS))
+    with pytest.raises(PolicyUnsatisfied):
+        world.judge(approved_by(good, approval(world.terms, (lone,))))
+    pays(world)
 
 
 def test_k11_a_new_group_key_exists_only_with_its_possession_proved() -> None:
