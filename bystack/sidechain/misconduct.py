@@ -83,6 +83,15 @@ def work_of(state: SystemState, genesis: Genesis, evidence: AnyEvidence) -> Call
     return _charge(state, genesis, evidence).verify
 
 
+def is_news(state: SystemState, genesis: Genesis, evidence: AnyEvidence) -> bool:
+    """Whether verified evidence convicts somebody, or tells of a place, that the chain has not."""
+    try:
+        _charge(state, genesis, evidence)
+    except Invalid:
+        return False
+    return True
+
+
 class Charge(NamedTuple):
     """What evidence brings that is new, if its signatures hold (`verify`)."""
 

@@ -39,7 +39,14 @@ from bystack.sidechain.consensus.statements import (
 from bystack.sidechain.consensus.validators import bitmap_of
 from bystack.sidechain.epochs import current
 from bystack.sidechain.lifting import StopStands
-from bystack.sidechain.misconduct import Accuse, EvidenceKnown, EvidenceOutdated, _places, convicted
+from bystack.sidechain.misconduct import (
+    Accuse,
+    EvidenceKnown,
+    EvidenceOutdated,
+    _places,
+    convicted,
+    is_news,
+)
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.params import Consensus
 from bystack.sidechain.records import PegoutState
@@ -146,10 +153,12 @@ def test_no_batch_is_formed_while_it_stops(world: World) -> None:
 
 def test_it_is_accepted_once_however_it_is_arranged(world: World) -> None:
     evidence = two(world)
+    assert is_news(world.view, world.genesis, evidence)
     world.block(accusing(evidence))
     resume(world)
     rearranged = TwoVotes(evidence.second, evidence.first)
     for again in (evidence, rearranged, two(world, other=C)):
+        assert not is_news(world.view, world.genesis, again)
         with pytest.raises(EvidenceKnown):
             world.block(accusing(again))
     assert world.stops == Stop(0)

@@ -177,17 +177,17 @@ class Guarding:
             yield Alarm(kind, subject, {**facts, "height": move.height})
 
     def _equivocation(self, view: View) -> Iterator[Output]:
-        """A stop that a follower reads in old blocks may be lifted since: it waits for the present.
+        """Told by the chain, or proved to the own follower: who contradicts can keep it untold.
 
-        What was found behind the tip would be neither acted on then nor again at the tip.
+        A stop that a follower reads in old blocks may be lifted since, so it waits for the present:
+        what was found behind the tip would be neither acted on then nor again at the tip.
         """
         if not self.seeing:
             return
         subject = subject_of(Kind.EQUIVOCATION, self._genesis.id)
-        there = bool(view.stops & Stop.EQUIVOCATION)
-        for output in self._conditions.stand(
-            Kind.EQUIVOCATION, subject, there, {"seen": view.height}
-        ):
+        there = bool(view.stops & Stop.EQUIVOCATION or view.accused)
+        facts = {"seen": view.height, "untold": view.accused}
+        for output in self._conditions.stand(Kind.EQUIVOCATION, subject, there, facts):
             yield output
             if isinstance(output, Alarm):
                 yield from self._act(Act(ActKind.FREEZE, subject))

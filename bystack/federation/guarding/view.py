@@ -21,6 +21,7 @@ class View:
     node's own best main chain. `mirrored`: the vault's seq as the sidechain has it proved.
     `next_seq`: above every seq that was ever given to a batch. `batches`: of the seqs asked for,
     None where there is none. `decided`: terms (hashes) that governance or a certified key allows.
+    `accused`: proofs of misbehaviour that the follower holds and the chain has not taken.
     """
 
     height: int
@@ -34,6 +35,7 @@ class View:
     batches: Mapping[int, Batch | None] = field(default_factory=dict)
     sums: Mapping[bytes, Sums] = field(default_factory=dict)
     decided: frozenset[bytes] = frozenset()
+    accused: int = 0
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class GuardLinks(Links):
         """
         status = await self.side.call("status")
         attached = await self.main.call("verdict", status["relay_tip"]) == "best"
+        accused = await self.side.call("accusations")  # before the state, which may have taken them
         keys = [*FIXED, *(sums_key(one.asset) for one in genesis.assets)]
         keys += [batch_key(seq) for seq in seqs]
         height, time, values = await self.side.call("states", keys)
@@ -69,6 +70,7 @@ class GuardLinks(Links):
             batches={seq: _read(Batch, data) if data else None for seq, data in batches},
             sums={one.asset: _read(Sums, data) for one, data in sums if data},
             decided=frozenset(_decided(terms, *decisions)),
+            accused=int(accused),
         )
 
 

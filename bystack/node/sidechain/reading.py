@@ -20,6 +20,7 @@ from bystack.primitives.codec import encode
 from bystack.primitives.multiset import multiset_digest
 from bystack.sidechain.blocks import Body, Header, decode_body
 from bystack.sidechain.consensus.messages import FinalBlock
+from bystack.sidechain.misconduct import is_news
 from bystack.sidechain.modules.approvals import approved_kinds
 from bystack.sidechain.modules.base import Modules, read_only
 from bystack.sidechain.relay import RelayView
@@ -86,6 +87,12 @@ class Reader:
             base = self._store.base(snapshot)
             header = base.parent
             return [header.height, header.time, [base.state.get(key) for key in keys]]
+
+    def accusations(self) -> int:
+        """How many proofs of misbehaviour lie here that the chain has not taken, or not yet."""
+        genesis = self._driver.genesis
+        with self.state() as state:
+            return sum(is_news(state, genesis, one) for one in self._store.evidence())
 
     def prove_state(self, key: bytes) -> dict[str, Any]:
         """The value at a key of the state, its proof, and what the header's root is made of."""

@@ -74,6 +74,7 @@ class Post:
         self.refuse = ""
         self.state: dict[bytes, bytes] = {}
         self.height, self.time, self.peers, self.syncing = 5, 10_000_000, 3, False
+        self.accused = 0
         self.armed = ""
         for module in (acting, watchman, signing):
             patch.setattr(module, "failpoint", self._failpoint)
@@ -147,6 +148,8 @@ class Post:
         match method, params:
             case "status", []:
                 return {"relay_tip": b"", "peers": self.peers, "relay_height": self.main.height}
+            case "accusations", []:
+                return self.accused
             case "states", [keys]:
                 return [self.height, self.time, [self.state.get(key) for key in keys]]
         raise AssertionError(method)

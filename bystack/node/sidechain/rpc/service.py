@@ -52,6 +52,8 @@ class Service:
                 return encode(await entry_shown(self._driver, self._reader.prover, key))
             case "states", [list(keys)] if len(keys) <= MAX_KEYS:
                 return self._reader.states(keys)
+            case "accusations", []:
+                return self._reader.accusations()
             case _:
                 return self._read(method, params)
 

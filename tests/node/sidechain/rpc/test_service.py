@@ -224,6 +224,10 @@ def test_evidence_is_verified_kept_and_spread(tmp_path: Path) -> None:
                 await net.nodes[0].rpc("submitevidence", encode(other).hex())
             validators, state = net.genesis.validator_set, net.nodes[1].store.state
             await until(lambda: convicted(SystemState(state), validators) == (1, 2, 3))
+            # A guard hears of what lies here and the chain does not know.
+            assert await call(net.nodes[1], "accusations") == 0
+            await net.nodes[1].store.keep_evidence(two_votes(net, b"b" * 32, 0))
+            assert await call(net.nodes[1], "accusations") == 1
             lawful = two_votes(net, b"a" * 32)
             with pytest.raises(EvidenceUnfounded):
                 await net.nodes[0].rpc("submitevidence", encode(lawful).hex())
