@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 import click
 
 from bystack.client.bars import Bar
-from bystack.client.cli.conventions import guarded, home_option, node
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, tell
 from bystack.client.indexing.source import MAIN, ChangedMeanwhile, NodeSource, every_block
 from bystack.client.rpc import Rpc
 from bystack.mainchain.archive import Network, Reader, Writer
@@ -36,9 +36,10 @@ KNOWN: Final = ("duplicate", "inconclusive")
 @click.option("--chain", default=MAIN, show_default=True, help="main, or a sidechain's name.")
 @click.option("--from", "first", default=1, show_default=True, help="First height.")
 @home_option
+@json_option
 @guarded
 def export_command(
-    file: str | None, parquet: Path | None, chain: str, first: int, home: str
+    file: str | None, parquet: Path | None, chain: str, first: int, home: str, as_json: bool
 ) -> None:
     """Write the main chain's blocks to a file, from a running node; or any chain's to tables.
 
@@ -66,11 +67,13 @@ def export_command(
         raise click.UsageError("--file is for the main chain; sidechains have --parquet")
     else:
         told = _filed(rpc, target, first)
-    click.echo(f"{target}: {told}")
+    says = f"{target}: blocks {told['first']} to {told['last']}, "
+    says += f"as {', '.join(told['tables'])}" if parquet else f"{told['bytes']} bytes"
+    tell({"path": str(target), **told}, says, as_json=as_json)
 
 
-def _filed(rpc: Rpc, file: str, first: int) -> str:
-    """Write an archive; what became of it, in words."""
+def _filed(rpc: Rpc, file: str, first: int) -> dict[str, Any]:
+    """Write an archive; its first and last block, its size in bytes."""
     info = rpc.call("getblockchaininfo")
     first, last = max(first, int(info.get("pruneheight", 1))), int(info["blocks"])
     heights = range(first, last + 1)
@@ -85,11 +88,11 @@ def _filed(rpc: Rpc, file: str, first: int) -> str:
     finally:
         if os.path.lexists(draft):
             os.unlink(draft)
-    return f"blocks {first} to {last}, {os.path.getsize(file)} bytes"
+    return {"first": first, "last": last, "bytes": os.path.getsize(file)}
 
 
-def _tabled(source: NodeSource, folder: Path, first: int) -> str:
-    """Write the tables; what became of them, in words."""
+def _tabled(source: NodeSource, folder: Path, first: int) -> dict[str, Any]:
+    """Write the tables; the first and last block in them, and what they are called."""
     try:
         from bystack.client.indexing.parquet import Files
     except ImportError as error:
@@ -112,7 +115,7 @@ def _tabled(source: NodeSource, folder: Path, first: int) -> str:
         raise click.ClickException(REORGANISED) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return f"blocks {heights.start} to {now.height}, as {', '.join(files.names)}"
+    return {**place, "tables": list(files.names)}
 
 
 def _network(info: dict[str, Any]) -> Network:
@@ -146,8 +149,9 @@ def _blocks(rpc: Rpc, heights: range) -> Iterator[bytes]:
 @click.command("import")
 @click.option("--file", "file", required=True, type=click.Path(exists=True, dir_okay=False))
 @home_option
+@json_option
 @guarded
-def import_command(file: str, home: str) -> None:
+def import_command(file: str, home: str, as_json: bool) -> None:
     """Hand the blocks of a file to a running node, one by one; those it knows are passed over.
 
     For many blocks stop the node and use bystackd import, which is faster.
@@ -167,7 +171,8 @@ def import_command(file: str, home: str) -> None:
     except Invalid as error:
         raise click.ClickException(str(error)) from None
     finally:
-        click.echo(f"{file}: {taken} blocks taken, {known} known")
+        says = f"{file}: {taken} blocks taken, {known} known"
+        tell({"path": file, "taken": taken, "known": known}, says, as_json=as_json)
 
 
 def _read(source: BinaryIO, reader: Reader) -> Iterator[Block]:

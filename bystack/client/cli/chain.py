@@ -65,9 +65,12 @@ def synced(rpc: Rpc) -> None:
 @click.argument("params", nargs=-1)
 @click.option("--path", default="/", show_default=True, help="/sidechain/NAME or /federation/NAME.")
 @home_option
+@json_option
 @guarded
-def rpc(method: str, params: tuple[str, ...], path: str, home: str) -> None:
+def rpc(method: str, params: tuple[str, ...], path: str, home: str, as_json: bool) -> None:
     """Call any RPC METHOD. PARAMS are JSON values; what is no JSON is taken as a string.
+
+    The answer is JSON; of one that is a text the text alone, without --json.
 
     \b
     bystack rpc help
@@ -76,7 +79,7 @@ def rpc(method: str, params: tuple[str, ...], path: str, home: str) -> None:
     bystack rpc getreserves --path /sidechain/trade
     """
     result = node(home).call(method, *(_value(text) for text in params), path=path)
-    if isinstance(result, str):
+    if isinstance(result, str) and not as_json:
         click.echo(harmless(result))  # as bitcoin-cli does: to be used by the next command
     else:
         show(result, as_json=True)

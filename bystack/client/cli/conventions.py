@@ -30,7 +30,7 @@ home_option = click.option(
     show_envvar=True,
     help="Home of the node to talk to.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 name_argument = click.argument("name")
 
 
@@ -87,6 +87,14 @@ def show(value: Any, *, as_json: bool) -> None:
                 click.echo(_plain(one))
         case _:
             click.echo(_plain(value))
+
+
+def tell(facts: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """What a command has done: the facts as JSON, or a sentence about them."""
+    if as_json:
+        show(facts, as_json=True)
+    else:
+        click.echo(harmless(sentence))
 
 
 def _plain(value: Any) -> str:

@@ -31,10 +31,11 @@ def read(path: Path) -> str:
     return path.read_text(errors="replace")
 
 
-def write(path: Path, draft: str) -> None:
-    """Put a draft into a file."""
-    path.write_text(draft + "\n")
+def write(path: Path, made: dict[str, Any]) -> dict[str, Any]:
+    """Put a draft into a file; what else was told of it, and the file."""
+    path.write_text(made["pst"] + "\n")
     click.echo(f"written: {path}", err=True)
+    return {"file": str(path), **{name: one for name, one in made.items() if name != "pst"}}
 
 
 @click.group()
@@ -53,32 +54,35 @@ def pst() -> None:
 @chain_option
 @wallet_option
 @home_option
+@json_option
 @guarded
 def create(
     to: str, amount: str, out: Path, asset: str, source: str, branch: int, until: int, chain: str,
-    wallet: str, home: str,
+    wallet: str, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Draft a payment of AMOUNT to the address TO into the file OUT."""
     paid = [{"address": to, "amount": amount, "asset": asset}]
     options = {"source": source, "branch": branch, "valid_until": until}
     made = ask(home, wallet, "walletcreatefundedpst", paid, options, chain)
-    write(out, made["pst"])
-    show({"fee": made["fee"]}, as_json=False)
+    told = write(out, made)
+    show(told if as_json else {"fee": made["fee"]}, as_json=as_json)
 
 
 def _sign(
     file: Path, out: Path | None, preimages: tuple[str, ...], flags: tuple[bool, bool], wallet: str,
-    home: str,
+    home: str, as_json: bool,
 ) -> None:  # fmt: skip
     offline, renew = flags
     params = [read(file), True, list(preimages), offline, False, renew]
     done = ask(home, wallet, "walletprocesspst", *params)
-    write(out or file, done["pst"])
+    told = write(out or file, done)
+    if as_json:
+        return show(told, as_json=True)
     gains = done["gains"] or "nothing"
     show({"signed by": done["signed_by"] or "nobody", "we gain": gains}, as_json=False)
     if done["coins_not_looked_up"]:
         show({"coins not looked up": done["coins_not_looked_up"]}, as_json=False)
-    show({"next": done["next"]}, as_json=False)
+    return show({"next": done["next"]}, as_json=False)
 
 
 @click.command("sign")
@@ -89,16 +93,17 @@ def _sign(
 @click.option("--new-nonces", is_flag=True, help="Begin the signing of a shared key again.")
 @wallet_option
 @home_option
+@json_option
 @guarded
 def sign(
     file: Path, out: Path | None, preimages: tuple[str, ...], offline: bool, new_nonces: bool,
-    wallet: str, home: str,
+    wallet: str, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign what the wallet has keys for, and say what the transaction does to it.
 
     Look first: bystack pst show FILE.
     """
-    _sign(file, out, preimages, (offline, new_nonces), wallet, home)
+    _sign(file, out, preimages, (offline, new_nonces), wallet, home, as_json)
 
 
 pst.add_command(sign)
@@ -111,10 +116,14 @@ pst.add_command(sign)
 )
 @wallet_option
 @home_option
+@json_option
 @guarded
-def combine(out: Path, files: tuple[Path, ...], wallet: str, home: str) -> None:
+def combine(out: Path, files: tuple[Path, ...], wallet: str, home: str, as_json: bool) -> None:
     """Bring together what several copies hold, into the file OUT."""
-    write(out, ask(home, wallet, "combinepst", [read(file) for file in files]))
+    both = ask(home, wallet, "combinepst", [read(file) for file in files])
+    told = write(out, {"pst": both})
+    if as_json:
+        show(told, as_json=True)
 
 
 @pst.command("show")
@@ -141,32 +150,37 @@ def display(file: Path, missing: bool, wallet: str, home: str, as_json: bool) ->
 @out_option
 @wallet_option
 @home_option
+@json_option
 @guarded
-def finalize(file: Path, out: Path | None, wallet: str, home: str) -> None:
+def finalize(file: Path, out: Path | None, wallet: str, home: str, as_json: bool) -> None:
     """Finish every input that has enough; the whole transaction in hex once all have."""
     done = ask(home, wallet, "finalizepst", read(file))
-    write(out or file, done["pst"])
-    show(done.get("hex") or {"complete": False, "next": done["next"]}, as_json=False)
+    told = write(out or file, done)
+    if as_json:
+        return show(told, as_json=True)
+    return show(done.get("hex") or {"complete": False, "next": done["next"]}, as_json=False)
 
 
 @pst.command("send")
 @file_argument
 @wallet_option
 @home_option
+@json_option
 @guarded
-def send(file: Path, wallet: str, home: str) -> None:
+def send(file: Path, wallet: str, home: str, as_json: bool) -> None:
     """Finish the transaction and hand it to the network."""
-    show(ask(home, wallet, "sendpst", read(file)), as_json=False)
+    show(ask(home, wallet, "sendpst", read(file)), as_json=as_json)
 
 
 @pst.command("release")
 @file_argument
 @wallet_option
 @home_option
+@json_option
 @guarded
-def release(file: Path, wallet: str, home: str) -> None:
+def release(file: Path, wallet: str, home: str, as_json: bool) -> None:
     """Give a draft up: the coins set aside for it may be spent otherwise."""
-    show(ask(home, wallet, "releasepst", read(file)), as_json=False)
+    show(ask(home, wallet, "releasepst", read(file)), as_json=as_json)
 
 
 @pst.command("key")
@@ -219,14 +233,17 @@ def swap() -> None:
 @chain_option
 @wallet_option
 @home_option
+@json_option
 @guarded
 def offer(
     give: str, give_asset: str, want: str, want_asset: str, out: Path, until: int, chain: str,
-    wallet: str, home: str,
+    wallet: str, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Offer GIVE of GIVE_ASSET for WANT of WANT_ASSET; who has the file OUT may take it."""
     params = [give, give_asset, want, want_asset, until, chain]
-    write(out, ask(home, wallet, "createswap", *params)["pst"])
+    told = write(out, ask(home, wallet, "createswap", *params))
+    if as_json:
+        show(told, as_json=True)
 
 
 @swap.command("show")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from bystack.client.cli.conventions import guarded, harmless, home_option, node
+from bystack.client.cli.conventions import (
+    guarded,
+    harmless,
+    home_option,
+    json_option,
+    node,
+    tell,
+)
 from bystack.client.cli.following import INTERRUPTED
 from bystack.client.indexing.following import FinalChanged, Indexer, Step
 from bystack.client.indexing.reaching import SAY, DatabaseDown, DatabaseRefused
@@ -43,6 +50,7 @@ LONGEST_NAME: Final = 63
 )
 @click.option("--once", is_flag=True, help="End at the tip, instead of following it.")
 @home_option
+@json_option
 @click.pass_context
 @guarded
 def index(
@@ -53,6 +61,7 @@ def index(
     first: int,
     once: bool,
     home: str,
+    as_json: bool,
 ) -> None:
     """Keep a chain's blocks, transactions, coins and pegs as tables in PostgreSQL.
 
@@ -70,7 +79,7 @@ def index(
     try:
         tables, source = _tables(context, database), NodeSource(node(home), chain)
         held = tables(database, schema or chain, source.identity)
-        _run(Indexer(source, held, _tell), held, first, once)
+        _run(Indexer(source, held, _tell), held, first, once, as_json)
     except (DatabaseDown, DatabaseRefused, FinalChanged) as error:
         raise click.ClickException(harmless(str(error))) from None
 
@@ -89,11 +98,12 @@ def _tables(context: click.Context, database: str) -> type[Database]:
     return Database
 
 
-def _run(indexer: Indexer, tables: Any, first: int, once: bool) -> None:
+def _run(indexer: Indexer, tables: Any, first: int, once: bool, as_json: bool) -> None:
     try:
-        done = indexer.run(first, once=once)
-        behind = "; the node is behind that" if done is Step.BEHIND else ""
-        click.echo(f"{indexer.identity.name}: blocks up to {tables.place.height}{behind}")
+        behind = indexer.run(first, once=once) is Step.BEHIND
+        chain, height = indexer.identity.name, tables.place.height
+        says = f"{chain}: blocks up to {height}" + "; the node is behind that" * behind
+        tell({"chain": chain, "height": height, "node_behind": behind}, says, as_json=as_json)
     except KeyboardInterrupt:
         _tell(f"stopped after block {tables.place.height}; the same command goes on there")
         sys.exit(INTERRUPTED)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bystack.client.backups import BackupRefused, note_keys, restore_keys, save_keys
-from bystack.client.cli.conventions import home_option
+from bystack.client.cli.conventions import home_option, json_option, tell
 
 OFFLINE = {
     "new": "Make key files in the home and print their public parts.",
@@ -59,7 +59,8 @@ def key() -> None:
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--made", is_flag=True, help="They are saved already, by other means: only note it.")
 @home_option
-def backup(file: Path | None, made: bool, home: str) -> None:
+@json_option
+def backup(file: Path | None, made: bool, home: str, as_json: bool) -> None:
     """Write every file of keys/ into the new FILE (tar, readable by you only).
 
     Sealed keys stay sealed, and their password is left out; keys without a password lie in FILE in
@@ -73,13 +74,15 @@ def backup(file: Path | None, made: bool, home: str) -> None:
         count = note_keys(place, now) if file is None else save_keys(place, file, now)
     except BackupRefused as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"noted: {count} files" if file is None else f"written: {file}, {count} files")
+    says = f"noted: {count} files" if file is None else f"written: {file}, {count} files"
+    tell({"file": file and str(file), "files": count}, says, as_json=as_json)
 
 
 @key.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @home_option
-def restore(file: Path, home: str) -> None:
+@json_option
+def restore(file: Path, home: str, as_json: bool) -> None:
     """Put the key files in FILE (of bystack key backup) back into keys/.
 
     None that is there is overwritten. A validator's key needs its newest vote journal as well
@@ -89,4 +92,5 @@ def restore(file: Path, home: str) -> None:
         names = restore_keys(Path(home).expanduser(), file)
     except BackupRefused as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"put back: {', '.join(names)}" if names else "every one of them is there")
+    says = f"put back: {', '.join(names)}" if names else "every one of them is there"
+    tell({"restored": list(names)}, says, as_json=as_json)

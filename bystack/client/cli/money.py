@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bystack.client.cli.completing import sidechain_names
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show, tell
 from bystack.client.cli.following import INTERRUPTED, follow, wait_option
 from bystack.client.cli.gates import check_claimable, check_crossing, check_open
 from bystack.client.cli.purses import (
@@ -38,10 +38,11 @@ from bystack.client.watching import deposit, payment, payout
 @account_option
 @wallet_option
 @home_option
+@json_option
 @guarded
 def send(
     to: str, amount: str, asset: str, fee_off: bool, comment: str, wait: bool, blocks: int,
-    fee_rate: str, account: str, wallet: str, home: str,
+    fee_rate: str, account: str, wallet: str, home: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Pay AMOUNT to the address TO, on the chain the address belongs to.
 
@@ -52,7 +53,7 @@ def send(
     asked = partial(ask, home, wallet)
     chain = chain_of(asked, to)
     txid = ask(home, wallet, "sendtoaddress", *core, asset, account)
-    show(txid, as_json=False)
+    tell({"txid": txid, "chain": chain}, txid, as_json=as_json)
     if wait:
         look = f"bystack wallet transaction {txid} --chain {chain}"
         follow(lambda: payment(asked, chain, txid, blocks), look)

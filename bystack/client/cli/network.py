@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bystack.client.cli.conventions import guarded, json_option, show
+from bystack.client.cli.conventions import guarded, json_option, show, tell
 
 if TYPE_CHECKING:
     from bystack.client.devnet.founding import Devnet
@@ -136,8 +136,9 @@ def add(name: str, folder: str, modules: tuple[str, ...], as_json: bool) -> None
 @devnet.command("remove")
 @click.argument("name")
 @dir_option
+@json_option
 @guarded
-def remove(name: str, folder: str) -> None:
+def remove(name: str, folder: str, as_json: bool) -> None:
     """Stop running an added sidechain NAME on every node; its data stays."""
     from bystack.client.devnet import adding
     from bystack.client.tables import TableRefused
@@ -147,19 +148,22 @@ def remove(name: str, folder: str) -> None:
     except TableRefused as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    click.echo(f"{name} is not run any more; its data stays in {folder}/node*/data")
+    says = f"{name} is not run any more; its data stays in {folder}/node*/data"
+    tell({"removed": name}, says, as_json=as_json)
 
 
 @devnet.command("down")
 @dir_option
 @click.option("--remove", is_flag=True, help="Delete the directory as well: keys, coins, all.")
-def down(folder: str, remove: bool) -> None:
+@json_option
+def down(folder: str, remove: bool, as_json: bool) -> None:
     """Stop every node; `up` on the same directory starts them again."""
     from bystack.client.devnet import network
 
     _opened(folder)
-    for name in network.down(Path(folder).resolve(), remove=remove):
-        click.echo(f"{name} stopped")
+    stopped = network.down(Path(folder).resolve(), remove=remove)
+    says = "\n".join(f"{name} stopped" for name in stopped) or "no node was running"
+    tell({"stopped": stopped, "removed": remove}, says, as_json=as_json)
 
 
 @click.command()

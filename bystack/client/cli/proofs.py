@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show, tell
 from bystack.ledger.transactions import RetireLock
 from bystack.mainchain.evidence import MAX_EVIDENCE, Proved, check_evidence, decode_evidence
 from bystack.primitives.errors import Invalid
@@ -39,8 +39,9 @@ file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=Fal
 @click.option("--under", default="", help="Id of a newer block to prove it under; else its own.")
 @click.option("--sidechain", default="", help="Prove a fact of this sidechain.")
 @home_option
+@json_option
 @guarded
-def proof(what: str, out: Path, under: str, sidechain: str, home: str) -> None:
+def proof(what: str, out: Path, under: str, sidechain: str, home: str, as_json: bool) -> None:
     """Write the proof of WHAT into the file OUT.
 
     \b
@@ -53,18 +54,24 @@ def proof(what: str, out: Path, under: str, sidechain: str, home: str) -> None:
       entry:KEY                      any entry, by its key in hex
     """
     if sidechain:
-        return _side_proof(home, sidechain, what, out)
+        return _side_proof(home, sidechain, what, out, as_json=as_json)
     data = bytes.fromhex(node(home).getevidence(what, under or None))
     out.write_bytes(data)
     header = decode_evidence(data).header.id.hex()
-    click.echo(f"Checked by anybody with: bystack verify-proof {out} --header {header}")
+    return _written(out, "header", header, as_json=as_json)
 
 
-def _side_proof(home: str, sidechain: str, what: str, out: Path) -> None:
+def _written(out: Path, anchor: str, id: str, *, as_json: bool) -> None:
+    """A proof lies in a file; `anchor` ("header", "chain") is what its reader must trust."""
+    says = f"Checked by anybody with: bystack verify-proof {out} --{anchor} {id}"
+    tell({"file": str(out), anchor: id}, says, as_json=as_json)
+
+
+def _side_proof(home: str, sidechain: str, what: str, out: Path, *, as_json: bool) -> None:
     kind, _, asked = what.partition(":")
     made = node(home).side(sidechain, "getproof", kind, asked)
     out.write_bytes(bytes.fromhex(made["hex"]))
-    click.echo(f"Checked by anybody with: bystack verify-proof {out} --chain {made['chain_id']}")
+    _written(out, "chain", made["chain_id"], as_json=as_json)
 
 
 @click.command("verify-proof")

@@ -62,9 +62,12 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--advertise", default="", help="Where other members reach this one, if elsewhere.")
 @click.option("--peer", "peers", multiple=True, help="Another member, host:port. Repeatable.")
 @home_option
+@json_option
 @guarded
 @in_a_sentence
-def apply(name: str, listen: str, advertise: str, peers: tuple[str, ...], home: str) -> None:
+def apply(
+    name: str, listen: str, advertise: str, peers: tuple[str, ...], home: str, as_json: bool
+) -> None:
     """Make this node a member: charter and roster lie in federations/, the key in keys/.
 
     Writes federations/NAME.toml and tells the running daemon; nothing else is restarted.
@@ -74,14 +77,19 @@ def apply(name: str, listen: str, advertise: str, peers: tuple[str, ...], home: 
     place = Path(home).expanduser()
     told = hosting.membership(place, name, listen, list(peers), advertise)
     charter, roster = joining.hashes(place, name)
+    hard = list(hosting.hard_to_reach(name, listen, advertise))
+    if as_json:
+        facts = {"charter": charter, "roster": roster, "running": told, "warnings": hard}
+        return show(facts, as_json=True)
     click.echo(f"charter {charter}\nroster  {roster}")
     click.echo(f"member of {name}" if told else f"written; no daemon runs in {home}: start it")
-    for line in hosting.hard_to_reach(name, listen, advertise):
+    for line in hard:
         click.echo(line)
     click.echo(
         "Next: compare both hashes with every member; when all have done this:"
         f" bystack federation keygen {name}"
     )
+    return None
 
 
 @sidechain.command("next")

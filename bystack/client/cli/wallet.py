@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, node, show, tell
 from bystack.client.cli.purses import (
     account_option,
     ask,
@@ -21,6 +21,8 @@ from bystack.client.cli.purses import chain_option as chain_option
 from bystack.client.cli.reading_up import read_up
 
 COLUMNS = ("category", "amount", "name", "fee", "confirmations", "address", "label", "txid")
+MOVED = ("category", "amount", "name", "fee", "address", "label")
+PAID = ("vout", "amount", "name", "address", "label")
 
 
 @click.group()
@@ -76,10 +78,13 @@ def load(name: str, home: str, as_json: bool) -> None:
 @wallet.command("unload")
 @click.argument("name", default="default")
 @home_option
+@json_option
 @guarded
-def unload(name: str, home: str) -> None:
+def unload(name: str, home: str, as_json: bool) -> None:
     """Close a wallet; its keys leave the node's memory."""
     node(home).unloadwallet(name)
+    says = f"closed: {name}; bystack wallet load {name} opens it again"
+    tell({"name": name, "loaded": False}, says, as_json=as_json)
 
 
 @wallet.command("list")
@@ -117,10 +122,14 @@ def info(wallet: str, home: str, as_json: bool) -> None:
 @account_option
 @wallet_option
 @home_option
+@json_option
 @guarded
-def address(label: str, force: bool, chain: str, account: str, wallet: str, home: str) -> None:
+def address(
+    label: str, force: bool, chain: str, account: str, wallet: str, home: str, as_json: bool
+) -> None:
     """A fresh address to be paid at."""
-    show(ask(home, wallet, "getnewaddress", label, "", chain, account, force), as_json=False)
+    made = ask(home, wallet, "getnewaddress", label, "", chain, account, force)
+    tell({"address": made, "chain": chain, "label": label}, made, as_json=as_json)
 
 
 @wallet.command("addresses")
@@ -200,10 +209,38 @@ def history(
 @chain_option
 @wallet_option
 @home_option
+@json_option
 @guarded
-def transaction(txid: str, chain: str, wallet: str, home: str) -> None:
-    """One transaction in full, as JSON."""
-    show(ask(home, wallet, "gettransaction", txid, True, False, chain), as_json=True)
+def transaction(txid: str, chain: str, wallet: str, home: str, as_json: bool) -> None:
+    """One transaction of this wallet: what it moved, its outputs; with --json all, the hex too."""
+    told = ask(home, wallet, "gettransaction", txid, True, False, chain)
+    if as_json:
+        return show(told, as_json=True)
+    for line in (f"transaction {told['txid']}", f"{told['chain']}: {_depth(told)}"):
+        click.echo(line)
+    show([{name: one.get(name, "") for name in MOVED} for one in told["movements"]], as_json=False)
+    click.echo("outputs:")
+    rows = [{**{name: one[name] for name in PAID}, "whose": _whose(one)} for one in told["details"]]
+    return show(rows, as_json=False)
+
+
+def _depth(told: dict[str, Any]) -> str:
+    """Whether it is paid, in words; a depth below 0 is that of whatever spends its coins."""
+    if told["abandoned"]:
+        return "given up"
+    match int(told["confirmations"]):
+        case 0:
+            return "in no block yet"
+        case depth if depth < 0:
+            return "not paid: another transaction took its coins"
+        case depth:
+            return f"under {depth} block{'s' * (depth > 1)}"
+
+
+def _whose(output: dict[str, Any]) -> str:
+    if output["ischange"]:
+        return "change"
+    return "ours" if output["ismine"] else ""
 
 
 @wallet.command("label")
@@ -211,10 +248,13 @@ def transaction(txid: str, chain: str, wallet: str, home: str) -> None:
 @click.argument("label")
 @wallet_option
 @home_option
+@json_option
 @guarded
-def set_label(address: str, label: str, wallet: str, home: str) -> None:
+def set_label(address: str, label: str, wallet: str, home: str, as_json: bool) -> None:
     """Call an address, yours or another's, LABEL; "" takes the label away."""
     ask(home, wallet, "setlabel", address, label)
+    says = f"{address} is called {label}" if label else f"{address} has no label now"
+    tell({"address": address, "label": label}, says, as_json=as_json)
 
 
 @wallet.command("labels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, show, tell
 from bystack.client.cli.purses import ask, chain_option, wallet_option
 from bystack.client.cli.wallet import wallet
 
@@ -44,10 +44,12 @@ def accounts(chain: str, wallet: str, home: str, as_json: bool) -> None:
 @click.argument("new")
 @wallet_option
 @home_option
+@json_option
 @guarded
-def rename(old: str, new: str, wallet: str, home: str) -> None:
+def rename(old: str, new: str, wallet: str, home: str, as_json: bool) -> None:
     """Call the account OLD otherwise."""
     ask(home, wallet, "renameaccount", old, new)
+    tell({"account": new, "was": old}, f"{old} is called {new} now", as_json=as_json)
 
 
 @wallet.command("export-key")
@@ -75,8 +77,11 @@ def export_key(chain: str, wallet: str, home: str, as_json: bool) -> None:
 @click.option("--from-height", type=int, help="The first block it can be paid in; 0 for all.")
 @wallet_option
 @home_option
+@json_option
 @guarded
-def import_key(text: str, label: str, from_height: int | None, wallet: str, home: str) -> None:
+def import_key(
+    text: str, label: str, from_height: int | None, wallet: str, home: str, as_json: bool
+) -> None:
     """Watch what TEXT says: an account(…), a policy(…) or an address(…), as export-key shows them.
 
     Without --from-height only payments from now on are found.
@@ -87,7 +92,7 @@ def import_key(text: str, label: str, from_height: int | None, wallet: str, home
     )
     if not told["success"]:
         raise click.ClickException(told["error"]["message"])
-    click.echo(f"watched on {told['chain']}")
+    tell(told, f"watched on {told['chain']}", as_json=as_json)
 
 
 @wallet.command("import-address")
@@ -96,17 +101,24 @@ def import_key(text: str, label: str, from_height: int | None, wallet: str, home
 @click.option("--rescan/--no-rescan", default=True, help="Look for payments in the past.")
 @wallet_option
 @home_option
+@json_option
 @guarded
-def import_address(address: str, label: str, rescan: bool, wallet: str, home: str) -> None:
+def import_address(
+    address: str, label: str, rescan: bool, wallet: str, home: str, as_json: bool
+) -> None:
     """Watch one address of anybody's."""
     ask(home, wallet, "importaddress", address, label, rescan)
+    then = "; bystack wallet info tells how far its past is read" if rescan else ""
+    facts = {"address": address, "label": label, "rescan": rescan}
+    tell(facts, f"watched: {address}{then}", as_json=as_json)
 
 
 @wallet.command("gap")
 @click.argument("gap", type=click.IntRange(1, 10_000))
 @wallet_option
 @home_option
+@json_option
 @guarded
-def set_gap(gap: int, wallet: str, home: str) -> None:
+def set_gap(gap: int, wallet: str, home: str, as_json: bool) -> None:
     """Look GAP unpaid addresses ahead from now on; rescan to find what was paid before."""
-    show(ask(home, wallet, "setaddressgap", gap), as_json=False)
+    show(ask(home, wallet, "setaddressgap", gap), as_json=as_json)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, show
+from bystack.client.cli.conventions import guarded, home_option, json_option, show, tell
 from bystack.client.cli.purses import (
     account_option,
     ask,
@@ -85,10 +85,13 @@ def bump(txid: str, fee_rate: str, wallet: str, home: str, as_json: bool) -> Non
 @chain_option
 @wallet_option
 @home_option
+@json_option
 @guarded
-def abandon(txid: str, chain: str, wallet: str, home: str) -> None:
+def abandon(txid: str, chain: str, wallet: str, home: str, as_json: bool) -> None:
     """Give the payment TXID up and free its coins, if no pool of this node has it."""
     ask(home, wallet, "abandontransaction", txid, chain)
+    says = f"given up: {txid}; its coins may be spent otherwise"
+    tell({"txid": txid, "abandoned": True}, says, as_json=as_json)
 
 
 @wallet.command("rescan")
@@ -98,17 +101,21 @@ def abandon(txid: str, chain: str, wallet: str, home: str) -> None:
 @chain_option
 @wallet_option
 @home_option
+@json_option
 @guarded
 def rescan(
-    from_height: int, abort: bool, background: bool, chain: str, wallet: str, home: str
-) -> None:
+    from_height: int, abort: bool, background: bool, chain: str, wallet: str, home: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read the chain again, as after a wider gap or an import; it goes on after a restart."""
     if abort:
         done = ask(home, wallet, "abortrescan", chain)
-        click.echo("stopped" if done else "no rescan was under way")
-        return
+        says = "stopped" if done else "no rescan was under way"
+        return tell({"stopped": done}, says, as_json=as_json)
     ask(home, wallet, "rescanblockchain", from_height, chain, False)
     if background:
-        return
+        says = f"reads from {from_height} on; bystack wallet info tells how far it is"
+        return tell({"from_height": from_height}, says, as_json=as_json)
     told = read_up(home, wallet, chain)[chain]
-    click.echo(f"read up to {told['height']}: {told['txcount']} transactions")
+    says = f"read up to {told['height']}: {told['txcount']} transactions"
+    return tell(told, says, as_json=as_json)

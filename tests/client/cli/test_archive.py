@@ -83,7 +83,10 @@ def test_export_writes_what_bystackd_export_would(node: Node, tmp_path: Path) ->
     assert file.read_bytes() == archived(BLOCKS)
     assert bystack(commands.export_command, "--file", file).exit_code == 1
     node.first = 15
-    assert bystack(commands.export_command, "--file", tmp_path / "pruned").exit_code == 0
+    done = bystack(commands.export_command, "--file", tmp_path / "pruned", "--json")
+    size = (tmp_path / "pruned").stat().st_size
+    told = {"path": str(tmp_path / "pruned"), "first": 15, "last": 20, "bytes": size}
+    assert json.loads(done.output) == told
     assert (tmp_path / "pruned").read_bytes() == archived(BLOCKS[14:])
 
 
@@ -105,6 +108,8 @@ def test_import_hands_in_what_the_node_lacks(node: Node, tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
     assert "8 blocks taken, 12 known" in done.output
     assert node.taken == BLOCKS[12:]
+    done = bystack(commands.import_command, "--file", tmp_path / "chain", "--json")
+    assert json.loads(done.output) == {"path": str(tmp_path / "chain"), "taken": 8, "known": 12}
 
 
 def test_what_is_refused_ends_the_import_with_its_rule(node: Node, tmp_path: Path) -> None:

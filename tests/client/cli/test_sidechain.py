@@ -91,6 +91,9 @@ def test_next_says_where_the_launch_stands(home: Path) -> None:
     assert joined.exit_code == 0 and "bystack federation keygen port" in joined.output
     roster = (home / "federations" / "port.roster.toml").read_bytes()
     assert f"roster  {hashlib.sha256(roster).hexdigest()}" in joined.output, "compared by voice"
+    (home / "federations" / "port.toml").unlink()
+    again = json.loads(run(home, "apply", "port", "--json").output)
+    assert again["roster"] == hashlib.sha256(roster).hexdigest() and again["running"] is False
     third = json.loads(run(home, "next", "port", "--json").output)
     assert third[-1]["says"] == "its process is not up"
 

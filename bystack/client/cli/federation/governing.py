@@ -115,13 +115,14 @@ def govern(
 @click.argument("what", type=click.Choice(["claims", "burns", "batches", "signing", "all"]))
 @click.option("--reason", default="", help="Published with the pause.")
 @home_option
+@json_option
 @guarded
-def pause(name: str, what: str, reason: str, home: str) -> None:
+def pause(name: str, what: str, reason: str, home: str, as_json: bool) -> None:
     """Pause WHAT for 720 main-chain blocks; each member may do so once in 8064.
 
     A quorum pauses for longer: bystack federation govern NAME --decide pause what=... blocks=...
     """
-    show(node(home).federation(name, "pause", what, reason), as_json=False)
+    show(node(home).federation(name, "pause", what, reason), as_json=as_json)
 
 
 @click.command("propose")

@@ -16,6 +16,8 @@ from bystack.client.cli.conventions import (
     json_option,
     name_argument,
     node,
+    show,
+    tell,
 )
 from bystack.client.cli.federation.keys import proposed
 
@@ -51,9 +53,10 @@ def in_a_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--password-file", type=FILE, help="Seal the keys with this.")
 @click.option("--cheap", is_flag=True, help="Cheap sealing, which only regtest accepts.")
 @home_option
+@json_option
 @guarded
 @in_a_sentence
-def init(name: str, home: str, **options: Any) -> None:
+def init(name: str, home: str, as_json: bool, **options: Any) -> None:
     """Make this node's keys for the federation NAME; write their public part to a file.
 
     The keys stay in keys/ and never leave it, in the clear unless --password-file is given (the
@@ -64,12 +67,13 @@ def init(name: str, home: str, **options: Any) -> None:
     from bystack.client import joining
 
     path = joining.make_keys(Path(home).expanduser(), name, node(home), **options)
-    click.echo(f"keys of {options['operator']} are in {home}/keys; their public part: {path}")
-    click.echo("Back up keys/ now. Whoever has it is you; a lost share takes a reshare to replace.")
-    click.echo(
+    says = (
+        f"keys of {options['operator']} are in {home}/keys; their public part: {path}\n"
+        "Back up keys/ now. Whoever has it is you; a lost share takes a reshare to replace.\n"
         f"Next: send {path.name} to the founder, who runs bystack sidechain new {name} with the"
         " files of all operators and hands out charter and roster; then bystack federation join"
     )
+    tell({"operator": options["operator"], "file": str(path)}, says, as_json=as_json)
 
 
 @click.command("join")
@@ -81,6 +85,7 @@ def init(name: str, home: str, **options: Any) -> None:
 @click.option("--peer", "peers", multiple=True, help="Another member, host:port. Repeatable.")
 @click.option("--parts", type=FILE, help="Where bystackd key new made the keys: what it printed.")
 @home_option
+@json_option
 @guarded
 @in_a_sentence
 def join(
@@ -92,6 +97,7 @@ def join(
     peers: tuple[str, ...],
     parts: Path | None,
     home: str,
+    as_json: bool,
 ) -> None:
     """Take the founders' CHARTER and ROSTER over, and make this node a member.
 
@@ -104,17 +110,21 @@ def join(
     place = Path(home).expanduser()
     joined = joining.take_files(place, name, charter, roster, parts)
     told = joining.become_member(place, name, listen, list(peers), advertise)
+    hard = list(hosting.hard_to_reach(name, listen, advertise))
+    if as_json:
+        return show({**joined._asdict(), "running": told, "warnings": hard}, as_json=True)
     click.echo(f"charter {joined.charter}")
     click.echo(f"roster  {joined.roster}")
     click.echo(f"you are {joined.member}: weight {joined.weight}; {joined.quorum} sign")
     if not told:
         click.echo(f"no daemon runs in {home}: bystackd run --home {home}")
-    for line in hosting.hard_to_reach(name, listen, advertise):
+    for line in hard:
         click.echo(line)
     click.echo(
         f"Next: compare both hashes with every member, then bystack federation keygen {name};"
         f" to a federation that has its key: bystack federation status {name}"
     )
+    return None
 
 
 @click.command("add")

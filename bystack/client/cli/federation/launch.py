@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 import tomli_w
 
-from bystack.client.cli.conventions import guarded, home_option, name_argument, node
+from bystack.client.cli.conventions import (
+    guarded,
+    home_option,
+    json_option,
+    name_argument,
+    node,
+    tell,
+)
 from bystack.client.files import write
 
 
@@ -17,8 +24,9 @@ from bystack.client.files import write
 @click.argument("spec", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("out", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @home_option
+@json_option
 @guarded
-def genesis(name: str, spec: Path | None, out: Path | None, home: str) -> None:
+def genesis(name: str, spec: Path | None, out: Path | None, home: str, as_json: bool) -> None:
     """Build the sidechain's genesis from what SPEC (TOML) says, and write it to OUT.
 
     SPEC is sidechains/NAME.spec.toml of the home unless given (bystack sidechain new wrote it), OUT
@@ -34,8 +42,9 @@ def genesis(name: str, spec: Path | None, out: Path | None, home: str) -> None:
         raise click.ClickException(f"{spec}: {error}") from None
     made = node(home).federation(name, "buildgenesis", said)
     write(out, tomli_w.dumps(made["genesis"]).encode())
-    click.echo(f"sidechain {made['id']}")
-    click.echo(
+    then = (
         f"Next: compare the id with every member, then: bystack sidechain add {out}"
         " --validator --listen HOST:PORT --peer HOST:PORT (only to follow it: without --validator)"
     )
+    facts = {"id": made["id"], "file": str(out)}
+    tell(facts, f"sidechain {made['id']}\n{then}", as_json=as_json)

@@ -20,6 +20,7 @@ from bystack.client.cli.conventions import (
     json_option,
     name_argument,
     show,
+    tell,
 )
 from bystack.client.rpc import NodeDown, RpcFailed
 from bystack.node.ipc import RemoteError, Unavailable, connect
@@ -77,11 +78,14 @@ def requests(name: str, home: str, as_json: bool) -> None:
 @id_argument
 @reason_option
 @home_option
+@json_option
 @guarded
-def approve(name: str, digest: str, reason: str, home: str) -> None:
+def approve(name: str, digest: str, reason: str, home: str, as_json: bool) -> None:
     """Let the request ID through where an operator's approval is needed. It binds that digest."""
-    operate(home, name, "approve", whole_digest(home, name, digest), reason)
-    click.echo("Approved: it is signed as soon as the member asks again.")
+    whole = whole_digest(home, name, digest)
+    operate(home, name, "approve", whole, reason)
+    says = "Approved: it is signed as soon as the member asks again."
+    tell({"digest": whole.hex(), "approved": True}, says, as_json=as_json)
 
 
 @click.command("reject")
@@ -89,21 +93,25 @@ def approve(name: str, digest: str, reason: str, home: str) -> None:
 @id_argument
 @reason_option
 @home_option
+@json_option
 @guarded
-def reject(name: str, digest: str, reason: str, home: str) -> None:
+def reject(name: str, digest: str, reason: str, home: str, as_json: bool) -> None:
     """Refuse the request ID; a later approval takes that back."""
-    operate(home, name, "reject", whole_digest(home, name, digest), reason)
-    click.echo("Rejected: it is not signed here.")
+    whole = whole_digest(home, name, digest)
+    operate(home, name, "reject", whole, reason)
+    says = "Rejected: it is not signed here."
+    tell({"digest": whole.hex(), "approved": False}, says, as_json=as_json)
 
 
 @click.command("policy")
 @name_argument
 @home_option
+@json_option
 @guarded
-def policy(name: str, home: str) -> None:
+def policy(name: str, home: str, as_json: bool) -> None:
     """Check the policy file, as the running signer reads it: every fault at once."""
     read = operate(home, name, "policy")
     if read["fault"]:
         raise NodeDown(f"{read['fault']}\nWhile this stands, nothing is signed.")
-    there = f"{read['path']} holds." if read["digest"] else f"There is no {read['path']}"
-    click.echo(there if read["digest"] else f"{there}: proofs alone decide.")
+    gone = f"There is no {read['path']}: proofs alone decide."
+    tell(read, f"{read['path']} holds." if read["digest"] else gone, as_json=as_json)

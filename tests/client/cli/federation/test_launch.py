@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,5 @@ def test_a_validator_is_not_told_to_add_a_follower(
     assert done.exit_code == 0, done.output
     made = tmp_path / "sidechains" / "port.genesis.toml"
     assert f"bystack sidechain add {made} --validator --listen HOST:PORT" in done.output
+    done = CliRunner().invoke(launch.genesis, ["port", "--home", str(tmp_path), "--json"])
+    assert json.loads(done.output) == {"id": "0a" * 32, "file": str(made)}
