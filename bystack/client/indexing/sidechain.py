@@ -14,7 +14,7 @@ import msgspec
 from bystack.client.indexing.columns import BlockRows, Row
 from bystack.client.indexing.locks import address_of, output_row
 from bystack.client.indexing.mainchain import input_rows, transaction_row
-from bystack.client.indexing.texts import plain, plain_facts
+from bystack.client.indexing.texts import key, plain, plain_facts, whole
 from bystack.ledger.transactions import Output, PolicyLock, Transaction, decode_transaction
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import BURN, CLAIM, decode_action
@@ -111,10 +111,10 @@ class SideRows:
         if name in GIVEN:
             self._given(height, facts)
         state, asset = facts.get("state"), facts.get("asset")
-        amount = facts.get("payout" if name == "pegout" else "amount")
-        told = (_text(state), _text(asset), amount if isinstance(amount, int) else None)
+        amount = whole(facts.get("payout" if name == "pegout" else "amount"))
+        told = (key(name), key(_subject(facts)), key(state), key(asset), amount)
         said = msgspec.json.encode(plain_facts(facts)).decode()
-        self._add("peg_events", (height, position, plain(name), _subject(facts), *told, said))
+        self._add("peg_events", (height, position, *told, said))
 
     def _given(self, height: int, facts: Mapping[str, Any]) -> None:
         for number, (asset, amount, root) in enumerate(facts.get("coins", ()), facts["first"]):
@@ -122,14 +122,10 @@ class SideRows:
             self._add("outputs", output_row(height, facts["id"], number, output, self._hrp))
 
 
-def _text(value: Any) -> str | None:
-    return plain(value) if isinstance(value, str) else None
-
-
 def _subject(facts: Mapping[str, Any]) -> str | None:
     match facts:
         case {"id": str(id)}:
-            return plain(id)
+            return id
         case {"outpoint": [str(id), int(index)]}:
             return f"{id}:{index}"
         case {"outpoint": {"transaction": str(id), "index": int(index)}}:

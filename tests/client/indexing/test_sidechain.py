@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from bystack.client.indexing.source import NodeSource
 from bystack.primitives.addresses import decode_address
 from bystack.primitives.codec import encode
 from bystack.sidechain.actions import SYSTEM_OUTPUTS
-from tests.client.indexing.nodes import SideNode
+from tests.client.indexing.nodes import SideNode, indexed, rows
 from tests.sidechain.histories import History
 from tests.sidechain.world import World
 
@@ -101,3 +102,26 @@ def test_an_events_texts_can_be_kept(world: World) -> None:
     ((_, _, name, subject, *_, facts),) = made
     assert "\0" not in f"{name}{subject}{facts}" and "\\u0000" not in str(facts)
     assert json.loads(str(facts))["reason"][1] == {"k\ufffd": 2**62}
+
+
+HOSTILE: tuple[dict[str, Any], ...] = (
+    {"event": "m.x", "id": "long" * 5_000, "state": "s" * 9_000, "asset": "a" * 9_000},
+    {"event": "m." + "y" * 9_000, "seq": 2**64 - 1, "amount": 2**63},
+    {"event": "m.x", "seq": True, "amount": True, "asset": 7, "state": None},
+    {"event": "m.x", "outpoint": ["z" * 9_000, 2**64 - 1], "amount": -1},
+    {"event": "m.x", "id": "'; DROP SCHEMA trade CASCADE; --\0", "amount": 2**63 - 1},
+)
+
+
+def test_no_event_of_a_module_stops_the_index(world: World, address: str) -> None:
+    """Whatever its facts are: PostgreSQL takes the row, and the facts are whole."""
+    node = SideNode(world)
+    node.getblockevents = lambda id: list(HOSTILE)  # type: ignore[method-assign]
+    indexed(node, address, "trade")
+    found = rows(address, "SELECT event, subject, amount, facts FROM trade.peg_events "
+                 "WHERE height = 1 ORDER BY position")  # fmt: skip
+    assert [row["amount"] for row in found] == [None, None, None, None, 2**63 - 1]
+    assert [row["facts"]["id"] for row in found if "id" in row["facts"]] == [
+        one["id"].replace("\0", "\ufffd") for one in HOSTILE if "id" in one
+    ]
+    assert found[0]["subject"] == ("long" * 50) and len(found[1]["event"]) == 200
