@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from bystack.federation.module.application import FederationModule
+from bystack.federation.module.pauses import PAUSED, Paused
 from bystack.federation.module.records import PAUSE_REST, RULES, Rules, entry_key
 from bystack.node.federation.links import Links
 from bystack.node.ipc import RemoteError, Unavailable
@@ -38,11 +39,11 @@ class Pausing(Protocol):
 class Doubting:
     """Compares, on each tick, the relay's chain with the own one; `depth` is K."""
 
-    def __init__(self, links: Links, actions: Pausing, depth: int) -> None:
-        self._links, self._actions, self._depth = links, actions, depth
+    def __init__(self, links: Links, actions: Pausing, identity: bytes, depth: int) -> None:
+        self._links, self._actions = links, actions
+        self._identity, self._depth = identity, depth
         self._off = 0
         self._wait = 0
-        self._next = 0
 
     async def run(self) -> None:
         """Tick until cancelled; lines that are down are asked again."""
@@ -59,8 +60,9 @@ class Doubting:
         height, tip = int(side["relay_height"]), bytes(side["relay_tip"])
         reason = await self._reason(height, tip)
         self._wait = max(0, self._wait - 1)
-        if reason and not self._wait and height >= self._next and not await self._paused(height):
-            await self._pause(reason, height)
+        due = reason and not self._wait and not await self._paused(height)
+        if due and await self._rested(height):
+            await self._pause(reason)
 
     async def _reason(self, height: int, tip: bytes) -> str:
         """Why the pegs must pause now; empty if they need not."""
@@ -103,18 +105,19 @@ class Doubting:
         until = await self._links.side.call("module", FederationModule.name, "getpauses", [])
         return all(int(end) > height for end in until.values())
 
-    async def _pause(self, reason: str, height: int) -> None:
-        """A member pauses once in the rules' `rest`; what was refused is tried again later."""
+    async def _pause(self, reason: str) -> None:
+        """What was refused is tried again later, and what the chain never took: another action may
+        have used the nonce first."""
         self._wait = PATIENCE
         log.error("pausing the pegs", reason=reason)
         try:
             await self._actions.pause("all", reason)
         except (RemoteError, Invalid) as error:
             log.warning("pause refused", reason=str(error))
-        else:
-            self._next = height + await self._rest()
 
-    async def _rest(self) -> int:
-        """How many blocks a member rests between two pauses, by the rules in force."""
+    async def _rested(self, height: int) -> bool:
+        """A member pauses once in the `rest` of the rules in force; the chain says since when."""
+        last: Paused | None = await self._links.state(Paused, entry_key(PAUSED, self._identity))
         rules: Rules | None = await self._links.state(Rules, entry_key(RULES))
-        return PAUSE_REST if rules is None else rules.rest
+        rest = PAUSE_REST if rules is None else rules.rest
+        return last is None or height >= last.since + rest

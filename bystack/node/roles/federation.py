@@ -75,7 +75,7 @@ async def _speak(links: Links, inbox: trio.MemorySendChannel[Event], setting: Se
         await trio.sleep(TICK_SECONDS)
     governing = Governing(links, Requests(inbox), setting.identity)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(Doubting(links, governing, genesis.depth).run)
+        nursery.start_soon(Doubting(links, governing, setting.identity, genesis.depth).run)
         nursery.start_soon(Stating(links, governing, setting.identity).run)
 
 

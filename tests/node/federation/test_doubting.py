@@ -11,6 +11,7 @@ import trio
 import trio.testing
 from msgspec.structs import replace
 
+from bystack.federation.module.pauses import EVERYTHING, PAUSED, Paused
 from bystack.federation.module.records import (
     DEFAULT_RULES,
     PAUSE_BLOCKS,
@@ -24,6 +25,7 @@ from bystack.node.ipc import RemoteError, Unavailable
 from bystack.sidechain.relay import height_key
 
 DEPTH = 6
+OWN = b"\x07" * 32
 
 
 def id_of(branch: str, height: int) -> bytes:
@@ -41,10 +43,13 @@ class Nodes:
         self.sent: list[tuple[str, str]] = []
         self.refusal: Exception | None = None
         self.rules: Rules | None = DEFAULT_RULES
+        self.taken = True
+        """Whether the chain takes what is sent."""
+        self.last: Paused | None = None
         lines = SimpleNamespace(
             side=self._line(self._side), main=self._line(self._main), state=self._state
         )
-        self.doubting = Doubting(lines, self, DEPTH)  # type: ignore[arg-type]
+        self.doubting = Doubting(lines, self, OWN, DEPTH)  # type: ignore[arg-type]
 
     @staticmethod
     def _line(answer: Callable[..., Any]) -> Any:
@@ -63,6 +68,9 @@ class Nodes:
         return dict.fromkeys(("claims", "burns", "batches"), self.until)
 
     async def _state(self, kind: Any, key: bytes) -> Any:
+        if kind is Paused:
+            assert key == entry_key(PAUSED, OWN)
+            return self.last
         assert (kind, key) == (Rules, entry_key(RULES))
         return self.rules
 
@@ -76,7 +84,9 @@ class Nodes:
         if self.refusal:
             raise self.refusal
         self.sent.append((what, reason))
-        self.until = max(self.relayed) + PAUSE_BLOCKS
+        if self.taken:
+            self.last = Paused(EVERYTHING, max(self.relayed), reason)
+            self.until = max(self.relayed) + PAUSE_BLOCKS
         return ""
 
     def fork(self, depth: int, verdict: str, height: int | None = None) -> None:
@@ -217,6 +227,26 @@ def test_a_refused_pause_is_tried_again_after_a_while_and_another_members_is_eno
         assert nodes.sent == []
         await nodes.tick()
         assert len(nodes.sent) == 1
+
+    run(play)
+
+
+def test_a_pause_that_the_chain_never_took_is_sent_again() -> None:
+    """Somebody's action came first with the same nonce: nobody rests for what never counted."""
+
+    async def play() -> None:
+        nodes = Nodes()
+        nodes.fork(2, "invalid")
+        nodes.taken = False
+        await nodes.tick(PATIENCE)
+        assert len(nodes.sent) == 1
+        nodes.taken = True
+        await nodes.tick(PATIENCE)
+        assert len(nodes.sent) == 2 and nodes.last is not None
+        nodes.until = 0  # it ended; who pauses began anew meanwhile, and still rests
+        nodes.doubting = Doubting(nodes.doubting._links, nodes, OWN, DEPTH)
+        await nodes.tick(PATIENCE)
+        assert len(nodes.sent) == 2
 
     run(play)
 
