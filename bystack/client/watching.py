@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from bystack.client.rpc import NodeDown, NotRun, Rpc, RpcFailed
@@ -80,6 +80,11 @@ def deposit(rpc: Rpc, chain: str, txid: str, vout: int | None = None) -> Stage:
     except RpcFailed as error:
         why = "" if error.code == NOT_FOUND else f" ({error.message})"
         return Stage(f"main: in no block yet; waits for one{why}")
+    return deposited(chain, told)
+
+
+def deposited(chain: str, told: Mapping[str, Any]) -> Stage:
+    """A deposit's stage, as `getpeginstatus` tells it."""
     amount, state = f"{told['value']} {told['name']}", told["state"]
     if state == CLAIMED:
         return Stage(f"{chain}: {amount} minted", True)
@@ -99,6 +104,11 @@ def payout(rpc: Rpc, chain: str, pegout: str) -> Stage:
         if error.code != NOT_FOUND:
             raise
         return Stage(f"{chain}: its burn is in no block yet; waits for one")
+    return burned(chain, told)
+
+
+def burned(chain: str, told: Mapping[str, Any]) -> Stage:
+    """A burn's stage, as `getpegoutstatus` tells it."""
     match told["state"]:
         case "settled":
             return Stage(f"{chain}: {paid(told)} on the main chain", True)
@@ -107,13 +117,13 @@ def payout(rpc: Rpc, chain: str, pegout: str) -> Stage:
     return Stage(f"{chain}: {told['state']}; {waiting(told)}")
 
 
-def paid(status: dict[str, Any]) -> str:
+def paid(status: Mapping[str, Any]) -> str:
     """What a peg-out has paid, as far as the node tells it."""
     one = status.get("payout")
     return f"{one['value']} {one['name']} paid" if one else "paid"
 
 
-def waiting(status: dict[str, Any]) -> str:
+def waiting(status: Mapping[str, Any]) -> str:
     """What it waits for, and about how long."""
     about = int(status.get("about_seconds") or 0)
     what = f"waits for {status['waits_for']}" if status["waits_for"] else "goes on by itself"

@@ -52,7 +52,7 @@ class Newcomer(Reader):
 
 
 def ended(output: str) -> bool:
-    return re.search(r"^state: (claimed|settled)$", output, re.M) is not None
+    return re.search(r"^state +(claimed|settled)$", output, re.M) is not None
 
 
 def test_each_line_does_what_the_page_says(

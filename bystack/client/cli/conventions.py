@@ -109,6 +109,13 @@ def _plain(value: Any) -> str:
             return harmless(str(value))
 
 
+def aligned(facts: Mapping[str, Any]) -> str:
+    """Names and what they stand for as a table of two columns; what is empty or 0 is left out."""
+    rows = {name: _plain(one) for name, one in facts.items() if one}
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"{name:{width}}  {one}" for name, one in rows.items())
+
+
 def harmless(text: str) -> str:
     """Text for a terminal: a stranger chose an asset's unit, and it may not steer what is read."""
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)

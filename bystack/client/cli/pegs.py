@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.cli.conventions import (
+    aligned,
+    guarded,
+    harmless,
+    home_option,
+    json_option,
+    node,
+    show,
+)
 from bystack.client.cli.following import follow, wait_option
 from bystack.client.cli.gates import reasons
 from bystack.client.cli.purses import asset_option, sidechain_argument
-from bystack.client.watching import deposit, payout
+from bystack.client.watching import Stage, burned, deposit, deposited, lasting, payout
 
 AMOUNTS = ("burned", "payout", "pegout_fee", "basis_points_fee", "minimum")
+ENDED = ("settled", "refunded")
 
 
 @click.command("pegout-quote")
@@ -65,7 +74,49 @@ def pegout_status(chain: str, pegout: str, wait: bool, home: str, as_json: bool)
     if wait:
         again = f"bystack pegout-status {chain} {pegout} --wait"
         follow(lambda: payout(rpc, chain, pegout), again)
-    show(rpc.side(chain, "getpegoutstatus", pegout), as_json=as_json)
+    told = rpc.side(chain, "getpegoutstatus", pegout)
+    if as_json:
+        return show(told, as_json=True)
+    return _stand(burned(chain, told), burn_facts(told), followed=wait)
+
+
+def _stand(stage: Stage, facts: Mapping[str, Any], *, followed: bool) -> None:
+    """Where it stands in a sentence, which who followed it has read, and what is known of it."""
+    if not followed:
+        click.echo(harmless(stage.says))
+    click.echo(aligned(facts))
+
+
+def burn_facts(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What people want to know of a peg-out; the rest is in its JSON."""
+    order = "" if told["seq"] is None else f"{told['seq']}, of sidechain block"
+    queue = told["state"] == "requested"
+    about = 0 if told["state"] in ENDED else told["paid_in_about_seconds"]
+    return {
+        "state": told["state"],
+        "burned": _sum(told["burned"]),
+        "pays": f"{_sum(told['payout'])} to {told['destination']}",
+        "paid in": about and f"about {lasting(about)}",
+        "tier": f"{told['tier']}" + (f"; {told['before']} before it in the queue" * queue),
+        "order": order and f"{order} {told['batch_height']}",
+        "signing": _signing(told["signing"]),
+        "vetoes": told["vetoes"],
+        "id": told["id"],
+    }
+
+
+def _signing(told: Mapping[str, Any] | None) -> str:
+    """Whose signatures an order has, as far as this node's member knows."""
+    if told is None:
+        return ""
+    said = [f"weight {told['weight']} of {told['threshold']} needed"]
+    if told["missing"] and not told["complete"]:
+        said.append(f"not yet: {', '.join(told['missing'])}")
+    return "; ".join([*said, *["sent to the main chain"] * bool(told["sent"])])
+
+
+def _sum(told: Mapping[str, Any]) -> str:
+    return f"{told['value']} {told['name']}"
 
 
 @click.command("prove-unclaimable")
@@ -95,4 +146,19 @@ def pegin_status(chain: str, txid: str, wait: bool, home: str, as_json: bool) ->
     rpc = node(home)
     if wait:
         follow(lambda: deposit(rpc, chain, txid), f"bystack pegin-status {chain} {txid} --wait")
-    show(rpc.side(chain, "getpeginstatus", txid), as_json=as_json)
+    told = rpc.side(chain, "getpeginstatus", txid)
+    if as_json:
+        return show(told, as_json=True)
+    return _stand(deposited(chain, told), deposit_facts(told), followed=wait)
+
+
+def deposit_facts(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What people want to know of a deposit; the rest is in its JSON."""
+    return {
+        "state": told["state"],
+        "amount": _sum(told),
+        "deposit": f"{told['txid']}:{told['vout']}, in main-chain block {told['height']}",
+        "blocks left": told["blocks_left"],
+        "claim": told["claim"],
+        "recipient": told["recipient"],
+    }
