@@ -183,6 +183,18 @@ class Rpc:
             raise AttributeError(method)
         return partial(self.call, method)
 
+    def unready(self) -> tuple[str, ...]:
+        """Why the daemon says it should not be asked now, a sentence each (`/ready`).
+
+        Raises `NodeDown`. No process of its stands between, as with a method.
+        """
+        with self._connect() as client:
+            try:
+                lines = client.get("/ready").text.splitlines()
+            except httpx.HTTPError as error:
+                raise NodeDown(f"the node in {self.home} does not answer ({error})") from error
+        return tuple(lines[1:])
+
     def side(self, chain: str, method: str, *params: Any, **named: Any) -> Any:
         """A call on a sidechain's path."""
         return self.call(method, *params, path=f"/sidechain/{chain}", **named)

@@ -85,10 +85,10 @@ class Chain(NamedTuple):
 
 
 class Signing(NamedTuple):
-    """A key the signer should serve: of whom, on which socket, whether somebody answers there.
+    """A key the signer should serve: of whom, on which socket, whether it is answered for there.
 
-    `trouble`: the last thing its logs say against it, `rule` the rule's name; both empty when they
-    last said that it is served.
+    `hangs`: somebody holds the socket and answers no question. `trouble`: the last thing its logs
+    say against it, `rule` the rule's name; both empty when they last said that it is served.
     """
 
     whose: str
@@ -96,6 +96,7 @@ class Signing(NamedTuple):
     answers: bool
     rule: str = ""
     trouble: str = ""
+    hangs: bool = False
 
 
 class Charter(NamedTuple):
@@ -128,7 +129,10 @@ class Keys(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All of it. `down`: why the node does not answer; `config_errors`: one sentence each."""
+    """All of it. `down`: why the node does not answer; `config_errors`: one sentence each.
+
+    `unready`: why the daemon itself says that it should not be asked now, a sentence each.
+    """
 
     home: str
     clock: Clock
@@ -140,6 +144,7 @@ class Facts(NamedTuple):
     config_errors: tuple[str, ...] = ()
     changed: bool = False
     down: str = ""
+    unready: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
     chains: tuple[Chain, ...] = ()
     signing: tuple[Signing, ...] = ()

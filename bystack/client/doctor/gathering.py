@@ -28,7 +28,7 @@ UNASKED: Final = (RpcFailed, NodeDown)
 def facts(home: Path, rpc: Rpc, clock_server: str = "") -> Facts:
     """Everything the judges want to know. A node that does not answer is a fact as well."""
     config, errors = _config(home)
-    rows, down = _supervised(home, rpc)
+    rows, unready, down = _supervised(home, rpc)
     names = _names(config)
     before = {name: _height(rpc, name) for name in names} if not down else {}
     listening = tuple(looking.listeners(home, config, not down)) if config else ()
@@ -43,6 +43,7 @@ def facts(home: Path, rpc: Rpc, clock_server: str = "") -> Facts:
         config_errors=errors,
         changed=_changed(home),
         down=down,
+        unready=unready,
         processes=tuple(looking.ended(home) if down else looking.processes(home, rows)),
         signing=signing,
         charters=tuple(_charters(home, config, rpc)) if config else (),
@@ -65,19 +66,16 @@ def _names(config: Config | None) -> list[str]:
     return main + [one.name for one in config.sidechain]
 
 
-def _supervised(home: Path, rpc: Rpc) -> tuple[list[dict[str, Any]], str]:
-    """The rows of the supervisor, and why it does not answer."""
+def _supervised(home: Path, rpc: Rpc) -> tuple[list[dict[str, Any]], tuple[str, ...], str]:
+    """The rows of the supervisor, why it should not be asked, and why it does not answer."""
     try:
-        rpc.call("help")
-    except RpcFailed:
-        pass  # it lives; which of its processes does not is told below
-    except NodeDown as error:
-        return [], str(error)
-    try:
+        unready = rpc.unready()
         told = msgspec.json.decode((home / "run" / "bystackd.json").read_bytes())
+    except NodeDown as error:
+        return [], (), str(error)
     except (OSError, msgspec.DecodeError) as error:
-        return [], f"run/bystackd.json cannot be read: {error}"
-    return list(told["processes"]), ""
+        return [], (), f"run/bystackd.json cannot be read: {error}"
+    return list(told["processes"]), unready, ""
 
 
 def _changed(home: Path) -> bool:

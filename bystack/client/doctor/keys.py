@@ -56,11 +56,19 @@ def signer(found: Sequence[Signing]) -> Iterator[Finding]:
     """The signer answers for every key that the configuration names."""
     silent = [one for one in found if not one.answers and one.rule not in OLD_JOURNALS]
     for one in silent:
-        why = f": {one.trouble}" if one.trouble else ""
-        cure = "see logs/signer.log; is the process up (bystack status), its password there?"
-        yield fault("signer", f"unreachable for {one.whose} ({one.socket}){why}", cure)
+        yield _silent(one)
     if not silent and found:
         yield good("signer", f"answers for {len(found)} keys")
+
+
+def _silent(one: Signing) -> Finding:
+    why = f": {one.trouble}" if one.trouble else ""
+    if one.hangs:
+        says = f"it holds {one.socket} and answers nothing for {one.whose}: it hangs or is stopped"
+        cure = "kill -CONT it if you stopped it; the daemon ends one that hangs and starts it anew"
+        return fault("signer", f"{says}{why}", cure)
+    cure = "see logs/signer.log; is the process up (bystack status), its password there?"
+    return fault("signer", f"unreachable for {one.whose} ({one.socket}){why}", cure)
 
 
 def journals(found: Sequence[Signing]) -> Iterator[Finding]:

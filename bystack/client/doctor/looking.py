@@ -18,11 +18,14 @@ from bystack.client.doctor.facts import Charter, Listener, Machine, Process, Sig
 from bystack.client.doctor.logs import last_error, last_words, not_served, not_voting, records
 from bystack.federation.charter import parse_charter
 from bystack.node.config import Config
+from bystack.node.ipc import PING, new_trace
+from bystack.node.ipc.messages import Call, frame
 from bystack.primitives.errors import Invalid
 
 MAX_CHARTER: Final = 1_000_000
 SECRET: Final = (".", "keys", "tokens", ".cookie", "data/signer", "data/wallet")
-PATIENCE: Final = 5.0
+PATIENCE: Final = 10.0
+"""Seconds for an answer; an idle signer takes milliseconds."""
 MANY: Final = 2**31
 
 
@@ -131,24 +134,32 @@ def signing(home: Path, config: Config) -> Iterator[Signing]:
         if kind == "validator" and answers:
             trouble = not_voting(records(home / "logs" / f"sidechain-{name}.log"))
         whose = f"{'member' if kind == 'federation' else kind} of {name}"
-        yield Signing(whose, path, answers, *trouble)
+        yield Signing(whose, path, bool(answers), *trouble, hangs=answers is False)
 
 
-def _answers(path: Path) -> bool:
-    """Whether somebody accepts there. Paths of sockets are short: the last part from its folder."""
+def _answers(path: Path) -> bool | None:
+    """Whether the one who holds the socket answers a ping; None where nobody holds it.
+
+    The kernel accepts for a process that hangs or is stopped: only an answer says that it works.
+    Paths of sockets are short: the last part from its folder.
+    """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return False
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(PATIENCE)
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(PATIENCE)
+        try:
             line.connect(f"/proc/self/fd/{folder}/{path.name}")
-    except OSError:
-        return False
-    finally:
-        os.close(folder)
-    return True
+        except OSError:
+            return None
+        finally:
+            os.close(folder)
+        try:
+            line.sendall(frame(Call(1, new_trace(), PING, [])))
+            return bool(line.recv(1))
+        except OSError:
+            return False
 
 
 def charter(home: Path, whose: str, file: str, running: str, agreed: str) -> Charter:

@@ -11,6 +11,7 @@ from bystack.client.doctor.findings import Finding, care, fault, good
 UPGRADE: Final = "stop the node, install the newer Bystack, start it (docs/operations.md)"
 STRANGERS: Final = ("WrongNetwork", "WrongChain")
 NEWER: Final = "WrongVersion"
+PASSING: Final = ("is starting", "is far behind its chain")
 
 
 def configuration(facts: Facts) -> Iterator[Finding]:
@@ -45,6 +46,22 @@ def processes(found: Sequence[Process], down: str, home: str) -> Iterator[Findin
             yield care("processes", says, f"see {home}/logs/{one.label}.log")
     if not halted:
         yield good("processes", f"{len(found)} run")
+
+
+def readiness(found: Facts) -> Iterator[Finding]:
+    """What the daemon says of itself and no other judge does: who is mute, who is far behind."""
+    told = [one.label for one in found.processes if one.state not in ("running", "starting")]
+    for reason in found.unready:
+        label, _, says = reason.partition(" ")
+        if label in told or "MiB of disk" in reason:
+            continue
+        if says in PASSING:
+            yield care("ready", reason, "it ends by itself; bystack status --wait shows how far")
+        else:
+            cure = f"see {found.home}/logs/{label}.log; it is ended and started anew if it stays so"
+            yield fault("ready", reason, cure)
+    if not found.unready and not found.down:
+        yield good("ready", "nothing is amiss, says the daemon")
 
 
 def peers(chain: Chain) -> Iterator[Finding]:
@@ -117,6 +134,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     """Everything of this file."""
     yield from configuration(facts)
     yield from processes(facts.processes, facts.down, facts.home)
+    yield from readiness(facts)
     configured = str(facts.config.get("network", ""))
     for chain in facts.chains:
         yield from peers(chain)

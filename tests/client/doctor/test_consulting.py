@@ -156,6 +156,18 @@ SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
         {"signing": (VALIDATOR._replace(answers=False, trouble="no password"),)},
         *("signer", FAULT, "unreachable for validator of trade (run/signer-validator-trade.sock)"),
     ),
+    "the signer hangs": (
+        {"signing": (VALIDATOR._replace(answers=False, hangs=True),)},
+        *("signer", FAULT, "it holds run/signer-validator-trade.sock and answers nothing for val"),
+    ),
+    "a process hangs": (
+        {"unready": ("mainchain shows no sign of life for 15 s",)},
+        *("ready", FAULT, "mainchain shows no sign of life for 15 s"),
+    ),
+    "a chain is far behind": (
+        {"unready": ("mainchain is far behind its chain",)},
+        *("ready", CARE, "mainchain is far behind its chain"),
+    ),
     "the journal is older than the chain": (
         {"signing": (VALIDATOR._replace(rule="JournalOld", trouble="older than the chain"),)},
         *("vote journal", FAULT, "validator of trade does not vote: older than the chain"),
@@ -205,6 +217,13 @@ def test_what_only_looks_like_a_fault_is_none() -> None:
     )
     for changes in calm:
         assert wrong(consult(spoilt(**changes))) == []
+
+
+def test_what_another_judge_says_is_not_told_twice() -> None:
+    given_up = ("mainchain was given up: code 1", "100 MiB of disk are free, 128 are needed")
+    failed = (Process("mainchain", "failed", 10, "code 1", "disk error"),)
+    found = consult(spoilt(unready=given_up, processes=failed))
+    assert [one.subject for one in found if one.level is not Level.GOOD] == ["processes"]
 
 
 def test_a_signer_is_not_missed_while_the_node_is_down() -> None:

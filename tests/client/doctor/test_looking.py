@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,8 @@ from bystack.client.doctor import looking
 from bystack.client.doctor.gathering import facts
 from bystack.client.rpc import Rpc
 from bystack.node.config import load_config
+from bystack.node.ipc import PING
+from bystack.node.ipc.messages import Result, Splitter, frame, parse, to_server
 
 TABLE = """network = "regtest"
 [mainchain]
@@ -65,7 +68,9 @@ def test_modes_and_room_are_seen(home: Path) -> None:
     assert looking.machine(home, None).open_to_others == (str(home / "keys" / "trade.key"),)
 
 
-def test_a_signer_that_answers_is_seen_and_its_last_word_told(home: Path) -> None:
+def test_a_signer_that_answers_is_seen_and_its_last_word_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = "run/signer-validator-trade.sock"
     refused = {"event": "key not served", "socket": path, "rule": "JournalMissing", "error": "none"}
     (home / "logs" / "signer.log").write_bytes(msgspec.json.encode(refused) + b"\n")
@@ -85,8 +90,27 @@ def test_a_signer_that_answers_is_seen_and_its_last_word_told(home: Path) -> Non
         finally:
             os.chdir(here)
         signer.listen()
-        assert next(looking.signing(home, config)).answers
-    assert not next(looking.signing(home, config)).answers
+        monkeypatch.setattr(looking, "PATIENCE", 0.05)
+        hung = next(looking.signing(home, config))
+        assert hung.hangs and not hung.answers  # the kernel took the call, nobody answered
+        signer.accept()[0].close()
+        with ThreadPoolExecutor() as pool:
+            monkeypatch.setattr(looking, "PATIENCE", 60.0)
+            answered = pool.submit(_answer_a_ping, signer)
+            served = next(looking.signing(home, config))
+            assert served.answers and not served.hangs
+            answered.result()
+    gone = next(looking.signing(home, config))
+    assert not gone.answers and not gone.hangs
+
+
+def _answer_a_ping(signer: socket.socket) -> None:
+    line, _ = signer.accept()
+    with line:
+        (body,) = Splitter().feed(line.recv(4096))
+        call = parse(to_server, body)
+        assert (call.method, call.params) == (PING, [])
+        line.sendall(frame(Result(call.id, None)))
 
 
 def test_a_charter_is_hashed_or_the_fault_is_told(home: Path) -> None:
