@@ -15,8 +15,14 @@ from typing import Any, BinaryIO, Final
 import click
 
 from bystack.client.bars import Bar
-from bystack.client.cli.conventions import guarded, home_option, json_option, node, tell
-from bystack.client.indexing.source import MAIN, ChangedMeanwhile, NodeSource, every_block
+from bystack.client.cli.conventions import guarded, harmless, home_option, json_option, node, tell
+from bystack.client.indexing.source import (
+    MAIN,
+    ChangedMeanwhile,
+    NodeSource,
+    Unreadable,
+    every_block,
+)
 from bystack.client.rpc import Rpc
 from bystack.mainchain.archive import Network, Reader, Writer
 from bystack.mainchain.blocks import Block, decode_block
@@ -34,7 +40,14 @@ KNOWN: Final = ("duplicate", "inconclusive")
 @click.option("--file", "file", type=click.Path(dir_okay=False), help="To write.")
 @click.option("--parquet", type=click.Path(path_type=Path), help="Folder to make, with tables.")
 @click.option("--chain", default=MAIN, show_default=True, help="main, or a sidechain's name.")
-@click.option("--from", "first", default=1, show_default=True, help="First height.")
+@click.option(
+    "--from",
+    "first",
+    type=click.IntRange(1, 2**53),
+    default=1,
+    show_default=True,
+    help="First height.",
+)
 @home_option
 @json_option
 @guarded
@@ -76,7 +89,7 @@ def _filed(rpc: Rpc, file: str, first: int) -> dict[str, Any]:
     """Write an archive; its first and last block, its size in bytes."""
     info = rpc.call("getblockchaininfo")
     first, last = max(first, int(info.get("pruneheight", 1))), int(info["blocks"])
-    heights = range(first, last + 1)
+    heights = _there(range(first, last + 1), MAIN)
     writer = Writer(_network(info), heights.start, heights.stop - 1)
     draft = f"{file}.part"
     try:
@@ -99,11 +112,15 @@ def _tabled(source: NodeSource, folder: Path, first: int) -> dict[str, Any]:
         text = "tables need pyarrow; install it with: pip install 'bystack[parquet]'"
         raise click.ClickException(text) from error
     now, chain = source.standing(), source.identity
-    heights = range(max(first, now.first), now.height + 1)
+    heights = _there(range(max(first, now.first), now.height + 1), chain.name)
     place = {"first": heights.start, "last": now.height}
     about = {"chain": chain.name, "chain_id": chain.chain_id, **place}
     draft = folder.with_name(f"{folder.name}.part")
-    draft.mkdir(parents=True)
+    try:
+        draft.mkdir(parents=True)
+    except FileExistsError:
+        text = f"{draft} is there: another run writes it, or one was killed; then remove it"
+        raise click.ClickException(text) from None
     try:
         with Files(draft, chain.kind, about) as files, Bar("blocks") as bar:
             files.add({"assets": list(source.assets)})
@@ -113,9 +130,19 @@ def _tabled(source: NodeSource, folder: Path, first: int) -> dict[str, Any]:
         draft.rename(folder)
     except ChangedMeanwhile:
         raise click.ClickException(REORGANISED) from None
+    except Unreadable as error:
+        raise click.ClickException(harmless(str(error))) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return {**place, "tables": list(files.names)}
+
+
+def _there(heights: range, chain: str) -> range:
+    """Heights of which there is one at least."""
+    if not heights:
+        text = f"no block at {heights.start} yet: the chain {chain} ends at {heights.stop - 1}"
+        raise click.ClickException(text)
+    return heights
 
 
 def _network(info: dict[str, Any]) -> Network:

@@ -17,9 +17,10 @@ from bystack.client.cli.conventions import (
     tell,
 )
 from bystack.client.cli.following import INTERRUPTED
+from bystack.client.indexing.columns import Place
 from bystack.client.indexing.following import FinalChanged, Indexer, Step
 from bystack.client.indexing.reaching import SAY, DatabaseDown, DatabaseRefused
-from bystack.client.indexing.source import MAIN, NodeSource
+from bystack.client.indexing.source import MAIN, NodeSource, Unreadable
 
 if TYPE_CHECKING:
     from bystack.client.indexing.postgres import Database
@@ -80,7 +81,7 @@ def index(
         tables, source = _tables(context, database), NodeSource(node(home), chain)
         held = tables(database, schema or chain, source.identity)
         _run(Indexer(source, held, _tell), held, first, once, as_json)
-    except (DatabaseDown, DatabaseRefused, FinalChanged) as error:
+    except (DatabaseDown, DatabaseRefused, FinalChanged, Unreadable) as error:
         raise click.ClickException(harmless(str(error))) from None
 
 
@@ -101,14 +102,21 @@ def _tables(context: click.Context, database: str) -> type[Database]:
 def _run(indexer: Indexer, tables: Any, first: int, once: bool, as_json: bool) -> None:
     try:
         behind = indexer.run(first, once=once) is Step.BEHIND
-        chain, height = indexer.identity.name, tables.place.height
-        says = f"{chain}: blocks up to {height}" + "; the node is behind that" * behind
-        tell({"chain": chain, "height": height, "node_behind": behind}, says, as_json=as_json)
+        chain, place = indexer.identity.name, tables.place
+        facts = {"chain": chain, "height": place.height if place.id else None}
+        says = f"{chain}: {_reached(place, behind)}"
+        tell({**facts, "node_behind": behind}, says, as_json=as_json)
     except KeyboardInterrupt:
         _tell(f"stopped after block {tables.place.height}; the same command goes on there")
         sys.exit(INTERRUPTED)
     finally:
         tables.close()
+
+
+def _reached(place: Place, behind: bool) -> str:
+    if not place.id:
+        return f"no block yet, for the node's chain ends before height {place.height + 1}"
+    return f"blocks up to {place.height}" + "; the node is behind that" * behind
 
 
 def _tell(text: str) -> None:

@@ -49,6 +49,8 @@ class Database:
 
     def __init__(self, address: str, schema: str, identity: Identity) -> None:
         self._address, self._schema, self._identity = address, schema, identity
+        if "%" in schema:  # the driver reads it as the place of a value
+            raise DatabaseRefused(f"the schema {schema} has a % in its name: choose another")
         self._secrets = [password_in(address)]
         self._tables = tables_of(identity.kind)
         self._connection: psycopg.Connection[Any] | None = None
@@ -124,6 +126,10 @@ class Database:
         if version > VERSION:
             known = f"a newer bystack made the tables (version {version}; this one knows {VERSION})"
             raise DatabaseRefused(f"{known}: install a bystack as new as that one")
+        if version < VERSION:
+            known = f"an older bystack made the tables (version {version}; this one {VERSION})"
+            text = f"index anew into another schema, or after DROP SCHEMA {self._schema} CASCADE"
+            raise DatabaseRefused(f"{known}: {text}")
         if chain_id != self._identity.chain_id:
             text = f"the schema {self._schema} holds another chain ({chain_id[:16]}…)"
             mine = f"the node's {self._identity.name} is {self._identity.chain_id[:16]}…"

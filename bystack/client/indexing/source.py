@@ -10,6 +10,7 @@ from bystack.client.indexing.columns import BlockRows, ChainKind, Row
 from bystack.client.indexing.mainchain import BTM_ROW, MainRows
 from bystack.client.indexing.sidechain import SideRows, asset_rows
 from bystack.client.rpc import Rpc
+from bystack.primitives.errors import Invalid
 
 MAIN: Final = "main"
 AT_ONCE: Final = 16
@@ -57,10 +58,14 @@ class ChangedMeanwhile(Exception):
     """The blocks read do not follow each other: the chain was reorganised while they were read."""
 
 
+class Unreadable(Exception):
+    """The node answers what no block's rows can be made of; the message says what to look at."""
+
+
 class NodeSource:
     """A chain of the node that `rpc` speaks to: "main", or a sidechain's name.
 
-    Raises what `Rpc` raises, here and in every call.
+    Raises what `Rpc` raises, here and in every call, and `Unreadable` for blocks that are none.
     """
 
     def __init__(self, rpc: Rpc, name: str = MAIN) -> None:
@@ -111,6 +116,14 @@ class NodeSource:
         return found
 
     def _fetch(self, ids: Sequence[str]) -> list[BlockRows]:
+        try:
+            return self._decoded(ids)
+        except (Invalid, ValueError, KeyError, TypeError) as error:
+            said = str(error) if isinstance(error, Invalid) else repr(error)
+            text = f"the node's blocks from {ids[0]} on cannot be read ({said[:300]})"
+            raise Unreadable(f"{text}: is it of the same version as this bystack?") from error
+
+    def _decoded(self, ids: Sequence[str]) -> list[BlockRows]:
         texts = self._rpc.batch("getblock", [[id, 0] for id in ids], self._path)
         bodies = (bytes.fromhex(text) for text in texts)
         if isinstance(self._read, MainRows):

@@ -151,10 +151,30 @@ def test_tables_hold_every_block_transaction_and_coin(node: Node, tmp_path: Path
     assert json.loads(meta) == {"chain": "main", **about}
 
 
+def test_a_node_that_answers_no_blocks_is_told_in_a_sentence(node: Node, tmp_path: Path) -> None:
+    batch = node.batch
+    for wrong in ("00", "zz", 7):
+        node.batch = lambda name, *asked, wrong=wrong: (  # type: ignore[method-assign]
+            batch(name, *asked) if name == "getblockhash" else [wrong] * len(asked[0])
+        )
+        done = bystack(commands.export_command, "--parquet", tmp_path / "tables")
+        assert done.exit_code == 1 and "same version as this bystack?" in done.output
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_tables_are_whole_or_not_there(node: Node, tmp_path: Path) -> None:
     folder = tmp_path / "tables"
     node.blocks[10] = node.blocks[3]  # the chain changes while it is read
     assert bystack(commands.export_command, "--parquet", folder).exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+    draft = tmp_path / "tables.part"
+    draft.mkdir()  # left by one that was killed
+    assert "then remove it" in bystack(commands.export_command, "--parquet", folder).output
+    draft.rmdir()
+    for word in ("--parquet", "--file"):
+        late = bystack(commands.export_command, word, folder, "--from", len(BLOCKS) + 1)
+        assert late.exit_code == 1 and f"ends at {len(BLOCKS)}" in late.output
+    assert bystack(commands.export_command, "--parquet", folder, "--from", 0).exit_code == 2
     assert list(tmp_path.iterdir()) == []
     folder.mkdir()
     assert "exists already" in bystack(commands.export_command, "--parquet", folder).output

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bystack.client.cli import index as commands
+from bystack.client.indexing.columns import Place
 from bystack.client.indexing.following import Indexer
 from tests.client.indexing.nodes import MainNode
 from tests.mainchain.builders import EASY, Chain
@@ -52,6 +53,13 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     done = bystack("--database", NOWHERE)
     assert done.exit_code == 1 and "pip install 'bystack[postgres]'" in done.output
+
+
+def test_where_it_reached_is_told_as_it_is() -> None:
+    assert commands._reached(Place(7, "aa"), False) == "blocks up to 7"
+    assert commands._reached(Place(7, "aa"), True) == "blocks up to 7; the node is behind that"
+    said = commands._reached(Place(499, ""), True)
+    assert said == "no block yet, for the node's chain ends before height 500"
 
 
 def test_ctrl_c_says_where_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

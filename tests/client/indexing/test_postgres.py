@@ -41,11 +41,24 @@ def test_another_chain_a_newer_version_and_strange_tables_are_refused(address: s
     with pytest.raises(DatabaseRefused, match=rf"version {VERSION + 1}; this one knows {VERSION}"):
         indexed(node, address)
     with psycopg.connect(address) as connection:
+        connection.execute("UPDATE main.indexer SET version = %s", (VERSION - 1,))
+    with pytest.raises(DatabaseRefused, match=rf"version {VERSION - 1}.* DROP SCHEMA main CASCADE"):
+        indexed(node, address)
+    with psycopg.connect(address) as connection:
         connection.execute("UPDATE main.indexer SET version = %s", (VERSION,))
         connection.execute("CREATE SCHEMA theirs CREATE TABLE blocks (id integer)")
     with pytest.raises(DatabaseRefused, match="is no index of bystack's"):
         indexed(node, address, schema="theirs")
     assert contents(address, "main", "main") == before
+
+
+def test_a_schema_may_be_called_as_one_likes_but_for_a_sign_of_the_drivers(address: str) -> None:
+    node, odd = chain(), 'x"; DROP SCHEMA main CASCADE; --{}'
+    indexed(node, address)
+    indexed(node, address, schema=odd)
+    assert contents(address, odd, "main") == contents(address, "main", "main")
+    with pytest.raises(DatabaseRefused, match="the schema 100%s has a % in its name"):
+        indexed(node, address, schema="100%s")
 
 
 def test_one_index_is_written_by_one_process(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

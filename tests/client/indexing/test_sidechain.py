@@ -41,8 +41,8 @@ def test_rows_have_the_columns_of_their_tables(world: World) -> None:
     tables = {table.name: table for table in tables_of("sidechain")}
     for block in read(world):
         assert block.rows.keys() <= tables.keys()
-        for name, rows in block.rows.items():
-            for row in rows:
+        for name, made in block.rows.items():
+            for row in made:
                 assert len(row) == len(tables[name].written)
                 for column, value in zip(tables[name].written, row, strict=True):
                     assert value is not None or column.empty, (name, column.name)
