@@ -86,6 +86,7 @@ def test_an_audit_proves_what_the_node_says(
             row = found["assets"]["BTM"]
             assert (row["vault"], row["owed"], row["difference"]) == (1_000, 55, 0)
             assert any("two thirds" in one for one in found["trusted"])
+            assert found["decimals"]["BTM"] == 0
             told = await audit(net, monkeypatch)
             assert told.exit_code == 0 and "as the node says" in told.output
             assert "The law holds" in told.output

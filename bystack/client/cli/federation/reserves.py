@@ -25,6 +25,7 @@ from bystack.client.rpc import NodeDown, Rpc, RpcFailed
 from bystack.federation.reserves import Verdict
 from bystack.federation.stated import Stated
 from bystack.federation.statements import agreeing
+from bystack.ledger.amounts import shown_amount
 from bystack.node.genesis_files import GenesisFileError, read_genesis
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.engines import ConsensusError
@@ -65,6 +66,7 @@ def audit(
     \b
     coins of the vault = circulating + pool + owed + unclaimed + surplus - deficit
 
+    Amounts are in units that people use, in --json in smallest ones, with each asset's decimals.
     Without --verify the sidechain's node reckons. With it every main-chain block since the vault
     was made is read and checked against its header, and every sum of the sidechain is proved under
     a final header; the nodes may be anybody's: --main and --side take a URL with user and password.
@@ -74,7 +76,7 @@ def audit(
         return _conclude(_proved(lambda: _from_file(name, saved, chain, genesis)), as_json=as_json)
     one, two = reach(side or home, PATIENCE), reach(main or home, PATIENCE)
     if not (verify or save):
-        return _conclude(_as_told(one.side(name, "getreserves")), as_json=as_json)
+        return _conclude(_as_told(one, name), as_json=as_json)
     found = _proved(lambda: _from_nodes(name, one, two, save, _trusted(chain, genesis, one, name)))
     _conclude({**found, "differs": _differing(found, _told(one, name))}, as_json=as_json)
 
@@ -160,7 +162,8 @@ def _id(text: str, where: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _as_told(told: dict[str, Any]) -> dict[str, Any]:
+def _as_told(rpc: Rpc, name: str) -> dict[str, Any]:
+    told, info = rpc.side(name, "getreserves"), rpc.side(name, "getsidechaininfo")
     missing = any(row["deficit"] for row in told["assets"].values())
     return {
         "verified": False,
@@ -169,6 +172,7 @@ def _as_told(told: dict[str, Any]) -> dict[str, Any]:
         "height": told["height"],
         "sidechain_height": told["sidechain_height"],
         "assets": {name: _terms(row) for name, row in told["assets"].items()},
+        "decimals": {one["name"]: one["decimals"] for one in info["assets"]},
         "statements": told["statements"],
         "trusted": ["the node's own sums: --verify recomputes them"],
         "differs": [],
@@ -205,6 +209,7 @@ def _as_proved(genesis: Genesis, verdict: Verdict) -> dict[str, Any]:
         "sidechain_height": verdict.header.height,
         "blockhash": verdict.header.id.hex(),
         "assets": rows,
+        "decimals": {one.name: one.decimals for one in genesis.assets},
     }
 
 
@@ -225,7 +230,12 @@ def _conclude(found: dict[str, Any], *, as_json: bool) -> None:
 def _print(found: dict[str, Any]) -> None:
     how = "recomputed and proved" if found["verified"] else "as the node says"
     click.echo(f"{how}: sidechain block {found['sidechain_height']}, main chain {found['height']}")
-    show([{"asset": name, **row} for name, row in found["assets"].items()], as_json=False)
+    places = found["decimals"]
+    rows = [
+        {"asset": name, **{term: shown_amount(units, places[name]) for term, units in row.items()}}
+        for name, row in found["assets"].items()
+    ]
+    show(rows, as_json=False)
     _print_words(found["statements"])
     for one in found["trusted"]:
         click.echo(f"trusted: {one}")
