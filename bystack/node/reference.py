@@ -16,8 +16,8 @@ TITLES: Final = {
     "main": ("Main chain", "On `/`."),
     "wallet": (
         "Wallet",
-        "On `/` for the main chain and on `/sidechain/NAME` for that chain; `/wallet/NAME/…` before"
-        " either says which of several wallets.",
+        "On `/` for the main chain and on `/sidechain/NAME` for that chain; `/wallet/NAME` before"
+        " or after either says which of several wallets.",
     ),
     "sidechain": (
         "Sidechain",

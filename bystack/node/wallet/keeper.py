@@ -132,8 +132,8 @@ class Keeper:
         if not name and len(self._wallets) > 1:
             known = ", ".join(sorted(self._wallets))
             text = (
-                f"Several wallets are loaded ({known}): say which, on the path /wallet/NAME "
-                "(bystack: --wallet NAME)."
+                f"Several wallets are loaded ({known}): say which, by /wallet/NAME before or "
+                "after the path (bystack: --wallet NAME)."
             )
             raise RemoteError(WHICH_WALLET, text)
         return self._wallets[name or next(iter(self._wallets))].opened

@@ -17,7 +17,7 @@ from bystack.node import rpc
 from bystack.node.config import Scope
 from bystack.node.ipc import INTERNAL, METHOD_UNKNOWN, RemoteError, Unanswered, Unavailable
 from bystack.node.rpc.batching import TOGETHER
-from bystack.node.web.forward import Forwarder, Unknown
+from bystack.node.web.forward import Forwarder, NoWallet, Unknown
 from bystack.node.web.rooms import Deaf
 
 Said = tuple[dict[str, Any] | None, int]
@@ -87,6 +87,10 @@ def failed(request: rpc.Request, error: Exception) -> Said:
     match error:
         case RemoteError():
             fault, status = error, _status(request, error)
+        case NoWallet():
+            text = f"{request.method}: this node keeps no wallets ([wallet] enabled)"
+            fault = RemoteError(METHOD_UNKNOWN, text)
+            status = _status(request, fault)
         case Unanswered():
             text = f"{error}; what was asked may have been done all the same: look first"
             fault, status = RemoteError(rpc.MISC, text), 504

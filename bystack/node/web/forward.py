@@ -110,6 +110,10 @@ class Unknown(Exception):
     """No process of this node answers on the path."""
 
 
+class NoWallet(Unknown):
+    """This node keeps no wallets."""
+
+
 class Clients(Protocol):
     """The node's clients by process label; None for a process that is not configured."""
 
@@ -121,9 +125,12 @@ class Clients(Protocol):
 
 
 def wallet_named(path: str) -> tuple[str, str]:
-    """The wallet that a path begins with (`/wallet/NAME/…`, as Bitcoin Core's), and the rest."""
+    """The wallet that a path names, and the rest: before it (`/wallet/NAME/…`, as Bitcoin Core's)
+    or after it. Whether there is one of that name only the wallet's process knows."""
     match path.strip("/").split("/"):
         case ["wallet", name, *rest] if name:
+            return name, "/".join(rest)
+        case [*rest, "wallet", name] if name:
             return name, "/".join(rest)
         case _:
             return "", path
@@ -236,7 +243,7 @@ class Forwarder:
     ) -> Any:
         client = self._clients.client(label)
         if client is None:
-            raise Unknown(label)
+            raise NoWallet(label) if label == "wallet" else Unknown(label)
         named = (wallet,) if wallet and label == "wallet" else ()
         given = (asked, params, scope, chain, *named)
         seconds = self._limits().seconds

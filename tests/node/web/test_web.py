@@ -160,7 +160,13 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
                 "getbalance",
                 ["wallet", [5], "admin", "trade", "savings"],
             ),
+            (
+                "/sidechain/trade/wallet/savings",
+                "getbalance",
+                ["wallet", [5], "admin", "trade", "savings"],
+            ),
             ("/wallet/savings", "who", ["mainchain", [5], "admin", "main"]),
+            ("/wallet/wallet", "getbalance", ["wallet", [5], "admin", "main", "wallet"]),
         ):
             answer = (await web.post({**WHO, "method": method}, path)).json()
             assert answer["result"] == expected
@@ -170,6 +176,9 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
             "/sidechain/",
             "/federation/trade/x",
             "/wallet/a/b",
+            "/wallet/a/sidechain/trade/wallet/b",
+            "/sidechain/games/wallet/a",
+            "/sidechain/trade/wallet",
         ):
             assert (await web.post(WHO, path)).status_code == 404
         text = (await web.post({"method": "help"})).json()["result"]
@@ -178,6 +187,25 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
         assert answer.json()["result"] == "help of wallet"
 
     run(body)
+
+
+def test_a_node_without_wallets_knows_none_of_their_methods() -> None:
+    """As Bitcoin Core: it is no process that might come up in a moment."""
+
+    class Bare(FakeNode):
+        def client(self, label: str) -> FakeProcess | None:
+            return None if label == "wallet" else super().client(label)
+
+    async def body(web: Web) -> None:
+        for path in ("/", "/wallet/a/sidechain/trade"):
+            answer = await web.post({"method": "getbalance", "id": 1, "jsonrpc": "2.0"}, path)
+            error = answer.json()["error"]
+            assert answer.status_code == 200 and error["code"] == -32601
+            assert "this node keeps no wallets" in error["message"]
+        both = await web.post([{"method": "getbalance", "id": 1}, WHO])
+        assert [bool(one.get("error")) for one in both.json()] == [True, False]
+
+    run(body, Bare())
 
 
 def test_vault_methods_on_the_root_are_the_only_members() -> None:
