@@ -37,14 +37,16 @@ STRANGERS: Final = (
     UnexpectedPeer,
 )
 """Honest nodes that are not for us: refused, without a point."""
-SLOW: Final = (HandshakeLate, FrameLate, Silent, SendLate, StreamBroken)
-STRANGER_POINTS: Final = 0
+HUNG_UP: Final = (StreamBroken,)
+"""Perhaps we kept them waiting: a process that stood still finds all its callers gone."""
+SLOW: Final = (HandshakeLate, FrameLate, Silent, SendLate)
+NO_POINTS: Final = 0
 SLOW_POINTS: Final = 5
 BREACH_POINTS: Final = 20
 
 
 def points(error: Invalid) -> int:
     """The points of a fault: nothing for strangers, few for slowness, many for a breach."""
-    if isinstance(error, STRANGERS):
-        return STRANGER_POINTS
+    if isinstance(error, (*STRANGERS, *HUNG_UP)):
+        return NO_POINTS
     return SLOW_POINTS if isinstance(error, SLOW) else BREACH_POINTS

@@ -31,7 +31,7 @@ from bystack.p2p.events import (
     Received,
     RoundTrip,
 )
-from bystack.p2p.faults import points
+from bystack.p2p.faults import STRANGERS
 from bystack.p2p.handshake import VERSION, Admission, Channel, Hello, Role, SelfConnection
 from bystack.p2p.identity import Identity, NodeId
 from bystack.p2p.messages import MAX_ADDRESSES
@@ -46,7 +46,7 @@ from bystack.p2p.reports import (
     Message,
     PeerInfo,
 )
-from bystack.p2p.roster import Roster, Session, name, names
+from bystack.p2p.roster import Roster, Session, bearers, name, names
 from bystack.p2p.transport import (
     Ending,
     Link,
@@ -252,7 +252,7 @@ class Host:
 
     async def _dial_known(self, text: str) -> None:
         ending = await self._dial(Target(parse(text), None))
-        if ending is not None and ending.error is not None and points(ending.error) == 0:
+        if ending is not None and isinstance(ending.error, STRANGERS):
             self.book.forget(text)  # ourselves, or no node of our chain
 
     async def _dial(self, target: Target) -> Ending | None:
@@ -283,7 +283,7 @@ class Host:
             ending = await self._converse(secured, role, target, began)
         except Invalid as error:
             ending = Ending(error.rule, error)
-            self._refuse((target.address.host,), error)
+            self._refuse(bearers(role, target.address), target.address, error)
         except MemoryError:  # not the peer's matter: the process ends and is started again
             raise
         except Exception:
@@ -379,7 +379,7 @@ class Host:
         """Strike a session off, whatever ended it, and say so before its peer may be back."""
         self._roster.everyone.discard(session)
         if ending.error is not None:
-            self._refuse(session.blamed, ending.error)
+            self._refuse(session.blamed, session.address, ending.error)
         try:
             if self._roster.sessions.get(session.peer) is session:
                 del self._roster.sessions[session.peer]
@@ -387,9 +387,9 @@ class Host:
         finally:
             self._gone.pop(session).set()
 
-    def _refuse(self, blamed: tuple[str, ...], error: Invalid) -> None:
+    def _refuse(self, blamed: tuple[str, ...], address: Address, error: Invalid) -> None:
         self._roster.blame(blamed, error, self._now())
-        _log.info("peer refused", peer=blamed, reason=str(error))
+        _log.info("peer refused", peer=blamed or (str(address),), reason=str(error))
 
     def _now(self) -> int:
         return int(self._wall())

@@ -1,6 +1,8 @@
 """Who is connected, who may be, and which of two connections to one peer stays. No I/O.
 
 Faults are charged to the host, since node keys are free, and to the node id once it is proved.
+Whom we dialled bears nothing before that: who stands still for some minutes is dialled many times,
+and an address is hearsay, so that anyone could have a third party's host banned.
 """
 
 from __future__ import annotations
@@ -63,12 +65,20 @@ class Session:
     @property
     def blamed(self) -> tuple[str, ...]:
         """The names that bear this peer's faults."""
-        return (self.address.host, self.peer.hex()) if self.peer else (self.address.host,)
+        return bearers(self.role, self.address, self.peer)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All names this peer may be banned by."""
-        return (str(self.address), *self.blamed)
+        known = (str(self.address), self.address.host)
+        return (*known, self.peer.hex()) if self.peer else known
+
+
+def bearers(role: Role, address: Address, peer: NodeId = NOBODY) -> tuple[str, ...]:
+    """The names that bear a connection's faults; `role` is ours, `peer` empty unless proved."""
+    if peer:
+        return (address.host, peer.hex())
+    return (address.host,) if role is Role.LISTENER else ()
 
 
 def name(target: bytes | str) -> str:

@@ -89,6 +89,34 @@ def test_a_banned_address_is_not_dialled_until_the_ban_is_over() -> None:
     run(script)
 
 
+def test_who_stands_still_for_an_hour_is_met_again() -> None:
+    """A stopped process: its machine takes connections, nobody shakes hands; then it wakes up."""
+
+    async def script(world: World) -> None:
+        alice = world.hosts["10.0.0.9:1"] = world.host(ALICE, "10.0.0.1:1")
+        bob = world.host(BOB)
+        waiting: list[trio.abc.Stream] = []
+
+        async def queued(stream: trio.abc.Stream, address: Address) -> None:
+            waiting.append(stream)
+
+        await world.nursery.start(bob.run)
+        attend, bob.serve = bob.serve, queued  # type: ignore[method-assign]
+        world.hosts["10.0.0.1:1"] = bob
+        await world.nursery.start(alice.run)
+        await trio.sleep(3600)
+        assert len(waiting) > 100 and alice.statistics().refused.keys() == {"HandshakeLate"}
+        bob.serve = attend  # type: ignore[method-assign]
+        for stream in waiting:
+            await attend(stream, Address("10.0.0.9", 40_000))
+        with trio.fail_after(60):
+            assert isinstance(await alice.events.receive(), Connected)
+        now = int(1e9 + trio.current_time())
+        assert not alice.book.banned(now, "10.0.0.1") and not bob.book.banned(now, "10.0.0.9")
+
+    run(script)
+
+
 def test_free_slots_go_to_known_addresses_one_per_neighbourhood() -> None:
     async def script(world: World) -> None:
         book = PeerBook()

@@ -4,7 +4,7 @@ import pytest
 
 from bystack.p2p.addresses import Address, parse, parse_target
 from bystack.p2p.connection import FrameLate
-from bystack.p2p.faults import BREACH_POINTS, SLOW_POINTS, TlsFailed, points
+from bystack.p2p.faults import BREACH_POINTS, SLOW_POINTS, StreamBroken, TlsFailed, points
 from bystack.p2p.frames import UnknownKind
 from bystack.p2p.handshake import Role, WrongChain
 from bystack.p2p.identity import NodeId
@@ -115,8 +115,16 @@ def test_faults_are_charged_to_host_and_node() -> None:
     assert state.book.banned(NOW, "8.8.8.8")
 
 
+def test_whom_we_dialled_bears_nothing_before_its_key_is_proved() -> None:
+    dialled = session(Role.DIALER)
+    assert dialled.blamed == () and "8.8.8.8" in dialled.names
+    dialled.peer = HIGH
+    assert dialled.blamed == ("8.8.8.8", HIGH.hex())
+
+
 def test_what_faults_cost() -> None:
     assert points(WrongChain()) == 0 < points(FrameLate()) == SLOW_POINTS < points(UnknownKind())
+    assert points(StreamBroken()) == 0, "whom we kept waiting hangs up"
 
 
 def test_drops_are_counted() -> None:
