@@ -47,6 +47,21 @@ def bystack(*arguments: str, seconds: float = SECONDS) -> subprocess.CompletedPr
 
 
 @contextmanager
+def armed(points: str, mark: str) -> Iterator[None]:
+    """What is started meanwhile dies at the points (none: lives), once; `mark`: in its home."""
+    added = {"BYSTACK_TESTING": "1", "BYSTACK_FAILPOINT": points, "BYSTACK_FAILPOINT_MARK": mark}
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextmanager
 def running(folder: Path) -> Iterator[Devnet]:
     """A network of two sidechains, brought up by the command, gone at the end whatever happens.
 

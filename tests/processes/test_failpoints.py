@@ -6,9 +6,6 @@ signed twice is what the scan after the last test of the shared network says.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,7 @@ from bystack.client.devnet import processes
 from bystack.client.devnet.layout import Node
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
-from tests.processes.network import best, gone, reach, whole
+from tests.processes.network import armed, best, gone, reach, whole
 from tests.processes.traffic import Traffic, settle
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
@@ -43,27 +40,12 @@ def busy(network: Devnet) -> Devnet:
     return network
 
 
-@contextmanager
-def armed(point: str) -> Iterator[None]:
-    """What is started meanwhile dies at the point, once."""
-    added = {"BYSTACK_TESTING": "1", "BYSTACK_FAILPOINT": point, "BYSTACK_FAILPOINT_MARK": MARK}
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-
-
 def restart(node: Node, point: str) -> Path:
     """Start the node anew with the point armed; where the kill will leave its mark."""
     mark = Path(node.home) / MARK
     processes.stop(node)
     mark.unlink(missing_ok=True)
-    with armed(point):
+    with armed(point, MARK):
         processes.start(node)
     processes.wait_started(node)
     return mark

@@ -3,6 +3,9 @@
 Every line of the page that begins with a machine's prompt is run, in the page's order; what stands
 below it must be among what it prints, where `…` stands for anything. A status is asked for until it
 says so. Files go from hand to hand through one folder; addresses become ports of this machine.
+
+Meanwhile one signer is killed in the midst of each kind of ceremony (`KILLED`): the page knows
+nothing of it, and every line of it comes true all the same.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from bystack.client.devnet.layout import new_layout
 from bystack.client.devnet.network import Devnet
 from bystack.client.devnet.processes import CommandFailed, bystackd
 from bystack.client.rpc import Waited, wait_for
-from tests.processes.network import end
+from tests.processes.network import armed, end
 
 pytestmark = pytest.mark.processes
 
@@ -39,6 +42,14 @@ AGAIN = ("federation status", "federation vote", "federation keygen", "federatio
 """Commands that are run again until they succeed: they wait for what other members do."""
 SLOW = ("bystackd run", "bystack sidechain add")
 """Commands that start processes: begun by all five before one is waited for."""
+MARK = "run/mark"
+KILLED = {
+    "erin": ("The group key", "ceremony.first_dealt"),
+    "dave": ("New shares, every few months", "ceremony.refresh_dealt"),
+    "carol": ("A member leaves, and comes back", "ceremony.reshare_acknowledged"),
+    "bob": ("Another key", "ceremony.fresh_certified"),
+}
+"""Whose signer dies in which chapter, just after its state of that round is durable."""
 
 
 class Line(NamedTuple):
@@ -137,7 +148,9 @@ class Table:
         words, node = self.meant(line), self.nodes[line.who]
         if words[0] == "bystackd":
             files.write_config(self.layout, node, [])
-            processes.start(node)
+            _, point = KILLED.get(line.who, ("", ""))
+            with armed(f"signer/{point}" if point else "", MARK):
+                processes.start(node)
             return lambda: processes.wait_started(node)
         command = [sys.executable, "-m", "bystack.client.cli.main", *words[1:]]
         going = subprocess.Popen(
@@ -219,6 +232,9 @@ def in_turn(table: Table, lines: list[Line]) -> None:
 
 def hold(table: Table, chapter: str) -> None:
     """What is true after a chapter, beyond what its lines print."""
+    for who, (_, point) in [(w, one) for w, one in KILLED.items() if one[0] == chapter]:
+        step, label, _ = (table.home(who) / MARK).read_text().split()
+        assert (step, label) == (point, "signer"), "the kill did not hit inside its step"
     infos = [table.info(who) for who in OPERATORS] if "group" in chapter else []
     assert len({info["key"] for info in infos}) <= 1
     match chapter:

@@ -24,9 +24,9 @@ from bystack.federation.events import (
 from bystack.federation.identity import identity_public
 from bystack.federation.messages import KeyCertificate, decode_message
 from bystack.federation.module.records import KeyEpoch
-from bystack.federation.session import Session
+from bystack.federation.session import Kind, Session
 from bystack.federation.shares import KeyShare
-from bystack.federation.states import Certified, Ended, Finished, decode_state
+from bystack.federation.states import CeremonyState, Certified, Ended, Finished, decode_state
 from bystack.node.signer import keys
 from bystack.node.signer.epochs import Epochs, NoCeremony
 from bystack.node.store import files
@@ -43,6 +43,14 @@ class KeyExists(Invalid):
 
 class AttemptCertified(Invalid):
     """This member has certified an earlier attempt, which may still make the key: it waits."""
+
+
+def point(state: CeremonyState) -> str:
+    """The failpoint behind this state's durability: `ceremony.refresh_dealt`, `ceremony.first_…`
+    where the first key is made, `ceremony.fresh_…` where another one is."""
+    session, step = state.step.session, type(state.step).__name__.lower()
+    kind = Kind(session.kind).name.lower() if session.epoch else "first"
+    return f"ceremony.{kind}_{step}"
 
 
 class Ceremonies:
@@ -180,6 +188,7 @@ class Ceremonies:
                 path = self._state_of(state.step.session)
                 keys.save(path, keys.CEREMONY, encode(state), cheap=self._cheap)
                 failpoint("ceremony.after_persist")
+                failpoint(point(state))
                 return []
             case Send(seat, message):
                 return [["send", seat, encode(message)]]
