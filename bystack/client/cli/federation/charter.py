@@ -47,6 +47,21 @@ def refused(command: F) -> F:
     return cast(F, run)
 
 
+LEAK = (
+    "Next: the same with --leaked NAMES (keys, members, operator:NAME) says what those keys could"
+    " take, how fast, and who can stop it"
+)
+COMPILED = (
+    "Next: every member compiles it and compares the hash. For a first vault: bystack vault create"
+    " {name}; for new terms: bystack federation propose {name} terms terms=HEX, with the terms"
+    " above, then bystack vault announce {name} {file}"
+)
+ALLOWED = (
+    "Next: decide on it: bystack federation propose {name} terms terms=HEX, as bystack federation"
+    " charter compile {file} prints them; then bystack vault announce {name} {file}"
+)
+
+
 @click.group()
 def charter() -> None:
     """A federation's charter (TOML): who may pay out what, and who can stop it.
@@ -80,6 +95,7 @@ def check(file: Path, roster_path: Path | None, as_json: bool) -> None:
             click.echo(str(fault))
         if read and not faults:
             click.echo(f"{file}: a valid charter of {read.name}, hash {read.hash.hex()}")
+            click.echo(f"Next: bystack federation charter explain {file} says who can do what")
     sys.exit(1 if faults else 0)
 
 
@@ -125,6 +141,8 @@ def compile_command(
     terms = compile(read, keys, assets_of(roster))
     facts = {"charter": read.hash.hex(), "hash": terms_hash(terms).hex()}
     show(facts | {"terms": encode(terms).hex()}, as_json=as_json)
+    if not as_json:
+        click.echo(COMPILED.format(name=read.name, file=file))
 
 
 def _group_keys(read: Charter, given: Sequence[str]) -> dict[str, bytes]:
@@ -175,7 +193,8 @@ def explain_command(
     """
     read, who = parse_charter(file.read_bytes()), _known(roster_path)
     if leaked is None:
-        return _tell(explain(read, {k: who.roster for k in read.group_keys if who.roster}), as_json)
+        _tell(explain(read, {k: who.roster for k in read.group_keys if who.roster}), as_json)
+        return None if as_json else click.echo(LEAK)
     names = [name.strip() for name in leaked.split(",") if name.strip()]
     found = leak(read, names, who, answer, recovery)
     if as_json:
@@ -213,6 +232,8 @@ def diff(old: Path, new: Path, roster_path: Path | None, as_json: bool) -> None:
         for change in found:
             click.echo(f"{change.way}: {change.sentence}")
         click.echo(f"Not as one change: {reason}" if reason else "Allowed as one change.")
+        if found and not reason:
+            click.echo(ALLOWED.format(name=after.name, file=new))
     sys.exit(1 if reason else 0)
 
 

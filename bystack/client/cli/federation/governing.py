@@ -20,6 +20,19 @@ SHOWN = ("number", "kind", "state", "proposer", "yes", "needed", "expires", "not
 COUNTED = ("statements", "headers", "settlements", "proposals", "votes")
 
 
+PASS_ON = (
+    "pass this line on to the members who approve too; once a threshold has, one of them runs the"
+    " same words --with each of the others' lines. Whatever else is decided or paused meanwhile"
+    " makes these lines void: all approve again"
+)
+
+
+def _next(step: str, *, as_json: bool) -> None:
+    """What the operator does now, for people."""
+    if not as_json:
+        click.echo(f"Next: {step}")
+
+
 def approval(text: str) -> tuple[int, int, str]:
     """A member's approval – seat, signer's version, signature – as `govern` prints it."""
     seat, version, signature = (*text.split(":"), "", "", "")[:3]
@@ -104,10 +117,16 @@ def govern(
     others = [approval(one) for one in approvals]
     own = rpc.federation(name, "approvedecision", kind, wanted)
     if not others:
-        return show({"approval": ":".join(str(part) for part in own)}, as_json=as_json)
+        show({"approval": ":".join(str(part) for part in own)}, as_json=as_json)
+        return _next(PASS_ON, as_json=as_json)
     everyone = sorted({one[0]: one for one in (*others, tuple(own))}.values())
     sent = rpc.federation(name, "submitdecision", kind, wanted, everyone)
     show({"transaction": sent}, as_json=as_json)
+    return _next(
+        f"bystack federation proposals {name} --all shows it carried out, with the sidechain's next"
+        " block",
+        as_json=as_json,
+    )
 
 
 @click.command("pause")
@@ -123,6 +142,12 @@ def pause(name: str, what: str, reason: str, home: str, as_json: bool) -> None:
     A quorum pauses for longer: bystack federation govern NAME --decide pause what=... blocks=...
     """
     show(node(home).federation(name, "pause", what, reason), as_json=as_json)
+    _next(
+        f"bystack peg-status {name} shows it with the sidechain's next block; if it does not,"
+        " another action came first: run this again. To lift it:"
+        f" bystack federation propose {name} resume",
+        as_json=as_json,
+    )
 
 
 @click.command("propose")
@@ -146,7 +171,13 @@ def propose(
     Next: the other members see it with `proposals` and vote.
     """
     said = dict(detail(one) for one in details)
-    show(node(home).federation(name, "propose", kind, said, note), as_json=as_json)
+    made = node(home).federation(name, "propose", kind, said, note)
+    show(made, as_json=as_json)
+    _next(
+        f"the other members run `bystack federation vote {name} {made['number']}`; the vote that"
+        " completes the threshold carries it out",
+        as_json=as_json,
+    )
 
 
 @click.command("vote")
@@ -163,6 +194,8 @@ def vote(name: str, number: int, word: str, home: str, as_json: bool) -> None:
     the threshold carries the decision out.
     """
     show(node(home).federation(name, "vote", number, word == "yes"), as_json=as_json)
+    step = f"bystack federation proposals {name} --number {number} shows whether it is carried out"
+    _next(step, as_json=as_json)
 
 
 @click.command("proposals")
@@ -181,6 +214,12 @@ def proposals(name: str, everything: bool, number: int | None, home: str, as_jso
     asked = rpc.federation(name, "listproposals", [everything, 200])["proposals"]
     rows = asked if as_json else [{key: one[key] for key in SHOWN} for one in asked]
     show(rows or "none", as_json=as_json)
+    if any(one["state"] == "open" for one in asked):
+        _next(
+            f"bystack federation proposals {name} --number N shows what it says, bystack federation"
+            f" vote {name} N yes|no is your word on it",
+            as_json=as_json,
+        )
 
 
 @click.command("members")
@@ -198,6 +237,7 @@ def members(name: str, home: str, as_json: bool) -> None:
     if found["change"]:
         one = found["change"]
         click.echo(f"in flight: {one['kind']} to epoch {one['epoch']}, until {one['expires']}")
+        _next(f"bystack federation status {name} says what it waits for", as_json=False)
     keys = ("name", "weight", "identity", "recipient")
     show([{key: row[key] for key in keys} for row in found["members"]], as_json=False)
 

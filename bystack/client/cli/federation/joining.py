@@ -22,6 +22,10 @@ from bystack.client.cli.conventions import (
 from bystack.client.cli.federation.keys import proposed
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEWCOMER = (
+    "Next for the newcomer, with that roster, your charter and the sidechain's genesis:"
+    " bystack federation join {name} CHARTER ROSTER, then bystack sidechain add GENESIS"
+)
 USUAL = "As the founders agreed; else 1, or 2 for the first two of four or more."
 
 
@@ -152,6 +156,7 @@ def add(name: str, parts: Path, home: str, as_json: bool, note: str, **options: 
     asked = joining.newcomer(place, name, parts, rpc, **options)
     if not as_json:
         click.echo(f"for the newcomer: {asked.roster}")
+        click.echo(NEWCOMER.format(name=name))
         click.echo(f"threshold of the new set: {asked.details['threshold']}")
     proposed(rpc, name, "add", asked.details, note, as_json=as_json)
 

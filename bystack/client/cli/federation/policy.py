@@ -71,6 +71,11 @@ def requests(name: str, home: str, as_json: bool) -> None:
         click.echo(harmless(f"  {row['outcome']}: {row['reason']} ({row['words']})"))
         for payout in row["payouts"]:
             click.echo(f"  pays {payout['amount']} {payout['asset']} to {payout['to']}")
+    if rows and not as_json:
+        click.echo(
+            f"Next: where it says approval_needed, bystack federation approve {name} ID --reason"
+            " TEXT, or reject; another reason passes by itself, or asks for another policy file"
+        )
 
 
 @click.command("approve")
@@ -99,7 +104,7 @@ def reject(name: str, digest: str, reason: str, home: str, as_json: bool) -> Non
     """Refuse the request ID; a later approval takes that back."""
     whole = whole_digest(home, name, digest)
     operate(home, name, "reject", whole, reason)
-    says = "Rejected: it is not signed here."
+    says = "Rejected: it is not signed here. bystack federation approve takes that back."
     tell({"digest": whole.hex(), "approved": False}, says, as_json=as_json)
 
 

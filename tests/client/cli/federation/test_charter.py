@@ -33,7 +33,9 @@ def run(*words: str) -> Result:
 
 
 def test_check_tells_every_fault_and_fails(folder: Path) -> None:
-    assert run("check", "old.toml", "--roster", "roster.toml").exit_code == 0
+    good = run("check", "old.toml", "--roster", "roster.toml")
+    assert good.exit_code == 0
+    assert "Next: bystack federation charter explain old.toml" in good.output
     bad = run("check", "bad.toml")
     assert bad.exit_code == 1
     assert "tier[0].limit.BTC" in bad.output and "did you mean 'freeze'?" in bad.output
@@ -47,6 +49,8 @@ def test_compile_gives_everybody_the_same_hash(folder: Path) -> None:
     first, second = (run(*words, key) for key in (GROUP, f"operations={OTHER}"))
     made = [msgspec.json.decode(one.output) for one in (first, second)]
     assert made[0]["charter"] == made[1]["charter"] and made[0]["hash"] != made[1]["hash"]
+    people = run("compile", "old.toml", "--roster", "roster.toml", "--group-key", GROUP)
+    assert "Next: every member compiles it" in people.output
 
 
 @pytest.mark.parametrize("given", [["zz"], ["00" * 48], ["treasury=" + GROUP], []])
@@ -60,6 +64,7 @@ def test_compile_says_which_group_key_it_wants(folder: Path, given: list[str]) -
 def test_explain_answers_what_a_leak_costs(folder: Path) -> None:
     whole = run("explain", "old.toml", "--roster", "roster.toml")
     assert "Group key operations: weight 5 of 7 signs." in whole.output
+    assert whole.output.splitlines()[-1].startswith("Next: the same with --leaked NAMES")
     words = ("explain", "old.toml", "--roster", "roster.toml", "--leaked")
     assert "They move nothing" in run(*words, "operator:alpha").output
     told = run(*words, "alpha,beta,gamma", "--answer", "9")
@@ -71,6 +76,10 @@ def test_explain_answers_what_a_leak_costs(folder: Path) -> None:
 def test_diff_says_what_changes_and_whether_it_may(folder: Path) -> None:
     same = run("diff", "old.toml", "old.toml")
     assert same.exit_code == 0 and "Allowed as one change." in same.output
+    Path("less.toml").write_bytes(TRADE.replace(b'"100"', b'"90"'))
+    less = run("diff", "old.toml", "less.toml")
+    assert less.exit_code == 0
+    assert "Next: decide on it: bystack federation propose trade terms" in less.output
     more = run("diff", "old.toml", "new.toml", "--roster", "roster.toml")
     assert more.exit_code == 1
     assert "looser: Tier ordinary pays at most 201 BTC at once, was 100." in more.output

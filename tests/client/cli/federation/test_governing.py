@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,6 +23,7 @@ DONE = dict.fromkeys(("statements", "headers", "settlements", "proposals", "vote
 PAID = [{"asset": "ee" * 32, "last": 5, "total": 9}]
 ROW = {"name": "ann", "weight": 2, "identity": "ab", "node": "cd", "recipient": "ef", "key": "01"}
 ANSWERS: dict[str, Any] = {
+    "propose": {"number": 4, "kind": "refresh", "transaction": "aa"},
     "approvedecision": [1, 1, OWN],
     "listproposals": {"proposals": [SEEN], "next": 4},
     "getproposal": SEEN,
@@ -134,6 +136,29 @@ def test_what_members_say_and_see(
     done = CliRunner().invoke(main, ["federation", *arguments, *form])
     assert done.exit_code == 0, done.output
     assert member.asked == [("trade", *asked)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        (("govern", "trade", "interval=400"), "the same words --with each of the others' lines"),
+        (("govern", "trade", "interval=400", "--with", f"0:1:{OTHER}"), "proposals trade --all"),
+        (("pause", "trade", "claims"), "bystack peg-status trade"),
+        (("propose", "trade", "refresh"), "bystack federation vote trade 4"),
+        (("vote", "trade", "3"), "proposals trade --number 3"),
+        (("proposals", "trade"), "bystack federation vote trade N"),
+        (("members", "trade"), "bystack federation status trade"),
+    ],
+)
+def test_each_says_the_next_step_to_people_alone(
+    member: Member, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], step: str
+) -> None:
+    change = {"kind": "refresh", "epoch": 2, "expires": 90}
+    answers = {**ANSWERS, "listmembers": {**ANSWERS["listmembers"], "change": change}}
+    monkeypatch.setattr(member, "federation", lambda _, method, *__: answers.get(method, "id"))
+    said = CliRunner().invoke(main, ["federation", *arguments]).output
+    assert step in next(line for line in said.splitlines() if line.startswith("Next: "))
+    msgspec.json.decode(CliRunner().invoke(main, ["federation", *arguments, "--json"]).output)
 
 
 @pytest.mark.parametrize(

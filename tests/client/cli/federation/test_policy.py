@@ -44,6 +44,7 @@ def test_an_operator_sees_approves_and_rejects(signer: Signer) -> None:
     code, said = say(signer, policy.requests)
     digest = said.split()[0]
     assert code == 0 and "approval_needed" in said and "0.00000020 BTM to rm1" in said
+    assert "Next: where it says approval_needed, bystack federation approve trade ID" in said
     assert say(signer, policy.approve, "ffff" + digest, "--reason", "x")[0] == 2
     assert "Rejected" in say(signer, policy.reject, digest, "--reason", "who is that")[1]
     assert refusal(signer, FEDERATION, "order", request) == "PolicyDenied"
