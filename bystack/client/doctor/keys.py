@@ -32,7 +32,8 @@ def backup(found: Keys) -> Iterator[Finding]:
     late = [name for name, digest in found.files.items() if found.backed_up.get(name) != digest]
     if late:
         shown = ", ".join(sorted(late)[:4]) + (" …" if len(late) > 4 else "")
-        says = f"stale: {len(late)} files were made or changed after it ({shown})"
+        many = "1 file was" if len(late) == 1 else f"{len(late)} files were"
+        says = f"stale: {many} made or changed after it ({shown})"
         yield fault("key backup", says, BACKUP)
     else:
         yield good("key backup", f"holds all {len(found.files)} files")

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from bystack.client.doctor.facts import Charter, Listener, Machine, Process, Signing
+from bystack.client.doctor.holding import holder
 from bystack.client.doctor.logs import last_error, last_words, not_served, not_voting, records
 from bystack.federation.charter import parse_charter
 from bystack.node.config import Config
@@ -97,7 +98,8 @@ def listeners(home: Path, config: Config, up: bool) -> Iterator[Listener]:
     for table, address, label in named:
         if not address.endswith(":0"):
             own = up and _announced(home, label) == address
-            yield Listener(table, address, own, not own and busy(address))
+            taken = not own and busy(address)
+            yield Listener(table, address, own, taken, holder(address) if taken else "")
 
 
 def _announced(home: Path, label: str) -> str:

@@ -38,11 +38,13 @@ def processes(found: Sequence[Process], down: str, home: str) -> Iterator[Findin
     halted = [one for one in found if one.state not in ("running", "starting")]
     for one in halted:
         why = one.last_error or one.exit or "no reason was written"
-        cure = f"see {home}/logs/{one.label}.log, cure it, then kill -HUP the daemon"
+        then = "it is started again by itself" if one.state == "backoff" else "kill -HUP the daemon"
+        cure = f"see {home}/logs/{one.label}.log, cure it; then {then}"
         yield fault("processes", f"{one.label} is {one.state}: {why}", cure)
     for one in found:
         if one not in halted and one.restarts:
-            says = f"{one.label} was started again {one.restarts} times; last end: {one.exit}"
+            times = "once" if one.restarts == 1 else f"{one.restarts} times"
+            says = f"{one.label} was started again {times}; last end: {one.exit}"
             yield care("processes", says, f"see {home}/logs/{one.label}.log")
     if not halted:
         yield good("processes", f"{len(found)} run")

@@ -92,6 +92,10 @@ SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
         {"processes": (Process("mainchain", "failed", 10, "code 1", "disk error"),)},
         *("processes", FAULT, "mainchain is failed: disk error"),
     ),
+    "a process is tried again": (
+        {"processes": (Process("mainchain", "backoff", 3, "code 1", "Address already in use"),)},
+        *("processes", FAULT, "mainchain is backoff: Address already in use"),
+    ),
     "a process was restarted": (
         {"processes": (Process("mainchain", "running", 2, "signal SIGKILL"),)},
         *("processes", CARE, "mainchain was started again 2 times; last end: signal SIGKILL"),
@@ -138,11 +142,11 @@ SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
     ),
     "a key made after the backup": (
         {"keys": Keys({"a.key": "11", "b.key": "12"}, {"a.key": "11"}, 1)},
-        *("key backup", FAULT, "stale: 1 files were made or changed after it (b.key)"),
+        *("key backup", FAULT, "stale: 1 file was made or changed after it (b.key)"),
     ),
     "a key changed after the backup": (
         {"keys": Keys({"a.key": "13"}, {"a.key": "11"}, 1)},
-        *("key backup", FAULT, "stale: 1 files were made or changed after it (a.key)"),
+        *("key backup", FAULT, "stale: 1 file was made or changed after it (a.key)"),
     ),
     "a wallet never backed up": (
         {"keys": HEALTHY.keys._replace(wallets_backed_up={})},

@@ -52,11 +52,12 @@ def test_a_taken_port_is_seen_and_an_own_one_is_not(home: Path) -> None:
         config = load_config(home)
         (main,) = looking.listeners(home, config, up=False)
         assert (main.table, main.address, main.own, main.busy) == ("[mainchain]", address, False, 1)
+        assert main.holder.startswith(f"pid {os.getpid()} (")
         (home / "run" / "mainchain.json").write_bytes(msgspec.json.encode({"listen": address}))
         (own,) = looking.listeners(home, config, up=True)
         assert own.own and not own.busy
     (free,) = looking.listeners(home, config, up=False)
-    assert not free.busy
+    assert not free.busy and not free.holder
 
 
 def test_modes_and_room_are_seen(home: Path) -> None:
