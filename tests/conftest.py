@@ -42,6 +42,12 @@ def _logs_as_they_were() -> Iterator[None]:
         structlog.reset_defaults()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_said_of_slowness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine makes any command slow: what it prints is the same for all that."""
+    monkeypatch.setattr("bystack.client.patience.Patience._say", lambda mine, seconds: None)
+
+
 @pytest.fixture(scope="session")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
     """The network of real processes that the process tests share; started at its first use."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Self, TextIO
 
+from bystack.client.patience import spoke
+
 WIDTH: Final = 30
 PATIENCE: Final = 2.0
 """Seconds before anything is shown: what is done by then needs no bar."""
@@ -39,9 +41,11 @@ class Bar:
         if self._terminal:
             self._out.write(CLEAR + text)
             self._drawn = True
+            spoke()
         elif done - self._last >= PLAIN_STEP or done >= 1 > self._last:
             self._out.write(text + "\n")
             self._last = done
+            spoke()
         self._out.flush()
 
     def __exit__(self, *error: object) -> None:

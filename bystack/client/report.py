@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console
+
+from bystack.client.patience import begin, hushed
 
 SHOWN_ID = 16
 LONG_ID = 64
@@ -31,13 +34,18 @@ class Steps:
         row: dict[str, Any] = {"name": name, "ok": False, "seconds": 0.0}
         self.done.append(row)
         try:
-            with self._console.status(f"{name} …"):
+            begin(name)
+            with self._console.status(f"{name} …"), self._quiet():
                 facts = work()
         finally:
             row["seconds"] = round(time.monotonic() - begun, 2)
         row |= {"ok": True, **facts}
         self._show(row, told(facts))
         return facts
+
+    def _quiet(self) -> AbstractContextManager[None]:
+        """A terminal has a line that turns; elsewhere the step is named when it takes long."""
+        return hushed() if self._console.is_terminal else nullcontext()
 
     def _show(self, row: dict[str, Any], facts: dict[str, Any]) -> None:
         clock = time.monotonic() - self._started

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from bystack.client import patience
+
 TIMEOUT = 60.0
 GLANCE = 10.0
 PAUSE = 0.1
@@ -97,6 +99,7 @@ class Rpc:
                 waited = time.monotonic() - begun
                 if waited > self._patience or (waited > FIRST_BREATH and not self._daemon()):
                     raise
+                patience.at(f"the node in {self.home} is to start")
                 time.sleep(PAUSE)
 
     def _daemon(self) -> bool:
@@ -109,6 +112,7 @@ class Rpc:
 
     def _once(self, method: str, params: list[Any] | dict[str, Any], path: str) -> Any:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        patience.at(f"the answer to {method} of the node in {self.home}")
         try:
             if self._client is None:
                 self._client = self._connect()

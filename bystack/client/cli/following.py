@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import click
 
 from bystack.client.cli.conventions import harmless
+from bystack.client.patience import hushed
 from bystack.client.watching import PAUSE, Stage, stages
 
 INTERRUPTED: Final = 130
@@ -22,10 +24,12 @@ def follow(look: Callable[[], Stage], again: str, pause: float = PAUSE) -> None:
     `again`: the command that watches it once more; nothing depends on watching.
     """
     try:
-        for stage in stages(look, pause):
-            click.echo(harmless(stage.says), err=True)
-            if stage.failed:
-                raise click.exceptions.Exit(1)
+        with ExitStack() as told:
+            for stage in stages(look, pause):
+                click.echo(harmless(stage.says), err=True)
+                told.enter_context(hushed())  # what it waits for stands there now
+                if stage.failed:
+                    raise click.exceptions.Exit(1)
     except KeyboardInterrupt:
         gone = "Watched no longer; the money goes on by itself, and nothing is sent twice."
         click.echo(f"{gone}\nNext: {again}", err=True)

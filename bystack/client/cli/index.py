@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -21,6 +22,7 @@ from bystack.client.indexing.columns import Place
 from bystack.client.indexing.following import FinalChanged, Indexer, Step
 from bystack.client.indexing.reaching import SAY, DatabaseDown, DatabaseRefused
 from bystack.client.indexing.source import MAIN, NodeSource, Unreadable
+from bystack.client.patience import hushed
 
 if TYPE_CHECKING:
     from bystack.client.indexing.postgres import Database
@@ -101,7 +103,10 @@ def _tables(context: click.Context, database: str) -> type[Database]:
 
 def _run(indexer: Indexer, tables: Any, first: int, once: bool, as_json: bool) -> None:
     try:
-        behind = indexer.run(first, once=once) is Step.BEHIND
+        if not once:
+            _tell(f"follows {indexer.identity.name} until Ctrl-C")
+        with nullcontext() if once else hushed():
+            behind = indexer.run(first, once=once) is Step.BEHIND
         chain, place = indexer.identity.name, tables.place
         facts = {"chain": chain, "height": place.height if place.id else None}
         says = f"{chain}: {_reached(place, behind)}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import click
 
 from bystack.client.cli import wallet_accounts, wallet_keys, wallet_upkeep
@@ -35,12 +38,24 @@ from bystack.client.cli.sidechain import sidechain
 from bystack.client.cli.stake import stake
 from bystack.client.cli.vault import vault
 from bystack.client.cli.wallet import wallet
+from bystack.client.patience import watched
 
 # Importing them adds their commands to `bystack wallet`.
 WALLET_ROOMS = (wallet_accounts, wallet_keys, wallet_upkeep)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Root(click.Group):
+    """What holds for every command: no colour for who wants none, no silence, see `patience`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked for."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        with watched():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bystack", prog_name="bystack", message="%(prog)s %(version)s")
 def main() -> None:
     """Bystack: one main chain and many side chains.

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from bystack.client import manual
+from bystack.client.patience import hushed
 
 SHELLS: Final = ("bash", "fish", "zsh")
 PROGRAMS: Final = ("bystack", "bystackd")
@@ -35,7 +36,8 @@ def man(context: click.Context, words: tuple[str, ...], folder: Path | None) -> 
     root = context.find_root().command
     if folder is None:
         name, command = manual.found(root, "bystack", words)
-        return click.echo_via_pager(manual.text(manual.page(command, name)))
+        with hushed():
+            return click.echo_via_pager(manual.text(manual.page(command, name)))
     folder.mkdir(parents=True, exist_ok=True)
     pages = [manual.page(command, name) for name, command in manual.every(root, "bystack")]
     for one in pages:

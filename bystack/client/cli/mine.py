@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show
+from bystack.client.patience import hushed
 from bystack.client.rpc import Rpc
 
 WATCH_SECONDS: Final = 1.0
@@ -58,10 +59,15 @@ def status(watch: bool, home: str, as_json: bool) -> None:
 def _watch(rpc: Rpc) -> None:
     from rich.console import Console
 
-    with suppress(KeyboardInterrupt), Console(highlight=False).status("…") as line:
+    console = Console(highlight=False)
+    with suppress(KeyboardInterrupt), hushed(), console.status("…") as line:
         while True:
             info = rpc.call("getmininginfo")
-            line.update(f"{info['chain']} at {info['blocks']}: {sentence(info)}")
+            says = f"{info['chain']} at {info['blocks']}: {sentence(info)}"
+            if console.is_terminal:
+                line.update(says)
+            else:
+                click.echo(says)
             time.sleep(WATCH_SECONDS)
 
 

@@ -11,6 +11,7 @@ import click
 
 from bystack.client.cli.completing import chain_names, sidechain_names
 from bystack.client.cli.conventions import node
+from bystack.client.patience import hushed
 
 MAX_SECRET = 2_000
 
@@ -62,7 +63,8 @@ def password(path: Path | None, what: str = "Passphrase", *, fresh: bool = False
         return first_line(path)
     if not sys.stdin.isatty():
         raise click.ClickException("no terminal to ask for the passphrase: give --password-file")
-    said: str = click.prompt(what, hide_input=True, confirmation_prompt=fresh)
+    with hushed():
+        said: str = click.prompt(what, hide_input=True, confirmation_prompt=fresh)
     return said
 
 

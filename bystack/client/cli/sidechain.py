@@ -19,6 +19,7 @@ from bystack.client.cli.conventions import (
     show,
 )
 from bystack.client.cli.sidechain_new import new
+from bystack.client.patience import hushed
 from bystack.client.rpc import NodeDown, RpcFailed
 
 OTHERS = "{untouched} other processes of this node ran on untouched"
@@ -176,7 +177,8 @@ def remove(name: str, with_membership: bool, yes: bool, home: str, as_json: bool
     from bystack.client import hosting
 
     if not yes:
-        click.confirm(f"Stop running {name} here? Nothing is deleted", abort=True, err=True)
+        with hushed():
+            click.confirm(f"Stop running {name} here? Nothing is deleted", abort=True, err=True)
     done = hosting.remove(Path(home).expanduser(), name, with_membership=with_membership)
     if as_json:
         return show({"name": name, **done._asdict()}, as_json=True)

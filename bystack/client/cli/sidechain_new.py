@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bystack.client.cli.conventions import home_option, json_option, name_argument, show
+from bystack.client.patience import hushed
 
 if TYPE_CHECKING:
     from bystack.client.sidechain_new.choices import Choices
@@ -108,7 +109,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _ask(question: str, offered: str) -> str:
-    return str(click.prompt(question, default=offered, show_default=bool(offered)))
+    with hushed():
+        return str(click.prompt(question, default=offered, show_default=bool(offered)))
 
 
 def _judge(choices: Choices, files: Written, params: Any) -> None:

@@ -19,6 +19,7 @@ from bystack.client.cli.purses import (
 )
 from bystack.client.cli.purses import chain_option as chain_option
 from bystack.client.cli.reading_up import read_up
+from bystack.client.patience import hushed
 
 COLUMNS = ("category", "amount", "name", "fee", "confirmations", "address", "label", "txid")
 MOVED = ("category", "amount", "name", "fee", "address", "label")
@@ -328,5 +329,6 @@ def _from_phrase(
 def _asked_phrase() -> str:
     if not sys.stdin.isatty():
         raise click.ClickException("no terminal to ask for the phrase: give --phrase-file")
-    said: str = click.prompt("Recovery phrase", hide_input=True)
+    with hushed():
+        said: str = click.prompt("Recovery phrase", hide_input=True)
     return said
