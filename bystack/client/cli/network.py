@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bystack.client.cli.conventions import guarded, json_option, show, tell
+from bystack.client.cli.conventions import guarded, harmless, json_option, show, tell
 
 if TYPE_CHECKING:
     from bystack.client.devnet.founding import Devnet
@@ -94,9 +95,33 @@ def status(folder: str, as_json: bool) -> None:
     for one in found["nodes"]:
         click.echo(f"{one['name']}  {one['rpc']}  {one['home']}")
         show(one["processes"], as_json=False)
-        rows = [{"chain": name, **tip} for name, tip in one["chains"].items()]
-        if rows:
-            show(rows, as_json=False)
+        _tips(one["chains"])
+    for line in _cures(found["nodes"], folder):
+        click.echo(line)
+
+
+def _tips(chains: dict[str, Any]) -> None:
+    """A node's chains; what is not known of them stands below, with the reason."""
+    known = [{"chain": name, **tip} for name, tip in chains.items() if "error" not in tip]
+    if known:
+        show(known, as_json=False)
+    for name, tip in chains.items():
+        if "error" in tip:
+            click.echo(harmless(f"{name}: not known; {tip['error']}"))
+
+
+def _cures(nodes: list[dict[str, Any]], folder: str) -> Iterator[str]:
+    """What to do about nodes that are stopped or do not answer."""
+    stopped = [one["name"] for one in nodes if one["processes"][0]["state"] == "stopped"]
+    silent = [one["name"] for one in nodes if any("error" in tip for tip in one["chains"].values())]
+    if stopped:
+        yield f"{', '.join(stopped)} stopped. Next: bystack devnet up --dir {folder} starts them"
+    if silent:
+        yield (
+            f"{', '.join(silent)} not answering in full. Next: look into HOME/logs; kill the pid of"
+            " a process that hangs, and its bystackd starts it anew (all of them: kill bystackd,"
+            f" then bystack devnet up --dir {folder})"
+        )
 
 
 def _opened(folder: str) -> Devnet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +92,9 @@ def down(folder: Path, *, remove: bool = False) -> list[str]:
 
 def status(net: Devnet) -> dict[str, Any]:
     """Nodes with their processes and the height and tip of each chain as each node has them."""
-    return {"nodes": [_node(net, node) for node in net.layout.everyone]}
+    nodes = net.layout.everyone
+    with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:  # one that hangs holds up none
+        return {"nodes": list(pool.map(partial(_node, net), nodes))}
 
 
 def _node(net: Devnet, node: Node) -> dict[str, Any]:
