@@ -197,16 +197,16 @@ def _obey(state: Wants, peer: bytes, heard: GossipMessage, now: float) -> list[G
 
 
 def _announced(state: Wants, peer: bytes, ids: tuple[bytes, ...], now: float) -> list[GossipOutput]:
-    for id in ids:
-        state.note(peer, id)
+    state.note(peer, ids)
     return _ask(state, peer, now)
 
 
 def _asked(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutput]:
     """Only what we announced is looked up, so that asking at random costs us no disk."""
     number = state.topic.number
-    there = [id for id in dict.fromkeys(ids) if id in state.held]
-    gone = tuple(id for id in dict.fromkeys(ids) if id not in state.held)
+    asked = tuple(dict.fromkeys(ids))
+    gone = tuple(state.held.new(asked))
+    there = [id for id in asked if id in state.held] if gone else asked
     fetches: list[GossipOutput] = [Fetch(peer, number, id) for id in there]
     return [*fetches, SendTo(peer, encode(Missing(number, gone)))] if gone else fetches
 
@@ -251,7 +251,7 @@ def _hold(state: Wants, ids: tuple[bytes, ...]) -> list[GossipOutput]:
     for id in ids:
         state.forget(id)
         state.refused.discard(id)
-        state.held.add(id)
+    state.held.add(ids)
     return []
 
 
@@ -271,7 +271,7 @@ def _reject(state: Wants, id: bytes, now: float) -> list[GossipOutput]:
 def _refuse(state: Wants, id: bytes) -> list[GossipOutput]:
     state.forget(id)
     state.held.discard(id)
-    state.refused.add(id)
+    state.refused.add((id,))
     return []
 
 
@@ -286,10 +286,9 @@ def _offer(state: Wants, peer: bytes, ids: tuple[bytes, ...]) -> list[GossipOutp
     acquaintance = state.peers.get(peer)
     if acquaintance is None:
         return []
-    new = [id for id in ids if id not in acquaintance.known]
-    for id in new:
-        state.held.add(id)
-        acquaintance.known.add(id)
+    new = acquaintance.known.new(ids)
+    state.held.add(new)
+    acquaintance.known.add(new)
     parts = (tuple(new[start : start + MAX_IDS]) for start in range(0, len(new), MAX_IDS))
     return [SendTo(peer, encode(Announce(state.topic.number, part))) for part in parts]
 

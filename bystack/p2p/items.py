@@ -84,8 +84,8 @@ class Topic:
 
     `wanted` bounds the ids looked for in all, `per_peer` those one peer may have announced,
     `announcers` the peers remembered for one id, `requests` the ids asked of one peer at a time,
-    `memory` the ids remembered as held, as refused, and as known to each peer; `timeout` is how
-    long one announcer is waited for, in seconds.
+    `memory` the ids remembered at least as held, as refused, and as known to each peer (twice as
+    many at most); `timeout` is how long one announcer is waited for, in seconds.
     """
 
     number: int

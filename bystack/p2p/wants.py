@@ -7,34 +7,45 @@ oldest memory is lost; both cost at most a second announcement or request.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bystack.p2p.items import MAX_IDS, Topic
 
 
 class Memory:
-    """A set of ids that forgets the oldest beyond a bound."""
+    """A set of ids that remembers the last `bound` of them, and forgets all before twice as many.
+
+    Two plain sets, the older of which is dropped whole when the younger is full: keeping an order
+    in which ids leave one by one took three times the time and memory.
+    """
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
-        self._ids: OrderedDict[bytes, None] = OrderedDict()
+        self._young, self._old = set[bytes](), set[bytes]()
 
     def __contains__(self, id: bytes) -> bool:
-        return id in self._ids
+        return id in self._young or id in self._old
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._young | self._old)
 
-    def add(self, id: bytes) -> None:
-        """Remember an id as the newest."""
-        self._ids[id] = None
-        self._ids.move_to_end(id)
-        if len(self._ids) > self._bound:
-            self._ids.popitem(last=False)
+    def add(self, ids: Iterable[bytes]) -> None:
+        """Remember ids as the newest."""
+        for id in ids:
+            self._young.add(id)
+            if len(self._young) >= self._bound:
+                self._young, self._old = set(), self._young
+
+    def new(self, ids: Iterable[bytes]) -> list[bytes]:
+        """Those that are not remembered."""
+        young, old = self._young, self._old
+        return [id for id in ids if id not in young and id not in old]
 
     def discard(self, id: bytes) -> None:
         """Forget an id."""
-        self._ids.pop(id, None)
+        self._young.discard(id)
+        self._old.discard(id)
 
 
 @dataclass(eq=False)
@@ -64,7 +75,7 @@ class Acquaintance:
     """
 
     known: Memory
-    offers: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    offers: dict[bytes, None] = field(default_factory=dict)
     askable: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     requests: int = 0
 
@@ -76,7 +87,7 @@ class Wants:
         self.topic = topic
         self.held = Memory(topic.memory)
         self.refused, self.forgiven = Memory(topic.memory), Memory(topic.memory)
-        self.wants: OrderedDict[bytes, Want] = OrderedDict()
+        self.wants: dict[bytes, Want] = {}
         self.peers: dict[bytes, Acquaintance] = {}
 
     def join(self, peer: bytes) -> None:
@@ -87,12 +98,14 @@ class Wants:
         """Ask again for what was refused; a late body of it is no fault until the next time."""
         self.refused, self.forgiven = Memory(self.topic.memory), self.refused
 
-    def note(self, peer: bytes, id: bytes) -> None:
-        """A peer announced an id."""
+    def note(self, peer: bytes, ids: Sequence[bytes]) -> None:
+        """A peer announced ids."""
         acquaintance = self.peers[peer]
-        acquaintance.known.add(id)
-        if id in self.held or id in self.refused:
-            return
+        acquaintance.known.add(ids)
+        for id in self.refused.new(self.held.new(ids)):
+            self._note(peer, acquaintance, id)
+
+    def _note(self, peer: bytes, acquaintance: Acquaintance, id: bytes) -> None:
         if len(acquaintance.offers) >= self.topic.per_peer:
             return
         if id not in self.wants and len(self.wants) >= self.topic.wanted:
@@ -121,9 +134,14 @@ class Wants:
     def forget(self, id: bytes) -> None:
         """Look for an id no longer."""
         want = self.wants.pop(id, None)
-        if want is not None:
-            for peer in list(want.announcers):
-                self.strike(id, want, peer)
+        if want is None:
+            return
+        if want.asked:
+            self.release(want)
+        for peer in want.announcers:
+            if (acquaintance := self.peers.get(peer)) is not None:
+                acquaintance.offers.pop(id, None)
+                acquaintance.askable.pop(id, None)
 
     def ask_of(self, peer: bytes, now: float) -> tuple[bytes, ...]:
         """The ids to ask of a peer now; empty while half its requests are still open."""

@@ -407,7 +407,7 @@ def check_counts(gossip: Gossip, topic: Topic) -> None:
         asked = [id for id, want in state.wants.items() if want.asked == name]
         assert known.requests == len(asked) <= topic.requests
         assert set(asked) <= set(known.offers)
-        assert len(known.offers) <= topic.per_peer and len(known.known) <= topic.memory
+        assert len(known.offers) <= topic.per_peer and len(known.known) <= 2 * topic.memory
         assert set(known.offers) == {i for i, w in state.wants.items() if name in w.announcers}
     for id, want in state.wants.items():
         assert len(want.announcers) <= topic.announcers

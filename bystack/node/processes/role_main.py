@@ -25,7 +25,7 @@ from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, load_confi
 from bystack.node.ipc.errors import sole_cause
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.processes import logs, sandbox
-from bystack.node.processes.garbage import collect_seldom
+from bystack.node.processes.garbage import collect_at_times, collect_seldom
 from bystack.node.store import failpoints
 from bystack.node.store.journal import JournalError
 from bystack.node.store.storage import StoreError
@@ -198,6 +198,7 @@ async def _live(main: Callable[[RoleContext], Awaitable[None]], context: RoleCon
         if context.lifeline is not None:
             nursery.start_soon(_end_with_parent, context.lifeline.fileno(), nursery.cancel_scope)
             nursery.start_soon(context.give_signs)
+        nursery.start_soon(collect_at_times)
         await main(context)
         nursery.cancel_scope.cancel()
 

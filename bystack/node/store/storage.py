@@ -363,6 +363,7 @@ def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
             bloom_filter_bits=10,
             max_open_files=64,
             write_buffer_size=write_buffer,
+            compression=None,  # a quarter less disk would cost a full node a tenth of its time
         )
     except plyvel.CorruptionError as error:
         raise corrupt(path, error) from None
