@@ -103,10 +103,11 @@ class Bbft:
         """Go on in the view of the last signature; the journal itself refuses a second one.
 
         A TIMEOUT is asked for again at once, before anything is learnt that would change it.
+        Whatever we signed in this view, nothing can be proposed in it any more.
         """
         view, step = record.position.view, record.position.step
         memory = decode(Memory, record.high_qc, MAX_HIGH_QC)
-        self._m.at.entry = memory.entry
+        self._m.at.entry, self._m.at.proposing = memory.entry, view
         self._m.at.round = Round(
             record.position.height,
             view,

@@ -62,9 +62,12 @@ def sync(m: Machine, node: bytes) -> None:
 
 
 def _ask_signer_again(m: Machine) -> None:
-    for position in sorted(m.at.pending):
-        if position.view == m.round.view:
-            m.emit(m.at.pending[position][0])
+    """For the last we asked for. What came before it is answered by now, or was lost: signed after
+    it, it would be a step back, which the signer refuses.
+    """
+    for asked, _ in [one for place, one in m.at.pending.items() if place == m.at.latest]:
+        if asked.position.view == m.round.view:
+            m.emit(asked)
 
 
 def missing(m: Machine, block: bytes) -> None:

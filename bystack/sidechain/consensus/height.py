@@ -69,6 +69,7 @@ class Height:
     last_vote: tuple[Vote, ...] = ()
     my_timeout: tuple[Timeout, ...] = ()
     pending: dict[Position, tuple[Sign, Propose | Vote | Timeout]] = field(default_factory=dict)
+    latest: Position | None = None
 
 
 @dataclass

@@ -274,7 +274,7 @@ class Machine:
         digest = signing_digest(step, self.chain_id, epoch, height, view, payload)
         memory = encode(Memory(self.round.high_qc, self.at.entry))
         asked = Sign(position, digest, epoch, payload, memory)
-        self.at.pending[position] = (asked, unsigned)
+        self.at.pending[position], self.at.latest = (asked, unsigned), position
         self.emit(asked)
 
     def keep(self, block: bytes) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from bystack.primitives.codec import encode
 from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.events import (
+    BuildBlock,
     Config,
     Decide,
     Era,
@@ -21,11 +23,15 @@ from bystack.sidechain.consensus.events import (
     Send,
     SetTimer,
     Sign,
+    Signed,
     Sync,
     Synced,
+    Timer,
+    TimerFired,
     TimerKind,
     WorkAvailable,
 )
+from bystack.sidechain.consensus.machine import Memory
 from bystack.sidechain.consensus.messages import (
     Blocks,
     FinalBlock,
@@ -35,7 +41,14 @@ from bystack.sidechain.consensus.messages import (
     Timeout,
     Vote,
 )
-from bystack.sidechain.consensus.statements import COMMIT, NO_SIGNATURE, Certificate
+from bystack.sidechain.consensus.positions import JournalRecord, Position
+from bystack.sidechain.consensus.statements import (
+    COMMIT,
+    NO_SIGNATURE,
+    PREPARE,
+    Certificate,
+    Step,
+)
 from tests.simulation.harness import CHAIN, genesis
 from tests.simulation.schemes import node_id
 from tests.transcripts.bbft.play import RING, Player
@@ -240,3 +253,42 @@ def test_one_validator_is_a_chain() -> None:
     world = Simulation(hash_keyring(1), calm)
     world.run()
     assert world.messages == 0
+
+
+def signs(outputs: list[Output]) -> list[int]:
+    return [o.position.step for o in outputs if isinstance(o, Sign)]
+
+
+def retried(node: Bbft, since: int) -> set[int]:
+    """The steps asked of a signer that does not answer, while the retry timer fires."""
+    fired = TimerFired(Timer(TimerKind.RETRY, node.height, node.view))
+    return {step for now in range(4) for step in signs(node.handle(fired, since + 300 * now))}
+
+
+def test_a_slow_signer_is_asked_again_for_the_last_step_alone() -> None:
+    node, player = machine(), Player(2)
+    proposal = player.proposal("A", 0)
+    node.handle(Received(node_id(1), proposal), 100)
+    assert signs(node.handle(Executed(proposal.header.id, True), 100)) == [Step.PREPARE]
+    assert retried(node, 2_000) == {Step.PREPARE}
+    prepared = player.certificate(PREPARE, "A", 0, "013")
+    (commit,) = [
+        o for o in node.handle(Received(node_id(1), prepared), 4_000) if isinstance(o, Sign)
+    ]
+    assert commit.position.step == Step.COMMIT
+    assert retried(node, 5_000) == {Step.COMMIT}, "a PREPARE now would be a step back"
+    node.handle(Signed(commit.position, b"s" * 96, commit.digest), 8_000)
+    assert retried(node, 9_000) == set(), "nor when the COMMIT is signed"
+
+
+@pytest.mark.parametrize("step", [Step.PROPOSE, Step.PREPARE, Step.COMMIT])
+def test_a_leader_that_begins_again_does_not_propose_in_a_view_it_signed_in(step: Step) -> None:
+    memory = encode(Memory((), ()))
+    record = JournalRecord(Position(1, 0, int(step)), b"d" * 32, b"s" * 96, memory)
+    node = Bbft(ERA, key_of(1), CHAIN, RING.scheme, genesis(RING), record)
+    node.begin(0)
+    fired = TimerFired(Timer(TimerKind.PROPOSE, 1, 0))
+    assert not [o for o in node.handle(fired, 5_000) if isinstance(o, BuildBlock)]
+    fresh = Bbft(ERA, key_of(1), CHAIN, RING.scheme, genesis(RING))
+    fresh.begin(0)
+    assert [o for o in fresh.handle(fired, 5_000) if isinstance(o, BuildBlock)]
