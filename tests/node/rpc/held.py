@@ -24,6 +24,19 @@ def hold(result: Any, kind: Any) -> None:
         raise AssertionError(f"{fault} is not in the reference")
 
 
+def faults_of(result: Any, kind: Any) -> list[str]:
+    """The faults of what a function returns, before it is JSON; what never is JSON has none."""
+    try:
+        said = msgspec.json.encode(result)
+    except (TypeError, ValueError, OverflowError):
+        return []
+    try:
+        hold(msgspec.json.decode(said), kind)
+    except (AssertionError, msgspec.ValidationError) as error:
+        return [str(error)]
+    return []
+
+
 def _unnamed(value: Any, kind: Any) -> list[str]:
     while get_origin(kind) in (Annotated, NotRequired):
         kind = get_args(kind)[0]
