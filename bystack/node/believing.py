@@ -13,6 +13,7 @@ import click
 from bystack.node import genesis_files
 from bystack.node.config import ConfigErrors, load_config
 from bystack.node.genesis_files import GenesisFileError
+from bystack.node.homes import enter, home_option
 from bystack.node.keytool import key, log_apart
 from bystack.node.networks import params_of
 from bystack.node.signer import journals
@@ -25,7 +26,7 @@ from bystack.sidechain.params import Genesis
 
 @key.command("believe")
 @click.argument("name")
-@click.option("--home", required=True, type=click.Path(exists=True, file_okay=False))
+@home_option
 @click.option("--header", required=True, help="Id of the block that stands, in hex.")
 def believe(name: str, home: str, header: str) -> None:
     """Say which of two final blocks of sidechain NAME stands, so that its orders are signed again.
@@ -35,7 +36,7 @@ def believe(name: str, home: str, header: str) -> None:
     """
     log_apart()
     os.umask(0o077)
-    os.chdir(home)
+    enter(home)
     try:
         params = params_of(load_config(".").network)
         genesis = genesis_files.read_genesis(genesis_files.genesis_path(name))

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from bystack.node.genesis_files import GenesisFileError, genesis_path, read_genesis
+from bystack.node.homes import enter, home_option
 from bystack.node.keyfiles import KeyFileError, read_key
 from bystack.node.keytool import asked_password, key, log_apart
 from bystack.node.signer import keys
@@ -27,7 +28,7 @@ from bystack.sidechain.params import Genesis
 @key.command("consent")
 @click.argument("name")
 @click.option("--operator", required=True, help="Address on the sidechain that will govern it.")
-@click.option("--home", required=True, type=click.Path(exists=True, file_okay=False))
+@home_option
 @click.option("--password-file", type=click.Path(exists=True), help="The validator key's password.")
 @click.option("--cheap", is_flag=True, help="Accept cheap sealing (regtest).")
 def consent(name: str, operator: str, home: str, password_file: str | None, cheap: bool) -> None:
@@ -39,7 +40,7 @@ def consent(name: str, operator: str, home: str, password_file: str | None, chea
     """
     log_apart()
     password_file = None if password_file is None else os.path.abspath(password_file)
-    os.chdir(home)
+    enter(home)
     try:
         genesis = read_genesis(genesis_path(name))
         file = f"keys/{name}.validator.key"

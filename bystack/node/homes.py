@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import click
+import msgspec
 
 from bystack.node.config import Config, ConfigErrors, load_config
 
@@ -23,9 +25,27 @@ home_option = click.option(
 )
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
 def expanded(home: str) -> str:
     """The home as an absolute path."""
     return os.path.abspath(os.path.expanduser(home))
+
+
+def enter(home: str) -> None:
+    """Go into a home that is there; exit 2 where none is."""
+    try:
+        os.chdir(expanded(home))
+    except OSError as error:
+        text = f"{expanded(home)}: {error.strerror}; name the node's home with --home"
+        end(f"{text} or BYSTACK_HOME, or make one with bystackd init", 2)
+
+
+def tell(facts: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """What a command has done: the facts as JSON, or a sentence about them."""
+    body = msgspec.json.format(msgspec.json.encode(facts)).decode() if as_json else sentence
+    click.echo(body)
 
 
 def end(text: str, code: int) -> NoReturn:

@@ -19,6 +19,7 @@ import structlog
 from bystack.federation.offline import ToSign
 from bystack.node.config import ConfigErrors, load_config
 from bystack.node.federation_files import FederationFileError
+from bystack.node.homes import enter, expanded, home_option
 from bystack.node.key_signing import RequestUnreadable, compared, names_in, read_request, shown
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
 from bystack.node.networks import params_of
@@ -86,7 +87,7 @@ def key() -> None:
 
 @key.command("new")
 @click.argument("keys_wanted", metavar="KIND:NAME...", nargs=-1, required=True)
-@click.option("--home", required=True, type=click.Path(file_okay=False), help="The node's home.")
+@home_option
 @click.option("--password-file", type=click.Path(exists=True), help="Seal the keys with this.")
 @click.option("--cheap", is_flag=True, help="Cheap sealing, which only regtest accepts.")
 def new(keys_wanted: tuple[str, ...], home: str, password_file: str | None, cheap: bool) -> None:
@@ -96,6 +97,7 @@ def new(keys_wanted: tuple[str, ...], home: str, password_file: str | None, chea
     Example: bystackd key new validator:trade member:trade named:super-1 --home ~/.bystack
     """
     log_apart()
+    home = expanded(home)
     wanted = [_split(one) for one in keys_wanted]
     os.umask(0o077)
     os.makedirs(os.path.join(home, "keys"), mode=0o700, exist_ok=True)
@@ -189,7 +191,7 @@ The journal remembers what the validator key of {name!r} signed. Go on only if i
 
 @key.command("accept-lost-journal")
 @click.argument("name")
-@click.option("--home", required=True, type=click.Path(exists=True, file_okay=False))
+@home_option
 @click.option(
     "--after-height",
     "height",
@@ -206,7 +208,7 @@ def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
     """
     log_apart()
     os.umask(0o077)
-    os.chdir(home)
+    enter(home)
     try:
         config = load_config(".")
         if name not in [table.name for table in config.sidechain if table.validator_key]:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from bystack.node.config import FILE, Config
-from bystack.node.homes import end, expanded, home_option, load
+from bystack.node.homes import end, expanded, home_option, json_option, load, tell
 from bystack.node.offline.commands import check, export_command, import_command
 
 FOLDERS = ("data", "federations", "keys", "logs", "run", "sidechains", "tokens")
@@ -41,7 +41,8 @@ def main() -> None:
     show_default=True,
     help="main, test, regtest, or a path to a genesis file.",
 )
-def init(home: str, network: str) -> None:
+@json_option
+def init(home: str, network: str, as_json: bool) -> None:
     """Make a home: directories only you can read, and a commented bystack.toml.
 
     A genesis file is copied into the home. An existing configuration is left as it is (exit
@@ -68,8 +69,9 @@ def init(home: str, network: str) -> None:
     if data:
         files.replace(os.path.join(home, NETWORK_FILE), data)
     files.replace(path, commented_config(NETWORK_FILE if data else network).encode())
-    click.echo(f"Made {home} for {described(params)}.")
-    click.echo(f"Next: look at {path}, then: bystackd run --home {home}")
+    then = f"Next: look at {path}, then: bystackd run --home {home}"
+    facts = {"home": home, "network": params.name, "configuration": path}
+    tell(facts, f"Made {home} for {described(params)}.\n{then}", as_json=as_json)
 
 
 @main.command()
@@ -132,10 +134,12 @@ def config() -> None:
 
 @config.command("check")
 @home_option
-def config_check(home: str) -> None:
+@json_option
+def config_check(home: str, as_json: bool) -> None:
     """Read bystack.toml and sidechains/*.toml; every error at once (exit code 2)."""
-    load(expanded(home))
-    click.echo(f"{Path(expanded(home)) / FILE}: no errors")
+    path, config = Path(expanded(home)) / FILE, load(expanded(home))
+    facts = {"file": str(path), "errors": [], "network": config.network}
+    tell(facts, f"{path}: no errors", as_json=as_json)
 
 
 @config.command("show")
@@ -158,11 +162,13 @@ def config_docs(markdown: bool) -> None:
 
 
 @main.command()
-def version() -> None:
+@json_option
+def version(as_json: bool) -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
-    click.echo(f"bystackd {installed('bystack')}")
+    found = installed("bystack")
+    tell({"version": found}, f"bystackd {found}", as_json=as_json)
 
 
 class _Keys(click.Group):

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from bystack.node.config import Config
-from bystack.node.homes import end, expanded, home_option, load
+from bystack.node.homes import end, expanded, home_option, json_option, load, tell
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def _stopped(home: str) -> Iterator[None]:
 @click.option("--quick", is_flag=True, help="Leave the stored chains alone.")
 @click.option("--no-signatures", is_flag=True, help="Take stored signatures for true.")
 @click.option("--repair", is_flag=True, help="Put right what can be put right.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+@json_option
 def check(home: str, quick: bool, no_signatures: bool, repair: bool, as_json: bool) -> None:
     """Check a home: configuration, files, permissions, disk, kernel, and the stored chains.
 
@@ -76,10 +76,7 @@ def _checked(
 
 
 def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -> None:
-    import msgspec
-
-    body = msgspec.json.encode({"home": findings, "stores": reports})
-    click.echo(msgspec.json.format(body).decode())
+    tell({"home": findings, "stores": reports}, "", as_json=True)
 
 
 @click.command("export")
@@ -88,7 +85,8 @@ def _print_json(findings: list[dict[str, Any]], reports: list[dict[str, Any]]) -
 @click.option(
     "--from", "first", type=click.IntRange(1), default=1, show_default=True, help="First height."
 )
-def export_command(home: str, file: str, first: int) -> None:
+@json_option
+def export_command(home: str, file: str, first: int, as_json: bool) -> None:
     """Write the main chain's blocks to a file. The node must be stopped.
 
     The file is a stream of MessagePack objects; `bystackd import` reads it. It appears when it is
@@ -101,8 +99,9 @@ def export_command(home: str, file: str, first: int) -> None:
     with _main_store(home) as store, _explained(), Bar() as bar:
         begin, last = export_chain(store, file, first, bar)
         size = os.path.getsize(file)
-    count = last - begin + 1
-    click.echo(f"{file}: blocks {begin} to {last}, {size} bytes, {bar.rate(count)}")
+    says = f"{file}: blocks {begin} to {last}, {size} bytes, {bar.rate(last - begin + 1)}"
+    facts = {"path": file, "first": begin, "last": last, "bytes": size}
+    tell(facts, says, as_json=as_json)
 
 
 @click.command("import")
@@ -110,7 +109,8 @@ def export_command(home: str, file: str, first: int) -> None:
 @click.option(
     "--file", "file", required=True, type=click.Path(exists=True, dir_okay=False), help="To read."
 )
-def import_command(home: str, file: str) -> None:
+@json_option
+def import_command(home: str, file: str, as_json: bool) -> None:
     """Take blocks from a file into the main chain. The node must be stopped.
 
     Every block is judged as if a peer had sent it; blocks known here are passed over, so an import
@@ -135,7 +135,8 @@ def import_command(home: str, file: str) -> None:
         finally:
             done = importing.done
             text = f"{done.read} blocks read, {done.known} of them known; height {done.height}"
-            click.echo(f"{file}: {text}, {bar.rate(done.read)}")
+            facts = {"path": file, "read": done.read, "known": done.known, "height": done.height}
+            tell(facts, f"{file}: {text}, {bar.rate(done.read)}", as_json=as_json)
 
 
 @contextmanager

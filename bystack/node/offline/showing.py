@@ -1,12 +1,13 @@
-"""Long work on a terminal: a bar with rate and time left; elsewhere nothing until it is done."""
+"""Long work on a terminal: a bar with rate and time left; elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -29,6 +30,11 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
+PATIENCE: Final = 2.0
+"""Seconds between lines where no terminal is, before the first one too; each pause is twice the
+last."""
+
+
 class Bar:
     """Shows progress on standard error; used with `with`, called with what, done and total."""
 
@@ -38,7 +44,8 @@ class Bar:
         hidden = not sys.stderr.isatty()
         self._bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden)
         self._tasks: dict[str, TaskID] = {}
-        self._began = time.monotonic()
+        self._hidden, self._pause = hidden, PATIENCE
+        self._began = self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -57,6 +64,10 @@ class Bar:
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(what, total=total or None)
         self._bar.update(self._tasks[what], completed=done, total=total or None)
+        if self._hidden and time.monotonic() - self._said >= self._pause:
+            self._said, self._pause = time.monotonic(), 2 * self._pause
+            of = f" of {total:,}" if total else ""
+            click.echo(f"{what}: {done:,}{of} after {self.seconds:.0f} s", err=True)
 
     @property
     def seconds(self) -> float:
