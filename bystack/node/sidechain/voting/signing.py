@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 import trio
 
-from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.node.ipc import INVALID, Reconnecting, RemoteError, Unavailable
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.hearing import Hearing, Overheard
 from bystack.primitives.codec import Wire, decode, encode
@@ -104,10 +104,12 @@ class SignerLine:
             except RemoteError as error:
                 if error.rule == BEHIND:
                     log.info("not voting yet: the chain must catch up", reason=str(error))
-                    await trio.sleep(PAUSE)
-                    continue
-                log.error("not voting: the signer refuses", reason=str(error), rule=error.rule)
-                return None
+                elif error.code != INVALID:  # no rule's word: busy, or it stumbled
+                    log.warning("not voting yet: the signer failed", reason=str(error))
+                else:
+                    log.error("not voting: the signer refuses", reason=str(error), rule=error.rule)
+                    return None
+                await trio.sleep(PAUSE)
 
     async def _introduce(self) -> Admitted | None:
         key: bytes = await self._client.call("key")

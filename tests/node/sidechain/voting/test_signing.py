@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import trio
 
-from bystack.node.ipc import Reconnecting
+from bystack.node.ipc import INTERNAL, Reconnecting, RemoteError
+from bystack.node.ipc.errors import BUSY
 from bystack.node.sidechain.voting.hearing import Hearing
 from bystack.node.sidechain.voting.signing import SignerLine
 from bystack.node.signer.journals import abstention
@@ -110,5 +111,27 @@ def test_without_word_of_a_quorum_nothing_is_signed(
                 assert not node.driver.key and not len(node.journal)
             await net.start(2)
             await net.reach(2)
+
+    trio.run(main)
+
+
+def test_a_signer_that_stumbled_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a rule's refusal is its last word: else one would be out until restarted."""
+    stumbles = [RemoteError(BUSY, "too many requests in flight"), RemoteError(INTERNAL, "error")]
+    answer = PlayedSigner.answer
+
+    async def stumbling(signer: PlayedSigner, method: str, params: list[Any]) -> Any:
+        if method == "ready_empty" and stumbles:
+            raise stumbles.pop()
+        return await answer(signer, method, params)
+
+    monkeypatch.setattr(PlayedSigner, "answer", stumbling)
+
+    async def main() -> None:
+        async with running(tmp_path) as net:
+            await until(lambda: all(counted(net, index, 0) for index in range(4)))
+        assert not stumbles
 
     trio.run(main)
