@@ -12,9 +12,9 @@ from bystack.mainchain.blocks import Block
 
 @dataclass(frozen=True)
 class PeerMessage:
-    """Bytes of another member, by its seat."""
+    """Bytes of another member, by its node: until they are handled its seat may be another's."""
 
-    seat: int
+    node: bytes
     kind: int
     payload: bytes
 

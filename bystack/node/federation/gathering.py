@@ -53,9 +53,8 @@ class Gathering:
                     case Message(peer, kind, payload) if kind == WHEREABOUTS:
                         self._meeting.hear(peer, payload)
                     case Message(peer, kind, payload):
-                        seat = self._sitting.of_node(peer)
-                        if seat is not None:
-                            await inbox.send(PeerMessage(seat, kind, payload))
+                        if self._sitting.of_node(peer) is not None:
+                            await inbox.send(PeerMessage(peer, kind, payload))
 
     async def _look(self) -> None:
         """Who is looked for changes with the members, newcomers included."""

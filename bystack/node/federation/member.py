@@ -106,8 +106,8 @@ class Member:
 
     async def _handle(self, event: Event) -> None:
         match event:
-            case PeerMessage(seat, kind, payload):
-                await self._hear(seat, kind, payload)
+            case PeerMessage(node, kind, payload):
+                await self._hear(node, kind, payload)
             case MainConnected(height, id, block):
                 self.trail.connect(height, id, block)
                 self.orders.moved()
@@ -124,18 +124,18 @@ class Member:
             case Ask():
                 await answer(self, event)
 
-    async def _hear(self, seat: int, kind: int, payload: bytes) -> None:
+    async def _hear(self, node: bytes, kind: int, payload: bytes) -> None:
         try:
             if kind == CEREMONY:
                 await self._ceremony(payload)
             else:
                 message = decode_union(BridgeMessage, payload, MAX_BRIDGE)
-                await self._bridge(seat, message)
+                await self._bridge(node, message)
         except PartialKeyForeign as error:
             # Of an epoch that is over, or not here yet: it counts for nothing, and is no malice.
-            log.info("partial of another key", seat=seat, reason=str(error))
+            log.info("partial of another key", node=node.hex(), reason=str(error))
         except Invalid as error:
-            self.host.penalise(self.sitting.everyone[seat].node, 10, error.rule)
+            self.host.penalise(node, 10, error.rule)
 
     async def _ceremony(self, payload: bytes) -> None:
         try:
@@ -145,9 +145,11 @@ class Member:
                 raise
             self.rotating.overheard(payload)
 
-    async def _bridge(self, seat: int, message: BridgeMessage) -> None:
+    async def _bridge(self, node: bytes, message: BridgeMessage) -> None:
+        """The seat is looked up last, for a new key epoch reseats everybody; who left has none."""
         bridge = await self.ensure_bridge()
-        if bridge is None:
+        seat = self.sitting.of_node(node)
+        if bridge is None or seat is None:
             return
         match message:
             case Partials():

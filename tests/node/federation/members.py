@@ -388,10 +388,14 @@ class Net:
         while self.said:
             sender, kind, payload = self.said.pop(0)
             for seat in sorted(self.up - {sender}):
-                await self.handle(seat, PeerMessage(sender, kind, payload))
+                await self.handle(seat, PeerMessage(self.node(sender), kind, payload))
 
     async def hear(self, seat: int, sender: int, message: BridgeMessage) -> None:
-        await self.handle(seat, PeerMessage(sender, BRIDGE, encode(message)))
+        await self.handle(seat, PeerMessage(self.node(sender), BRIDGE, encode(message)))
+
+    def node(self, seat: int) -> bytes:
+        """The node of the member that sits there."""
+        return certificate().session.roster.members[seat].node
 
     async def ask(self, seat: int, method: str, *params: Any) -> Any:
         send, receive = trio.open_memory_channel[Any](1)

@@ -71,7 +71,7 @@ def test_members_on_any_connected_graph_hear_each_other(shape: str) -> None:
                 nursery.start_soon(again, nodes[1].host)
                 for at in (0, 2, 3):
                     heard = await nodes[at].events.receive()
-                    assert heard == PeerMessage(1, CEREMONY, b"deal")
+                    assert heard == PeerMessage(nodes[1].id, CEREMONY, b"deal")
                 nursery.cancel_scope.cancel()
 
     trio.run(play)

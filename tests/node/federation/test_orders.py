@@ -13,14 +13,15 @@ from bystack.federation.bridge import AskOperation
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.amounts import BTM
 from bystack.ledger.vault_operations import Touch, encode_operation
-from bystack.node.federation.events import MainConnected
+from bystack.node.federation.events import MainConnected, PeerMessage
+from bystack.node.federation.member import BRIDGE
 from bystack.node.federation.membership import TURN_TICKS
 from bystack.node.federation.operating.building import NO_PARAMS
 from bystack.sidechain.records import Batch
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB, CAROL
 
-from .members import Net
+from .members import Net, Voice
 
 A_ROUND = 3 * TURN_TICKS + 2
 
@@ -197,6 +198,30 @@ def test_a_seq_that_stands_still_is_voided_by_everyone(net: Net) -> None:
         net.up = {0, 1}
         await net.tick(A_ROUND)
         assert len(net.payouts(18)) == 1
+
+    run(play)
+
+
+def test_words_of_who_left_meanwhile_are_nobodys(net: Net) -> None:
+    """They waited in the inbox when another epoch came: the number is another's, or nobody's."""
+
+    async def play() -> None:
+        await net.tick(2)
+        member, gone = net.members[0], net.node(2)
+        roster = member.sitting.roster
+        member.sitting.take(replace(roster, members=roster.members[:2]))
+        net.main.grow(TOUCH_AFTER)
+        net.up = {0}
+        await net.tick(2)
+        asked = AskOperation(encode_operation(Touch(0, 0)), (), b"")
+        await net.hear(0, 2, asked)
+        assert isinstance(member.host, Voice)
+        told = member.host.penalties
+        assert member.orders.jobs == {} and told == []
+        await net.handle(0, PeerMessage(gone, BRIDGE, b"junk"))
+        assert [node for node, _ in told] == [gone]
+        await net.hear(0, 1, asked)
+        assert len(member.orders.jobs) == 1, "who sits is heard"
 
     run(play)
 
