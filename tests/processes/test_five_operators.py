@@ -4,8 +4,8 @@ Every line of the page that begins with a machine's prompt is run, in the page's
 below it must be among what it prints, where `…` stands for anything. A status is asked for until it
 says so. Files go from hand to hand through one folder; addresses become ports of this machine.
 
-Meanwhile one signer is killed in the midst of each kind of ceremony (`KILLED`): the page knows
-nothing of it, and every line of it comes true all the same.
+Meanwhile one signer is killed in the midst of each kind of change (`KILLED`; of the first key:
+W06): the page knows nothing of it, and every line of it comes true all the same.
 """
 
 from __future__ import annotations
@@ -44,10 +44,9 @@ SLOW = ("bystackd run", "bystack sidechain add")
 """Commands that start processes: begun by all five before one is waited for."""
 MARK = "run/mark"
 KILLED = {
-    "erin": ("The group key", "ceremony.first_dealt"),
     "dave": ("New shares, every few months", "ceremony.refresh_dealt"),
     "carol": ("A member leaves, and comes back", "ceremony.reshare_acknowledged"),
-    "bob": ("Another key", "ceremony.fresh_certified"),
+    "bob": ("Another key", "ceremony.fresh_dealt"),
 }
 """Whose signer dies in which chapter, just after its state of that round is durable."""
 
