@@ -18,6 +18,14 @@ OLD_JOURNALS: Final = (
     "KeyStopped",
 )
 """Rules of the vote journal that no waiting heals (docs/operations.md, "The vote journal")."""
+VOTES_LOST: Final = (
+    "put back the newest journal, or accept the loss: bystackd key accept-lost-journal"
+    ' (docs/operations.md, "The vote journal"); never run the key twice'
+)
+WARRANTS_LOST: Final = (
+    "put back the newest journal; if it is lost, what its shares signed is not known: they must"
+    ' sign no more (docs/operations.md, "When something is wrong")'
+)
 WAITING: Final = ("ChainBehind", "Abstaining")
 
 
@@ -76,15 +84,15 @@ def journals(found: Sequence[Signing]) -> Iterator[Finding]:
     """No vote journal is older than the chain, lost, or of a key that signs elsewhere."""
     old = [one for one in found if one.rule in OLD_JOURNALS]
     for one in old:
-        cure = (
-            "put back the newest journal, or accept the loss: bystackd key accept-lost-journal"
-            ' (docs/operations.md, "The vote journal"); never run the key twice'
-        )
-        yield fault("vote journal", f"{one.whose} does not vote: {one.trouble}", cure)
+        votes = one.whose.startswith("validator")
+        subject, does = ("vote journal", "vote") if votes else ("signer journal", "sign")
+        cure = VOTES_LOST if votes else WARRANTS_LOST
+        yield fault(subject, f"{one.whose} does not {does}: {one.trouble}", cure)
     for one in found:
         if one.rule in WAITING:
             yield care("vote journal", f"{one.whose} waits: {one.trouble}", "it ends by itself")
-    if not old and any(one.whose.startswith("validator") for one in found):
+    lost = any(one.whose.startswith("validator") for one in old)
+    if not lost and any(one.whose.startswith("validator") for one in found):
         yield good("vote journal", "no validator's journal is older than its chain")
 
 

@@ -21,6 +21,7 @@ from tests.client.doctor.patients import (
     wrong,
 )
 
+MEMBER = Signing("member of trade", "run/signer-federation-trade.sock", True)
 FAULT, CARE = Level.FAULT, Level.CARE
 
 
@@ -180,6 +181,10 @@ SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
         {"signing": (VALIDATOR._replace(answers=False, rule="JournalMissing", trouble="none"),)},
         *("vote journal", FAULT, "validator of trade does not vote: none"),
     ),
+    "a member's journal was lost": (
+        {"signing": (MEMBER._replace(answers=False, rule="JournalMissing", trouble="none"),)},
+        *("signer journal", FAULT, "member of trade does not sign: none"),
+    ),
     "the chain is behind the journal": (
         {"signing": (VALIDATOR._replace(rule="ChainBehind", trouble="journal 9, chain 4"),)},
         *("vote journal", CARE, "validator of trade waits: journal 9, chain 4"),
@@ -221,6 +226,15 @@ def test_what_only_looks_like_a_fault_is_none() -> None:
     )
     for changes in calm:
         assert wrong(consult(spoilt(**changes))) == []
+
+
+def test_a_vote_journal_alone_may_be_given_up_and_signed_after() -> None:
+    """A member's shares are for no height: what they signed once they might sign against again."""
+    lost = (VALIDATOR, MEMBER)
+    changed = tuple(one._replace(answers=False, rule="JournalMissing") for one in lost)
+    cures = {one.subject: one.cure for one in consult(spoilt(signing=changed)) if one.cure}
+    assert "accept-lost-journal" in cures["vote journal"]
+    assert "accept-lost-journal" not in cures["signer journal"]
 
 
 def test_what_another_judge_says_is_not_told_twice() -> None:
