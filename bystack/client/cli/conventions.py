@@ -79,7 +79,8 @@ def show(value: Any, *, as_json: bool) -> None:
             _table(value)
         case dict():
             for name, one in value.items():
-                click.echo(f"{name}: {_plain(one)}")
+                if name != "warning" or one:  # there is none
+                    click.echo(f"{name}: {_plain(one)}")
         case []:
             click.echo("none")
         case list():

@@ -102,6 +102,22 @@ def _choices(name: str, members: tuple[Path, ...], home: Path, given: dict[str, 
         return choices if given["yes"] else asked(choices, _ask, click.echo)
     except (ValueError, OperatorUnfit) as error:
         _end([str(error)], 2)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise  # by Ctrl-C
+        _end(_unasked(choices), 2)
+
+
+def _unasked(choices: Choices) -> list[str]:
+    """What is missing where nobody can be asked, and how to give it."""
+    from bystack.client.sidechain_new.checking import lacking
+
+    return [
+        "There is no terminal to ask at, or its answers ended; nothing is written. Missing:",
+        *map(str, lacking(choices)),
+        "Next: give them as files and flags, with --yes for the defaults of the rest;"
+        f" bystack sidechain new {choices.name} --help has all of them",
+    ]
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -69,6 +69,14 @@ def test_all_faults_come_at_once_and_nothing_is_written(home: Path) -> None:
     assert not (home / "federations").exists() and not (home / "sidechains").exists()
 
 
+def test_who_has_no_terminal_is_told_what_to_give(home: Path) -> None:
+    done = new(home, "--asset", "BTM")
+    assert done.exit_code == 2 and "Aborted" not in done.output
+    assert "There is no terminal to ask at" in done.output
+    assert "limit of BTM: none; expected --limit BTM=AMOUNT a window" in done.output
+    assert "with --yes for the defaults" in done.output and not (home / "federations").exists()
+
+
 def test_questions_lead_to_the_same_files(home: Path) -> None:
     keys = "".join(f"{name}={key}\n" for name, key in KEYS.items())
     done = new(home, "--json", said=f"\nBTM\n\n100\n{keys}\n\n\n\n")

@@ -127,7 +127,7 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
 
 
 def test_a_backup_is_written_for_its_owner_and_over_nothing(
-    node: Node, word: Path, tmp_path: Path
+    node: Node, word: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "safe"
     run("backup", str(file), "--password-file", str(word))
@@ -136,6 +136,11 @@ def test_a_backup_is_written_for_its_owner_and_over_nothing(
     assert "exists" in run("backup", str(file), "--password-file", str(word), code=1).output
     run("restore", "copy", "--backup", str(file), "--password-file", str(word))
     assert node.asked[-1][1:] == ("restorewallet", "copy", "sealed text", "correct horse")
+    words = ("restore", "copy", "--backup", str(file), "--password-file", str(word))
+    assert run(*words).output == "name: default\n", "a warning only where there is one"
+    warned = {"name": "default", "warning": "addresses 21 and on are not read yet"}
+    monkeypatch.setitem(ANSWERS, "restorewallet", warned)
+    assert "warning: addresses 21" in run(*words).output
 
 
 def test_a_phrase_restores_and_is_shown_with_a_warning(node: Node, word: Path) -> None:

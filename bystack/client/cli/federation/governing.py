@@ -14,9 +14,13 @@ from bystack.client.cli.conventions import (
     name_argument,
     node,
     show,
+    tell,
 )
+from bystack.client.rpc import Rpc, RpcFailed
 
 SHOWN = ("number", "kind", "state", "proposer", "yes", "needed", "expires", "note")
+CLOSED = "ProposalClosed"
+ENDED = {"executed": "is adopted", "rejected": "is rejected", "expired": "has expired"}
 COUNTED = ("statements", "headers", "settlements", "proposals", "votes")
 
 
@@ -193,9 +197,30 @@ def vote(name: str, number: int, word: str, home: str, as_json: bool) -> None:
     Your signer signs for the decision as your own node's sidechain has it. The vote that completes
     the threshold carries the decision out.
     """
-    show(node(home).federation(name, "vote", number, word == "yes"), as_json=as_json)
+    rpc = node(home)
+    try:
+        cast = rpc.federation(name, "vote", number, word == "yes")
+    except RpcFailed as error:
+        if error.rule != CLOSED:
+            raise
+        return _late(rpc, name, number, word, as_json=as_json)
+    show(cast, as_json=as_json)
     step = f"bystack federation proposals {name} --number {number} shows whether it is carried out"
-    _next(step, as_json=as_json)
+    return _next(step, as_json=as_json)
+
+
+def _late(rpc: Rpc, name: str, number: int, word: str, *, as_json: bool) -> None:
+    """A vote on what is decided: well if it ended as the voter wanted, else exit code 1."""
+    found = rpc.federation(name, "getproposal", [number])
+    ended = ENDED.get(found["state"], ENDED["expired"])  # the chain strikes it at its next block
+    wanted = (found["state"] == "executed") == (word == "yes")
+    says = f"Proposal {number} ({found['kind']}) {ended} already: your vote counts no more"
+    if not wanted:
+        step = f"bystack federation proposals {name} --number {number} shows who voted"
+        text = f"{says}, and it ended otherwise. [{CLOSED}]\nNext: {step}; propose it anew"
+        raise click.ClickException(text)
+    facts = {"number": number, "state": found["state"], "counted": False}
+    tell(facts, f"{says}, and is not needed: it ended as you wanted.", as_json=as_json)
 
 
 @click.command("proposals")

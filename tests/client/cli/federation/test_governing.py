@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from bystack.client.cli.federation import governing
 from bystack.client.cli.main import main
+from bystack.client.rpc import RpcFailed
 
 OWN, OTHER = "ab" * 64, "cd" * 64
 
@@ -174,3 +175,32 @@ def test_each_says_the_next_step_to_people_alone(
 def test_slips_are_exit_code_2(member: Member, arguments: tuple[str, ...]) -> None:
     assert CliRunner().invoke(main, ["federation", *arguments]).exit_code == 2
     assert member.asked == []
+
+
+class Late(Member):
+    """A member whose vote comes when the proposal is closed."""
+
+    def federation(self, name: str, method: str, *params: Any) -> Any:
+        if method == "vote":
+            raise RpcFailed(method, {"message": "closed", "data": {"rule": "ProposalClosed"}})
+        return super().federation(name, method, *params)
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "code", "says"),
+    [
+        ("executed", "yes", 0, "is adopted already: your vote counts no more, and is not needed"),
+        ("rejected", "no", 0, "is rejected already: your vote counts no more, and is not needed"),
+        ("open", "no", 0, "has expired already"),
+        ("executed", "no", 1, "is adopted already: your vote counts no more, and it ended other"),
+        ("expired", "yes", 1, "has expired already: your vote counts no more, and it ended other"),
+    ],
+)
+def test_a_vote_that_comes_late_is_told_how_it_ended(
+    monkeypatch: pytest.MonkeyPatch, state: str, word: str, code: int, says: str
+) -> None:
+    monkeypatch.setattr(governing, "node", lambda home: Late())
+    monkeypatch.setitem(ANSWERS, "getproposal", {**SEEN, "state": state})
+    done = CliRunner().invoke(main, ["federation", "vote", "trade", "3", word])
+    assert done.exit_code == code and says in done.output, done.output
+    assert ("[ProposalClosed]\nNext: bystack federation proposals" in done.output) is bool(code)
