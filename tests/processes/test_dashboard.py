@@ -116,7 +116,7 @@ def addresses(net: Devnet) -> dict[str, str]:
     return {
         f"#/main/tx/{tip['tx'][0]['txid']}": "it pays the block's reward",
         f"#/main/address/{output['address']}": "index_addresses = true",
-        f"#/main/vault/{vault}": "Announce new terms",
+        f"#/main/vault/{vault}": "of (super-1, super-2)",
     }
 
 

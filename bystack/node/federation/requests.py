@@ -85,6 +85,7 @@ async def info(member: Serving) -> dict[str, Any]:
     return {
         "name": setting.name,
         "charter": setting.charter.hash.hex(),
+        "keys": {name: key.hex() for name, key in setting.charter_keys.items()},
         **seated(member),
         "keygen": member.keygen.state,
         "blamed": member.keygen.blamed,

@@ -85,6 +85,7 @@ class FederationInfo(TypedDict):
 
     name: str
     charter: Hash
+    keys: Annotated[dict[str, Hash], Meta(description="whom the charter names, by name")]
     member: str
     seat: int | None
     weight: int

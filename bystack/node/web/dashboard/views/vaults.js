@@ -54,7 +54,7 @@ export async function vault({ node, argument }) {
   const owner = (await ownersOf(node)).get(one.vault);
   const terms = owner ? await tried(owner.name, "getvaultterms") : null;
   await know([...Object.keys(one.holdings), ...one.state.buckets.map((row) => row.asset)]);
-  const names = owner ? await keysOf(owner.name) : new Map();
+  const names = owner ? await keysOf(owner.name, node) : new Map();
   const { state } = one;
   const frozen = state.frozen_until > height;
   return {
@@ -83,10 +83,22 @@ export async function vault({ node, argument }) {
   };
 }
 
-async function keysOf(chain) {
+/** Whose a key is: a member's, and what the charter calls it where this node has a member. */
+async function keysOf(chain, node) {
   const members = await tried(chain, "listmembers");
-  return new Map((members?.members ?? []).flatMap((one) =>
-    [one.identity, one.key].map((key) => [key, `member ${one.name}`])));
+  const charter = Object.entries(await charterKeys(chain, node)).map(([name, key]) => [key, name]);
+  return new Map([...charter, ...(members?.members ?? []).flatMap((one) =>
+    [one.identity, one.key].map((key) => [key, `member ${one.name}`]))]);
+}
+
+async function charterKeys(chain, node) {
+  if (!node.processes.some((one) => one.role === "federation" && one.name === chain)) return {};
+  try {
+    return (await tried(`/federation/${chain}`, "getfederationinfo"))?.keys ?? {};
+  } catch (error) {
+    if (error instanceof SignIn || !(error instanceof Refused)) throw error;
+    return {};
+  }
 }
 
 function buckets(rows, terms, height) {
