@@ -71,6 +71,13 @@ def _signer(name: str, signer: Mapping[str, Any]) -> str:
 
 def _first_key(name: str, info: Info) -> str:
     match info["keygen"]:
+        case "not started" if info["sidechain"]:
+            # A vault holds coins under that key: who lacks shares, restored or new, is dealt some.
+            return (
+                "the group has its key and this node no share of it: let another member propose"
+                f" the same weight anew (bystack federation propose {name} reweigh"
+                f" identity={info['member']} weight={info['weight']}), and enough vote yes"
+            )
         case "not started":
             return f"bystack federation keygen {name}, on every member's node"
         case "running":

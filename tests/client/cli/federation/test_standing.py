@@ -84,3 +84,11 @@ def test_whom_a_ceremony_lacks_is_named_with_what_to_do() -> None:
     assert next_step("trade", away).startswith("wait: carol, dave not connected: ")
     assert "listen, advertise, peers in federations/trade.toml" in next_step("trade", away)
     assert "others   2 connected; not: carol, dave" in list(lines("trade", away))
+
+
+def test_a_member_who_lost_its_shares_is_not_sent_to_a_ceremony_of_the_first_key() -> None:
+    lost = {**INFO, "key": None, "keygen": "not started"}
+    said = next_step("trade", lost)
+    assert "propose trade reweigh identity=one weight=1" in said and "keygen" not in said
+    founding = next_step("trade", {**lost, "sidechain": None})
+    assert founding.startswith("bystack federation keygen trade")
