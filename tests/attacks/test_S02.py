@@ -20,7 +20,17 @@ from bystack.client.devnet import processes
 from bystack.client.devnet.layout import Node
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
-from tests.processes.network import Process, back, best, find, gone, grow, processes_of, reach
+from tests.processes.network import (
+    Process,
+    all_vote,
+    back,
+    best,
+    find,
+    gone,
+    grow,
+    processes_of,
+    reach,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -44,6 +54,7 @@ def victim(rich: Devnet) -> Iterator[Process]:
     """The sidechain process of the harmed node; in the end it or its successor has caught up."""
     node = harmed(rich)
     found = wait_for("the victim runs", lambda: find(node, "sidechain", HARMED))
+    all_vote(rich, HARMED)
     others = {one.pid for one in processes_of(node)} - {found.pid}
     yield found
     wait_for("it runs again", lambda: find(node, "sidechain", HARMED))

@@ -195,6 +195,32 @@ def reach(net: Devnet, node: Node, wanted: dict[str, int], seconds: float = 180)
         raise AssertionError(f"{late}; it is at {now}") from None
 
 
+def all_vote(net: Devnet, chain: str, blocks: int = 4) -> None:
+    """Wait until every validator's vote is in a certificate of one of the last blocks, as some node
+    has it: whoever was stopped, killed or cut off takes part again, and does not merely follow.
+    """
+    missing: set[int] = set()
+
+    def whole() -> bool:
+        seats = {int(one["index"]) for one in net[0].side(chain, "getvalidators")}
+        for node in net.layout.validating:
+            rpc, top = net.rpcs[node.name], side_height(net, node, chain)
+            for at in range(top, max(0, top - blocks), -1):
+                seats -= {*rpc.side(chain, "getcommit", at)["signers"]} if seats else set()
+        missing.clear()
+        missing.update(seats)
+        return not seats
+
+    try:
+        wait_for(f"all validators of {chain} vote", whole, 180)
+    except Waited as late:
+        links = {
+            node.name: [one["nodeid"][:8] for one in net.rpcs[node.name].side(chain, "getpeerinfo")]
+            for node in net.layout.nodes
+        }
+        raise AssertionError(f"{late}; not {missing}; connected: {links}") from None
+
+
 def grow(net: Devnet, nodes: list[Node], chains: list[str], seconds: float = 180) -> None:
     """Wait until these chains have a new block on each of these nodes."""
     goals = [(node, heights(net, node, chains)) for node in nodes]

@@ -22,7 +22,7 @@ from bystack.client.devnet.layout import Node
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import NodeDown, RpcFailed, wait_for
 from bystack.node.processes.sandbox import landlock_abi
-from tests.processes.network import back, best, find, grow, reach, side_height
+from tests.processes.network import all_vote, back, best, find, grow, reach, side_height
 
 pytestmark = pytest.mark.processes
 
@@ -34,7 +34,8 @@ HALT_MS = 6_000
 
 @pytest.fixture
 def well(network: Devnet) -> Iterator[Devnet]:
-    """The network; in the end all its nodes have one chain, and it grows."""
+    """The network, all its validators voting; in the end all nodes have one chain, and it grows."""
+    all_vote(network, CHAIN)
     yield network
     for node in network.layout.nodes:
         wait_for(f"{node.name} runs", lambda node=node: find(node, "sidechain", CHAIN))
@@ -250,6 +251,7 @@ def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
         finally:
             os.kill(process.pid, signal.SIGKILL)
         back(victim, "sidechain", CHAIN, process.pid)
+        all_vote(well, CHAIN)
     for txid in filter(None, sent):
         for node in well.layout.nodes:
             wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 180)
