@@ -27,6 +27,7 @@ EXITS: Final = (
 ENVIRONMENT: Final = (
     ("BYSTACK_HOME", "the home of the node to talk to, for --home"),
     ("BYSTACK_WALLET", "which wallet, for --wallet"),
+    ("NO_COLOR", "no colours; there are none either where no terminal is"),
 )
 FILES: Final = (
     ("HOME/bystack.toml", "the node's configuration"),

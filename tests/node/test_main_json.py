@@ -48,10 +48,11 @@ def test_every_command_has_json_or_a_reason() -> None:
 def test_what_was_done_is_told_as_json(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "chain"
 
-    def told(*words: str) -> object:
+    def told(*words: str) -> dict[str, object]:
         done = CliRunner().invoke(main, [*words, "--json"], env={"BYSTACK_HOME": str(home)})
         assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
 
     toml = str(home / "bystack.toml")
     made = {"home": str(home), "network": "regtest", "configuration": toml}
