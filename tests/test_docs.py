@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = {"bystack": bystack, "bystackd": bystackd}
 LINK = re.compile(r"\]\(([^)#:]+)\)")
+FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.S | re.M)
 TYPED = re.compile(r"^ *(?:\w*\$ )?(bystackd? .+)$", re.M)
 CALL = re.compile(r"\b(bystackd?)((?: +[a-z][a-z-]*)+)((?: +--[a-z-]+)*)")
 
@@ -63,8 +64,7 @@ def test_commands_exist(path: Path) -> None:
 def typed(path: Path) -> list[str]:
     """The command lines of a document's blocks, without prompt, comment, pipe and redirection."""
     text = path.read_text().replace("\\\n", " ")
-    blocks = re.findall(r"^ *```\n(.*?)^ *```", text, re.S | re.M)
-    found = [line for block in blocks for line in TYPED.findall(block)]
+    found = [line for _, block in FENCED.findall(text) for line in TYPED.findall(block)]
     return [re.sub(r"\s+#(?!token).*$|\s*[|>&].*$", "", line) for line in found]
 
 

@@ -15,7 +15,9 @@ from bystack.client.backups import key_digests
 from bystack.client.cli.main import main as bystack
 from bystack.node.config import load_config
 from bystack.node.main import main as bystackd
+from tests.processes.pages import Part
 
+BACKUP = Part("docs/deployment.md", "Backup and restore", but="^(systemctl|rsync)")
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 PROGRAMS = {"bystack": bystack, "bystackd": bystackd}
@@ -103,6 +105,11 @@ def begun(home: Path) -> Path:
     file = home / "bystack.toml"
     file.write_text(file.read_text().replace("cache_mb = 64", "cache_mb = 65"))
     return home
+
+
+def test_all_of_it_is_done() -> None:
+    done = said("node") + said("new")
+    assert [line.words for line in BACKUP.lines] == [re.sub(r" +# .*", "", one) for one in done]
 
 
 def test_a_node_is_brought_back_from_what_was_saved(machine: Callable[[str], Path]) -> None:

@@ -18,7 +18,9 @@ from bystack.client.devnet.network import Devnet, down, opened
 from bystack.client.rpc import NodeDown, RpcFailed, Waited, wait_for
 from bystack.primitives.codec import encode
 from tests.node.offered_module import install
+from tests.processes.pages import Part, Reader
 
+UP, DOWN = (Part("README.md", only=f"^bystack devnet {do}").lines for do in ("up", "down"))
 SECONDS = 560
 CHILDREN = 180.0
 CLOCK = Path(__file__).parent / "clock"
@@ -67,14 +69,14 @@ def running(folder: Path) -> Iterator[Devnet]:
 
     Its nodes, whoever starts them, find the tests' clock and the example of a package's module.
     """
-    sizes = ("--sidechains", "2", "--validators", "4", "--members", "5")
     numbers = ("--set", "gateways=2", "--set", "empty_interval=1000")
     modules = [part for name in MODULES for part in ("--module", name)]
     before, package = os.environ.get("PYTHONPATH"), str(install(folder / "package"))
     os.environ["PYTHONPATH"] = f"{CLOCK}{os.pathsep}{package}"
     sys.path.append(package)  # for whoever looks into the stores afterwards
     try:
-        done = bystack("devnet", "up", "--dir", str(folder / "net"), *sizes, *numbers, *modules)
+        words = Reader({"/tmp/net": str(folder / "net")}).meant(UP[0].words)
+        done = bystack(*words[1:], *numbers, *modules)
         assert done.returncode == 0, done.stderr + done.stdout
         yield opened(folder / "net")
     finally:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.processes.network import pids_of
+from tests.processes.pages import ROOT, Part
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
+PAGES = [Part(page, only="^scripts/demo$") for page in ("README.md", "docs/start-here.md")]
 LAUNCH = ("keys and charters", "main chain", "issue GOLD", "memberships")
 PER_SIDECHAIN = ("key generation", "vault", "genesis")
 WALK = (
@@ -51,6 +53,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     assert done.returncode == 0, done.stdout + done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return folder, told
+
+
+def test_the_script_is_that_command() -> None:
+    assert [len(page.lines) for page in PAGES] == [1, 1]
+    last = (ROOT / "scripts/demo").read_text().splitlines()[-1]
+    assert last.endswith('/bystack demo "$@"'), last
 
 
 def test_every_step_is_told_and_done(demo: tuple[Path, dict[str, Any]]) -> None:

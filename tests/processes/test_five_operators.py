@@ -31,9 +31,11 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.devnet.processes import CommandFailed, bystackd
 from bystack.client.rpc import Waited, wait_for
 from tests.processes.network import armed, end
+from tests.processes.pages import Part
 
 pytestmark = pytest.mark.processes
 
+WHOLE = Part("docs/five-operators.md")
 PAGE = Path(__file__).parents[2] / "docs" / "five-operators.md"
 WAIT = 240.0
 OPERATORS = ("alice", "bob", "carol", "dave", "erin")
@@ -205,6 +207,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
 def test_the_page_is_read() -> None:
     assert len(PAGE_LINES) == 9 and all(PAGE_LINES.values())
     assert sum(map(len, PAGE_LINES.values())) > 90
+    read = {line.words for lines in PAGE_LINES.values() for line in lines}
+    assert {line.words for line in WHOLE.lines} <= {re.sub(r"\s+# .*$", "", one) for one in read}
 
 
 @pytest.mark.parametrize("chapter", PAGE_LINES)

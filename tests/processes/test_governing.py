@@ -13,9 +13,11 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import RpcFailed, wait_for
 from bystack.node.config import load_config
 from tests.processes.network import SECONDS, bystack
+from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
+VOTES = Part("docs/governance.md", "Propose and vote")
 TRADE = "trade"
 DELAY = 24
 """Blocks before announced terms may be adopted, as the devnet's charters have it."""
@@ -44,20 +46,23 @@ def shut(net: Devnet, home: str) -> dict[str, Any] | None:
 
 def test_a_destination_is_frozen_by_votes_and_freed_at_once(network: Devnet) -> None:
     net, home = network, network[0].getnewaddress()
-    homes = [str(net[n].home) for n in QUORUM]
-    words = ("freeze", f"destination={home}", "rule=EU-2580", "reference=case-17")
-    done = bystack("federation", "propose", TRADE, *words, "--home", homes[0])
-    assert done.returncode == 0, done.stderr
-    number = int(done.stdout.splitlines()[0].removeprefix("number: "))
-    for n in QUORUM[1:]:
-        wait_for("the proposal", lambda n=n: seen(net, n, number), SECONDS)
-        voted = net[n].federation(TRADE, "vote", number)
-        assert (voted["kind"], voted["yes"]) == ("freeze", True)
+    changes = {"destination=rm1qkmp…": f"destination={home}"}
+    with reading(Reader(changes, net[0].home), VOTES) as page:
+        number = int(page.type("bystack federation propose").splitlines()[0].split()[1])
+        wait_for("its block", lambda: seen(net, 0, number), SECONDS)
+        page.type("bystack federation proposals")
+        page.reader.changes["vote trade 0"] = f"vote trade {number}"
+        vote = page.line("bystack federation vote")
+        for n in QUORUM[1:]:
+            page.reader.home = net[n].home
+            page.reader.obey(
+                vote, lambda n=n: wait_for("it", lambda: seen(net, n, number), SECONDS)
+            )
     wait_for("its execution", lambda: proposal(net, 0, number)["state"] == "executed", SECONDS)
     (row,) = net[0].federation(TRADE, "getfreezes")["freezes"]
-    assert (row["rule"], row["number"]) == ("EU-2580", number)
+    assert (row["rule"], row["number"]) == ("EU 2580/2001", number)
     way = wait_for("the gate", lambda: shut(net, home), SECONDS)
-    assert "case-17" in str(way) and "DestinationFrozen" in str(way), "told before anybody burns"
+    assert "case 17" in str(way) and "DestinationFrozen" in str(way), "told before anybody burns"
     told = {"destination": home, "reference": "error"}
     given = [net[n].federation(TRADE, "approvedecision", "unfreeze", told) for n in QUORUM]
     net[0].federation(TRADE, "submitdecision", "unfreeze", told, given)

@@ -18,9 +18,12 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import wait_for
 from tests.client.indexing.database import Server, server
 from tests.processes.network import SECONDS, bystack, main_height
+from tests.processes.pages import Line, Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
+INDEX = Part("docs/analysts.md", only="^bystack index")
+FILES = Part("docs/analysts.md", only="^bystack export")
 SIDES = ("trade", "games")
 COINS = """SELECT asset, sum(amount)::bigint FROM {}.outputs
 WHERE lock <> 'retire' AND height <= %s AND (spent_height IS NULL OR spent_height > %s)
@@ -51,9 +54,21 @@ def height(address: str, schema: str) -> int:
 @contextmanager
 def following(home: Path, address: str, chain: str) -> Iterator[subprocess.Popen[bytes]]:
     """`bystack index`, until it is killed here."""
-    words = ("index", "--chain", chain, "--home", str(home))
+    with running("index", "--chain", chain, "--home", str(home), BYSTACK_DATABASE=address) as one:
+        yield one
+
+
+@contextmanager
+def obeyed(reader: Reader, line: Line) -> Iterator[subprocess.Popen[bytes]]:
+    """A line that follows a chain, until it is killed here."""
+    with running(*reader.meant(line.words)[1:], BYSTACK_HOME=str(reader.home)) as one:
+        yield one
+
+
+@contextmanager
+def running(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "bystack.client.cli.main", *words]
-    process = subprocess.Popen(command, env={**os.environ, "BYSTACK_DATABASE": address})
+    process = subprocess.Popen(command, env={**os.environ, **environment})
     try:
         yield process
     finally:
@@ -65,7 +80,11 @@ def test_tables_agree_with_the_nodes(network: Devnet, postgres: Server) -> None:
     address, home = postgres.database(), network[1].home
     with following(home, address, "main"):
         wait_for("some blocks", lambda: height(address, "main"), SECONDS)
-    with following(home, address, "main"), following(home, address, "trade"):
+    reader = Reader({"postgresql:///chains": address}, home)
+    with reading(reader, INDEX) as page:
+        page.type("bystack index")
+        follow = page.line("bystack index")
+    with following(home, address, "main"), obeyed(reader, follow):
         words = ("index", "--database", address, "--once", "--home", str(home))
         done = bystack(*words, "--chain", "games")
         assert done.returncode == 0, done.stderr
@@ -136,14 +155,15 @@ def agreed(rpc: Any, address: str, schema: str, path: str) -> None:
         wait_for("it is spent", lambda p=place: ask(address, asked, *p)[0][0], SECONDS)
 
 
-def test_a_sidechains_files_hold_its_coins(network: Devnet, tmp_path: Path) -> None:
-    home, folder = str(network[1].home), tmp_path / "games"
-    words = ("export", "--parquet", str(folder), "--chain", "games", "--home", home)
-    done = bystack(*words)
-    assert done.returncode == 0, done.stderr
-    assert "peg_events" in done.stdout
-    claimed = duckdb.sql(f"SELECT sum(amount) FROM '{folder}/claims.parquet'").fetchall()
+def test_a_sidechains_files_hold_its_coins(
+    network: Devnet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with reading(Reader({}, network[1].home), FILES) as page:
+        page.type("bystack export --parquet main-1")
+        assert "peg_events" in page.type("bystack export --parquet trade-1")
+    claimed = duckdb.sql("SELECT sum(amount) FROM 'trade-1/claims.parquet'").fetchall()
     seen = duckdb.sql(
-        f"SELECT sum(amount) FROM '{folder}/peg_events.parquet' WHERE event = 'claimed'"
+        "SELECT sum(amount) FROM 'trade-1/peg_events.parquet' WHERE event = 'claimed'"
     ).fetchall()
     assert claimed == seen

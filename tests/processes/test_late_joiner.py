@@ -18,11 +18,13 @@ from bystack.primitives import bls
 from bystack.sidechain.consensus.validators import Validator
 from bystack.sidechain.params import Consensus, Genesis
 from tests.processes.daemons import CONFIG, Daemon, Refused, started, until
+from tests.processes.pages import Part, Reader, reading
 from tests.sidechain.mainside import vault_chain
 from tests.sidechain.world import genesis_for
 
 pytestmark = pytest.mark.processes
 
+PAGE = Part("docs/sidechain-sync.md")
 EPOCH, FREEZE = 10, 4
 NUMBERS = Consensus("bbft", "fixed", 50, 100, 200, 1, 0, EPOCH, FREEZE, 1)
 WEIGHTS = (3, 1)
@@ -104,6 +106,9 @@ def test_a_validator_joins_a_chain_of_several_epochs_and_votes(
                 side(late, "getblockhash", asked)
             assert (refused.value.code, refused.value.rule) == (-1, "BlockNotHeld")
         until(lambda: side(late, "getsidechaininfo")["sync"]["mode"] == "none")
+        with reading(Reader({}, late.home), PAGE) as page:
+            assert '"mode": "none"' in page.unseen("bystack rpc getsidechaininfo")
+            assert "trade" in page.unseen("bystack status")
         height = side(late, "getblockcount")
         assert side(late, "getblockhash", height) == side(first, "getblockhash", height)
         until(lambda: 1 in side(first, "getcommit", side(first, "getblockcount"))["signers"])

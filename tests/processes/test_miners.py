@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.processes.daemons import CONFIG, Daemon, daemons, until
+from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
+BUILT_IN = Part("docs/mining.md", "The built-in miner")
+OUTSIDE = Part("docs/mining.md", "A miner of one's own: scripts/miner")
 MINER = Path(__file__).parent.parent.parent / "scripts" / "miner"
 TOKEN = '[rpc.tokens]\nmine = "read"\n'
 
@@ -38,9 +41,11 @@ def test_the_example_miner_makes_blocks_that_connect(tmp_path: Path) -> None:
         with run_miner(one, "rm1zz", 1) as lost:
             assert lost.stdout is not None and b"Invalid address" in lost.stdout.readline()
             lost.terminate()  # it asks again until then
-        miner = run_miner(one, mine, 3)
-        said = miner.communicate(timeout=240)[0].decode()
-        assert miner.returncode == 0, said
+        secret = f"--secret {one.home / 'tokens/mine'}"
+        places = {"scripts/miner": str(MINER), "--secret ~/.bystack/tokens/mine": secret}
+        whose = {OUTSIDE.lines[0].words.split()[1]: f"{mine} --url {one.url}"}
+        with reading(Reader(whose | places), OUTSIDE) as page:
+            said = page.type("scripts/miner")
         accepted = [line for line in said.splitlines() if line.endswith("accepted")]
         assert accepted == [f"block {height}: accepted" for height in (102, 103, 104)], said
         until(lambda: two.call("getblockcount") == 104, "the other node has them")
@@ -63,18 +68,25 @@ def test_the_built_in_miner_is_turned_on_survives_kills_and_is_turned_off(tmp_pa
     with daemons(tmp_path, 1) as (node,):
         node.call("createwallet")
         assert node.call("getmininginfo")["generate"] is False
-        node.call("setgenerate", True, 2)
-        until(lambda: node.call("getmininginfo")["blocksfound"] >= 1, "a block is found")
-        old = {one["pid"] for one in until(lambda: _all_run(node), "both workers run")}
-        for pid in old:
-            os.kill(pid, signal.SIGKILL)
-        fresh = until(lambda: [o for o in _all_run(node) if o["pid"] not in old], "replaced")
-        assert all(one["restarts"] >= 1 for one in fresh)
-        height = node.call("getblockcount")
-        until(lambda: node.call("getblockcount") > height, "blocks are found again")
-        info = node.call("setgenerate", False)
-        assert info["genproclimit"] == 0
+        with reading(Reader({}, node.home), BUILT_IN) as page:
+            page.unseen("bystack mine start")
+            _replaced(node)
+            assert "mining with 2 workers" in page.unseen("bystack mine status")
+            page.unseen("bystack mine stop")
+        assert node.call("getmininginfo")["genproclimit"] == 0
         until(lambda: not node.call("getmininginfo")["workers"], "no worker is left")
+
+
+def _replaced(node: Daemon) -> None:
+    """Workers find blocks; killed, they are replaced, and find others."""
+    until(lambda: node.call("getmininginfo")["blocksfound"] >= 1, "a block is found")
+    old = {one["pid"] for one in until(lambda: _all_run(node), "both workers run")}
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    fresh = until(lambda: [o for o in _all_run(node) if o["pid"] not in old], "replaced")
+    assert all(one["restarts"] >= 1 for one in fresh)
+    height = node.call("getblockcount")
+    until(lambda: node.call("getblockcount") > height, "blocks are found again")
 
 
 def _all_run(node: Daemon) -> list[dict[str, int]]:

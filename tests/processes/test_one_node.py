@@ -1,38 +1,51 @@
-"""A node of one's own by the README, and docs/assets.md on it: every line typed as it stands."""
+"""A node of one's own by the README, and other pages on it: every line typed as it stands."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.processes.daemons import Daemon, started, until
-from tests.processes.pages import COMMENT, ROOT, Line, Reader, lines
+from tests.processes.pages import Line, Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
-README = (ROOT / "README.md").read_text()
-ONE = README.partition("**One node.**")[2].partition("```\n")[2].partition("```")[0]
-ASSETS = lines("docs/assets.md")
+README = Part("README.md", "One node")
+ASSETS = Part("docs/assets.md").lines
+DOCTOR = Part("docs/doctor.md")
+SYNC = Part("docs/sync.md")
+FEES = Part("docs/mempool.md")
+READY = Part("docs/metrics.md")
+RUNNING = Part("docs/operations.md")
 MINE = Line("bystack rpc generatetoaddress 1 $(bystack wallet address --force)", ())
 OTHERS = "key(A…)"
 """An example whose keys are other people's."""
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Somebody with a node: what the README says, but for the ports, which are free ones here."""
-    home, reader = tmp_path_factory.mktemp("first") / "home", Reader({})
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """What the README says, but for the ports, which are free ones here."""
+    home = tmp_path_factory.mktemp("first") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BYSTACK_HOME", str(home))
         patch.chdir(home.parent)
-        reader.obey(Line("bystackd init --network regtest", ()))
+        Reader({}).obey(README.lines[1])
         config = home / "bystack.toml"
         config.write_text(re.sub(r":973[56]\b", ":0", config.read_text()))
         node = Daemon(home)
         with started([node]):
-            yield reader
+            yield node
+
+
+@pytest.fixture(scope="module")
+def reader(node: Daemon) -> Reader:
+    """Somebody with a node."""
+    places = {f"--home {home}": f"--home {node.home}" for home in ("H", "~/.bystack")}
+    places |= {"~/.bystack": str(node.home), "http://127.0.0.1:9736/": node.url}
+    return Reader(places)
 
 
 def followed(reader: Reader) -> None:
@@ -46,10 +59,9 @@ def followed(reader: Reader) -> None:
 
 
 def test_the_first_five_minutes(reader: Reader) -> None:
-    for text in ONE.splitlines():
-        words = COMMENT.sub("", text)
+    for words, _, _ in README.lines:
         if words.startswith(("export", "bystackd", "kill")):
-            continue  # the fixture's part
+            continue  # the fixture's part, and the last test's
         if words.startswith("me=$("):
             reader.changes["$me"] = reader.inner(words[5:-1])
         else:
@@ -84,3 +96,53 @@ def learn(reader: Reader, shown: str, said: str) -> None:
     found = re.search(f"^{pattern}", said, re.M)
     assert found, (shown, said)
     reader.changes |= dict(zip(re.findall(r"[0-9a-f]{64}", shown), found.groups(), strict=True))
+
+
+def test_it_is_looked_over_and_its_keys_are_saved(reader: Reader, node: Daemon) -> None:
+    reader.changes["FILE"] = str(node.home.parent / "keys.tar")
+    for words in ("d key new named:tower-1", " key backup --made", "d key new named:tower-2"):
+        reader.obey(Line(f"bystack{words} --home H", ()))
+    with reading(reader, DOCTOR) as page:
+        assert re.search(r"^main +\d", page.unseen("bystack status"), re.M)
+        said = page.unseen("bystack doctor --quiet", code=1)
+        assert re.search(r"^FAULT  key backup: stale: 1 files", said, re.M), said
+        page.type("bystack key backup FILE")
+        for key in (node.home / "keys").glob("tower-1*"):
+            key.unlink()
+        page.type("bystack key restore FILE")
+        assert (node.home / "keys/tower-1.named.key").is_file()
+        page.type("bystack key backup --made")
+
+
+def test_it_tells_how_far_it_is_and_whether_it_is_ready(reader: Reader) -> None:
+    with reading(reader, SYNC) as page:
+        assert "syncing" not in page.unseen("bystack status"), "gone once it is in sync"
+        shown = page.left[0].shown
+        said = page.unseen("bystack rpc getblockchaininfo")
+        for name in re.findall(r'"(\w+)":', "\n".join(shown)):
+            assert f'"{name}":' in said, name
+    with reading(reader, FEES) as page:
+        shown = page.left[0].shown[0]
+        said = page.unseen("bystack rpc estimatesmartfee")
+        assert json.loads(said) == json.loads(shown)
+    with reading(reader, READY) as page:
+        assert page.unseen("curl").strip() in ("ready", "ok")
+
+
+def test_it_reads_its_configuration_again_and_ends_in_order(reader: Reader, node: Daemon) -> None:
+    """The last one: the node is gone then."""
+    assert node.process is not None
+    reader.changes["PID"] = str(node.process.pid)
+    with reading(reader, RUNNING) as page:
+        assert page.line().words.startswith("bystackd run"), "as the fixture did"
+        page.type("bystack status")
+        told = page.reader.type(page.reader.meant(page.line("bystack doctor").words))
+        assert "looked at" in told[1], told
+        page.type("kill -HUP")
+        said = node.home / "stderr"
+        until(
+            lambda: "configuration read anew" in said.read_text(), "the log says what it takes over"
+        )
+        page.type("kill PID")
+        node.process.wait(120)
+    assert node.process.returncode == 0

@@ -12,9 +12,11 @@ import pytest
 
 from tests.node.offered_engine import install
 from tests.processes.daemons import Daemon, until
+from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
+PAGE = Part("docs/mining.md", "Other work, and networks of one's own")
 NETWORK = Path(__file__).parent.parent.parent / "configs" / "private" / "network.toml"
 
 
@@ -32,8 +34,9 @@ def network(folder: Path, file: Path, count: int) -> Iterator[list[Daemon]]:
     nodes = []
     for number in range(count):
         home = folder / f"n{number}"
-        said = run("bystack.node.main", "init", "--home", str(home), "--network", str(file))
-        assert "addresses begin with pm1" in said
+        places = {"~/.bystack-private": str(home), "configs/private/network.toml": str(file)}
+        with reading(Reader(places), PAGE) as page:
+            assert "addresses begin with pm1" in page.unseen("bystackd init")
         config = home / "bystack.toml"
         config.write_text(config.read_text().replace(":9735", ":0").replace(":9736", ":0"))
         nodes.append(Daemon(home, PYTHONPATH=str(folder / "site")))

@@ -1,7 +1,9 @@
-"""Two people with a node each sign through files: a swap, one key of both, a proof kept."""
+"""Two people with a node each sign through files, as docs/signing-together.md says it: a policy and
+one key of both, a swap; and a proof is kept."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -12,9 +14,11 @@ from bystack.client.cli.main import main
 from bystack.mainchain.params import REGTEST
 from bystack.primitives.addresses import POLICY, Address, encode_address
 from tests.processes.daemons import Daemon, daemons, until
+from tests.processes.pages import Part, Reader, Script, reading
 
 pytestmark = pytest.mark.processes
 
+PAGE = Part("docs/signing-together.md")
 SINK = encode_address(Address(REGTEST.hrp, POLICY, b"\x11" * 32))
 """An address nobody has the key of."""
 
@@ -24,6 +28,12 @@ def run(node: Daemon, *words: str, fails: bool = False) -> str:
     result = CliRunner().invoke(main, [*words, "--home", str(node.home)])
     assert (result.exit_code != 0) == fails, result.output
     return result.output if fails else result.stdout
+
+
+def json(node: Daemon, *words: str) -> dict[str, str]:
+    """The same, as values."""
+    told: dict[str, str] = msgspec.json.decode(run(node, *words, "--json"))
+    return told
 
 
 def balance(node: Daemon, asset: str = "BTM") -> float:
@@ -37,7 +47,10 @@ def mine(node: Daemon, other: Daemon, blocks: int = 1) -> None:
     until(lambda: node.call("getbestblockhash") == other.call("getbestblockhash"))
 
 
-def test_a_swap_a_shared_key_and_a_proof(tmp_path: Path) -> None:
+def test_a_policy_a_shared_key_a_swap_and_a_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with daemons(tmp_path, 2) as (ann, ben):
         hers, his = ann.wallet_of(), ben.wallet_of()
         ben.join(ann)
@@ -46,9 +59,23 @@ def test_a_swap_a_shared_key_and_a_proof(tmp_path: Path) -> None:
         ann.call("generatetoaddress", 101, SINK)
         gold = _issue(ann)
         mine(ann, ben)
-        _swap(ann, ben, gold, tmp_path)
-        _shared_key(ann, ben, tmp_path)
+        with reading(Typing(ann, ben), PAGE) as page:
+            page.reader.home = ann.home
+            _policy(page, ann, ben)
+            _shared_key(page, ann, ben)
+            _swap(page, ann, ben, gold)
         _proof(ann, ben, tmp_path)
+
+
+class Typing(Reader):
+    """Ann or Ben, who has the page before him; each with his own node."""
+
+    def __init__(self, ann: Daemon, ben: Daemon) -> None:
+        super().__init__({})
+        self.points = [json(n, "pst", "key")["point"] for n in (ann, ben)]
+        self.changes |= {"02facff972…": self.points[0], "02f49f6ca6…": self.points[1]}
+        self.changes |= {"key(facff972…)": f"key({self.points[0][2:]})"}
+        self.changes |= {"key(f49f6ca6…)": f"key({self.points[1][2:]})"}
 
 
 def _issue(ann: Daemon) -> str:
@@ -57,40 +84,61 @@ def _issue(ann: Daemon) -> str:
     return str(made["asset"])
 
 
-def _swap(ann: Daemon, ben: Daemon, gold: str, folder: Path) -> None:
-    file = str(folder / "offer.pst")
-    run(ann, "swap", "offer", "30", "GOLD", "50", "BTM", file)
-    until(lambda: len(ben.call("getrawmempool")) == 1, "her exact coin travels")
-    assert "wants: BTM 50" in run(ben, "swap", "show", file)
-    before = balance(ben)
-    run(ben, "swap", "accept", file)
-    mine(ben, ann)
-    assert balance(ben, gold) == 30
-    assert balance(ann, gold) == 70
-    assert before - 50.1 < balance(ben) <= before - 50
-    assert "CoinGone" in run(ben, "swap", "accept", file, fails=True)
-
-
-def _shared_key(ann: Daemon, ben: Daemon, folder: Path) -> None:
-    file = str(folder / "joint.pst")
-    points = [msgspec.json.decode(run(n, "pst", "key", "--json"))["point"] for n in (ann, ben)]
-    made = [msgspec.json.decode(run(n, "pst", "musig", *points, "--json")) for n in (ann, ben)]
-    assert made[0] == made[1]
-    address = made[0]["address"]
+def _policy(page: Script[Typing], ann: Daemon, ben: Daemon) -> None:
+    page.type("bystack pst key")
+    said = page.type("bystack pst policy")
+    address = json(ben, "pst", "policy", page.reader.meant(PAGE.lines[1].words)[-1])["address"]
+    assert address in said
     ann.call("sendtoaddress", address, 10)
     mine(ann, ben)
-    run(ann, "pst", "create", SINK, "4", file, "--from", address)
-    run(ann, "wallet", "sign", file)
+    page.reader.changes |= {"rm1qyf2s…e5mds": ben.call("getnewaddress")}
+    page.type("bystack pst create")
+    page.reader.home = ben.home
+    page.type("bystack pst show")
+    page.type("bystack pst sign rent.pst --out rent-ben.pst")
+    page.reader.home = ann.home
+    page.type("bystack pst sign rent-ben.pst")
+    page.type("bystack pst send")
+    mine(ann, ben)
+
+
+def _shared_key(page: Script[Typing], ann: Daemon, ben: Daemon) -> None:
+    page.type("bystack pst musig")
+    address = page.reader.ids["rm1qdsh8cztestprxh7h6wt84zy6ymy8k7yxh8p2fsf9qzt8fnvr5uyszddzd3"]
+    made = json(ben, "pst", "musig", *page.reader.points)
+    assert made["address"] == address
+    ann.call("sendtoaddress", address, 10)
+    mine(ann, ben)
+    page.reader.changes["rm1qyf2s…e5mds"] = SINK
+    page.type("bystack pst create")
+    page.type("bystack pst sign joint.pst")
+    shutil.copy("joint.pst", "old.pst")
     ann.kill("wallet")  # between the rounds: her nonce is kept
-    assert "partial_signatures" in run(ben, "pst", "show", file, "--missing")
-    assert "next: signer" in run(ben, "pst", "sign", file)
+    assert "partial_signatures" in run(ben, "pst", "show", "joint.pst", "--missing")
+    assert "next: signer" in run(ben, "pst", "sign", "joint.pst")
+    shutil.copy("joint.pst", "old.pst")
     until(lambda: ann.call("getbalances"), "her wallet is back")
-    assert "next: extractor" in run(ann, "pst", "sign", file)
-    txid = run(ben, "pst", "send", file).strip()
+    assert "next: extractor" in run(ann, "pst", "sign", "joint.pst")
+    page.type("bystack pst sign old.pst", code=1)
+    txid = run(ben, "pst", "send", "joint.pst").strip()
     mine(ben, ann)
     (spend,) = ann.call("getrawtransaction", txid, 1)["vin"]
     assert spend["witness"]["policy"]["kind"] == "Key"
     assert [len(item) for item in spend["witness"]["items"]] == [128]
+
+
+def _swap(page: Script[Typing], ann: Daemon, ben: Daemon, gold: str) -> None:
+    page.type("bystack swap offer")
+    until(lambda: len(ben.call("getrawmempool")) == 1, "her exact coin travels")
+    page.reader.home = ben.home
+    page.type("bystack swap show")
+    before = balance(ben)
+    page.type("bystack swap accept")
+    mine(ben, ann)
+    assert balance(ben, gold) == 30
+    assert balance(ann, gold) == 70
+    assert before - 50.1 < balance(ben) <= before - 50
+    assert "CoinGone" in run(ben, "swap", "accept", "offer.pst", fails=True)
 
 
 def _proof(ann: Daemon, ben: Daemon, folder: Path) -> None:

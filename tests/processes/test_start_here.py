@@ -8,11 +8,11 @@ import pytest
 
 from bystack.client.demo.walk import until
 from bystack.client.devnet.network import Devnet
-from tests.processes.pages import Line, Reader, lines, says
+from tests.processes.pages import Line, Part, Reader, says
 
 pytestmark = pytest.mark.processes
 
-PAGE = lines("docs/start-here.md")
+PAGE = Part("docs/start-here.md", but="^scripts/demo").lines
 WHOLE = ("export PATH", "bystack devnet")
 """What the shared network's fixture has done, and what would end it."""
 HOME = "export BYSTACK_HOME="

@@ -1,9 +1,10 @@
-"""A sealed wallet over real nodes: killed while it pays, reorganised, backed up, and restored at
-another node, where it is the same; and one of many small coins, spent to the last."""
+"""docs/wallet.md on real nodes: a sealed wallet killed while it pays, reorganised, backed up, and
+restored at another node, where it is the same; and one of many small coins, spent to the last."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from click.testing import CliRunner
 
 from bystack.client.cli.main import main as bystack
 from tests.processes.daemons import CONFIG, Daemon, Refused, daemons, until
+from tests.processes.pages import Part, Reader, Script, reading
 from tests.processes.test_mainchain import agree, height
 
 pytestmark = pytest.mark.processes
 
+PAGE = Part("docs/wallet.md", but=" --wait|^bystack receive")
 REWARD = 412.5
 PHRASE = "secret words"
 WRONG = "a wrong passphrase"
@@ -43,34 +46,66 @@ def shown(node: Daemon) -> list[Any]:
     return [node.call(*params) for params in asked]
 
 
-def test_a_sealed_wallet_lives_through_it_all(tmp_path: Path) -> None:
-    word = tmp_path / "word"
-    word.write_text(PHRASE + "\n")
-    sealed = ("--password-file", str(word))
-    with daemons(tmp_path, 2, TALKATIVE) as (one, two):
-        made = json.loads(command(one, "wallet", "create", *sealed, "--json"))
-        assert len(made["mnemonic"].split()) == 24
-        mine = command(one, "wallet", "address", "--label", "miner").strip()
+def test_a_sealed_wallet_lives_through_it_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "word").write_text(PHRASE + "\n")
+    with (
+        daemons(tmp_path, 2, TALKATIVE) as (one, two),
+        reading(Reader({}, one.home), PAGE) as page,
+    ):
+        made = page.unseen("bystack wallet create")
+        mnemonic = re.findall(r"^mnemonic: (.*)$", made, re.M)[0].split()
+        assert len(mnemonic) == 24 and "they are the money" in made
+        mine = page.type("bystack wallet address").strip()
         theirs = two.wallet_of()
+        page.reader.changes["rm1qs44…"] = theirs
         two.join(one)
         one.call("generatetoaddress", 103, mine)
         assert one.call("getbalance") == 4 * REWARD
-        with pytest.raises(Refused) as locked:
-            one.call("sendtoaddress", theirs, 1)
-        assert locked.value.code == -13
-        with pytest.raises(Refused):
-            one.call("walletpassphrase", WRONG, 60)
-        command(one, "wallet", "unlock", *sealed)
-        paid = command(one, "send", theirs, "10.5", "--comment", "for the boat").strip()
+        paid = _first(page, one)
         killed(one)
         assert one.call("getwalletinfo")["locked"] is True
         waiting = one.call("gettransaction", paid)
-        assert (waiting["confirmations"], waiting["comment"]) == (0, "for the boat")
+        assert (waiting["confirmations"], waiting["comment"]) == (0, "put aside")
         until(lambda: paid in two.call("getrawmempool"), "the payment travels")
         agree(one, two)
         _reorganised(one, two, mine, paid, theirs)
-        _restored(one, two, tmp_path / "backup", sealed)
-        _nothing_secret_is_written(one, two, made["mnemonic"].split())
+        command(one, "wallet", "unlock", "--password-file", "word")
+        _accounts(page, one, two)
+        _restored(page, one, two)
+        _nothing_secret_is_written(one, two, mnemonic)
+
+
+def _first(page: Script[Reader], one: Daemon) -> str:
+    """Locked, it shows everything and pays nothing; unlocked, it pays."""
+    page.type("bystack wallet balance")
+    page.type("bystack send", code=1)
+    with pytest.raises(Refused) as locked:
+        one.call("sendtoaddress", one.call("getnewaddress"), 1)
+    assert locked.value.code == -13
+    with pytest.raises(Refused):
+        one.call("walletpassphrase", WRONG, 60)
+    page.type("bystack wallet unlock")
+    return page.type("bystack send").strip()
+
+
+def _accounts(page: Script[Reader], one: Daemon, two: Daemon) -> None:
+    """A second account; and the first one's text, by which a wallet of the other node watches."""
+    page.type("bystack wallet account create")
+    page.type("bystack wallet account list")
+    text = page.unseen("bystack wallet export-key").splitlines()[0].partition(": ")[2]
+    page.reader.changes["account(rm, m/86'/1'/0', xpub6CFP…)#56af646d"] = text
+    page.reader.home = two.home
+    page.type("bystack wallet create eyes")
+    two.call("unloadwallet", "default")
+    page.type("bystack wallet import-key")
+    ours = sum(row["balance"] for row in one.call("listaccounts") if row["number"] == 0)
+    until(lambda: two.call("getbalance") == ours, "the watching wallet sees what the other has")
+    two.call("unloadwallet", "eyes")
+    two.call("loadwallet", "default")
+    page.reader.home = one.home
 
 
 def _nothing_secret_is_written(one: Daemon, two: Daemon, words: list[str]) -> None:
@@ -105,14 +140,15 @@ def _reorganised(one: Daemon, two: Daemon, mine: str, paid: str, theirs: str) ->
     assert one.call("getwalletinfo")["chains"]["main"]["open_payments"] == 0
 
 
-def _restored(one: Daemon, two: Daemon, backup: Path, sealed: tuple[str, str]) -> None:
+def _restored(page: Script[Reader], one: Daemon, two: Daemon) -> None:
     """Everything the wallet shows at one node it shows at the other."""
-    command(one, "wallet", "backup", str(backup), *sealed)
-    assert backup.stat().st_mode & 0o777 == 0o600
+    page.type("bystack wallet backup")
+    assert Path("safe.backup").stat().st_mode & 0o777 == 0o600
     two.call("unloadwallet")
-    command(two, "wallet", "restore", "copy", "--backup", str(backup), *sealed)
+    page.reader.home = two.home
+    page.type("bystack wallet restore")
     assert shown(two) == shown(one)
-    command(two, "wallet", "unlock", *sealed)
+    command(two, "wallet", "unlock", "--password-file", "word")
     two.call("sendtoaddress", one.call("getnewaddress"), 1)
 
 
