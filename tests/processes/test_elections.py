@@ -23,21 +23,18 @@ from bystack.client.devnet.layout import Node
 from bystack.client.devnet.network import Devnet, opened
 from bystack.client.rpc import wait_for
 from tests.processes.network import bystack, end, reach, side_height
+from tests.processes.pages import Part, Reader, Script, reading
 
 pytestmark = pytest.mark.processes
 
 CHAIN = "trade"
 ROOT = Path(__file__).parents[2]
-STAKE = "12"
-SIZES = ("--sidechains", "1", "--validators", "4", "--members", "5")
-NUMBERS = ("epoch=16", "freeze=6", "empty_interval=700")
-ELECTED = (
-    "--module",
-    "stake",
-    "--set",
-    "election=stake",
-    *(w for n in NUMBERS for w in ("--set", n)),
-)
+PAGE = Part("docs/staking.md", but="^bystack devnet")
+UP = Part("docs/staking.md", only="^bystack devnet")
+STAKE = "10"
+SIZES = ("--validators", "4", "--members", "5", "--set", "empty_interval=700")
+SHORT = {"epoch=60": "epoch=16", "freeze=10": "freeze=6"}
+"""Epochs as people would try them are a minute long."""
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +42,17 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
     """Five nodes; the first one's wallet holds what all stakes are paid of."""
     folder = tmp_path_factory.mktemp("elections")
     try:
-        done = bystack("devnet", "up", "--dir", str(folder), *SIZES, *ELECTED)
+        words = Reader({"mynet": str(folder), **SHORT}).meant(UP.lines[0].words)
+        done = bystack(*words[1:], *SIZES)
         assert done.returncode == 0, done.stderr + done.stdout
         net = opened(folder)
         net[0].pegin(CHAIN, "100", "BTM", net[0].getnewaddress("", "", CHAIN))
+        net[0].pegin(CHAIN, "40", "BTM", net[1].getnewaddress("", "", CHAIN))
         net.mine(8)
-        wait_for("a claim", lambda: float(net[0].side(CHAIN, "getbalance")) >= 90)
+        for n, held in ((0, 90), (1, 35)):
+            wait_for(
+                "a claim", lambda n=n, held=held: float(net[n].side(CHAIN, "getbalance")) > held
+            )
         yield net
     finally:
         end(folder)
@@ -115,12 +117,40 @@ def become_validator(net: Devnet, node: Node) -> None:
     processes.reload(node)
 
 
+def votes(net: Devnet, page: Script[Reader]) -> None:
+    """A holder's part of the page: looks, locks coins behind a candidate, takes some back."""
+    wait_for("candidates", lambda: len(standing(net, net.layout.nodes[0])) == 5)
+    row = page.left[0].shown[1].split()[1]
+    said = page.unseen("bystack stake candidates")
+    assert "electable" in said and said.count("True") == 5
+    page.reader.home = net[1].home  # somebody who is no operator
+    page.reader.changes["b6485d245b6f…"] = min(standing(net, net.layout.nodes[0]))
+    assert row.endswith("…")
+    owner = page.type("bystack stake vote").split()[-1]
+    wait_for("the vote", lambda: staked_by(net, net.layout.nodes[0], owner))
+    page.type("bystack stake status")
+    page.type("bystack stake unvote")
+    wait_for("some taken back", lambda: staked_by(net, net.layout.nodes[0], owner) == 10)
+    back = json.loads(page.unseen("bystack rpc getunbonding"))
+    assert back["amount"] == 20 and back["returns"][0]["due"] > 0
+    page.type("bystack stake withdraw")
+
+
 def test_validators_come_and_go_by_election(net: Devnet, tmp_path: Path) -> None:
     first, *_, fourth, fifth = net.layout.nodes
     assert len(voters(net, first)) == 4
     become_validator(net, fifth)
-    for node in net.layout.nodes:
-        stand(net, node, tmp_path)
+    holder = Reader({"--home HOME": f"--home {first.home} --cheap"}, net[0].home)
+    holder.changes["trade1q5qfdcvh9…"] = net[0].getnewaddress("", "", CHAIN)
+    with pytest.MonkeyPatch.context() as patch, reading(holder, PAGE) as page:
+        patch.chdir(tmp_path)
+        looked, *later = (page.line() for _ in range(6))
+        page.type("bystackd key consent")
+        page.type("bystack stake register")
+        page.left = [looked, *later]
+        for node in net.layout.nodes[1:]:
+            stand(net, node, tmp_path)
+        votes(net, page)
     ids = wait_for("every node answers", lambda: names(net))
     wait_for("five are elected", lambda: voters(net, first) == set(ids.values()), 240)
     start = side_height(net, first, CHAIN)
