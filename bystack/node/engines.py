@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
-from importlib.metadata import entry_points
 from typing import Final
 
 from bystack.mainchain.params import Params
 from bystack.mainchain.work import DIGEST_SIZE, ENGINES, Engine
+from bystack.primitives.entry_points import entry_points
 from bystack.primitives.errors import Misuse
 
 GROUP: Final = "bystack.work"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Final
 
+from bystack.primitives.entry_points import entry_points
 from bystack.sidechain.consensus.authority.machine import AuthorityType
 from bystack.sidechain.consensus.bbft import BbftType
 from bystack.sidechain.consensus.engine import EngineType, Verifier, seals_once

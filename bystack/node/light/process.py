@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
 from random import SystemRandom
 
 import structlog
 import trio
 
+from bystack import __version__
 from bystack.node.engines import engines_of
 from bystack.node.ipc import serve
 from bystack.node.light.driver import LightDriver
@@ -50,7 +50,7 @@ def rpc_methods(
     """Every RPC method of a light node."""
     methods, host = LightMethods(), scanner.driver.host
     LightChainMethods(scanner, reader).register(methods)
-    PeerMethods(host, identity.node_id, listening, version("bystack")).register(methods)
+    PeerMethods(host, identity.node_id, listening, __version__).register(methods)
     return methods
 
 

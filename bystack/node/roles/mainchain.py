@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from importlib.metadata import version
 
 import structlog
 import trio
 
+from bystack import __version__
 from bystack.ledger.transactions import PolicyLock
 from bystack.node.announce import socket_of
 from bystack.node.engines import engines_of
@@ -66,7 +66,7 @@ def rpc_methods(
     TransactionMethods(driver, reader).register(methods)
     AssetMethods(driver, reader).register(methods)
     address_methods(driver, indexed).register(methods)
-    own = NetworkMethods(driver, identity.node_id, listening, version("bystack"))
+    own = NetworkMethods(driver, identity.node_id, listening, __version__)
     own.register(methods)
     return methods
 

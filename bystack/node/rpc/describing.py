@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
 
+from bystack import __version__
 from bystack.node.rpc.codes import ERRORS
 from bystack.node.rpc.examples import examples_of
 from bystack.node.rpc.method import Method
@@ -30,7 +30,7 @@ def document(methods: Sequence[Method], path: str) -> Json:
         "info": {
             "title": "Bystack",
             "description": "JSON-RPC of a Bystack node.",
-            "version": version("bystack"),
+            "version": __version__,
         },
         "servers": [{"name": "node", "url": path}],
         "methods": [_method(one, given) for one in methods],

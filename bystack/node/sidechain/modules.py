@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
 from bystack.federation.module.application import FederationModule
 from bystack.node.engines import engines_of
 from bystack.primitives.codec import decode
+from bystack.primitives.entry_points import entry_points
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import Module, Modules, ModuleUnknown, Quiet
 from bystack.sidechain.modules.containment import Contained

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import Any, Final
 
 import structlog
@@ -17,6 +16,7 @@ import structlog
 from bystack.federation.policies.judging import ALLOWED, Opinion
 from bystack.federation.policies.policy import Plugin
 from bystack.federation.policies.requests import Decision, Outcome, Request
+from bystack.primitives.entry_points import entry_points
 
 GROUP: Final = "bystack.policies"
 _reason = re.compile(r"[a-z][a-z0-9_]{0,47}")

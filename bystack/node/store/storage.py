@@ -371,9 +371,8 @@ def _open_handle(path: str, write_buffer: int = WRITE_BUFFER) -> Any:
         if "lock" in str(error).lower():
             step = "stop the other process, or use another home"
             raise StoreLocked(path, "another process holds it", step) from None
-        raise StoreError(
-            path, f"cannot open ({error})", "check the disk and its permissions"
-        ) from None
+        step = "check the disk and its permissions"
+        raise StoreError(path, f"cannot open ({error})", step) from None
 
 
 def read_through(path: str | os.PathLike[str]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections import Counter as Tally
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any, Final
 
 from prometheus_client import (
@@ -17,6 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from bystack import __version__
 from bystack.node.metrics.families import WEB, Family
 
 BUCKETS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -37,7 +37,7 @@ class Measured:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._of: dict[str, Any] = {one.name: self._made(one) for one in WEB}
-        self._of["build_info"].labels(version("bystack"), platform.python_version()).set(1)
+        self._of["build_info"].labels(__version__, platform.python_version()).set(1)
 
     def _made(self, family: Family) -> Gauge | Counter | Histogram:
         given = (family.full, family.text, family.labels)

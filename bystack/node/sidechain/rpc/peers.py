@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
+from bystack import __version__
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.rpc_network import PeerMethods
 from bystack.node.sidechain.voting.driver import Driver
@@ -13,7 +12,7 @@ class SidePeerMethods(PeerMethods):
     """Answers from the sidechain's peer host."""
 
     def __init__(self, driver: Driver, node_id: bytes) -> None:
-        super().__init__(driver.host, node_id, driver.host.listening, version("bystack"))
+        super().__init__(driver.host, node_id, driver.host.listening, __version__)
         self._driver = driver
 
     def peers(self) -> list[Json]:
