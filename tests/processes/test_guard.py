@@ -33,9 +33,11 @@ from bystack.node.signer.keys import NAMED
 from bystack.primitives import bls, keys
 from bystack.primitives.codec import encode
 from tests.processes.network import end
+from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
+SETUP = Part("docs/guards.md", "Setting one up")
 NAME, ORDINARY, LARGE = "trade", 0, 1
 DEPOSIT, LOOT = "50", 20 * 10**8
 SECONDS = 180
@@ -128,6 +130,16 @@ def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarde
     wait_for("three blocks on", lambda: info(rpc)["main_height"] >= height + 4, SECONDS)
     assert info(rpc)["vault"]["turn"] == 1 and info(rpc)["acts"] == 0, "once"
     assert alarms(rpc).count("unknown_spend") == 1
+    looked_at(net)
+
+
+def looked_at(net: Devnet) -> None:
+    home = net.layout.guards[0].home
+    with reading(Reader({"--home H": f"--home {net.folder / 'tower'} --cheap"}), SETUP) as page:
+        page.type("bystackd key new")
+        page.line("bystackd run")  # as the devnet did
+        page.reader.changes["--home H"] = f"--home {home}"
+        assert "sponsor" in page.type("bystack guard status")
 
 
 def _sent(rpc: Rpc) -> list[str]:

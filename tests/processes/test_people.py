@@ -1,9 +1,12 @@
-"""Shared network: what people type. One screen, the doctor, and a peg-in watched to its end."""
+"""Shared network: what people type. One screen, the doctor, money watched to its end as
+docs/wallet.md says, a burn proved as docs/light-sidechain.md does."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from contextlib import chdir
 
 import msgspec
 import pytest
@@ -13,9 +16,12 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import Rpc
 from bystack.primitives.addresses import POLICY, Address, encode_address
 from tests.processes.network import SECONDS, bystack
+from tests.processes.pages import Line, Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
+CROSSING = Part("docs/wallet.md", "Being paid, paying, crossing")
+PROOFS = Part("docs/light-sidechain.md")
 TRADE = "trade"
 FOREIGN = encode_address(Address("bm", POLICY, bytes(32)))
 """An address of the network that holds real value."""
@@ -34,31 +40,74 @@ def test_a_node_is_shown_and_looked_over(network: Devnet) -> None:
     assert {name: found[name]["level"] for name in expected} == dict.fromkeys(expected, "good")
 
 
-def watched(network: Devnet, *words: str) -> tuple[str, list[str]]:
-    """A command of node 1's home that waits, while the main chain goes on: what it printed, and
-    the stages it told, each once."""
-    home = str(network.layout.nodes[0].home)
-    command = [sys.executable, "-m", "bystack.client.cli.main", *words, "--wait", "--home", home]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as one:
-        until(f"{words[0]} is over", lambda: one.poll() is not None, mine=network)
-        out, told = one.communicate(timeout=SECONDS)
-    assert one.returncode == 0, told
-    stages = told.splitlines()
-    assert len(stages) == len(set(stages)) and "\x1b" not in told and "\r" not in told
-    return out, stages
+class Watched:
+    """A command that waits, typed at the first node: what it prints, and the stages it tells."""
+
+    def __init__(self, words: list[str], home: object) -> None:
+        command = [sys.executable, "-m", "bystack.client.cli.main", *words[1:], "--home", str(home)]
+        self.going = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.first = ""
+
+    def address(self) -> str:
+        """What it prints first."""
+        assert self.going.stdout is not None
+        self.first = self.going.stdout.readline()
+        return self.first.split()[0]
+
+    def ended(self) -> tuple[str, list[str]]:
+        out, told = self.going.communicate(timeout=SECONDS)
+        assert self.going.returncode == 0, told
+        stages = told.splitlines()
+        assert len(stages) == len(set(stages)) and "\x1b" not in told and "\r" not in told
+        return self.first + out, stages
+
+
+def watched(network: Devnet, *going: Watched) -> list[tuple[str, list[str]]]:
+    """All of them to their ends, side by side, while the main chain goes on."""
+    over = [one.going.poll for one in going]
+    until("all are over", lambda: all(one() is not None for one in over), mine=network)
+    return [one.ended() for one in going]
 
 
 def test_money_is_told_to_its_end_in_and_out_of_a_sidechain(network: Devnet) -> None:
-    out, stages = watched(network, "pegin", TRADE, "3", "--asset", "BTM")
-    assert "txid" in out and len(stages) >= 2
-    assert stages[-1] == f"{TRADE}: 3.0 BTM minted"
-    home = network[0]
-    _, stages = watched(network, "send", home.getnewaddress(), "0.25", "--blocks", "2")
-    assert stages[-1].startswith("main: paid, under ")
-    out, stages = watched(network, "pegout", TRADE, home.getnewaddress(), "1")
-    assert "pegout" in out and stages[-1] == f"{TRADE}: 0.99 BTM paid on the main chain"
+    node, home = network[0], network[0].home
+    reader = Reader({"ADDRESS": node.getnewaddress()}, home)
+
+    def begun(line: Line) -> Watched:
+        return Watched(reader.meant(line.words), home)
+
+    with reading(reader, CROSSING) as page:
+        assert page.type("bystack receive --label").startswith("rm1")
+        comes, sent, first = (begun(page.line()) for _ in range(3))
+        out, over = page.line("bystack pegout"), page.line("bystack transfer")
+        small = page.line("bystack pegin")
+        second = begun(small)
+    network[1].side(TRADE, "sendtoaddress", comes.address(), "0.25")
+    ends = [stages[-1] for _, stages in watched(network, comes, sent, first, second)]
+    assert "0.25 BTM" in ends[0], ends
+    assert ends[1].startswith("main: paid, under ")
+    assert ends[2:] == [f"{TRADE}: 5.0 BTM minted", small.shown[-1]]
+    (told, stages), (_, moved) = watched(network, begun(out), begun(over))
+    assert stages[-1] == f"{TRADE}: 4.99 BTM paid on the main chain"
+    assert moved[-1].startswith("games: ") and "arrived" in moved[-1], moved
+    (burned,) = re.findall(r"^pegout: (\w{64})$", told, re.M)
+    proved(network, burned)
+
+
+def proved(network: Devnet, burned: str) -> None:
+    """A burn is shown to somebody who knows the sidechain's id alone; another id is refused."""
+    chain = network[0].side(TRADE, "getsidechaininfo")["chain_id"]
+    reader = Reader({"PEGOUT_ID": burned}, network[1].home)
+    claim = str(network.folder / "claim.proof")
+    reader.obey(Line(f"bystack proof claim:{burned}:0 {claim} --sidechain {TRADE}", ()))
+    with chdir(network.folder), reading(reader, PROOFS) as page:
+        page.type("bystack proof")
+        page.reader.ids[page.left[0].words.split()[-1]] = chain
+        page.type("bystack verify-proof")
+        page.reader.ids["195d290e…"] = "19" * 32
+        page.type("bystack verify-proof", code=1)
 
 
 def test_money_never_goes_to_an_address_of_another_chain_or_kind(network: Devnet) -> None:
