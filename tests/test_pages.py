@@ -1,0 +1,106 @@
+"""Every command of README and docs/ is typed by a test, or stands here with the reason why not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+from tests.processes.pages import Line, Part, lines
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+]
+MACHINE = "changes the machine itself, as root; what stays without is judged in tests/deploy"
+ENGINE = "needs a container engine and images; scripts/deployment does it by hand"
+CLUSTER = "needs a cluster; tests/deploy judge the manifests"
+GUARD = "a vault is frozen once; test_guard.py has the guard do it by itself, by the same methods"
+NETWORK = "needs a network of its own; tests ask the methods behind it over RPC"
+FOUNDED = "test_five_operators.py types the same command from docs/five-operators.md"
+SAME = "test_start_here.py and test_five_operators.py type the same of another sidechain"
+TESTS = "runs these tests"
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    "README.md": {"scripts/test$": TESTS},
+    "docs/contribute.md": {"scripts/(check|test)$": TESTS},
+    "docs/analysts.md": {
+        "pip install ": "fetches from the package index",
+        "createdb ": "tests make their databases by SQL, on a server of their own",
+    },
+    "docs/engines.md": {
+        "BYSTACK_ENGINE=": "tests the reader's own package; the suite runs on ours",
+        "bystack ": NETWORK,
+    },
+    "docs/federation-keys.md": {"bystack federation (refresh|status) ": FOUNDED},
+    "docs/governance.md": {
+        "bystack federation govern |bystack federation propose trade pause": NETWORK,
+        "bystack federation report ": NETWORK,
+    },
+    "docs/signer-policy.md": {"bystack federation ": NETWORK},
+    "docs/guards.md": {
+        "bystack guard (freeze|veto|sign) |bystackd key sign keys/tower-2": GUARD,
+        "bystackd key sign keys/r1": "test_key_signing.py signs such files, made without a network",
+    },
+    "docs/new-sidechain.md": {
+        "bystack (pegin|pegout|wallet balance|transfer|sidechain (add|remove))": SAME,
+        "bystack rpc (generatetoaddress [78]|getreserves) ": SAME,
+    },
+    "docs/vault-operations.md": {"bystack vault |bystackd key sign ": FOUNDED},
+    "docs/storage.md": {
+        "bystack rpc getblock HASH": "needs a long chain; asked in test_pruning.py"
+    },
+    "docs/deployment.md": {
+        "pip wheel ": "tests/deploy/test_wheel.py builds the wheel and runs what is in it",
+        "python3 -m venv /opt/|/opt/|ln -sfn |install -d ": MACHINE,
+        "cp deploy/systemd|systemd-sysusers ": MACHINE,
+        "systemctl |journalctl |runuser ": MACHINE,
+        "rsync ": "needs another machine",
+        "docker ": ENGINE,
+        "kubectl ": CLUSTER,
+    },
+}
+"""By page: how a command that no test types begins, and why none does."""
+
+
+def excepted(page: str, line: Line) -> bool:
+    return any(re.match(start, line.words) for start in EXCEPTIONS.get(page, {}))
+
+
+def typed() -> dict[str, Counter[Line]]:
+    """The lines that tests type, by page, as those tests say."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        if "Part(" in path.read_text():
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    found = {page: Counter[Line]() for page in PAGES}
+    for part in Part.every:
+        found[part.page].update(part.lines)
+    return found
+
+
+def test_every_command_of_every_page_is_typed_by_a_test() -> None:
+    done = typed()
+    left = {
+        page: [
+            line.words for line in (Counter(lines(page)) - done[page]) if not excepted(page, line)
+        ]
+        for page in PAGES
+    }
+    assert {page: words for page, words in left.items() if words} == {}
+
+
+def test_an_exception_is_of_a_command_that_stands_there_and_that_nobody_types() -> None:
+    done = typed()
+    for page, starts in EXCEPTIONS.items():
+        for start in starts:
+            found = [line for line in lines(page) if re.match(start, line.words)]
+            assert found, (page, start)
+            assert not [line.words for line in found if line in done[page]], (page, start)
+
+
+def test_the_exceptions_are_few() -> None:
+    every = [(page, line) for page in PAGES for line in lines(page)]
+    apart = [one for one in every if excepted(*one)]
+    assert len(every) > 500 and len(apart) < 90
+    assert {page for page, _ in apart} == set(EXCEPTIONS)
