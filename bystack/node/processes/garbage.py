@@ -28,6 +28,7 @@ def collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, TIMES, TIMES)
+    gc.enable()
 
 
 async def collect_at_times() -> None:
