@@ -30,9 +30,11 @@ class Invalid(Exception):
         return type(self).__name__
 
     def __str__(self) -> str:
-        sentence = (type(self).__doc__ or "").strip().splitlines()[0].rstrip(".")
+        # A class of another's package may have no sentence.
+        sentence = (type(self).__doc__ or "").strip().partition("\n")[0].strip().rstrip(".")
         facts = ", ".join(f"{k}={_show(v)}" for k, v in self.facts.items())
-        return f"{self.rule}: {sentence}" + (f" ({facts})" if facts else "")
+        told = f"{self.rule}: {sentence}" if sentence else self.rule
+        return told + (f" ({facts})" if facts else "")
 
 
 class Misuse(Exception):

@@ -118,11 +118,12 @@ def _elected(
     # A module that fails, or elects a set that could not vote safely, elects nobody.
     try:
         chosen = modules.elect(trial, block, election, before.validators)
-        state.merge(trial)
         chosen = unconvicted(state, chosen)
-        check_set(succeeding(chosen, before.epoch), BlsScheme())
+        if chosen:
+            check_set(succeeding(chosen, before.epoch), BlsScheme())
     except Invalid:
         return ()
+    state.merge(trial)
     return chosen
 
 

@@ -13,10 +13,20 @@ BROKEN = """
 class Broken:
     def __init__(self):
         raise ImportError("no library of that kind")
+
+class Sour:
+    def __init__(self):
+        raise ValueError
+
+class Nameless:
+    free = approved = ()
+    queries = (7,)
 """
 OFFERED = """[bystack.modules]
 broken = offered_modules:Broken
 nowhere = offered_modules:Nowhere
+sour = offered_modules:Sour
+nameless = offered_modules:Nameless
 lost = no_such_package:Module
 """
 

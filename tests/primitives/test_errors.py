@@ -3,6 +3,10 @@ import pytest
 from bystack.primitives.errors import Invalid, Misuse
 
 
+class Wordless(Invalid):
+    __doc__ = None
+
+
 class CoinMissing(Invalid):
     """The coin is spent or was never made.
 
@@ -20,6 +24,11 @@ def test_an_invalid_names_its_rule_and_shows_its_facts() -> None:
 
 def test_an_invalid_without_facts_is_its_sentence() -> None:
     assert str(CoinMissing()) == "CoinMissing: The coin is spent or was never made"
+
+
+def test_one_of_another_package_may_have_no_sentence() -> None:
+    assert str(Wordless()) == "Wordless"
+    assert str(Wordless(height=7)) == "Wordless (height=7)"
 
 
 def test_an_unknown_fact_is_an_attribute_error() -> None:

@@ -225,6 +225,8 @@ def test_a_module_that_elects_an_unsafe_set_or_fails_elects_nobody() -> None:
         world = by_elector(elector)
         world.idle(6)
         assert epochs.current(world.view).validators.validators == world.genesis.validators
+        asked = read_only(world.side.state, "elector").get(b"asked")
+        assert (asked is None) == bool(chosen), "nobody is an answer; an unsafe set is a failure"
     elector.chosen, elector.fails = (one, two), True
     world = by_elector(elector)
     world.idle(6)

@@ -75,6 +75,8 @@ def module_named(name: str) -> Module:
         try:
             made: Module = found.load()()
             return Contained(made, name)
-        except (ImportError, AttributeError, TypeError) as error:
-            raise ModuleUnfit(name=name, place=found.value, reason=str(error)) from None
+        # The boundary to another's code: whatever ails it, the package is named and nothing runs.
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ModuleUnfit(name=name, place=found.value, reason=reason) from None
     raise ModuleUnknown(name=name, group=GROUP)

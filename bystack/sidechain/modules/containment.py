@@ -35,6 +35,9 @@ MAX_KEY = 256
 MAX_VALUE = 65_536
 MAX_PAYMENTS = 64
 MAX_EVENTS = 64
+MAX_EVENT_BYTES = 65_536
+"""Of all events of one call together."""
+MAX_REFUSAL = 4_096
 
 T = TypeVar("T")
 
@@ -81,9 +84,13 @@ class MeteredState(PrefixedState):
 
 
 class Contained:
-    """A module whose every call is watched. `queries` and kinds are those it had at the start."""
+    """A module whose every call is watched. `queries` and kinds are those it had at the start.
+
+    Raises `ModuleOversteps` for queries without names.
+    """
 
     def __init__(self, inner: Module, name: str) -> None:
+        _require(all(type(query) is str for query in inner.queries), "queries")
         self._inner = inner
         self.name = name
         self.free = frozenset(inner.free)
@@ -138,11 +145,31 @@ class Contained:
     def _call(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        # How much memory this machine has must not decide what a block does: the process ends.
-        except (Invalid, MemoryError):
+        # How much memory this machine has must not decide what a block does, nor who stops it: the
+        # process ends.
+        except (MemoryError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except Invalid as refusal:
+            if _can_be_told(refusal):
+                raise
+            raise ModuleOversteps(part="refusal", most=MAX_REFUSAL) from refusal
+        # Of every kind: a call of `sys.exit` must not end the process of all nodes alike.
+        except BaseException as error:
             raise ModuleFailed(module=self.name, error=type(error).__name__) from error
+
+
+def _can_be_told(refusal: Invalid) -> bool:
+    """Whether a refusal fits in an answer, a log and an event: short, and text as others read it.
+
+    Its class may be the module's own, and so may be the values of its facts.
+    """
+    try:
+        facts = {name: str(fact) for name, fact in refusal.facts.items()}
+        return len(encode([refusal.rule, str(refusal), facts])) <= MAX_REFUSAL
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException:
+        return False
 
 
 def _metered(state: PrefixedState) -> PrefixedState:
@@ -197,6 +224,7 @@ def _payments(given: Sequence[Payment]) -> tuple[Payment, ...]:
 
 def _events(given: Sequence[Event]) -> tuple[Event, ...]:
     _require(len(given) <= MAX_EVENTS, "events")
+    size = 0
     for one in given:
         named = type(one) is Event and type(one.name) is str and type(one.facts) is dict
         plain = named and all(
@@ -204,7 +232,8 @@ def _events(given: Sequence[Event]) -> tuple[Event, ...]:
             for name, fact in one.facts.items()
         )
         _require(plain and not one.facts.keys() & {"self", "name"}, "event")
-        encode([one.name, one.facts])  # fails for what could not be kept and told
+        size += len(encode([one.name, one.facts]))  # fails for what could not be kept and told
+    _require(size <= MAX_EVENT_BYTES, "events")
     return tuple(given)
 
 

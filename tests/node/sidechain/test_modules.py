@@ -96,7 +96,7 @@ def test_what_is_not_installed_or_cannot_be_loaded_is_named(
     with pytest.raises(ModuleUnknown, match="weather"):
         module_named("weather")
     monkeypatch.syspath_prepend(install_broken(tmp_path))
-    for name in ("broken", "nowhere", "lost"):
+    for name in ("broken", "nowhere", "lost", "sour", "nameless"):
         with pytest.raises(ModuleUnfit) as caught:
             module_named(name)
         assert caught.value.name == name

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import pytest
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Action
-from bystack.primitives.codec import Malformed
+from bystack.primitives.codec import Malformed, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.actions import ModuleAuthorises, ModuleMints
 from bystack.sidechain.custody import HoldingsShort, held
@@ -23,6 +24,7 @@ from bystack.sidechain.modules.base import (
     read_only,
 )
 from bystack.sidechain.modules.containment import (
+    MAX_REFUSAL,
     AccessesExceeded,
     Contained,
     ModuleFailed,
@@ -40,9 +42,12 @@ from tests.sidechain.modules.villain import (
     LOOPS,
     MINE,
     PAY,
+    REFUSALS,
     STARVES,
+    UNTOLD,
     WRITES_MUCH,
     WRITES_TEXT,
+    Bare,
     Villain,
 )
 from tests.sidechain.world import K, Store, World, genesis_for
@@ -94,6 +99,10 @@ ATTEMPTS: list[tuple[int, type[Invalid]]] = [
     (30, ModuleOversteps),
     (31, ModuleFailed),
     (32, ModuleFailed),
+    *((kind, ModuleOversteps) for kind in (*UNTOLD, 39, 41, 42, 43, 44)),
+    (40, Bare),
+    (45, ModuleFailed),
+    (46, ModuleFailed),
     (FAILS, ModuleFailed),
     (LOOPS, AccessesExceeded),
     (WRITES_TEXT, ModuleOversteps),
@@ -138,6 +147,10 @@ def test_what_it_does_rightly_counts() -> None:
         (Ending((Payment(BTM, 0, MINE),)), "PaymentInvalid"),
         (Ending(forfeits={bytes([n]) * 32: 0 for n in range(65)}), "ModuleOversteps"),
         ("text", "ModuleOversteps"),
+        (REFUSALS[40], "Bare"),
+        (REFUSALS[41], "ModuleOversteps"),
+        (REFUSALS[44], "ModuleOversteps"),
+        (REFUSALS[45], "ModuleFailed"),
     ],
 )
 def test_a_failing_end_of_block_does_nothing_and_the_chain_goes_on(at_end: Any, rule: str) -> None:
@@ -146,6 +159,7 @@ def test_a_failing_end_of_block_does_nothing_and_the_chain_goes_on(at_end: Any, 
     before = on.sums()
     on.idle(2)
     assert [facts["rule"] for name, facts in on.side.events if name == "modulefailed"] == [rule] * 2
+    assert all(msgspec.msgpack.encode([name, facts]) for name, facts in on.side.events)
     assert on.sums() == before and on.supply(BTM) == before.circulating
     attempt(on, GOOD, destroyed=30)
 
@@ -158,6 +172,21 @@ def test_the_writes_of_a_failed_end_are_forgotten() -> None:
     assert read_only(good.side.state, "villain").get(b"end") == b"was here"
     bad.idle()
     assert read_only(bad.side.state, "villain").get(b"end") is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REFUSALS if kind != 40])
+def test_what_refuses_can_always_be_told(kind: int) -> None:
+    """An answer, a log and an event are made of it, where nothing catches what fails."""
+    with pytest.raises(Invalid) as caught:
+        attempt(world(), kind)
+    assert len(encode([caught.value.rule, str(caught.value)])) <= MAX_REFUSAL
+
+
+def test_queries_have_names() -> None:
+    made = Villain()
+    made.queries = (7,)  # type: ignore[assignment]
+    with pytest.raises(ModuleOversteps):
+        Contained(made, "villain")
 
 
 def test_where_memory_ends_so_does_the_process() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.effects import Effects, SchnorrCheck
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import (
     ActionContext,
     BlockContext,
@@ -23,6 +24,28 @@ from tests.ledger.people import BOB
 MINE = BOB.lock.root
 PAY = Payment(BTM, 30, MINE)
 
+
+class Bare(Invalid):
+    pass
+
+
+class Dumb(Bare):
+    """One that nobody can be told of."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+REFUSALS: dict[int, BaseException] = {
+    40: Bare(why="so"),
+    41: Bare(why="\ud800"),
+    42: Bare(why="x" * 4_096),
+    43: Bare(why=10**5_000),
+    44: Dumb(),
+    45: SystemExit(0),
+    46: GeneratorExit(),
+}
+UNTOLD = {33: float("nan"), 34: {1}, 35: object(), 36: {"a": {"b": 1}}, 37: True, 38: "x" * 70_000}
 OUTCOMES: dict[int, Any] = {
     1: Outcome(payments=(PAY,)),
     2: Outcome(Effects(destroyed={BTM: -30})),
@@ -45,6 +68,8 @@ OUTCOMES: dict[int, Any] = {
     30: Outcome(Effects(units=None)),  # type: ignore[arg-type]
     31: Outcome(events=(Event("x", {"y": 2**64}),)),
     32: Outcome(events=(Event("x", {"y": "\ud800"}),)),
+    **{kind: Outcome(events=(Event("x", {"y": fact}),)) for kind, fact in UNTOLD.items()},
+    39: Outcome(events=(Event("x", {"y": bytes(40_000)}),) * 2),
 }
 FAILS, LOOPS, WRITES_TEXT, WRITES_MUCH, LONG_KEY, GOOD, KEY_OF_TEXT = 20, 21, 22, 23, 24, 25, 26
 STARVES = 27
@@ -82,6 +107,8 @@ class Villain(Quiet):
                 state.put(b"", "x")  # type: ignore[arg-type]
             case 27:
                 raise MemoryError
+            case _ if kind in REFUSALS:
+                raise REFUSALS[kind]
         made: Outcome = OUTCOMES.get(kind, Outcome())
         return made
 
@@ -95,6 +122,8 @@ class Villain(Quiet):
         state.put(b"was here", b"end")
         if self.at_end == "fails":
             raise RuntimeError
+        if isinstance(self.at_end, BaseException):
+            raise self.at_end
         return self.at_end or Ending()
 
     def elect(self, state: PrefixedState, block: BlockContext, current: Any) -> tuple[Any, ...]:
