@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple, Protocol
 
 from msgspec import Meta
 
-from bystack.mainchain.blocks import VERSION, Header
+from bystack.mainchain.blocks import MAX_TRANSACTIONS, VERSION, Header
 from bystack.mainchain.params import Params, genesis
 from bystack.mainchain.work import (
     ENGINES,
@@ -43,6 +43,10 @@ class HeaderOrphan(Invalid):
 
 class HeaderHeight(Invalid):
     """The header's height is not its parent's plus one."""
+
+
+class HeaderCount(Invalid):
+    """The header counts no transaction, not even a coinbase, or more than a block may hold."""
 
 
 class HeaderTarget(Invalid):
@@ -167,6 +171,7 @@ def check_child(
 ) -> Entry:
     """As `check_header`, when the parent's entry is at hand."""
     _check_place(parent, header)
+    check_count(header)
     _check_time(parent, header, params, now)
     peaks = next_peaks(parent)
     if header.history_root != mountain_root(peaks):
@@ -201,6 +206,15 @@ def _check_place(parent: Entry, header: Header) -> None:
         raise HeaderOrphan(parent=header.previous)
     if header.height != parent.header.height + 1:
         raise HeaderHeight(expected=parent.header.height + 1, given=header.height)
+
+
+def check_count(header: Header) -> None:
+    """Raise `HeaderCount` when no block can have the number of transactions the header commits to.
+
+    The header shows this fault itself, so whoever has no bodies refuses it too.
+    """
+    if not 1 <= header.transaction_count <= MAX_TRANSACTIONS:
+        raise HeaderCount(given=header.transaction_count, most=MAX_TRANSACTIONS)
 
 
 def _check_time(parent: Entry, header: Header, params: Params, now: int | None) -> None:

@@ -19,7 +19,7 @@ from bystack.ledger.transactions import Outpoint, Transaction
 from bystack.ledger.validation import Rules, apply_transaction, spends, weight
 from bystack.mainchain.actions import coinbase_effects, extra_weight_of, main_effects, needs
 from bystack.mainchain.blocks import Block, transaction_root, witness_root
-from bystack.mainchain.chain import Entry
+from bystack.mainchain.chain import Entry, check_count
 from bystack.mainchain.params import Params, chain_id, subsidy_at
 from bystack.primitives.codec import Wire, decode, encode_array
 from bystack.primitives.errors import Invalid
@@ -30,10 +30,6 @@ MAX_CHANGES = 200_000
 
 class BlockUnlinked(Invalid):
     """The block is not a child of the block it is to follow."""
-
-
-class BlockEmpty(Invalid):
-    """The block has no coinbase."""
 
 
 class TransactionCount(Invalid):
@@ -101,7 +97,10 @@ def block_needs(block: Block) -> frozenset[Outpoint]:
 
 
 def check_block(block: Block) -> None:
-    """Raise unless the transactions are those the header commits to."""
+    """Raise unless the transactions are those the header commits to, the coinbase at least.
+
+    Raises `TransactionCount`, `TransactionRoot`, `WitnessRoot` and `chain.HeaderCount`.
+    """
     header, transactions = block.header, block.transactions
     if header.transaction_count != len(transactions):
         raise TransactionCount(expected=header.transaction_count, given=len(transactions))
@@ -109,8 +108,7 @@ def check_block(block: Block) -> None:
         raise TransactionRoot(block=header.id)
     if header.witness_root != witness_root(transactions):
         raise WitnessRoot(block=header.id)
-    if not transactions:
-        raise BlockEmpty(block=header.id)
+    check_count(header)
 
 
 def apply_main(coins: CoinView, tx: Transaction, height: int, params: Params) -> Applied:

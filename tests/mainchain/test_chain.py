@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bystack.mainchain.blocks import Header
+from bystack.mainchain.blocks import MAX_TRANSACTIONS, Header
 from bystack.mainchain.chain import (
     Entry,
+    HeaderCount,
     HeaderHeight,
     HeaderHistory,
     HeaderOrphan,
@@ -102,6 +103,8 @@ def spoil_work(header: Header) -> Header:
         (change(previous=bytes(32)), HeaderOrphan),
         (change(height=2), HeaderHeight),
         (change(height=0), HeaderHeight),
+        (change(transaction_count=0), HeaderCount),
+        (change(transaction_count=MAX_TRANSACTIONS + 1), HeaderCount),
         (change(time=START), HeaderTimeOld),
         (change(time=0), HeaderTimeOld),
         (change(time=START + EASY.tolerance + 51), HeaderTimeAhead),

@@ -16,11 +16,10 @@ from bystack.mainchain import transition
 from bystack.mainchain.actions import CoinbaseMisplaced, RewardExceeded
 from bystack.mainchain.assembly import COINBASE_WEIGHT, block_fees, build_block, build_coinbase
 from bystack.mainchain.blocks import Block, transaction_root, witness_root
-from bystack.mainchain.chain import genesis_entry
+from bystack.mainchain.chain import HeaderCount, genesis_entry
 from bystack.mainchain.issues import Issue
 from bystack.mainchain.params import genesis, subsidy_at
 from bystack.mainchain.transition import (
-    BlockEmpty,
     BlockTooHeavy,
     BlockUnlinked,
     Change,
@@ -165,7 +164,7 @@ def header_with(**fields: object) -> Callable[[Block, Transaction], Block]:
             ),
             WitnessRoot,
         ),
-        (lambda block, tx: recommitted(block), BlockEmpty),
+        (lambda block, tx: recommitted(block), HeaderCount),
         (lambda block, tx: recommitted(block, tx), CoinbaseMisplaced),
         (lambda block, tx: recommitted(block, *block.transactions[::-1]), CoinbaseMisplaced),
         (
@@ -212,7 +211,7 @@ def test_a_coinbase_may_take_less_but_only_of_btm() -> None:
 
 
 def test_genesis_connects_to_nothing() -> None:
-    with pytest.raises(BlockEmpty):
+    with pytest.raises(HeaderCount):
         check_block(genesis(EASY))
     with pytest.raises(BlockUnlinked):
         connect_block(Chain().coins, genesis(EASY), genesis_entry(EASY), EASY)

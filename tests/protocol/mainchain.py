@@ -115,6 +115,7 @@ class Chain:
             "HeaderVersion": header["version"] == 1,
             "HeaderOrphan": header["previous"] == header_id(parent),
             "HeaderHeight": header["height"] == height,
+            "HeaderCount": 1 <= header["transaction_count"] <= 65_536,
             "HeaderTimeOld": header["time"] > times[len(times) // 2],
             "HeaderHistory": header["history_root"] == mountain_root(height, self.peaks),
             "HeaderTarget": header["target"]

@@ -170,6 +170,8 @@ def test_a_chain_of_the_program_is_valid(chain: Chain) -> None:
         ({"version": 2}, "HeaderVersion"),
         ({"previous": bytes(32)}, "HeaderOrphan"),
         ({"height": 99}, "HeaderHeight"),
+        ({"transaction_count": 0}, "HeaderCount"),
+        ({"transaction_count": 65_537}, "HeaderCount"),
         ({"time": MOVING.genesis_time}, "HeaderTimeOld"),
         ({"history_root": bytes(32)}, "HeaderHistory"),
         ({"target": 0x1D00FFFF}, "HeaderTarget"),

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from bystack.mainchain.chain import (
+    HeaderCount,
     HeaderHeight,
     HeaderHistory,
     HeaderTarget,
@@ -84,6 +85,7 @@ def test_each_header_rule_holds_in_a_branch() -> None:
         HeaderTarget: {"target": 0x207FFFFE},
         HeaderTimeOld: {"time": 1},
         HeaderHeight: {"height": 9},
+        HeaderCount: {"transaction_count": 0},
     }
     for error, fields in spoiled.items():
         for at in range(3):
