@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +82,7 @@ def make_keys(
     path = Path(os.getcwd()) / f"{name}.{operator}.json"
     if not os.access(path.parent, os.W_OK):
         raise JoiningRefused(f"{path} cannot be written; go to a folder that you may write")
-    root = recipient or _own_root(rpc)
+    root = policy_root(recipient) if recipient else _own_root(rpc)
     words = ["key", "new", f"validator:{name}", f"member:{name}"]
     words += [f"named:{one}" for one in named] + ["--home", str(home)]
     words += ["--password-file", str(password_file)] if password_file else []
@@ -91,6 +92,16 @@ def make_keys(
     write(parts_path(home, name), text)
     path.write_bytes(text)
     return path
+
+
+def policy_root(text: str) -> str:
+    """The policy root that an operator typed; raises `JoiningRefused`."""
+    if re.fullmatch("[0-9a-f]{64}", text) is None:
+        raise JoiningRefused(
+            f"--recipient {text[:80]}: no policy root, which is 64 hex digits: the `root` that"
+            " bystack rpc getaddressinfo ADDRESS shows"
+        )
+    return text
 
 
 def _own_root(rpc: Rpc) -> str:

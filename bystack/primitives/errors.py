@@ -7,8 +7,15 @@ are keyword arguments and readable as attributes. A database error is neither.
 from __future__ import annotations
 
 
-def _show(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+def shown(fact: object) -> str:
+    """A fact as text: bytes in hex, several of them one after another."""
+    match fact:
+        case bytes():
+            return fact.hex()
+        case list() | tuple() if fact and all(isinstance(one, bytes) for one in fact):
+            return " ".join(one.hex() for one in fact)
+        case _:
+            return str(fact)
 
 
 class Invalid(Exception):
@@ -32,7 +39,7 @@ class Invalid(Exception):
     def __str__(self) -> str:
         # A class of another's package may have no sentence.
         sentence = (type(self).__doc__ or "").strip().partition("\n")[0].strip().rstrip(".")
-        facts = ", ".join(f"{k}={_show(v)}" for k, v in self.facts.items())
+        facts = ", ".join(f"{k}={shown(v)}" for k, v in self.facts.items())
         told = f"{self.rule}: {sentence}" if sentence else self.rule
         return told + (f" ({facts})" if facts else "")
 

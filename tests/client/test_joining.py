@@ -49,6 +49,16 @@ def join(home: str, parts: Path | None = None) -> Any:
     return take_files(Path(home), NAME, Path("charter"), Path("roster"), parts)
 
 
+@pytest.mark.parametrize("root", ["alice", "ab" * 31, "AB" * 32, "zz" * 32, "ab" * 32 + "\n"])
+def test_a_recipient_that_is_no_policy_root_is_refused_before_any_key_is_made(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JoiningRefused, match="no policy root, which is 64 hex digits"):
+        make_keys(Path("one"), NAME, NOBODY, "one", (), None, root, None, True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_both_ways_of_making_keys_end_in_the_same(founders: Path) -> None:
     one, two = join("one"), join("two", Path("two.json"))
     assert (one.charter, one.roster, one.quorum) == (two.charter, two.roster, two.quorum)

@@ -22,6 +22,11 @@ def test_an_invalid_names_its_rule_and_shows_its_facts() -> None:
     assert str(error) == expected
 
 
+def test_several_bytes_are_shown_in_hex_too() -> None:
+    error = CoinMissing(known=[b"\x01", b"\xfe"], numbers=(1, 2))
+    assert "(known=01 fe, numbers=(1, 2))" in str(error)
+
+
 def test_an_invalid_without_facts_is_its_sentence() -> None:
     assert str(CoinMissing()) == "CoinMissing: The coin is spent or was never made"
 

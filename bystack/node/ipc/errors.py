@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bystack.primitives.errors import Invalid
+from bystack.primitives.errors import Invalid, shown
 
 INVALID = -26
 AWAY = -28
@@ -42,10 +42,8 @@ def _plain(fact: object) -> Plain:
             return int(fact)
         case int() if abs(fact) < 2**63:
             return fact
-        case bytes():
-            return fact.hex()
         case _:
-            return str(fact)
+            return shown(fact)
 
 
 def from_invalid(error: Invalid) -> RemoteError:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from bystack.federation.charter import parse_charter
+from bystack.federation.charter import Charter, parse_charter
 from bystack.federation.charter_compiling import compile
 from bystack.federation.charter_reading import CHARTER_LIMIT
 from bystack.federation.module.records import (
@@ -18,8 +18,8 @@ from bystack.federation.module.records import (
     TermsDecision,
     entry_key,
 )
-from bystack.federation.roster_file import assets_of, keys_of
-from bystack.federation.vault_warrants import Decided
+from bystack.federation.roster_file import RosterFile, assets_of, keys_of
+from bystack.federation.vault_warrants import CharterForeign, Decided
 from bystack.ledger.policies import Policy
 from bystack.ledger.policy_text import parse_policy
 from bystack.ledger.terms import Terms, decode_terms
@@ -38,6 +38,9 @@ from bystack.primitives.codec import MAX_INT
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.params import Genesis
 from bystack.sidechain.records import MIRROR, Batch, Mirror, batch_key
+
+RECOVERY = ("replace", "recover")
+"""What recovery signs; whether govern signs too is for each member's signer to judge."""
 
 
 class BatchUnknown(Invalid):
@@ -104,7 +107,7 @@ class Builder:
 
     async def _terms_job(self, at: Stand, operation: str, params: Params) -> Job:
         charter = _given("charter", params.charter).encode()
-        terms = await self._decided(at, charter, params.key)
+        terms = await self._terms(at, charter, params.key, operation in RECOVERY)
         match operation:
             case "announce":
                 return planning.plan_announce(at, terms, charter)
@@ -148,17 +151,25 @@ class Builder:
             return known
         return known if mirror is None else [decode_terms(mirror.terms), *known]
 
-    async def _decided(self, at: Stand, charter: bytes, key: str) -> Terms:
-        """The terms of a charter: with a group key of the operator's, or as they were decided."""
+    async def _terms(self, at: Stand, charter: bytes, key: str, recovers: bool) -> Terms:
+        """The terms of a charter: with a group key of the operator's, or as they were decided.
+
+        Recovery needs no decision of the federation: what it brings keeps the key in force.
+        """
         read, file = parse_charter(charter), self._member.setting.file
         if key:
-            keys = keys_of(file) | dict.fromkeys(read.group_keys, bytes.fromhex(key))
-            return compile(read, keys, assets_of(file))
+            return _compiled(read, file, bytes.fromhex(key))
         links, bridge = self._member.links, await self._member.ensure_bridge()
         assert bridge is not None, "a founded vault has a group key"
         following = await links.state(KeyEpoch, entry_key(KEY_NEXT))
         decision = await links.state(TermsDecision, entry_key(TERMS))
-        return Decided(read, file, bridge.certificate.key, following, decision).terms(at.terms)
+        present = bridge.certificate.key
+        try:
+            return Decided(read, file, present, following, decision).terms(at.terms)
+        except CharterForeign:
+            if not recovers:
+                raise
+            return _compiled(read, file, present)
 
     async def _complete(self, at: Stand, coin: str) -> Job:
         pending = planning.pending_coin(at, coin)
@@ -182,6 +193,11 @@ class Builder:
             draft_order, anchor=at.anchor, terms=at.terms, order=order, coins=coins, memo=memo
         )
         return Job(order, at.vault, wanted, draft, at.anchor.coin.outpoint, at.terms)
+
+
+def _compiled(charter: Charter, file: RosterFile, group: bytes) -> Terms:
+    keys = keys_of(file) | dict.fromkeys(charter.group_keys, group)
+    return compile(charter, keys, assets_of(file))
 
 
 def _given(name: str, value: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from bystack.federation.bridge import AskOperation
+from bystack.federation.charter import parse_charter
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
 from bystack.ledger.policies import Key, Thresh
@@ -30,10 +31,12 @@ from bystack.node.federation.operating.planning import (
     plan_adopt,
     plan_veto,
 )
+from bystack.node.federation_files import terms_of
 from bystack.primitives import bls
 from bystack.primitives.keys import public_key, sign
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE
+from tests.node.federation.members import certificate, roster_file
 from tests.sidechain.mainside import KEYS, SLOW, TERMS
 
 from .world import CHARTER, StateNet
@@ -201,6 +204,30 @@ def test_recovery_replaces_the_terms_with_the_guard_or_with_govern(net: StateNet
         await net.ask(0, "submit", {"recover": sign(KEYS["recover"], digest, bytes(32)).hex(),
                                     "guard": sign(KEYS["guard"], accept, bytes(32)).hex()},
                       "replace")  # fmt: skip
+        assert net.anchor.terms == terms_hash(terms)
+
+    run(play)
+
+
+@pytest.mark.parametrize("operation", ["replace", "recover"])
+def test_recovery_brings_terms_that_nobody_decided_and_no_member_signs_them(
+    net: StateNet, operation: str
+) -> None:
+    """With the key in force; the guard signs in govern's place where anybody must."""
+
+    async def play() -> None:
+        await net.tick(2)
+        terms = terms_of(parse_charter(CHARTER), roster_file(net.charter), certificate().key)
+        if operation == "recover":
+            net.main.grow(500)
+        built = await net.ask(0, "build", operation, GIVEN)
+        await net.tick(2)
+        assert "CharterForeign" in str(net.put_off) and not net.said
+        *first, last = (offline({"needs": [need]}, "recover", "guard") for need in built["needs"])
+        for given in first:
+            with pytest.raises(Exception, match="SignaturesInsufficient"):
+                await net.ask(0, "submit", given, operation)
+        await net.ask(0, "submit", last, operation)
         assert net.anchor.terms == terms_hash(terms)
 
     run(play)
