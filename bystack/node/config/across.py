@@ -24,7 +24,7 @@ def table_at(error: ConfigError) -> str:
 def across(
     home: Path, data: dict[str, Any], extra: list[Extra], faulty: set[str]
 ) -> Iterator[ConfigError]:
-    """Faults that lie between keys: names twice, ports twice or too large, half a TLS pair.
+    """Faults that lie between keys: names twice, ports twice, half a TLS pair.
 
     Each is looked for where the tables that it lies between have no faults of their own, so that
     one mistake neither hides another nor is told twice.
@@ -139,10 +139,7 @@ def _listening(
         address = one.get("listen")
         if address is None:
             continue
-        port = int(address.rpartition(":")[2])
-        if port > 65535:
-            yield ConfigError(file, table, "listen", shown_value(address), "a port up to 65535")
-        elif port and address in seen:
+        if int(address.rpartition(":")[2]) and address in seen:
             yield ConfigError(file, table, "listen", shown_value(address), "an address used once")
         seen.add(address)
 

@@ -24,18 +24,20 @@ Name = Annotated[
         description="a name of small letters, digits and hyphens",
     ),
 ]
+PORT = "(?:[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+"""0 to 65535. The operating system would take a larger one modulo 65536, without a word."""
 Address = Annotated[
     str,
     Meta(
-        pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\Z",
-        description='an address "host:port"',
+        pattern=rf"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):{PORT}\Z",
+        description='an address "host:port", port up to 65535',
     ),
 ]
 Peer = Annotated[
     str,
     Meta(
-        pattern=r"^([0-9a-f]{64}@)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\Z",
-        description='a peer "host:port" or "node id@host:port"',
+        pattern=rf"^([0-9a-f]{{64}}@)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):{PORT}\Z",
+        description='a peer "host:port" or "node id@host:port", port up to 65535',
     ),
 ]
 LEAST_KEPT = 288

@@ -133,7 +133,7 @@ colour = "red"
 [mainchain]
 mode = "ful"
 listen = 3
-peers = ["a"]
+peers = ["a:65536"]
 [mining]
 threads = -1
 [limits]
@@ -164,7 +164,7 @@ charter = "c"
         'bystack.toml: colour is "red", expected no such key or table',
         'bystack.toml: [mainchain] mode is "ful", expected ',
         'bystack.toml: [mainchain] listen is 3, expected an address "host:port"',
-        'bystack.toml: [mainchain] peers is ["a"], expected a list, each a peer',
+        'bystack.toml: [mainchain] peers is ["a:65536"], expected a list, each a peer',
         "bystack.toml: [mining] threads is -1, expected an integer from 0 to 256",
         'bystack.toml: [limits] memory_mb is "many", expected an integer from 256',
         "bystack.toml: [wallet] enabled is 1, expected true or false",
@@ -195,7 +195,9 @@ charter = "c"
         ('network = "main"\n[[sidechain]]\nname = "../x"\ngenesis = "g"', "a name of small"),
         ('network = "main"\n' + '[[sidechain]]\nname = "a"\ngenesis = "g"\n' * 2, "used once"),
         ('network = "main"\n[rpc]\ntls_key = "k"', "certificate and key together"),
-        ('network = "main"\n[rpc]\nlisten = "127.0.0.1:99999"', "up to 65535"),
+        ('network = "main"\n[rpc]\nlisten = "127.0.0.1:65536"', "up to 65535"),
+        ('network = "main"\n[mainchain]\npeers = ["127.0.0.1:65536"]', "up to 65535"),
+        ('network = "main"\n[rpc]\nlisten = "[::1]:-1"', "up to 65535"),
         ('network = "main"\n[rpc]\nlisten = "127.0.0.1:9735"', "an address used once"),
         ('network = "main"\n[rpc]\nlisten = "9735"', 'an address "host:port"'),
         ("network = [", "readable TOML"),
