@@ -10,15 +10,16 @@ from typing import Any
 import click
 import msgspec
 
+from bystack.client.cli.amounts import Amounts, coins
 from bystack.client.cli.conventions import (
     guarded,
+    harmless,
     home_option,
     json_option,
     name_argument,
     node,
     show,
 )
-from bystack.client.cli.federation.standing import coins
 
 NEXT = {
     "freeze": "members find out why; recovery or a new quorum decides before the freeze ends",
@@ -50,7 +51,8 @@ def guard() -> None:
 @guarded
 def status(name: str, home: str, as_json: bool) -> None:
     """What the guard sees, how the vault stands, what it can pay in fees."""
-    found = node(home).guard(name, "getguardinfo")
+    rpc = node(home)
+    found = rpc.guard(name, "getguardinfo")
     if as_json:
         show(found, as_json=True)
         return
@@ -65,8 +67,10 @@ def status(name: str, home: str, as_json: bool) -> None:
     click.echo("")
     pending = vault.pop("pending", [])
     show({f"vault {key}": value for key, value in vault.items()}, as_json=False)
+    amounts = Amounts(rpc)
     for coin in pending:
-        click.echo(f"pending until {coin['mature']}: {coin['outpoint']} {coin['units']} units")
+        held = harmless(amounts.said(coin["asset"], coin["units"]))
+        click.echo(f"pending until {coin['mature']}: {coin['outpoint']} {held} ({coin['asset']})")
     click.echo(f"\nNext: {_advice(name, found, sponsor)}")
 
 
@@ -98,15 +102,28 @@ def alarms(name: str, count: int, follow: bool, home: str, as_json: bool) -> Non
     if as_json or not rows:
         show(rows or ([] if as_json else "no alarms"), as_json=as_json)
         return
-    show([_row(one) for one in rows], as_json=False)
+    amounts = Amounts(rpc)
+    show([_row(one, amounts) for one in rows], as_json=False)
     click.echo(f"\nNext: bystack guard status {name}; what each kind means: docs/guards.md")
 
 
-def _row(alarm: dict[str, Any]) -> dict[str, Any]:
+def _row(alarm: dict[str, Any], amounts: Amounts) -> dict[str, Any]:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(alarm["time"]))
     over = not alarm["standing"] and not alarm["facts"]
     kind = alarm["kind"] + (" (over)" if over else "")
-    return {"time": when, "height": alarm["height"], "kind": kind, "facts": alarm["facts"]}
+    facts = {name: _fact(name, fact, amounts) for name, fact in alarm["facts"].items()}
+    return {"time": when, "height": alarm["height"], "kind": kind, "facts": facts}
+
+
+def _fact(name: str, fact: Any, amounts: Amounts) -> Any:
+    """A fact of an alarm, amounts as people read them."""
+    match name:
+        case "amounts" | "deficits" | "missing":
+            return amounts.all_said(fact)
+        case "balance" | "least":
+            return coins(fact)
+        case _:
+            return fact
 
 
 def _follow(rpc: Any, name: str, rows: list[dict[str, Any]]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from bystack.client.cli.amounts import SMALLEST, coins, decimal
 from bystack.client.cli.conventions import guarded, home_option, json_option, node, show, tell
+from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import RetireLock
 from bystack.mainchain.evidence import MAX_EVIDENCE, Proved, check_evidence, decode_evidence
 from bystack.primitives.errors import Invalid
@@ -29,6 +31,11 @@ from bystack.sidechain.proof_files import (
     read_proof,
 )
 from bystack.sidechain.proofs import StateProof
+
+AMOUNTS = frozenset(
+    ("amount", "burned", "payout", "flat", "circulating", "pool", "owed", "lost", "donated")
+)
+"""Fields of what the chain proves that count smallest units of an asset."""
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -158,7 +165,28 @@ def _show_fact(checked: tuple[ProofFile, RecordProof | StateProof], *, as_json: 
     if as_json:
         return show({**facts, **told}, as_json=True)
     click.echo(told["says"])
-    show({**facts, **told["fields"]}, as_json=False)
+    asset = claim.key[-32:].hex() if isinstance(claim, StateProof) else ""
+    show({**facts, **_readable(told["fields"], file.genesis, asset)}, as_json=False)
+
+
+def _readable(value: Any, genesis: Genesis, asset: str = "") -> Any:
+    """What is proved with amounts as people read them; `asset`: theirs where nothing else says.
+
+    The sidechain's genesis, which was proved with it, says how many decimals an asset has.
+    """
+    match value:
+        case dict():
+            known = genesis.by_asset.get(bytes.fromhex(value.get("asset", asset)))
+            return {
+                name: f"{decimal(one, known.decimals)} {known.name}"
+                if known is not None and name in AMOUNTS and type(one) is int
+                else _readable(one, genesis, asset)
+                for name, one in value.items()
+            }
+        case list():
+            return [_readable(one, genesis, asset) for one in value]
+        case _:
+            return value
 
 
 def _told(claim: RecordProof | StateProof) -> dict[str, Any]:
@@ -193,4 +221,11 @@ def _show_proved(proved: Proved, *, as_json: bool) -> None:
         return show({**facts, "retired": retired}, as_json=True)
     show(facts, as_json=False)
     for one in retired:
-        click.echo(f"retired: {one['units']} units of {one['asset']} with data {one['data']}")
+        click.echo(f"retired: {_retired(one)} with data {one['data']}")
+
+
+def _retired(one: dict[str, Any]) -> str:
+    """How much; no node is asked, and the proof does not say how many decimals an asset has."""
+    if one["asset"] == BTM.hex():
+        return coins(one["units"])
+    return f"{one['units']} {SMALLEST} of {one['asset']}"

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from bystack.client.cli.amounts import Amounts
 from bystack.client.cli.conventions import (
     guarded,
     home_option,
@@ -22,6 +23,7 @@ from bystack.client.cli.conventions import (
     show,
 )
 from bystack.client.cli.vault_forms import lines
+from bystack.client.rpc import Rpc
 from bystack.ledger.amounts import BTM
 
 ID_DIGITS = 64
@@ -274,4 +276,23 @@ def show_vault(name: str, home: str, as_json: bool) -> None:
     the vault of any other by its ID."""
     rpc = node(home)
     id = name if len(name) == ID_DIGITS else rpc.side(name, "getsidechaininfo")["vault"]
-    show(rpc.getvault(id), as_json=as_json)
+    found = rpc.getvault(id)
+    show(found if as_json else _readable(rpc, found), as_json=as_json)
+
+
+def _readable(rpc: Rpc, vault: dict[str, Any]) -> dict[str, Any]:
+    """`getvault` with amounts in the units of their assets."""
+    amounts, state = Amounts(rpc), vault["state"]
+    buckets = [
+        {**one, "level": amounts.said(one["asset"], one["level"])} for one in state["buckets"]
+    ]
+    coins = [
+        {**_without(one, "units", "value"), "amount": amounts.said(one["asset"], one["units"])}
+        for one in vault["coins"]
+    ]
+    held = amounts.all_said(vault["holdings"])
+    return {**vault, "state": {**state, "buckets": buckets}, "holdings": held, "coins": coins}
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: one for name, one in row.items() if name not in names}

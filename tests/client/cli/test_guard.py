@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 from bystack.client.cli import guard as commands
 from bystack.client.cli.guard import guard
 
-COIN = {"outpoint": "0b" * 32 + ":1", "seq": 4, "units": 7, "mature": 90}
+GOLD = "0e" * 32
+COIN = {"outpoint": "0b" * 32 + ":1", "seq": 4, "asset": GOLD, "units": 705, "mature": 90}
 VAULT = {"id": "0a" * 32, "turn": 3, "frozen_until": 0, "pending": [COIN]}
 ACT: dict[str, Any] = {"act": "freeze", "digest": "0c" * 32, "sent": "0d" * 32, "refused": ""}
 ACT["request"] = {"operation": "freeze"}
@@ -29,6 +30,10 @@ class Node:
         }  # fmt: skip
         self.info |= changes
         self.alarms: list[dict[str, Any]] = []
+
+    def call(self, method: str, *params: Any) -> Any:
+        assert (method, params) == ("getassetinfo", (GOLD,))
+        return {"symbol": "GOLD", "decimals": 2}
 
     def guard(self, name: str, method: str, *params: Any) -> Any:
         self.asked.append((name, method, *params))
@@ -64,7 +69,8 @@ def test_status_says_what_comes_next(
 ) -> None:
     result = run(monkeypatch, Node(**changes), "status", "trade")
     assert result.exit_code == 0 and advice in result.output
-    assert ("pending until 90" in result.output) is ("vault" not in changes)
+    pending = f"pending until 90: {COIN['outpoint']} 7.05 GOLD ({GOLD})"
+    assert (pending in result.output) is ("vault" not in changes)
 
 
 def test_status_as_json_is_what_the_node_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +85,14 @@ def test_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = {"subject": "", "height": 9, "time": 0}
     node.alarms = [
         {**usual, "kind": "unknown_spend", "standing": False, "facts": {"seq": 4}},
+        {**usual, "kind": "deficit", "standing": True, "facts": {"deficits": {GOLD: 705}}},
+        {**usual, "kind": "purse_low", "standing": True, "facts": {"balance": 1, "coins": 2}},
         {**usual, "kind": "deficit", "standing": False, "facts": {}},
     ]
     shown = run(monkeypatch, node, "alarms", "trade", "--count", "2")
     assert "unknown_spend" in shown.output and "deficit (over)" in shown.output
+    assert f"{GOLD} 7.05 GOLD" in shown.output
+    assert "balance 0.00000001 BTM  coins 2" in shown.output
     assert node.asked[-1] == ("trade", "listalarms", 2)
 
 

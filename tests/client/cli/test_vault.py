@@ -100,3 +100,34 @@ def test_who_sent_a_creation_is_told_what_comes_after_it(monkeypatch: pytest.Mon
     assert "bystack federation genesis trade" in run("submit", "trade").output
     monkeypatch.setattr(Node, "federation", lambda *_: {**sent, "operation": "veto"})
     assert "Next:" not in run("submit", "trade").output
+
+
+GOLD = "0e" * 32
+BUCKET = {"tier": 0, "asset": GOLD, "level": 3, "counted": 9}
+HELD = {"txid": "0b" * 32, "vout": 1, "height": 4, "units": 150}
+SHOWN: dict[str, Any] = {
+    "vault": "0a" * 32, "state": {"seq": 4, "buckets": [BUCKET]}, "holdings": {GOLD: 705},
+    "coins": [{**HELD, "asset": "BTM", "value": 0.0000015}, {**HELD, "asset": GOLD}],
+}  # fmt: skip
+
+
+class Chain:
+    """A node's main chain with one vault and one asset."""
+
+    def getvault(self, id: str) -> Any:
+        assert id == SHOWN["vault"]
+        return SHOWN
+
+    def call(self, method: str, asset: str) -> Any:
+        assert (method, asset) == ("getassetinfo", GOLD)
+        return {"symbol": "GOLD", "decimals": 2}
+
+
+def test_a_vault_is_shown_in_units_people_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "node", lambda home: Chain())
+    shown = run("show", SHOWN["vault"]).output
+    assert f"asset {GOLD}  level 0.03 GOLD  counted 9" in shown
+    assert f"holdings: {GOLD} 7.05 GOLD" in shown
+    assert "asset BTM  amount 0.0000015 BTM" in shown
+    assert f"asset {GOLD}  amount 1.5 GOLD" in shown
+    assert json.loads(run("show", SHOWN["vault"], "--json").output) == SHOWN

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from bystack.client.cli.amounts import Amounts
 from bystack.client.cli.conventions import (
     guarded,
     home_option,
@@ -288,13 +289,19 @@ def freezes(name: str, home: str, as_json: bool) -> None:
 @guarded
 def report(name: str, home: str, as_json: bool) -> None:
     """What each member did since peg fees were shared last, and what it was paid."""
-    found = node(home).federation(name, "getfeereport")
+    rpc = node(home)
+    found, amounts = rpc.federation(name, "getfeereport"), Amounts(rpc)
     if as_json:
         return show(found, as_json=True)
     heads = ("member", "weight", *COUNTED, "points")
     show([{key: row[key] for key in heads} for row in found["members"]], as_json=False)
     paid = [
-        {"member": row["member"], "asset": one["asset"], "last": one["last"], "ever": one["total"]}
+        {
+            "member": row["member"],
+            "asset": one["asset"],
+            "last": amounts.said(one["asset"], one["last"]),
+            "ever": amounts.said(one["asset"], one["total"]),
+        }
         for row in found["members"]
         for one in row["paid"]
     ]

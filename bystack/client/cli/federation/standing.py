@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bystack.ledger.amounts import BTM_DECIMALS, shown_amount
+from bystack.client.cli.amounts import coins
 
 Info = Mapping[str, Any]
-
-
-def coins(units: int) -> str:
-    """Base units of BTM as people read them."""
-    return f"{shown_amount(units, BTM_DECIMALS)} BTM"
 
 
 def next_step(name: str, info: Info) -> str:

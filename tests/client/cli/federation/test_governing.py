@@ -42,6 +42,10 @@ class Member:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
 
+    def call(self, method: str, asset: str) -> Any:
+        assert (method, asset) == ("getassetinfo", "ee" * 32)
+        return {"symbol": "GOLD", "decimals": 2}
+
     def federation(self, name: str, method: str, *params: Any) -> Any:
         self.asked.append((name, method, *params))
         return ANSWERS.get(method, "id")
@@ -137,6 +141,12 @@ def test_what_members_say_and_see(
     done = CliRunner().invoke(main, ["federation", *arguments, *form])
     assert done.exit_code == 0, done.output
     assert member.asked == [("trade", *asked)]
+
+
+@pytest.mark.usefixtures("member")
+def test_what_was_paid_is_told_in_units_people_know() -> None:
+    words = CliRunner().invoke(main, ["federation", "report", "trade"]).output.split()
+    assert words[-5:] == ["ee" * 32, "0.05", "GOLD", "0.09", "GOLD"]
 
 
 @pytest.mark.parametrize(
