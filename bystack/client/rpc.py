@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import httpx
 import msgspec
@@ -27,6 +28,7 @@ STALE = (401, 429)
 AT_THE_DOOR = (*STALE, 503)
 """Refused before anything was done; 503: there is no room, or nobody to ask."""
 NOWHERE = 404
+KINDS = {kind: f"/{kind}/NAME" for kind in ("sidechain", "federation", "guard")}
 
 T = TypeVar("T")
 
@@ -143,7 +145,10 @@ class Rpc:
 
     def _not_run(self, method: str, path: str) -> NotRun:
         """Why nobody answers at a path such as `/sidechain/NAME`."""
-        kind, name = ("", *path.strip("/").split("/"))[-2:]  # without /wallet/NAME before it
+        kind, name = _instance(path)
+        if kind not in KINDS:
+            text = f"nobody answers at {path}: a path is / or one of {', '.join(KINDS.values())}"
+            return NotRun(method, {"code": NOWHERE, "message": text})
         try:
             rows = msgspec.json.decode((self.home / "run" / "bystackd.json").read_bytes())
             names = [row["name"] for row in rows["processes"] if row["role"] == kind]
@@ -210,6 +215,13 @@ class Rpc:
     def guard(self, name: str, method: str, *params: Any) -> Any:
         """A call on a guard's path."""
         return self.call(method, *params, path=f"/guard/{name}")
+
+
+def _instance(path: str) -> tuple[str, str]:
+    """The kind and name of the instance in a path, wherever a wallet's `/wallet/NAME` stands."""
+    parts = [unquote(one) for one in path.strip("/").split("/")]
+    pairs = list(zip(parts[::2], parts[1::2], strict=False))
+    return next((pair for pair in pairs if pair[0] != "wallet"), ("", ""))
 
 
 class Glance(Rpc):

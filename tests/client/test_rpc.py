@@ -96,11 +96,16 @@ def test_a_name_the_node_does_not_run_is_told_with_those_it_runs(
     rows = [{"role": "sidechain", "name": one} for one in ("trade", "games")]
     facts = {"processes": [*rows, {"role": "federation", "name": "dock"}]}
     (tmp_path / "run" / "bystackd.json").write_text(json.dumps(facts))
-    nowhere = httpx.Response(404, text="nobody answers at /sidechain/port")
-    rpc, heard = told(tmp_path, monkeypatch, lambda request: nowhere)
-    with pytest.raises(NotRun, match=r"this node runs no sidechain port; it runs games, trade$"):
-        rpc.call("getpegstatus", path="/wallet/ann/sidechain/port")
-    assert len(heard) == 1
+    nowhere = httpx.Response(404, text="nobody answers here")
+    asked = [f"{place}/sidechain/port" for place in ("", "/wallet/ann", "/wallet/guard")]
+    for path in (*asked, "/sidechain/port/wallet/ann"):
+        rpc, heard = told(tmp_path, monkeypatch, lambda request: nowhere)
+        with pytest.raises(NotRun, match=r"node runs no sidechain port; it runs games, trade$"):
+            rpc.call("getpegstatus", path=path)
+        assert len(heard) == 1
+    rpc, _ = told(tmp_path, monkeypatch, lambda request: nowhere)
+    with pytest.raises(NotRun, match=r"nobody answers at /harbour: a path is / or one of /sidech"):
+        rpc.call("getpegstatus", path="/harbour")
 
 
 def test_a_glance_asks_a_silent_path_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
