@@ -78,7 +78,7 @@ class Alarm(TypedDict):
     subject: Hex
     standing: bool
     height: int
-    time: Annotated[int, Meta(description="milliseconds")]
+    time: Annotated[int, Meta(description="Unix time")]
     facts: Annotated[dict[str, Any], Meta(description="by name; which, follows from the kind")]
 
 

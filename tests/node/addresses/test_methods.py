@@ -11,15 +11,18 @@ import trio
 
 from bystack.node.addresses import reading
 from bystack.node.addresses.methods import AddressMethods, Chain
+from bystack.node.addresses.shapes import AddressBalance, AddressCoins, AddressHistory
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import output_form
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, encode_address
 from tests.ledger.people import ALICE, BOB
 from tests.mainchain.builders import EASY
 from tests.node.addresses.test_index import KNOWN, moved
+from tests.node.rpc.held import faults_of
 
 BOBS = encode_address(Address(EASY.hrp, POLICY, BOB.lock.root))
 ALICES = encode_address(Address(EASY.hrp, POLICY, ALICE.lock.root))
+SHAPES = {"coins": AddressCoins, "balance": AddressBalance, "history": AddressHistory}
 Ask = Callable[..., dict[str, Any]]
 
 
@@ -41,6 +44,7 @@ def asker(folder: Path, indexed: bool) -> tuple[Ask, Callable[[], None]]:
 
     def ask(name: str, *given: Any) -> dict[str, Any]:
         found: dict[str, Any] = trio.run(getattr(methods, name), *given)
+        assert faults_of(found, SHAPES[name]) == []
         return found
 
     return ask, opened.store.close

@@ -194,6 +194,8 @@ async def reads(node: Node) -> None:
     info = await rpc("getsidechaininfo")
     assert info["depth"] == K and info["stops"] == [] and info["blocks"] >= height
     assert len((await rpc("getcommit", height))["signers"]) >= 3
+    assert (await rpc("getvaultterms"))["terms"]["tiers"]
+    assert (await rpc("getproof", "epoch", "0"))["hex"]
     for method, wrong in (
         ("getblockhash", 10**9),
         ("getblockheader", "00" * 32),
