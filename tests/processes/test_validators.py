@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,20 @@ from bystack.client.devnet.layout import Node
 from bystack.client.devnet.network import Devnet
 from bystack.client.rpc import NodeDown, RpcFailed, wait_for
 from bystack.node.processes.sandbox import landlock_abi
+from bystack.primitives.codec import decode
+from bystack.primitives.framing import scan
+from bystack.sidechain.consensus.positions import JournalRecord
+from bystack.sidechain.consensus.statements import Step
+from tests.processes import load
 from tests.processes.network import all_vote, back, best, find, grow, reach, side_height
 
 pytestmark = pytest.mark.processes
 
 CHAIN = "trade"
 HOUR = 3_600
+MAX_RECORD = 100_000
+LOAD = 100
+"""Payments that are handed over at once."""
 HALT_MS = 6_000
 """Many times what an idle devnet takes for a block: longer without one is a halt."""
 
@@ -196,32 +205,56 @@ def test_two_halves_both_halt_and_become_one_again(well: Devnet) -> None:
 
 @pytest.mark.parametrize("offset", [HOUR, -HOUR])
 def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> None:
-    """The others refuse its blocks and go on; right again, it takes its turn as before."""
+    """Ahead, the others refuse its blocks; behind, it prepares none of theirs. All go on, and right
+    again it prepares, commits and takes its turn as before.
+    """
     wrong, first = voters(well, 2)[0], voters(well, 0)[0]
     address = well[1].getnewaddress("", "", CHAIN)
     clock = Path(wrong.home) / "run" / "clock-offset"
     clock.write_text(str(offset))
     try:
-        start = best(well)[CHAIN]
+        start = best(well)[CHAIN] + 1  # one proposed before may be under way
         for node in voters(well, 0, 1, 3, 2):
             reach(well, node, {CHAIN: start + 6})
         txid = paid(well, first, address)
         wait_for("read back from the wrong one", lambda: confirmed(well, wrong, txid), 180)
+        seat = side(well, wrong, "getsidechaininfo")["validator"]
+        leaders = proposers(well, first, start)
+        if offset > 0:
+            assert seat not in leaders.values()
+        else:
+            assert not preparing(wrong, leaders, seat)
     finally:
         clock.unlink()
-    index = side(well, wrong, "getsidechaininfo")["validator"]
-    start = best(well)[CHAIN]
+    start = best(well)[CHAIN] + 1
 
-    def leads_again() -> bool:
-        height = side_height(well, first, CHAIN)
-        blocks = (
-            side(well, first, "getblock", id_at(well, first, at))
-            for at in range(max(1, height - 3), height + 1)
-            if at > start
-        )
-        return any(block["proposer"] == index for block in blocks)
+    def takes_part() -> bool:
+        leaders = proposers(well, first, start)
+        voted = [at for at in preparing(wrong, leaders, seat) if seat in signers(well, first, at)]
+        return seat in leaders.values() and bool(voted)
 
-    wait_for("its blocks are taken again", leads_again, 180)
+    wait_for("it leads and votes again", takes_part, 180)
+
+
+def proposers(net: Devnet, node: Node, above: int) -> dict[int, int]:
+    """By height, whose block became final above a height."""
+    heights = range(above + 1, side_height(net, node, CHAIN) + 1)
+    return {at: side(net, node, "getblock", id_at(net, node, at))["proposer"] for at in heights}
+
+
+def signers(net: Devnet, node: Node, height: int) -> list[int]:
+    return list(side(net, node, "getcommit", height)["signers"])
+
+
+def preparing(node: Node, leaders: dict[int, int], seat: int) -> list[int]:
+    """At which heights a validator signed PREPARE for another's block, as its own journal has it.
+
+    A COMMIT proves no judgement of its own: it may follow a certificate of the others' PREPAREs.
+    """
+    data = (Path(node.home) / f"data/signer/votes-{CHAIN}.journal").read_bytes()
+    records = [decode(JournalRecord, data[a:b], MAX_RECORD) for a, b in scan(data).spans[1:]]
+    prepared = {one.position.height for one in records if one.position.step == Step.PREPARE}
+    return [at for at, leader in leaders.items() if leader != seat and at in prepared]
 
 
 def id_at(net: Devnet, node: Node, height: int) -> str:
@@ -231,30 +264,36 @@ def id_at(net: Devnet, node: Node, height: int) -> str:
 def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
     rich: Devnet, well: Devnet
 ) -> None:
-    """Votes find another way; its group's too."""
-    first = well.layout.nodes[0]
+    """Votes find another way; its group's too. Payments are on their way before and after."""
+    first, start = well.layout.nodes[0], best(well)[CHAIN]
     seats = {one["node"]: one["index"] for one in side(well, first, "getvalidators")}
     carriers = set(side(well, first, "getepoch")["gateways"])
     assert len(carriers) == 2, "the shared network has two gateways"
     named = {side(well, n, "getnetworkinfo")["nodeid"]: n for n in well.layout.validating}
     victims = [named[node] for node, seat in seats.items() if seat in carriers]
-    address, sent = well[4].getnewaddress("", "", CHAIN), []
+    payments = load.prepared(well, CHAIN, 2 * LOAD * len(victims))
+    waiting = batched(list(payments.values()), LOAD)
     for victim in victims:
         witness = next(n for n in well.layout.validating if n is not victim)
         process = wait_for("it runs", lambda v=victim: find(v, "sidechain", CHAIN))
         payer = well.rpcs[witness.name]
-        sent.append(paid(well, first, address) if first is not victim else "")
+        load.sent(payer, CHAIN, next(waiting))
         os.kill(process.pid, signal.SIGSTOP)
         try:
             height = int(payer.side(CHAIN, "getblockcount"))
+            load.sent(payer, CHAIN, next(waiting))
             reach(well, witness, {CHAIN: height + 4})
         finally:
             os.kill(process.pid, signal.SIGKILL)
         back(victim, "sidechain", CHAIN, process.pid)
         all_vote(well, CHAIN)
-    for txid in filter(None, sent):
-        for node in well.layout.nodes:
-            wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 180)
+    for node in well.layout.nodes:
+        everywhere = partial(load.in_blocks, well, node, CHAIN, start)
+        wait_for("all payments, everywhere", lambda e=everywhere: payments.keys() <= e(), 180)
+
+
+def batched(items: list[str], size: int) -> Iterator[list[str]]:
+    return (items[at : at + size] for at in range(0, len(items), size))
 
 
 PRY = """

@@ -99,11 +99,11 @@ def rounds(terms: Terms, coins: Sequence[Held], number: int) -> list[list[Signed
 
 
 def _rounds_of(terms: Terms, number: int, coins: Sequence[Held]) -> list[list[Signed]]:
-    made = [list(_chain(terms, coin, number)) for coin in coins]
+    made = [list(line(terms, coin, number)) for coin in coins]
     return [[line[at] for line in made] for at in range(number)]
 
 
-def _chain(terms: Terms, coin: Held, number: int) -> Iterator[Signed]:
+def line(terms: Terms, coin: Held, number: int) -> Iterator[Signed]:
     """So many transfers, each of the change of the one before."""
     key = _key(coin.number)
     payee = _payee(fixed(coin.number))

@@ -10,7 +10,7 @@ import trio
 from structlog.testing import capture_logs
 
 from bystack.node.mainchain.signals import Signal
-from bystack.node.sidechain.executing.application import Application
+from bystack.node.sidechain.executing.application import Application, VersionUnknown
 from bystack.node.sidechain.executing.upgrading import Upgrade
 from bystack.node.sidechain.executing.workshop import Workshop
 from bystack.primitives.codec import encode
@@ -109,3 +109,16 @@ def test_who_is_too_old_begins_no_block(late: bool) -> None:
     shop._beginning.run = run  # type: ignore[method-assign,assignment]
     trio.run(shop.begin, cast(Any, "parent"))
     assert begun == ([] if late else ["parent"])
+
+
+async def unknown(*given: object) -> None:
+    raise VersionUnknown(version=2, height=700, known=1)
+
+
+def test_a_block_to_be_executed_by_unknown_rules_gets_no_verdict_and_stops() -> None:
+    found = upgrade(State(1))
+    found._application.execute = unknown  # type: ignore[method-assign,assignment]
+    pooling: Any = SimpleNamespace(waiting=Signal())
+    shop = Workshop(found._application, pooling, cast(Any, None), found)
+    assert trio.run(shop.execute, cast(Any, None), b"") is None
+    assert found.outdated and "since height 700" in found.warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import trio
 
 from bystack.federation.module.actions import GOVERN, Govern, MemberApproval, action_digest
 from bystack.ledger.transactions import Action, Approval, Transaction, TransactionBody
+from bystack.node.sidechain.executing.upgrading import Upgrade
 from bystack.node.sidechain.proving import NotProvable
 from bystack.primitives.codec import encode
+from bystack.sidechain.consensus.bbft import Bbft
 from bystack.sidechain.consensus.engine import EngineUnfit
+from bystack.sidechain.consensus.events import Input, Output
 from bystack.sidechain.engines import ConsensusError, engine_of, verifier_of
 from bystack.sidechain.epochs import current
 from bystack.sidechain.parameters import Parameters, changed, in_force
@@ -142,7 +146,18 @@ def test_parameters_change_when_the_epoch_turns_and_engines_follow(tmp_path: Pat
     trio.run(main)
 
 
-def test_a_node_too_old_for_the_chain_warns_then_stops_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_node_too_old_for_the_chain_warns_then_stops_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, ahead = Upgrade.look, set[Upgrade]()
+
+    def looking(upgrade: Upgrade) -> None:
+        look(upgrade)
+        if upgrade.warnings and not upgrade.outdated:
+            ahead.add(upgrade)
+
+    monkeypatch.setattr(Upgrade, "look", looking)
+
     async def main() -> None:
         modules = (module_config("federation", CONFIG),)
         async with running(tmp_path, consensus=GOVERNED, modules=modules) as net:
@@ -156,6 +171,7 @@ def test_a_node_too_old_for_the_chain_warns_then_stops_and_the_others_go_on(tmp_
             assert numbers["next"]["version"] == 2
             assert f"begins at height {first}" in numbers["warnings"] or numbers["outdated"]
             await until(lambda: old.driver.upgrade.outdated)
+            assert ahead == {old.driver.upgrade}
             await until(lambda: net.nodes[0].store.height >= first + 12)
             assert old.store.height == first - 1
             said = (await old.rpc("getparameters"))["warnings"]
@@ -206,18 +222,31 @@ async def votes_after(net: Network, index: int, first: int) -> list[int]:
     return found
 
 
-def test_a_node_started_on_a_chain_it_does_not_know_votes_for_nothing(tmp_path: Path) -> None:
+def test_a_node_started_on_a_chain_it_does_not_know_votes_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its engine is not even told what others say."""
+    handle, heard = Bbft.handle, Counter[Bbft]()
+
+    def hearing(machine: Bbft, event: Input, now: int) -> list[Output]:
+        heard[machine] += 1
+        return handle(machine, event, now)
+
+    monkeypatch.setattr(Bbft, "handle", hearing)
+
     async def main() -> None:
         async with running(tmp_path, nodes=3, consensus=FAST) as net:
             await net.reach(2)
             await net.stop(2)
             late = await net.start(3)
             late.driver.upgrade.protocol = 0
-            late.driver.upgrade.look()
             height = late.store.height
-            assert late.driver.upgrade.outdated and late.driver._begin() == []
+            assert late.driver._begin() == [] and late.driver.upgrade.outdated
+            before = heard[late.driver.machine]
             await net.start(2)
             await until(lambda: net.nodes[0].store.height > height + 8)
             assert late.store.height <= height + 1
+            # None: another machine, since its signer came.
+            assert heard[late.driver.machine] in {0, before}
 
     trio.run(main)

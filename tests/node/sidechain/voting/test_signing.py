@@ -12,7 +12,7 @@ import trio
 from bystack.node.ipc import INTERNAL, Reconnecting, RemoteError
 from bystack.node.ipc.errors import BUSY
 from bystack.node.sidechain.voting.hearing import Hearing
-from bystack.node.sidechain.voting.signing import SignerLine
+from bystack.node.sidechain.voting.signing import Admitted, SignerLine
 from bystack.node.signer.journals import abstention
 from bystack.node.signer.votes import Voter
 from bystack.node.store.journal import Journal
@@ -120,7 +120,11 @@ def test_a_signer_that_stumbled_is_asked_again(
 ) -> None:
     """Only a rule's refusal is its last word: else one would be out until restarted."""
     stumbles = [RemoteError(BUSY, "too many requests in flight"), RemoteError(INTERNAL, "error")]
-    answer = PlayedSigner.answer
+    answer, admission, found = PlayedSigner.answer, SignerLine._admission, list[Admitted | None]()
+
+    async def admitted(line: SignerLine) -> Admitted | None:
+        found.append(await admission(line))
+        return found[-1]
 
     async def stumbling(signer: PlayedSigner, method: str, params: list[Any]) -> Any:
         if method == "ready_empty" and stumbles:
@@ -128,10 +132,12 @@ def test_a_signer_that_stumbled_is_asked_again(
         return await answer(signer, method, params)
 
     monkeypatch.setattr(PlayedSigner, "answer", stumbling)
+    monkeypatch.setattr(SignerLine, "_admission", admitted)
 
     async def main() -> None:
         async with running(tmp_path) as net:
+            await until(lambda: len(found) == 4 or None in found)
+            assert None not in found and not stumbles
             await until(lambda: all(counted(net, index, 0) for index in range(4)))
-        assert not stumbles
 
     trio.run(main)
