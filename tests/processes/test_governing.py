@@ -1,7 +1,12 @@
-"""Shared network: members propose, vote and decide; a frozen destination is told before a burn."""
+"""Shared network: members propose, vote and decide; a frozen destination is told before a burn;
+what an operator's own policy holds back waits for him.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +15,24 @@ import pytest
 
 from bystack.client.demo.walk import until
 from bystack.client.devnet.network import Devnet
-from bystack.client.rpc import RpcFailed, wait_for
+from bystack.client.rpc import Rpc, RpcFailed, wait_for
 from bystack.node.config import load_config
 from tests.processes.network import SECONDS, bystack
-from tests.processes.pages import Part, Reader, reading
+from tests.processes.pages import Line, Part, Reader, Script, reading
 
 pytestmark = pytest.mark.processes
 
 VOTES = Part("docs/governance.md", "Propose and vote")
+PAUSES = Part("docs/governance.md", "Pauses")
+REPORT = Part("docs/governance.md", "Fees: who gets what")
+PARAMETERS = Part("docs/engines.md", "Parameters")
+POLICY = Part("docs/signer-policy.md")
 TRADE = "trade"
 DELAY = 24
 """Blocks before announced terms may be adopted, as the devnet's charters have it."""
 QUORUM = (0, 1, 2)
+MANUAL = '[manual.above]\nBTM = "0.5"\n'
+"""What both members who weigh 2 see first: no five of the seven sign without one of them."""
 
 
 def proposal(net: Devnet, node: int, number: int) -> dict[str, Any]:
@@ -66,18 +77,62 @@ def test_a_destination_is_frozen_by_votes_and_freed_at_once(network: Devnet) -> 
     told = {"destination": home, "reference": "error"}
     given = [net[n].federation(TRADE, "approvedecision", "unfreeze", told) for n in QUORUM]
     net[0].federation(TRADE, "submitdecision", "unfreeze", told, given)
-    wait_for(
-        "nothing frozen",
-        lambda: not net[0].federation(TRADE, "getfreezes")["freezes"],
-        SECONDS,
-    )
+    each(net, "nothing frozen", lambda rpc: not rpc.federation(TRADE, "getfreezes")["freezes"])
     assert proposal(net, 0, number + 1)["state"] == "executed"
 
 
+def each(net: Devnet, what: str, probe: Callable[[Rpc], bool]) -> None:
+    """Wait until every member who approves sees it: a decision counts on from the last."""
+    for n in QUORUM:
+        wait_for(what, partial(probe, net[n]), SECONDS)
+
+
+def claims(rpc: Rpc) -> bool:
+    """Whether deposits may be claimed."""
+    return bool(rpc.side(TRADE, "getpegstatus")["pegin"]["open"])
+
+
+def decided(net: Devnet, page: Script[Reader], *lines: Line) -> None:
+    """Two members approve, each by a line, and a third sends it with their approvals."""
+    given = []
+    for number, line in enumerate(lines):
+        page.reader.home = net[number].home
+        given.append(f"--with {page.reader.obey(line).split()[1]}")
+    page.reader.home = net[len(lines)].home
+    sends = page.line("bystack federation govern")
+    page.reader.obey(sends._replace(words=re.sub(r"--with .*", " ".join(given), sends.words)))
+
+
+def test_a_quorum_pauses_claims_and_resumes_them(network: Devnet) -> None:
+    net = network
+    with reading(Reader({}), PAUSES) as page:
+        decided(net, page, *2 * [page.line("bystack federation govern")])
+        each(net, "the pause", lambda rpc: not claims(rpc))
+        assert page.type("bystack federation propose").startswith("number: ")
+    given = [net[n].federation(TRADE, "approvedecision", "resume", {}) for n in QUORUM]
+    net[0].federation(TRADE, "submitdecision", "resume", {}, given)
+    each(net, "no pause", claims)
+
+
+def test_a_quorum_changes_a_number_of_the_chain(network: Devnet) -> None:
+    """From the next epoch on, which this network does not see."""
+    net = network
+
+    def taken(rpc: Rpc) -> bool:
+        told = rpc.side(TRADE, "getparameters")
+        return bool(told["next"] and told["next"]["empty_interval"] == 1001)
+
+    with reading(Reader({"4000": "1001"}), PARAMETERS) as page:
+        decided(net, page, page.line(), page.line())
+        each(net, "the decision", taken)
+        assert "1001" in page.unseen("bystack rpc getparameters")
+
+
 def test_members_and_fees_are_told(network: Devnet) -> None:
-    home = str(network[0].home)
-    told = bystack("federation", "members", TRADE, "--home", home)
-    assert told.returncode == 0 and told.stdout.startswith("threshold 5 of 7, key epoch 0")
+    told = ran(network, "federation", "members", TRADE)
+    assert told.startswith("threshold 5 of 7, key epoch 0")
+    with reading(Reader({}, network[0].home), REPORT) as page:
+        page.type("bystack federation report")
     report = network[3].federation(TRADE, "getfeereport")
     assert len(report["members"]) == 5 and report["work"]["statement"] > 0
     assert network[1].side(TRADE, "getkeyepochs")["epochs"][-1]["epoch"] == 0
@@ -119,11 +174,10 @@ def vault_state(net: Devnet, node: int) -> dict[str, Any]:
     return found
 
 
-def built(net: Devnet, *words: str) -> dict[str, Any]:
-    done = bystack("vault", *words, "--home", str(net[0].home), "--json")
-    assert done.returncode == 0, done.stderr
-    made: dict[str, Any] = msgspec.json.decode(done.stdout)
-    return made
+def ran(net: Devnet, *words: str, code: int = 0) -> str:
+    ended, output = Reader({}, net[0].home).type(["bystack", *words])
+    assert ended == code, (words, output)
+    return output
 
 
 def submitted(net: Devnet, operation: str) -> str | None:
@@ -139,12 +193,11 @@ def submitted(net: Devnet, operation: str) -> str | None:
 def test_a_charter_is_decided_announced_and_adopted(network: Devnet) -> None:
     """By commands, on daemons: what nobody decided is refused, and the vault follows what was."""
     net, new = network, freer(network)
-    home, info = str(net[0].home), net[0].federation(TRADE, "getfederationinfo")
-    early = bystack("vault", "announce", TRADE, new, "--home", home)
-    assert early.returncode == 1 and "CharterForeign" in early.stderr + early.stdout
+    home, info = net[0].home, net[0].federation(TRADE, "getfederationinfo")
+    assert "CharterForeign" in ran(net, "vault", "announce", TRADE, new, code=1)
     roster = str(Path(home) / f"federations/{TRADE}.roster.toml")
     words = ("compile", new, "--roster", roster, "--group-key", info["key"], "--json")
-    compiled = msgspec.json.decode(bystack("federation", "charter", *words).stdout)
+    compiled = msgspec.json.decode(ran(net, "federation", "charter", *words))
     told = {"terms": compiled["terms"]}
     given = [net[n].federation(TRADE, "approvedecision", "terms", told) for n in QUORUM]
     net[0].federation(TRADE, "submitdecision", "terms", told, given)
@@ -153,7 +206,7 @@ def test_a_charter_is_decided_announced_and_adopted(network: Devnet) -> None:
     height = net.mine(1)
     (standing,) = vault_state(net, 1)["announced"]
     assert (standing["terms"], standing["ripe"]) == (compiled["hash"], height + DELAY)
-    made = built(net, "adopt", TRADE, new)
+    made = msgspec.json.decode(ran(net, "vault", "adopt", TRADE, new, "--json"))
     assert made["ready"] == standing["ripe"] and made["complete"], "no key is new"
     with pytest.raises(RpcFailed) as refused:
         net[0].federation(TRADE, "submitvaultoperation", {}, "adopt")
@@ -165,18 +218,45 @@ def test_a_charter_is_decided_announced_and_adopted(network: Devnet) -> None:
         state = vault_state(net, node)
         assert (state["terms"], state["announced"]) == (compiled["hash"], [])
         assert state["turn"] == state["since"]
+
+
+def test_an_operator_approves_a_payout_that_his_signer_waits_with(network: Devnet) -> None:
+    """The first under the new terms."""
+    net = network
     if float(net[0].side(TRADE, "getbalance")) < 3:
         net[0].pegin(TRADE, "5", "BTM", net[0].getnewaddress("", "", TRADE))
         until("coins", lambda: float(net[0].side(TRADE, "getbalance")) > 3, mine=net)
+    files = [Path(net[n].home) / f"federations/{TRADE}.policy.toml" for n in (0, 1)]
+    for file in files:
+        file.write_text(MANUAL)
+    try:
+        with reading(Reader({}, net[0].home), POLICY) as page:
+            approved(net, page)
+    finally:
+        for file in files:
+            file.unlink()
+
+
+def approved(net: Devnet, page: Script[Reader]) -> None:
+    page.type("bystack federation policy")
     id = net[0].sendtomainchain(TRADE, net[0].getnewaddress(), "2", "BTM")["pegout"]
-    until("a payout under the new terms", lambda: settled(net, id), mine=net)
+    asks = page.line("bystack federation requests")
+    waits = lambda: "wait:" in ran(net, *asks.words.split()[1:])  # noqa: E731
+    until("it is asked to sign", waits, mine=net)
+    digest = page.reader.obey(asks).split()[0]
+    page.reader.changes["approve trade cc2917"] = f"approve trade {digest[:6]}"
+    page.type("bystack federation approve")
+    until("it is paid", lambda: settled(net, id), mine=net)
+    page.type("bystack federation log")
+    page.type("bystack federation log")
+    assert "signer" in page.unseen("bystack federation status")
 
 
 def settled(net: Devnet, id: str) -> bool:
     return bool(net[1].side(TRADE, "getpegoutstatus", id)["state"] == "settled")
 
 
-def announced(net: Devnet, charter: str) -> dict[str, Any] | None:
-    done = bystack("vault", "announce", TRADE, charter, "--home", str(net[0].home), "--json")
-    assert done.returncode == 0 or "CharterForeign" in done.stderr + done.stdout, done.stderr
-    return msgspec.json.decode(done.stdout) if done.returncode == 0 else None
+def announced(net: Devnet, charter: str) -> bool:
+    code, output = Reader({}, net[0].home).type(["bystack", "vault", "announce", TRADE, charter])
+    assert code == 0 or "CharterForeign" in output, output
+    return code == 0

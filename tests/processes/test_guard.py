@@ -119,7 +119,7 @@ def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarde
     assert int(net[0].getblockcount()) == height, "before another block"
     wait_for("the guard is killed", lambda: (net.folder / MARK).exists(), SECONDS)
     # Its successor reads the chain again and does what was written down.
-    wait_for("both acts are sent", lambda: len(_sent(rpc)) == 2, SECONDS)
+    wait_for("the miner has both acts", lambda: _arrived(net, _sent(rpc)), SECONDS)
     net.mine(1)
     stands = wait_for("frozen, and nothing waits", lambda: _safe(rpc), SECONDS)
     assert stands["turn"] == 1
@@ -144,6 +144,10 @@ def looked_at(net: Devnet) -> None:
 
 def _sent(rpc: Rpc) -> list[str]:
     return [one["sent"] for one in rpc.guard(NAME, "listacts") if one["sent"]]
+
+
+def _arrived(net: Devnet, acts: list[str]) -> bool:
+    return len(acts) == 2 and set(acts) <= set(net[0].getrawmempool())
 
 
 def _safe(rpc: Rpc) -> dict[str, Any] | None:
