@@ -47,13 +47,15 @@ class Listener(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A row of `run/bystackd.json`, with the last error of its log."""
+    """A row of `run/bystackd.json`, with the last error of its log; `paused`: the id of a process
+    that runs and that a signal (SIGSTOP) holds still, else 0."""
 
     label: str
     state: str
     restarts: int
     exit: str
     last_error: str = ""
+    paused: int = 0
 
 
 class Chain(NamedTuple):

@@ -64,20 +64,25 @@ def wallet_backup(found: Keys) -> Iterator[Finding]:
 def signer(found: Sequence[Signing]) -> Iterator[Finding]:
     """The signer answers for every key that the configuration names."""
     silent = [one for one in found if not one.answers and one.rule not in OLD_JOURNALS]
-    for one in silent:
-        yield _silent(one)
+    # One signer serves every key: what ails it is told once, and not once a key.
+    for hangs, trouble in dict.fromkeys((one.hangs, one.trouble) for one in silent):
+        yield _silent([one for one in silent if (one.hangs, one.trouble) == (hangs, trouble)])
     if not silent and found:
         yield good("signer", f"answers for {len(found)} keys")
 
 
-def _silent(one: Signing) -> Finding:
-    why = f": {one.trouble}" if one.trouble else ""
-    if one.hangs:
-        says = f"it holds {one.socket} and answers nothing for {one.whose}: it hangs or is stopped"
+def _silent(found: Sequence[Signing]) -> Finding:
+    """Keys that are not served, for one reason."""
+    why = f": {found[0].trouble}" if found[0].trouble else ""
+    if found[0].hangs:
+        whose = ", ".join(one.whose for one in found)
+        sockets = ", ".join(one.socket for one in found)
+        says = f"it holds {sockets} and answers nothing for {whose}: it hangs or is stopped"
         cure = "kill -CONT it if you stopped it; the daemon ends one that hangs and starts it anew"
         return fault("signer", f"{says}{why}", cure)
+    keys = ", ".join(f"{one.whose} ({one.socket})" for one in found)
     cure = "see logs/signer.log; is the process up (bystack status), its password there?"
-    return fault("signer", f"unreachable for {one.whose} ({one.socket}){why}", cure)
+    return fault("signer", f"unreachable for {keys}{why}", cure)
 
 
 def journals(found: Sequence[Signing]) -> Iterator[Finding]:

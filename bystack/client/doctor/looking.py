@@ -75,7 +75,19 @@ def processes(home: Path, rows: list[dict[str, object]]) -> Iterator[Process]:
         log = home / "logs" / f"{label}.log"
         last = "" if running else last_words(log) or last_error(records(log))
         restarts = int(str(row["restarts"]))
-        yield Process(label, str(row["state"]), restarts, str(row["exit"]), last)
+        pid = row.get("pid")
+        paused = pid if running and type(pid) is int and _stopped(pid) else 0
+        yield Process(label, str(row["state"]), restarts, str(row["exit"]), last, paused)
+
+
+def _stopped(pid: int) -> bool:
+    """Whether a signal (SIGSTOP) or a debugger holds a process still."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    # The name before the state is the process's own choice, brackets and all.
+    return stat.rpartition(")")[2].split()[:1] in (["T"], ["t"])
 
 
 def ended(home: Path) -> Iterator[Process]:

@@ -41,18 +41,26 @@ def processes(found: Sequence[Process], down: str, home: str) -> Iterator[Findin
         then = "it is started again by itself" if one.state == "backoff" else "kill -HUP the daemon"
         cure = f"see {home}/logs/{one.label}.log, cure it; then {then}"
         yield fault("processes", f"{one.label} is {one.state}: {why}", cure)
+    paused = [one for one in found if one.paused]
+    for one in paused:
+        says = f"{one.label} stands still: a signal (SIGSTOP) or a debugger stopped it"
+        yield fault("processes", says, f"kill -CONT {one.paused}, if nobody needs it stopped")
     for one in found:
         if one not in halted and one.restarts:
             times = "once" if one.restarts == 1 else f"{one.restarts} times"
             says = f"{one.label} was started again {times}; last end: {one.exit}"
             yield care("processes", says, f"see {home}/logs/{one.label}.log")
-    if not halted:
+    if not halted and not paused:
         yield good("processes", f"{len(found)} run")
 
 
 def readiness(found: Facts) -> Iterator[Finding]:
     """What the daemon says of itself and no other judge does: who is mute, who is far behind."""
-    told = [one.label for one in found.processes if one.state not in ("running", "starting")]
+    told = [
+        one.label
+        for one in found.processes
+        if one.paused or one.state not in ("running", "starting")
+    ]
     for reason in found.unready:
         label, _, says = reason.partition(" ")
         if label in told or "MiB of disk" in reason:

@@ -165,6 +165,19 @@ SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
         {"signing": (VALIDATOR._replace(answers=False, hangs=True),)},
         *("signer", FAULT, "it holds run/signer-validator-trade.sock and answers nothing for val"),
     ),
+    "the signer is away for two keys": (
+        {"signing": tuple(one._replace(answers=False) for one in (VALIDATOR, MEMBER))},
+        "signer",
+        FAULT,
+        f"unreachable for {VALIDATOR.whose} ({VALIDATOR.socket}), {MEMBER.whose} ({MEMBER.socket})",
+    ),
+    "a process is held still": (
+        {
+            "processes": (Process("mainchain", "running", 0, "", paused=77),),
+            "unready": ("mainchain shows no sign of life for 15 s",),
+        },
+        *("processes", FAULT, "mainchain stands still: a signal (SIGSTOP)"),
+    ),
     "a process hangs": (
         {"unready": ("mainchain shows no sign of life for 15 s",)},
         *("ready", FAULT, "mainchain shows no sign of life for 15 s"),
@@ -242,6 +255,16 @@ def test_what_another_judge_says_is_not_told_twice() -> None:
     failed = (Process("mainchain", "failed", 10, "code 1", "disk error"),)
     found = consult(spoilt(unready=given_up, processes=failed))
     assert [one.subject for one in found if one.level is not Level.GOOD] == ["processes"]
+
+
+def test_of_a_signer_that_is_away_there_is_one_finding_and_of_a_stopped_process_no_praise() -> None:
+    away = tuple(one._replace(answers=False) for one in (VALIDATOR, MEMBER))
+    still = (Process("signer", "running", 0, "", paused=77),)
+    found = consult(spoilt(signing=away, processes=still, unready=("signer is mute",)))
+    told = [one for one in found if one.level is not Level.GOOD]
+    assert [one.subject for one in told] == ["processes", "signer"]
+    assert "kill -CONT 77" in told[0].cure
+    assert not any(one.says.endswith(" run") for one in found)
 
 
 def test_a_signer_is_not_missed_while_the_node_is_down() -> None:

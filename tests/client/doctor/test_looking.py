@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,6 +44,18 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "keys" / "trade.key").touch(mode=0o600)
     tmp_path.chmod(0o700)
     return tmp_path
+
+
+def test_a_process_that_a_signal_holds_still_is_seen(tmp_path: Path) -> None:
+    row: dict[str, object] = {"role": "mainchain", "name": "", "state": "running", "restarts": 0}
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with child:
+        rows = [{**row, "exit": "", "pid": child.pid}, {**row, "exit": "", "pid": None}]
+        assert [one.paused for one in looking.processes(tmp_path, rows)] == [0, 0]
+        child.send_signal(signal.SIGSTOP)
+        os.waitpid(child.pid, os.WUNTRACED)
+        assert [one.paused for one in looking.processes(tmp_path, rows)] == [child.pid, 0]
+        child.kill()
 
 
 def test_a_taken_port_is_seen_and_an_own_one_is_not(home: Path) -> None:
