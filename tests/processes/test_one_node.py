@@ -105,7 +105,7 @@ def test_it_is_looked_over_and_its_keys_are_saved(reader: Reader, node: Daemon) 
     with reading(reader, DOCTOR) as page:
         assert re.search(r"^main +\d", page.unseen("bystack status"), re.M)
         said = page.unseen("bystack doctor --quiet", code=1)
-        assert re.search(r"^FAULT  key backup: stale: 1 files", said, re.M), said
+        assert re.search(r"^FAULT  key backup: stale: 1 file ", said, re.M), said
         page.type("bystack key backup FILE")
         for key in (node.home / "keys").glob("tower-1*"):
             key.unlink()
