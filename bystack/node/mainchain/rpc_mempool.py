@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated, Any, Literal
-
-from msgspec import Meta
+from typing import Any, Literal
 
 from bystack.ledger.amounts import BTM_DECIMALS
 from bystack.ledger.candidates import RATE, Candidate
@@ -24,15 +22,13 @@ from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.poolkeeping import PoolKeeper
 from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
-from bystack.node.mainchain.rpc_transactions import decoded
+from bystack.node.mainchain.rpc_transactions import KILO, Rate, bound, decoded
 from bystack.node.rpc import MISC, Hash, Hex, Methods
 from bystack.primitives.errors import Invalid
 
-KILO = 1_000
 TOGETHER = 25
 UNKNOWN = "Insufficient data or no feerate found"
 
-Rate = Annotated[int | float | str, Meta(description="BTM per 1000 of weight; 0 for no bound")]
 Mode = Literal["unset", "economical", "conservative", "UNSET", "ECONOMICAL", "CONSERVATIVE"]
 
 
@@ -72,7 +68,7 @@ class MempoolMethods:
         after their parents."""
         if not 1 <= len(rawtxs) <= TOGETHER:
             raise RemoteError(BAD_PARAMETER, "Array must contain between 1 and 25 transactions.")
-        most = amounts_text.read(maxfeerate, BTM_DECIMALS) * RATE // KILO
+        most = bound(maxfeerate)
         txs = [decoded(one, decode_transaction, "TX") for one in rawtxs]
         verdicts = await self._pool.judge_all(txs)
         return [_verdict(tx, one, most) for tx, one in zip(txs, verdicts, strict=True)]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from bystack.ledger.transactions import Outpoint, decode_transaction
+from msgspec import Meta
+
+from bystack.ledger.amounts import BTM_DECIMALS
+from bystack.ledger.candidates import RATE
+from bystack.ledger.transactions import Outpoint, Transaction, decode_transaction
 from bystack.mainchain.proofs import MAX_PROOF, TransactionProof, check_transaction_proof
+from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
@@ -19,6 +24,14 @@ from bystack.primitives.errors import Invalid
 T = TypeVar("T")
 
 KILO = 1_000
+TOO_DEAR = -25
+
+Rate = Annotated[int | float | str, Meta(description="BTM per 1000 of weight; 0 for no bound")]
+
+
+def bound(maxfeerate: Rate) -> int:
+    """A client's bound in units per million of weight; 0 for none."""
+    return amounts_text.read(maxfeerate, BTM_DECIMALS) * RATE // KILO
 
 
 def decoded(data: Hex, read: Callable[[bytes], T], what: str) -> T:
@@ -77,12 +90,22 @@ class TransactionMethods:
         tx = decoded(hexstring, decode_transaction, "TX")
         return transaction_form(tx, self._driver.store.params)
 
-    async def send(self, hexstring: Hex) -> str:
-        """The id of a transaction that was taken in; one that waits already is taken as sent."""
-        tx = decoded(hexstring, decode_transaction, "TX")
+    async def send(self, hexstring: Hex, maxfeerate: Rate = 0) -> str:
+        """The id of a transaction that was taken in; one that waits already is taken as sent.
+
+        One that pays a greater rate than `maxfeerate` is refused (-25).
+        """
+        tx, most = decoded(hexstring, decode_transaction, "TX"), bound(maxfeerate)
         if tx.id not in self._pool.machine:
+            if most:
+                await self._affordable(tx, most)
             await self._driver.submit(tx)
         return tx.id.hex()
+
+    async def _affordable(self, tx: Transaction, most: int) -> None:
+        [verdict] = await self._pool.judge_all([tx])
+        if not isinstance(verdict, Invalid) and verdict.rate > most:
+            raise RemoteError(TOO_DEAR, "Fee exceeds the maximum given (maxfeerate)")
 
     def coin(self, txid: Hash, n: U32, include_mempool: bool = True) -> Json | None:
         """An unspent output; with the pool, its coins count and those it spends do not."""

@@ -332,7 +332,10 @@ def test_rpc_about_the_pool_and_the_chain_agree_with_the_model(tmp_path: Path) -
             raw = encode(tx).hex()
             [judged] = await rpc("testmempoolaccept", [raw])
             assert (judged["allowed"], judged["fees"]["base"]) == (True, 0.0002)
-            assert await rpc("sendrawtransaction", raw) == tx.id.hex()
+            with pytest.raises(RemoteError, match="maxfeerate") as refused:
+                await rpc("sendrawtransaction", raw, judged["fees"]["effective-feerate"] / 2)
+            assert refused.value.code == -25 and await rpc("getrawmempool") == []
+            assert await rpc("sendrawtransaction", raw, 0) == tx.id.hex()
             assert await rpc("sendrawtransaction", raw) == tx.id.hex()
             assert await rpc("getrawmempool") == [tx.id.hex()]
             assert (await rpc("getmempoolinfo"))["size"] == 1
