@@ -13,6 +13,7 @@ import msgspec
 from bystack.node.config import Config, ConfigErrors, load_config
 
 DEFAULT_HOME = "~/.bystack"
+UNANSWERED = "nobody said yes, and nothing was done; answer y, or give --yes"
 
 home_option = click.option(
     "--home",
@@ -26,6 +27,14 @@ home_option = click.option(
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def agreed(question: str) -> None:
+    """Ask; a no, and nobody there to answer, raise what says that nothing was done."""
+    try:
+        click.confirm(question, abort=True, err=True)
+    except click.Abort:
+        raise click.ClickException(UNANSWERED) from None
 
 
 def expanded(home: str) -> str:

@@ -19,7 +19,7 @@ import structlog
 from bystack.federation.offline import ToSign
 from bystack.node.config import ConfigErrors, load_config
 from bystack.node.federation_files import FederationFileError
-from bystack.node.homes import enter, expanded, home_option
+from bystack.node.homes import agreed, enter, expanded, home_option
 from bystack.node.key_signing import RequestUnreadable, compared, names_in, read_request, shown
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
 from bystack.node.networks import params_of
@@ -162,7 +162,7 @@ def _digest(text: str) -> bytes:
 
 
 def _read_and_asked(path: str, own: bytes, options: dict[str, Any]) -> tuple[ToSign, ...]:
-    """Show the request and ask; raises what is wrong with it, and `click.Abort` at a no."""
+    """Show the request and ask; raises what is wrong with it, and at a no."""
     request = read_request(path)
     lines, wanted = shown(request, own, names_in(options["roster"]))
     if options["charter"]:
@@ -170,7 +170,7 @@ def _read_and_asked(path: str, own: bytes, options: dict[str, Any]) -> tuple[ToS
     for line in lines:
         click.echo(line, err=True)
     if not options["yes"]:
-        click.confirm("Sign this?", abort=True, err=True)
+        agreed("Sign this?")
     return wanted
 
 
@@ -215,7 +215,7 @@ def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
             raise click.UsageError(f"{name}: no sidechain with a validator_key has this name")
         click.echo(RISK.format(name=name, height=height), err=True)
         if not yes:
-            click.confirm("The journal is lost, and the height is right?", abort=True, err=True)
+            agreed("The journal is lost, and the height is right?")
         old = journals.begin_abstaining(
             "data/signer", name, height, params_of(config.network).magic
         )

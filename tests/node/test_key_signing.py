@@ -91,6 +91,7 @@ def test_a_no_signs_nothing(folder: Path) -> None:
     result = run(folder, "guard", form(b"\x09" * 32, Freeze(0)), said="n")
     assert result.exit_code == 1 and not result.stdout
     assert "FREEZE" in result.stderr and "It moves nothing" in result.stderr
+    assert "nothing was done; answer y, or give --yes" in result.stderr
 
 
 def test_the_digest_in_the_file_is_passed_over(folder: Path) -> None:

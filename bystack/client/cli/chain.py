@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from bystack.client.rpc import Rpc
 from bystack.client.wrongs import wrongs
 
 LOOK_SECONDS: Final = 0.5
+BELOW_ZERO: Final = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 
 @click.command()
@@ -60,7 +62,16 @@ def synced(rpc: Rpc) -> None:
             time.sleep(LOOK_SECONDS)
 
 
-@click.command("rpc")
+class _Called(click.Command):
+    """A command whose words may be numbers below zero, which begin as an option does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The words apart; a mistyped option is told as such as long as no such number is there."""
+        ctx.ignore_unknown_options = any(map(BELOW_ZERO.fullmatch, args))
+        return super().parse_args(ctx, args)
+
+
+@click.command("rpc", cls=_Called)
 @click.argument("method")
 @click.argument("params", nargs=-1)
 @click.option("--path", default="/", show_default=True, help="/sidechain/NAME or /federation/NAME.")

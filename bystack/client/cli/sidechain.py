@@ -177,8 +177,7 @@ def remove(name: str, with_membership: bool, yes: bool, home: str, as_json: bool
     from bystack.client import hosting
 
     if not yes:
-        with hushed():
-            click.confirm(f"Stop running {name} here? Nothing is deleted", abort=True, err=True)
+        _ask(f"Stop running {name} here? Nothing is deleted")
     done = hosting.remove(Path(home).expanduser(), name, with_membership=with_membership)
     if as_json:
         return show({"name": name, **done._asdict()}, as_json=True)
@@ -186,6 +185,15 @@ def remove(name: str, with_membership: bool, yes: bool, home: str, as_json: bool
     click.echo(f"stays: {', '.join(done.stays)}, keys/ and data/signer/")
     click.echo(f"Next: bystack sidechain add sidechains/{name}.genesis.toml takes it up again")
     return None
+
+
+def _ask(question: str) -> None:
+    try:
+        with hushed():
+            click.confirm(question, abort=True, err=True)
+    except click.Abort:
+        text = "nobody said yes, and nothing was done; answer y, or give --yes"
+        raise click.ClickException(text) from None
 
 
 @sidechain.command("list")

@@ -110,3 +110,9 @@ def test_list_and_removal_of_nothing(home: Path) -> None:
     assert "bystack sidechain add FILE" in run(home, "list").output
     gone = run(home, "remove", "port", "--yes")
     assert gone.exit_code == 1 and "no sidechain port" in gone.output
+
+
+def test_who_is_not_there_to_answer_is_told_of_the_option(home: Path) -> None:
+    for said in ("n\n", ""):
+        done = run(home, "remove", "port", said=said)
+        assert done.exit_code == 1 and "nothing was done; answer y, or give --yes" in done.output
