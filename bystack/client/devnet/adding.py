@@ -181,6 +181,8 @@ def _genesis(net: Devnet, name: str) -> dict[str, Any]:
 
 def _start(net: Devnet, name: str) -> dict[str, Any]:
     """Every node takes it up; whoever ran before runs on."""
+    # What msgspec knows of a class must be made by one thread: two at once end the process.
+    hosting.read_genesis(Path(net.layout.nodes[0].home) / "sidechains" / f"{name}.genesis.toml")
     untouched = sum(_each(net.layout.nodes, lambda node: _take_up(net, node, name)))
     first = net.each(f"{name} grows", lambda rpc: rpc.side(name, "getblockcount"), 120)
     return {"height": min(first), "untouched": untouched}
