@@ -1,7 +1,8 @@
 """A guard on a network of its own: real shares forge a delayed order, the guard's node answers.
 
 It is found before another block is mined, frozen and vetoed by itself, and once: the guard is
-killed between writing down what it will do and doing it.
+killed between writing down what it will do and doing it. Then recovery brings other terms, by the
+page on guards, without a decision of the federation.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ from bystack.node.signer.keys import NAMED
 from bystack.primitives import bls, keys
 from bystack.primitives.codec import encode
 from tests.processes.network import end
-from tests.processes.pages import Part, Reader, reading
+from tests.processes.pages import Part, Reader, reading, says
 
 pytestmark = pytest.mark.processes
 
 SETUP = Part("docs/guards.md", "Setting one up")
+RECOVERY = Part("docs/guards.md", "Recovery keys: offline, with files")
 NAME, ORDINARY, LARGE = "trade", 0, 1
 DEPOSIT, LOOT = "50", 20 * 10**8
 SECONDS = 180
@@ -131,6 +133,7 @@ def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarde
     assert info(rpc)["vault"]["turn"] == 1 and info(rpc)["acts"] == 0, "once"
     assert alarms(rpc).count("unknown_spend") == 1
     looked_at(net)
+    recovered(net)
 
 
 def looked_at(net: Devnet) -> None:
@@ -140,6 +143,36 @@ def looked_at(net: Devnet) -> None:
         page.line("bystackd run")  # as the devnet did
         page.reader.changes["--home H"] = f"--home {home}"
         assert "sponsor" in page.type("bystack guard status")
+
+
+def recovered(net: Devnet) -> None:
+    """The guard that was broken into leaves, and less may go at once: with two keys of recovery and
+    the other guard's, who signs again that it takes over."""
+    home, new, request = net.layout.nodes[0].home, net.folder / "new.toml", net.folder / "r.json"
+    old = f"{home}/federations/{NAME}.charter.toml"
+    text = Path(old).read_text().replace('BTM = "30"', 'BTM = "20"')
+    new.write_text(text.replace("thresh(1, key(tower-1), key(tower-2))", "thresh(1, key(tower-2))"))
+    reader = Reader({"new.toml": str(new), "old.toml": old, "replace.json": str(request)}, home)
+    reader.changes["trade.roster.toml"] = f"{home}/federations/{NAME}.roster.toml"
+    code, said = reader.type(["bystack", "vault", "replace", NAME, str(new), "--out", str(request)])
+    assert code == 0, said
+    with reading(reader, RECOVERY) as page:
+        line = page.line("bystackd key sign")
+    signed = []
+    for folder, key in (("recovery", "r1"), ("recovery", "r2"), ("towers", "tower-2")):
+        place = f"{net.folder / folder}/keys/{key}.named.key"
+        words = reader.meant(line.words.replace("keys/r1.named.key", place))
+        code, said = reader.type(words, "y\n")
+        assert code == 0 and (key != "r1" or says(said, line.shown)), said
+        signed += [one for one in said.split() if one.startswith(f"{key}=")]
+    submit = ["bystack", "vault", "submit", NAME, "--operation", "replace"]
+    code, said = reader.type([*submit, *signed[:3]])
+    assert code == 1 and "SignaturesInsufficient" in said, said
+    code, said = reader.type([*submit, *signed[3:]])
+    assert code == 0, said
+    height = net.mine(1)
+    state = net[0].getvault(net[0].side(NAME, "getsidechaininfo")["vault"])["state"]
+    assert (state["turn"], state["since"], state["frozen_until"]) == (2, 2, height)
 
 
 def _sent(rpc: Rpc) -> list[str]:
