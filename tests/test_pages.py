@@ -35,7 +35,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "docs/federation-keys.md": {"bystack federation (refresh|status) ": FOUNDED},
     "docs/guards.md": {
         "bystack guard (freeze|veto|sign) |bystackd key sign keys/tower-2": GUARD,
-        "bystackd key sign keys/r1": "test_key_signing.py signs such files, made without a network",
     },
     "docs/new-sidechain.md": {
         "bystack (pegin|pegout|wallet balance|transfer|sidechain (add|remove))": SAME,
