@@ -105,6 +105,7 @@ def test_everything_caught_at_once_is_caught_at_a_border() -> None:
         "bystack/node/signer/plugins.py",
         "bystack/node/web/server.py",
         "bystack/p2p/host.py",
+        "bystack/node/sidechain/modules.py",
         "bystack/sidechain/modules/containment.py",
     }
 
