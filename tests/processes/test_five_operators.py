@@ -31,11 +31,12 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.devnet.processes import CommandFailed, bystackd
 from bystack.client.rpc import Waited, wait_for
 from tests.processes.network import armed, end
-from tests.processes.pages import Part
+from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
 WHOLE = Part("docs/five-operators.md")
+LATER = Part("docs/new-sidechain.md", "While the node runs")
 PAGE = Path(__file__).parents[2] / "docs" / "five-operators.md"
 WAIT = 240.0
 OPERATORS = ("alice", "bob", "carol", "dave", "erin")
@@ -260,6 +261,16 @@ def hold(table: Table, chapter: str) -> None:
             # Until a reorganisation cannot bring the old terms back, the old shares stay.
             held = ["trade-epoch-3-share-7.key", "trade-epoch-4-share-7.key"]
             assert table.shares("erin") == held
+
+
+def test_a_sidechain_is_put_away_and_taken_up_again_while_the_node_runs(table: Table) -> None:
+    """docs/new-sidechain.md, with what five operators founded: the last of them leaves."""
+    home = table.home("erin")
+    with reading(Reader({"sidechains/": f"{home}/sidechains/"}, home), LATER) as page:
+        add, remove = page.line("bystack sidechain add"), page.line("bystack sidechain remove")
+    for words, shown, _ in (remove, add):
+        told = tuple(one.replace("dock", "trade") for one in shown)
+        page.reader.obey(add._replace(words=words.replace("dock", "trade"), shown=told))
 
 
 def recipient(table: Table, who: str) -> str:

@@ -34,7 +34,7 @@ out_option = click.option(
 charter_path = click.Path(exists=True, dir_okay=False, path_type=Path)
 charter_argument = click.argument("charter", type=charter_path)
 coin_argument = click.argument("coin", default="")
-key_option = click.option("--key", default="", help="Group key, if no sidechain decided on terms.")
+key_option = click.option("--key", default="", help="Group key of terms nobody decided on.")
 
 
 @click.group()
@@ -184,8 +184,10 @@ def adopt(name: str, charter: Path, home: str, as_json: bool, out: Path | None) 
 def replace(name: str, charter: Path, key: str, home: str, as_json: bool, out: Path | None) -> None:
     """Put the terms of CHARTER in force at once; recovery signs together with govern or guard.
 
-    For keys that leaked: freeze first. What is signed is good until other terms are in force,
-    whatever guards, or thieves of their keys, do meanwhile; it is sent again until it is mined.
+    For keys that leaked: freeze first. Without a decision of the federation the group key stays
+    the one in force, save with --key, and a guard signs in govern's place. What is signed is good
+    until other terms are in force, whatever guards, or thieves of their keys, do meanwhile; it is
+    sent again until it is mined.
     """
     _build(name, "replace", home, as_json, out, charter=_text(charter), key=key)
 
