@@ -250,11 +250,16 @@ def preparing(node: Node, leaders: dict[int, int], seat: int) -> list[int]:
     """At which heights a validator signed PREPARE for another's block, as its own journal has it.
 
     A COMMIT proves no judgement of its own: it may follow a certificate of the others' PREPAREs.
+    In a view that it led it prepared what it proposed, whoever led the view that was final.
     """
     data = (Path(node.home) / f"data/signer/votes-{CHAIN}.journal").read_bytes()
     records = [decode(JournalRecord, data[a:b], MAX_RECORD) for a, b in scan(data).spans[1:]]
-    prepared = {one.position.height for one in records if one.position.step == Step.PREPARE}
-    return [at for at, leader in leaders.items() if leader != seat and at in prepared]
+    led, prepared = (
+        {(p.height, p.view) for p in (one.position for one in records) if p.step == step}
+        for step in (Step.PROPOSE, Step.PREPARE)
+    )
+    heights = {height for height, _ in prepared - led}
+    return [at for at, leader in leaders.items() if leader != seat and at in heights]
 
 
 def id_at(net: Devnet, node: Node, height: int) -> str:
