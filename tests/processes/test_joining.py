@@ -1,10 +1,12 @@
-"""A third sidechain joins the running shared network, is paid from and to, and is put away again.
+"""A third sidechain joins the running shared network, is paid from and to as docs/new-sidechain.md
+says, its vault is frozen by docs/vault-operations.md, and it is put away again.
 
 While it is launched the other two serve: blocks, a peg-in, and not one process is started anew.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -13,17 +15,20 @@ from typing import Any
 
 import pytest
 
-from bystack.client.cli.money import watch
-from bystack.client.crossing import Crossing, told
 from bystack.client.demo.walk import until
 from bystack.client.devnet import adding
 from bystack.client.devnet.network import Devnet, opened
 from bystack.client.report import Steps
 from bystack.client.rpc import NotRun, Rpc, wait_for
-from tests.processes.network import best, find, grow, processes_of, status
+from tests.processes.network import SECONDS, best, find, grow, processes_of, status
+from tests.processes.pages import Part, Reader, Script, reading
+from tests.processes.test_people import Watched, watched
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
+PEGS = Part("docs/new-sidechain.md", "The first peg-in and peg-out")
+CROSSING = Part("docs/new-sidechain.md", "From one sidechain to another")
+FREEZE = Part("docs/vault-operations.md")
 NAME, HOME, THIRD = "port", "games", "trade"
 """The new sidechain, where its money goes on to, and one that has no part in it."""
 WALLET = 2
@@ -44,6 +49,7 @@ def grown(network: Devnet) -> Iterator[Devnet]:
     rpc, before, heights = network[WALLET], family(network), best(network)
     held = balance(rpc, HOME)
     network[0].pegin(HOME, "5", "BTM", rpc.getnewaddress("", "", HOME))
+    network[0].sendtoaddress(rpc.getnewaddress(), "6")  # to peg in by the page
     try:
         net = adding.add(network, NAME, Steps(quiet=True), time.time_ns() // 1_000_000)
         assert before <= family(net), "a process that served the others was started anew"
@@ -77,21 +83,62 @@ def test_money_goes_in_and_on_to_another_sidechain(grown: Devnet) -> None:
     """One burn, one payout of one vault into the other, one ordinary claim."""
     rpc = grown[WALLET]
     new = wait_for("the wallet follows it", lambda: rpc.getnewaddress("", "", NAME))
-    grown[0].pegin(NAME, "9", "BTM", new)
-    until("the new vault's first claim", partial(balance, rpc, NAME), mine=grown)
+    grown[0].pegin(NAME, "4", "BTM", new)
+    with reading(Reader({}, rpc.home), PEGS) as page:
+        pegged(grown, page)
+    until("enough to cross", lambda: balance(rpc, NAME) > 3.5, mine=grown)
     before = {chain: held_by(grown, chain) for chain in (NAME, HOME, THIRD)}
-    held, there = balance(rpc, HOME), rpc.getnewaddress("", "", HOME)
-    sent = rpc.sendtosidechain(NAME, there, "3", "BTM")
-    crossing = Crossing(NAME, HOME, there, sent["pegout"])
-    until("it arrives", lambda: balance(rpc, HOME) > held, mine=grown)
-    watch(rpc, crossing)
-    assert list(told(rpc, crossing))[-1].endswith(f"arrived at {there}")
+    held = balance(rpc, HOME)
+    with reading(Reader({}), CROSSING) as page:
+        typed = Watched(page.reader.meant(page.line().words), rpc.home)
+    ((_, stages),) = watched(grown, typed)
+    assert "arrived at games1" in stages[-1]
     after = {chain: held_by(grown, chain) for chain in (NAME, HOME, THIRD)}
     btm = "ff" * 32
     moved = before[NAME][btm] - after[NAME][btm]
     assert 2.9 * 10**8 < moved < 3 * 10**8
     assert after[HOME][btm] - before[HOME][btm] == moved == round((balance(rpc, HOME) - held) * 1e8)
     assert after[THIRD] == before[THIRD]
+
+
+def pegged(net: Devnet, page: Script[Reader]) -> None:
+    """Money in and out; the page's ids become those printed here."""
+    page.type("bystack pegin port")
+    page.type("bystack rpc generatetoaddress")
+    page.type("bystack pegin-status")
+    page.type("bystack wallet balance")
+    page.type("bystack pegout-quote")
+    page.type("bystack pegout port")
+    batched = page.line("bystack pegout-status")
+
+    def stands() -> str:  # before the burn's block has come: that there is none
+        return page.reader.type(page.reader.meant(batched.words))[1]
+
+    wait_for("an order", lambda: "block to take the order" in stands(), SECONDS)
+    page.reader.obey(batched)
+    until("it is mined", lambda: "block to take the order" not in stands(), mine=net)
+    page.type("bystack rpc generatetoaddress")
+    wait_for("it is settled", lambda: re.search("^state +settled", stands(), re.M), SECONDS)
+    page.type("bystack pegout-status")
+    assert '"holds": true' in page.type("bystack rpc getreserves")
+
+
+def test_a_vault_is_frozen_by_a_key_that_lies_elsewhere(grown: Devnet, tmp_path: Path) -> None:
+    """It is the one that nobody needs any more."""
+    changes = {
+        "vault freeze trade": f"vault freeze {NAME}",
+        " keys/": f" {grown.folder / 'towers/keys'}/",
+        "freeze.json": str(tmp_path / "freeze.json"),
+        "submit trade": f"submit {NAME}",
+    }
+    with reading(Reader(changes, grown[0].home), FREEZE) as page:
+        page.type("bystack vault freeze")
+        signed = page.type("bystackd key sign", answers="y\n").split()[-1]
+        page.reader.changes["tower-1=SIGNATURE"] = signed
+        page.type("bystack vault submit")
+    grown.mine(1)
+    vault = grown[0].side(NAME, "getsidechaininfo")["vault"]
+    assert grown[0].getvault(vault)["state"]["frozen_until"] > 0
 
 
 def test_put_away_it_leaves_its_data_and_the_others_alone(grown: Devnet) -> None:
