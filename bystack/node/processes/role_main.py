@@ -29,6 +29,7 @@ from bystack.node.processes.garbage import collect_at_times, collect_seldom
 from bystack.node.store import failpoints
 from bystack.node.store.journal import JournalError
 from bystack.node.store.storage import StoreError
+from bystack.primitives.codec import prepare
 
 log = structlog.get_logger("role")
 
@@ -180,6 +181,7 @@ def _confine(context: RoleContext) -> str:
 
 
 def _outcome(main: Callable[[RoleContext], Awaitable[None]], context: RoleContext) -> int:
+    prepare()
     collect_seldom()
     try:
         trio.run(_live, main, context)

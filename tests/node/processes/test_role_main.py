@@ -20,6 +20,7 @@ import sys
 import trio
 from bystack.node.store.journal import Journal
 from bystack.node.processes.role_main import run_role
+from bystack.primitives.codec import Wire
 
 async def main(context):
     context.announce(listen="127.0.0.1:5")
@@ -34,6 +35,10 @@ async def main(context):
         await trio.sleep_forever()
     finally:
         print("tidied up", file=sys.stderr, flush=True)
+
+if "odd" in sys.argv:
+    class Odd(Wire):
+        x: "Nowhere"
 
 run_role("wallet", main)
 """
@@ -140,3 +145,9 @@ def test_rights_follow_the_role() -> None:
     assert "keys/m" not in readable(config, "sidechain", "a")
     assert "keys" in writable("signer", "")
     assert all("keys" not in writable(role, "a") for role in ("sidechain", "federation", "wallet"))
+
+
+def test_all_types_are_looked_at_before_there_are_threads(tmp_path: Path) -> None:
+    """Two threads that met a type first together would end the process without a word."""
+    code, said = ended(start(tmp_path, "odd"))
+    assert code == 1 and "name 'Nowhere' is not defined" in said and "tidied up" not in said
