@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
@@ -120,9 +121,12 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def _loose(text: str) -> str:
-    """Words as they stand; any number for a number, any width for a gap."""
+    """Words as they stand; any number for a number, `1 block` as `2 blocks`, any width of gaps."""
     words = [NUMBER.sub("0", word) for word in text.split()]
     loose = [re.escape(word).replace("0", NUMBER.pattern) for word in words]
+    for at, (number, word) in enumerate(pairwise(words), 1):
+        if number == "0" and (counted := re.fullmatch(r"([a-z]+?)s?([,.:]?)", word)):
+            loose[at] = f"{counted[1]}s?{re.escape(counted[2])}"
     ends = (r"\s*" if text[:1].isspace() else "", r"\s*" if text[-1:].isspace() else "")
     return ends[0] + r"\s+".join(loose) + ends[1]
 

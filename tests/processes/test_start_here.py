@@ -29,6 +29,8 @@ def test_numbers_and_widths_may_differ_and_words_may_not() -> None:
     assert says("txid: abc", ("txid: …",)) and not says("no txid: abc", ("txid: …",))
     assert not says("GOLD   10.0  0.0", ("BTM  10.0  0.0",))
     assert not says("trade: paid", ("trade: paid, under 1 block",))
+    assert says("trade: paid, under 2 blocks", ("trade: paid, under 1 block",))
+    assert not says("trade: paid, under 2 hours", ("trade: paid, under 1 block",))
 
 
 class Newcomer(Reader):
