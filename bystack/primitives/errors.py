@@ -8,12 +8,16 @@ from __future__ import annotations
 
 
 def shown(fact: object) -> str:
-    """A fact as text: bytes in hex, several of them one after another."""
+    """A fact as text: bytes in hex, several of them one after another; `name: fact` of a table."""
     match fact:
         case bytes():
             return fact.hex()
         case list() | tuple() if fact and all(isinstance(one, bytes) for one in fact):
             return " ".join(one.hex() for one in fact)
+        case dict() if fact:
+            return " ".join(f"{shown(name)}: {shown(one)}" for name, one in fact.items())
+        case dict():
+            return "none"
         case _:
             return str(fact)
 

@@ -51,8 +51,9 @@ class Kind(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A proved entry in words: a sentence, and the value's fields."""
+    """A proved entry in words: its kind's name, a sentence, and the value's fields."""
 
+    kind: str
     sentence: str
     fields: dict[str, Any]
 
@@ -148,13 +149,13 @@ def entry_key(kind: str, asked: str) -> bytes:
 
 def in_words(key: bytes, value: bytes | None) -> Told:
     """What an entry says; a value that is none of its kind's is shown as bytes."""
-    for kind in KINDS.values():
+    for name, kind in KINDS.items():
         if key.startswith(kind.prefix):
             sentence = kind.absent if value is None else kind.there
-            return Told(sentence, _fields(kind, value))
+            return Told(name, sentence, _fields(kind, value))
     if value is None:
-        return Told("The state has no entry under this key.", {})
-    return Told("The state has this value under this key.", {"value": value.hex()})
+        return Told("entry", "The state has no entry under this key.", {})
+    return Told("entry", "The state has this value under this key.", {"value": value.hex()})
 
 
 def _fields(kind: Kind, value: bytes | None) -> dict[str, Any]:

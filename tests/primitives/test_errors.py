@@ -27,6 +27,11 @@ def test_several_bytes_are_shown_in_hex_too() -> None:
     assert "(known=01 fe, numbers=(1, 2))" in str(error)
 
 
+def test_a_table_is_shown_as_people_read_it() -> None:
+    error = CoinMissing(fees={}, least={b"\xff\x01": 1000, b"\x02": 1})
+    assert "(fees=none, least=ff01: 1000 02: 1)" in str(error)
+
+
 def test_an_invalid_without_facts_is_its_sentence() -> None:
     assert str(CoinMissing()) == "CoinMissing: The coin is spent or was never made"
 

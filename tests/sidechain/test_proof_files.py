@@ -83,11 +83,14 @@ def of_record(record: BurnRecord | BatchedOrder) -> ProofFile:
     return ProofFile(genesis(), epochs(), (RecordProof(head, record, outbox.prove(at)),), ())
 
 
-def of_entry(key: bytes) -> ProofFile:
-    trie = update({}, EMPTY_ROOT, {claimed_key(PLACE): encode(CLAIMED), b"other": b"value"})
+def of_entry(key: bytes, there: bytes | None = None) -> ProofFile:
+    """A proof of what a key has: `there`, or what is in every state of this file."""
+    entries = {claimed_key(PLACE): encode(CLAIMED), b"other": b"value"}
+    entries |= {} if there is None else {key: there}
+    trie = update({}, EMPTY_ROOT, entries)
     coins = multiset_digest(EMPTY)
     head = headed(2, 30, state_root=state_root(trie.root, coins))
-    value = (encode(CLAIMED),) if key == claimed_key(PLACE) else ()
+    value = (entries[key],) if key in entries else ()
     proof = prove(trie.added, trie.root, key)
     entry = StateProof(head, trie.root, coins, key, value, proof)
     return ProofFile(genesis(), epochs(), (), (entry,))

@@ -165,12 +165,18 @@ def _show_fact(checked: tuple[ProofFile, RecordProof | StateProof], *, as_json: 
     if as_json:
         return show({**facts, **told}, as_json=True)
     click.echo(told["says"])
-    asset = claim.key[-32:].hex() if isinstance(claim, StateProof) else ""
-    show({**facts, **_readable(told["fields"], file.genesis, asset)}, as_json=False)
+    asset, kind = "", told["kind"]
+    if isinstance(claim, StateProof):
+        asset, kind = claim.key[-32:].hex(), in_words(claim.key, None).kind
+    own = _readable(told["fields"], file.genesis, asset)
+    # What is proved has a height, a time of its own: they are not those of the block that shows it.
+    shown = {f"{kind}_{name}" if name in facts else name: one for name, one in own.items()}
+    show({**facts, **shown}, as_json=False)
 
 
 def _readable(value: Any, genesis: Genesis, asset: str = "") -> Any:
-    """What is proved with amounts as people read them; `asset`: theirs where nothing else says.
+    """What is proved as people read it: amounts; times in seconds, as the block's. `asset`: theirs
+    where nothing else says.
 
     The sidechain's genesis, which was proved with it, says how many decimals an asset has.
     """
@@ -180,6 +186,8 @@ def _readable(value: Any, genesis: Genesis, asset: str = "") -> Any:
             return {
                 name: f"{decimal(one, known.decimals)} {known.name}"
                 if known is not None and name in AMOUNTS and type(one) is int
+                else one // 1000
+                if name == "time"
                 else _readable(one, genesis, asset)
                 for name, one in value.items()
             }

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from bystack.client.cli.main import main
 from bystack.mainchain.evidence import MAX_EVIDENCE, decode_evidence
+from bystack.primitives.codec import encode
+from bystack.sidechain.modules.registry.certificates import Certificate, certificate_key
 from bystack.sidechain.proof_files import ProofFile, write_proof
 from bystack.sidechain.records import claimed_key
 from tests.sidechain.test_proof_files import BURN, ORDER, PLACE, of_entry, of_record
@@ -51,6 +53,20 @@ def test_a_sidechains_proof_is_read_in_units_people_know(
     assert all(line in shown.stdout for line in lines), shown.output
     fields = msgspec.json.decode(CliRunner().invoke(main, [*words, "--json"]).stdout)["fields"]
     assert f": {raw}" in str(fields)
+
+
+def test_when_a_digest_was_registered_is_told_apart_from_the_block_that_shows_it(
+    tmp_path: Path,
+) -> None:
+    since = (7, 1_700_000_000_123, 3, b"\x05" * 32, 0, 7, 0, 0, b"", ())
+    entry = Certificate(b"\x01" * 32, b"", *since)
+    file = of_entry(certificate_key(b"\x02" * 32), encode(entry))
+    (tmp_path / "p").write_bytes(write_proof(file))
+    words = ["verify-proof", str(tmp_path / "p"), "--chain", file.genesis.id.hex()]
+    shown = CliRunner().invoke(main, words).stdout.splitlines()
+    header = file.claim.final.header
+    assert {f"height: {header.height}", f"time: {header.time // 1000}"} <= {*shown}
+    assert {"certificate_height: 7", "certificate_time: 1700000000"} <= {*shown}
 
 
 def test_what_is_not_proved_is_exit_code_1_with_the_rule(tmp_path: Path) -> None:
