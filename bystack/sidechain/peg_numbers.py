@@ -105,8 +105,7 @@ def decide(state: SystemState, genesis: Genesis, chosen: PegNumbers) -> None:
     Raises `PegNumbersInvalid`, `PegNumbersLeap`; nothing is changed then.
     """
     present = in_force(state)
-    check_numbers(genesis, chosen)
-    _check_rise(genesis, present, chosen)
+    check_change(genesis, present, chosen)
     now = _lower(present, chosen)
     if now != present:
         state.write(IN_FORCE, now)
@@ -122,6 +121,12 @@ def turn(state: SystemState) -> None:
     if chosen is not None:
         state.write(IN_FORCE, chosen)
         state.put(DECIDED, None)
+
+
+def check_change(genesis: Genesis, before: PegNumbers, after: PegNumbers) -> None:
+    """Refuse a decision that leaps; raises `PegNumbersInvalid`, `PegNumbersLeap`."""
+    check_numbers(genesis, after)
+    _check_rise(genesis, before, after)
 
 
 def check_numbers(genesis: Genesis, given: PegNumbers) -> None:

@@ -27,9 +27,9 @@ from bystack.primitives.addresses import DEPOSIT, POLICY, decode_address
 from bystack.primitives.codec import MAX_INT, Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import from_plain
-from bystack.sidechain.parameters import Parameters, changed
+from bystack.sidechain.parameters import Parameters, changed, check_parameters
 from bystack.sidechain.params import Genesis
-from bystack.sidechain.peg_numbers import PegNumbers
+from bystack.sidechain.peg_numbers import PegNumbers, check_numbers
 
 Details = dict[str, Any]
 W = TypeVar("W", bound=Wire)
@@ -57,7 +57,8 @@ class Present:
 
 
 def drafted(kind: str, details: Details, now: Present) -> Decision:
-    """The decision; raises `DetailWrong`, `PlainInvalid`, `ParametersInvalid`, codec's errors."""
+    """The decision; raises `DetailWrong`, `PlainInvalid`, `ParametersInvalid`, `PegNumbersInvalid`
+    for numbers no chain can run on, and the codec's errors."""
     if kind not in KINDS:
         raise DetailWrong(kind=kind, expected=sorted(KINDS))
     if kind in _WHOLE:
@@ -108,7 +109,9 @@ def destination_of(text: str, genesis: Genesis) -> PolicyLock | DepositLock:
 
 
 def _parameters(details: Details, now: Present) -> Decision:
-    return SetParameters(changed(now.parameters, details))
+    chosen = changed(now.parameters, details)
+    check_parameters(chosen)
+    return SetParameters(chosen)
 
 
 def _rules(details: Details, now: Present) -> Decision:
@@ -130,7 +133,9 @@ def _pegs(details: Details, now: Present) -> Decision:
         if asset not in names:
             raise DetailWrong(field=field, expected=sorted(names))
         rows[names[asset]] = _changed(rows[names[asset]], {number: value})
-    return SetPegs(msgspec.structs.replace(_changed(now.pegs, own), assets=tuple(rows)))
+    chosen = msgspec.structs.replace(_changed(now.pegs, own), assets=tuple(rows))
+    check_numbers(now.genesis, chosen)
+    return SetPegs(chosen)
 
 
 def _changed(present: W, changes: Details) -> W:

@@ -19,7 +19,7 @@ from bystack.federation.module.actions import (
     Pause,
     Propose,
 )
-from bystack.federation.module.decisions import Decision, Proposal
+from bystack.federation.module.decisions import Decision, Proposal, SetParameters, SetPegs
 from bystack.federation.module.membership import SeatUnknown
 from bystack.federation.module.queries import QUERIES
 from bystack.federation.module.records import (
@@ -121,7 +121,18 @@ class Governing:
         return await self._send(statement, [MemberApproval(seat, SIGNER_VERSION, signature)])
 
     async def _enacting(self, kind: str, details: Details) -> Enact:
-        return Enact(await self._nonce(), await self._drafted(kind, details))
+        """What a quorum decides at once. Refused here is what the chain would refuse: else members
+        sign, pass their lines round, and hear of it from the last one."""
+        decision = await self._drafted(kind, details)
+        match decision:
+            case SetParameters(chosen):
+                held = await self._links.state(Parameters, parameters.IN_FORCE)
+                parameters.check_change(held, chosen)
+            case SetPegs(numbers):
+                genesis = await self._requests.ask("genesis")
+                now = await self._links.state(PegNumbers, peg_numbers.IN_FORCE)
+                peg_numbers.check_change(genesis, now, numbers)
+        return Enact(await self._nonce(), decision)
 
     async def _drafted(self, kind: str, details: Details) -> Decision:
         return drafted(kind, details, await self._present())

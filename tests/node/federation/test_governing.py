@@ -19,6 +19,7 @@ from bystack.ledger.transactions import decode_transaction
 from bystack.node.federation.governing import Governing, add_governing
 from bystack.node.rpc import Methods
 from bystack.primitives.codec import decode, encode
+from bystack.primitives.errors import Invalid
 from bystack.primitives.keys import sign
 from bystack.sidechain.state import MAX_VALUE
 from tests.federation.module.parliament import Parliament, certificate_of, identity, secret
@@ -98,6 +99,40 @@ def test_a_quorum_at_once() -> None:
         await chamber.members[4].submitdecision("refresh", {}, [tuple(row) for row in given])
         record = chamber.house.ask("getproposal", 0)
         assert (record["state"], record["decision"]) == ("executed", {"kind": "Refresh"})
+
+    run(play)
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "rule"),
+    [
+        ("parameters", {"interval": 0}, "ParametersInvalid"),
+        ("parameters", {"version": 3}, "ParametersLeap"),
+        ("parameters", {"empty_interval": 3_000_000}, "ParametersLeap"),
+        ("pegs", {"pegin_bp": 10_000}, "PegNumbersInvalid"),
+        ("pegs", {"pegin_bp": 9_999}, "PegNumbersLeap"),
+    ],
+)
+def test_nobody_approves_what_the_chain_would_refuse(
+    kind: str, details: dict[str, Any], rule: str
+) -> None:
+    async def play(chamber: Chamber) -> None:
+        with pytest.raises(Invalid) as refused:
+            await chamber.members[0].approvedecision(kind, details)
+        assert refused.value.rule == rule
+
+    run(play)
+
+
+def test_numbers_no_chain_runs_on_are_not_proposed() -> None:
+    """Beyond twofold of what holds now may be allowed when the votes are counted."""
+
+    async def play(chamber: Chamber) -> None:
+        one = chamber.members[0]
+        for kind, field in (("parameters", "interval"), ("pegs", "BTM.pegin_limit")):
+            with pytest.raises(Invalid, match="Invalid:"):
+                await one.propose(kind, {field: 0})
+        assert (await one.propose("parameters", {"empty_interval": 3_000_000}))["number"] == 0
 
     run(play)
 
