@@ -20,7 +20,7 @@ from bystack.sidechain.consensus.evidence import (
     detect,
     verify_statement,
 )
-from bystack.sidechain.consensus.machine import Machine
+from bystack.sidechain.consensus.machine import VIEWS_AHEAD, Machine
 from bystack.sidechain.consensus.messages import EvidenceFound, ProposalSeen, Propose
 from bystack.sidechain.consensus.seen import Seen
 from bystack.sidechain.consensus.statements import (
@@ -48,9 +48,14 @@ def seen_at(m: Machine, height: int) -> Seen | None:
 
 
 def heard(m: Machine, sender: bytes, statement: Statement) -> None:
-    """Compare what a validator said with what is known, and remember it."""
+    """Compare what a validator said with what is known, and remember it.
+
+    Not a TIMEOUT of a view far ahead: words of the latest views are kept, so whoever made up views
+    without end would have its own earlier words, and everybody's, forgotten.
+    """
     known = compare(m, sender, statement)
-    if known is not None:
+    far = isinstance(statement, Timeout) and statement.view > m.round.view + VIEWS_AHEAD
+    if known is not None and not far:
         known.keep(statement)
 
 

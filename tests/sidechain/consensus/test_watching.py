@@ -19,6 +19,7 @@ from bystack.sidechain.consensus.events import (
 )
 from bystack.sidechain.consensus.evidence import (
     ForbiddenBlock,
+    ForgottenVote,
     Statement,
     TwoCertificates,
     TwoProposals,
@@ -178,6 +179,25 @@ def test_an_unsigned_word_keeps_no_place_from_the_signed_ones() -> None:
     honest = replace(timeout(3, high=0), best=(best,))
     hear(node, 3, honest, 500)
     assert reports(hear(node, 3, timeout(3), 1_000)) == [TwoTimeouts]
+
+
+def test_nobody_buries_its_words_under_views_it_made_up() -> None:
+    """A leader of two blocks gives up a thousand views that nobody is in."""
+    node, (first, other) = machine(), proposals()
+    hear(node, 1, first)
+    for view in range(10, 10 + 8 * VIEWS):
+        hear(node, 1, timeout(1, view, good=False))
+    hear(node, 0, closing())
+    assert reports(hear(node, 3, ProposalSeen(other.signed_by(1)))) == [TwoProposals]
+
+
+def test_who_is_views_ahead_is_still_compared_with_its_own_words() -> None:
+    """It gives up a view far ahead, and has forgotten the COMMIT it sent here."""
+    node = machine(1)  # the leader: votes come to it
+    bare = Vote(COMMIT, 0, 1, 0, A, NO_HASH, 3, NO_SIGNATURE)
+    hear(node, 3, replace(bare, signature=RING.sign(3, bare.digest(CHAIN))))
+    assert reports(hear(node, 3, timeout(3, 50))) == [ForgottenVote]
+    assert reports(hear(machine(1), 3, timeout(3, 50))) == []
 
 
 def test_two_final_blocks_make_a_node_say_all_it_knows_of_the_height() -> None:
