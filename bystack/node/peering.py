@@ -17,6 +17,8 @@ from bystack.primitives.errors import Invalid
 
 NODE_KEY = "node"
 BOOK_SECONDS = 60.0
+BAN_SECONDS = 1.0
+"""So long a ban, or its end, waits for more of them: who is killed then has it all the same."""
 
 log = structlog.get_logger("peers")
 
@@ -66,12 +68,19 @@ def stored_book(path: str) -> PeerBook:
 
 
 async def keep_book(book: PeerBook, path: str) -> None:
-    """Store the peer book now and then, and at the end."""
+    """Store the peer book now and then, about a second after a ban or its end, and at the end."""
+    stored = book.revision
+    banned = trio.Event()
+    book.on_ban = banned.set
     try:
         while True:
-            stored = book.revision
-            await trio.sleep(BOOK_SECONDS)
+            with trio.move_on_after(BOOK_SECONDS):
+                await banned.wait()
+            await trio.sleep(BAN_SECONDS)
+            banned = trio.Event()
+            book.on_ban = banned.set
             if book.revision != stored:
+                stored = book.revision
                 files.replace(path, book.encode(), durable=False)
     finally:
         files.replace(path, book.encode(), durable=False)

@@ -70,10 +70,14 @@ class StoredBook(Wire):
 
 
 class PeerBook:
-    """Addresses, scores and bans; `revision` grows with each change worth storing."""
+    """Addresses, scores and bans; `revision` grows with each change worth storing.
+
+    `on_ban` is called when a ban begins or is lifted: that is worth storing soon.
+    """
 
     def __init__(self) -> None:
         self.revision = 0
+        self.on_ban: Callable[[], None] = lambda: None
         self._known: dict[str, KnownAddress] = {}
         self._sources: Counter[str] = Counter()
         self._scores: dict[str, Score] = {}
@@ -197,11 +201,13 @@ class PeerBook:
         self.revision += 1
         if len(self._bans) > MAX_NAMES:
             del self._bans[min(self._bans, key=lambda other: self._bans[other])]
+        self.on_ban()
 
     def unban(self, name: str) -> None:
         """Lift a ban."""
         if self._bans.pop(name, None) is not None:
             self.revision += 1
+            self.on_ban()
 
     def banned(self, now: int, *names: str) -> bool:
         """Whether any of the names is refused now."""
