@@ -64,19 +64,36 @@ class Showing:
             return
         tip = int((await self._links.side.call("status"))["height"])
         least = tip - AGAIN_AFTER + 1 if than is None else than
-        for key, height in wanted:
-            if tip and (height < 0 or height < min(least, tip)):
-                await self._show(key)
+        old = [key for key, height in wanted if height < 0 or height < min(least, tip)]
+        if tip and old:
+            await self._show(old)
 
     async def show(self, keys: Iterable[bytes]) -> None:
         """Show these entries as of now, for something that depends on them, and what is decreed
         with them. Raises likewise.
         """
         _, wanted = await self._links.signer.call("wanted")
-        for key in dict.fromkeys((*keys, *(key for key, _ in wanted))):
-            await self._show(key)
+        await self._show(dict.fromkeys((*keys, *(key for key, _ in wanted))))
 
-    async def _show(self, key: bytes) -> None:
-        data: Any = await self._links.side.call("proved_entry", key)
-        await self._epochs.reach(decode(StateProof, data, MAX_PROOF).header.epoch)
-        await self._links.signer.call("entry", data)
+    async def _show(self, keys: Iterable[bytes]) -> None:
+        """In their order, what could be proved before anything else is raised.
+
+        All proofs are asked for at once: where finality is a matter of depth each waits for blocks
+        on top, and one after another they would wait for as many rests of an idle chain.
+        """
+        proofs: dict[bytes, Any] = dict.fromkeys(keys)
+        async with trio.open_nursery() as nursery:
+            for key in proofs:
+                nursery.start_soon(self._prove, key, proofs)
+        for data in (one for one in proofs.values() if not isinstance(one, Exception)):
+            await self._epochs.reach(decode(StateProof, data, MAX_PROOF).header.epoch)
+            await self._links.signer.call("entry", data)
+        for refused in (one for one in proofs.values() if isinstance(one, Exception)):
+            raise refused
+
+    async def _prove(self, key: bytes, proofs: dict[bytes, Any]) -> None:
+        """The proof of an entry, or why there is none."""
+        try:
+            proofs[key] = await self._links.side.call("proved_entry", key)
+        except (Unavailable, RemoteError, Invalid) as error:
+            proofs[key] = error

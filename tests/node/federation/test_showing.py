@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 import trio
+import trio.testing
 
 from bystack.federation.knowledge import FRESHNESS, Knowledge
 from bystack.node.federation.links import Links
@@ -68,6 +69,33 @@ def test_entries_are_shown_once_and_again_before_they_are_old() -> None:
 
     trio.run(play)
     assert 2 * AGAIN_AFTER < FRESHNESS
+
+
+class Deep(Side):
+    """A chain whose proofs wait for a block on top, which comes when all were asked for."""
+
+    def __init__(self) -> None:
+        self.asked, self.block = 0, trio.Event()
+
+    async def call(self, method: str, *params: Any) -> Any:
+        if method == "proved_entry":
+            self.asked += 1
+            if self.asked == 2:
+                self.block.set()
+            await self.block.wait()
+        return await super().call(method, *params)
+
+
+def test_what_waits_for_blocks_waits_together() -> None:
+    signer = Signer()
+    showing = Showing(cast(Links, SimpleNamespace(signer=signer, side=Deep())))
+
+    async def play() -> None:
+        with trio.fail_after(60):
+            await showing.show([NONE])
+
+    trio.run(play, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert signer.shown == 2
 
 
 def test_before_an_order_everything_is_shown_as_of_its_block() -> None:
