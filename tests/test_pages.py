@@ -17,7 +17,6 @@ PAGES = [
 MACHINE = "changes the machine itself, as root; what stays without is judged in tests/deploy"
 ENGINE = "needs a container engine and images; scripts/deployment does it by hand"
 CLUSTER = "needs a cluster; tests/deploy judge the manifests"
-GUARD = "a vault is frozen once; test_guard.py has the guard do it by itself, by the same methods"
 FOUNDED = "test_five_operators.py types the same command from docs/five-operators.md"
 TESTS = "runs these tests"
 EXCEPTIONS: dict[str, dict[str, str]] = {
@@ -29,12 +28,8 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "docs/engines.md": {
         "BYSTACK_ENGINE=": "tests the reader's own package; the suite runs on ours",
-        "bystack devnet up ": "test_engines.py makes such chains, without a federation around them",
     },
     "docs/federation-keys.md": {"bystack federation (refresh|status) ": FOUNDED},
-    "docs/guards.md": {
-        "bystack guard (freeze|veto|sign) |bystackd key sign keys/tower-2": GUARD,
-    },
     "docs/storage.md": {
         "bystack rpc getblock HASH": "needs a long chain; asked in test_pruning.py"
     },

@@ -1,12 +1,17 @@
 """A guard on a network of its own: real shares forge a delayed order, the guard's node answers.
 
 It is found before another block is mined, frozen and vetoed by itself, and once: the guard is
-killed between writing down what it will do and doing it. Then recovery brings other terms, by the
-page on guards, without a decision of the federation.
+killed between writing down what it will do and doing it. After the rest, people freeze by hand;
+then recovery brings other terms, by the page on guards, without a decision of the federation, and
+of the next theft the guard that was replaced only tells: the other one's key, apart, vetoes it.
+
+The network is brought up as the page on engines says, with fewer nodes and shorter freezes.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,32 +21,42 @@ import pytest
 
 from bystack.client.demo import thief
 from bystack.client.demo.walk import genesis_of
-from bystack.client.devnet import guarding
-from bystack.client.devnet.network import Devnet, Shape, up
+from bystack.client.devnet import files, guarding
+from bystack.client.devnet.network import Devnet, opened
 from bystack.client.rpc import Rpc, RpcFailed, wait_for
 from bystack.ledger.amounts import BTM
 from bystack.ledger.coins import Coin
 from bystack.ledger.fulfilment import items_for
 from bystack.ledger.payments import single_key_root
-from bystack.ledger.terms import keys_of
+from bystack.ledger.terms import Terms, keys_of
 from bystack.ledger.transactions import Output, PolicyLock, Transaction, VaultLock
 from bystack.ledger.vault_approvals import demands
 from bystack.ledger.vault_building import Sponsor, approval, assemble, build_order
-from bystack.ledger.vault_operations import Order, operation_digest
+from bystack.ledger.vault_operations import (
+    REPLACE,
+    Order,
+    Replace,
+    decode_operation,
+    operation_digest,
+)
+from bystack.ledger.vault_state import FREEZE_REST
 from bystack.mainchain.params import REGTEST, chain_id
 from bystack.node.keyfiles import read_key
 from bystack.node.signer.keys import NAMED
 from bystack.primitives import bls, keys
 from bystack.primitives.codec import encode
 from tests.processes.network import end
-from tests.processes.pages import Part, Reader, reading, says
+from tests.processes.pages import Part, Reader, Script, reading, says
 
 pytestmark = pytest.mark.processes
 
+CHAIN = Part("docs/engines.md", "Choose one")
 SETUP = Part("docs/guards.md", "Setting one up")
+BY_HAND = Part("docs/guards.md", "By hand")
 RECOVERY = Part("docs/guards.md", "Recovery keys: offline, with files")
 NAME, ORDINARY, LARGE = "trade", 0, 1
 DEPOSIT, LOOT = "50", 20 * 10**8
+FREEZE = 20
 SECONDS = 180
 POINT, MARK = "guard/guard.after_act", "guard1/run/failpoint-mark"
 
@@ -57,8 +72,15 @@ class Silent:
 def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Devnet]:
     """One sidechain, one validator, three members; and a guard's node that will be killed once."""
     folder = tmp_path / "net"
+    short = files.CHARTER.replace("freeze = 100", f"freeze = {FREEZE}")
+    monkeypatch.setattr(files, "CHARTER", short)
+    fewer = "--sidechains 1 --validators 1 --members 3 --set empty_interval=1000"
     try:
-        net = up(folder, Shape(1, 1, 3), Silent(), empty_interval=1_000)
+        reader = Reader({"--sidechains 1": fewer, "--dir mynet": f"--dir {folder}"})
+        with reading(reader, CHAIN) as page:
+            page.type("bystack devnet up")
+        net = opened(folder)
+        assert net[0].side(NAME, "getparameters")["engine"] == "authority"
         monkeypatch.setenv("BYSTACK_TESTING", "1")
         monkeypatch.setenv("BYSTACK_FAILPOINT", POINT)
         monkeypatch.setenv("BYSTACK_FAILPOINT_MARK", str(folder / MARK))
@@ -70,15 +92,17 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Devnet]
 class Thief:
     """Has every member's shares and a super's key, and coins of his own for fees."""
 
-    def __init__(self, net: Devnet) -> None:
+    def __init__(self, net: Devnet, terms: Terms | None = None) -> None:
+        """`terms`: the vault's in force, if they are not its first."""
         self.net, self.secret = net, secrets.token_bytes(32)
+        self.terms = terms or genesis_of(net, NAME).terms
         self.coin = thief._fund(net, self.secret)
         self.mine = PolicyLock(single_key_root(self.secret))
 
     def order(self, tier: int, amount: int) -> Transaction:
         """An order to himself that no batch of the sidechain backs."""
         net, vault = self.net, thief.look(self.net, NAME)
-        terms, main = genesis_of(net, NAME).terms, chain_id(REGTEST)
+        terms, main = self.terms, chain_id(REGTEST)
         order = Order(vault.state.seq, tier, (Output(BTM, amount, self.mine),))
         point, coin = self.coin
         sponsor = Sponsor((point,), (Output(BTM, coin.amount - thief.FEE, self.mine),))
@@ -133,7 +157,52 @@ def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarde
     assert info(rpc)["vault"]["turn"] == 1 and info(rpc)["acts"] == 0, "once"
     assert alarms(rpc).count("unknown_spend") == 1
     looked_at(net)
-    recovered(net)
+    with reading(Reader({}, net.layout.guards[0].home), BY_HAND) as page:
+        frozen_by_hand(net, page)
+        vetoed_by_hand(net, page, recovered(net))
+
+
+def frozen_by_hand(net: Devnet, page: Script[Reader]) -> None:
+    """As soon as there may be another freeze."""
+    rpc, free = net.rpcs["guard1"], state_of(net)["freeze_from"]
+    net.mine(free - int(net[0].getblockcount()))
+    wait_for("the rest is over", lambda: info(rpc)["main_height"] >= free, SECONDS)
+    page.type("bystack guard freeze")
+    wait_for("the miner has it", lambda: net[0].getrawmempool(), SECONDS)
+    height = net.mine(1)
+    state = state_of(net)
+    assert (state["turn"], state["frozen_until"]) == (2, height + FREEZE)
+    assert state["freeze_from"] == height + (1 + FREEZE_REST) * FREEZE
+
+
+def vetoed_by_hand(net: Devnet, page: Script[Reader], terms: Terms) -> None:
+    """A delayed payout under terms whose guard has a key apart; the guard that was replaced sees it
+    and cannot stop it by itself."""
+    rpc, changes = net.rpcs["guard1"], page.reader.changes
+    Thief(net, terms).rob(LARGE, LOOT)
+    net.mine(1)
+    wait_for("the alarm", lambda: alarms(rpc).count("unknown_spend") == 2, SECONDS)
+    (pending,) = info(rpc)["vault"]["pending"]
+    changes["TXID:VOUT"] = pending["outpoint"]
+    changes["veto.json"] = str(net.folder / "veto.json")
+    changes["keys/tower-2"] = str(net.folder / "towers/keys/tower-2")
+    said = page.type("bystack guard veto")
+    assert "SignaturesInsufficient" in said
+    (changes["DIGEST"],) = re.findall(r"^digest: (\w{64})$", said, re.M)
+    said = page.type("bystackd key sign", answers="y\n")
+    (changes["tower-2=HEX"],) = re.findall(r"^tower-2=\w{128}$", said, re.M)
+    page.type("bystack guard sign")
+    wait_for("the miner has it", lambda: net[0].getrawmempool(), SECONDS)
+    net.mine(1)
+    wait_for("nothing waits", lambda: not info(rpc)["vault"]["pending"], SECONDS)
+    assert state_of(net)["frozen_until"] <= int(net[0].getblockcount()), "nobody froze it"
+
+
+def state_of(net: Devnet) -> dict[str, Any]:
+    """The vault's, as the first node has it."""
+    vault = net[0].side(NAME, "getsidechaininfo")["vault"]
+    found: dict[str, Any] = net[0].getvault(vault)["state"]
+    return found
 
 
 def looked_at(net: Devnet) -> None:
@@ -145,9 +214,9 @@ def looked_at(net: Devnet) -> None:
         assert "sponsor" in page.type("bystack guard status")
 
 
-def recovered(net: Devnet) -> None:
+def recovered(net: Devnet) -> Terms:
     """The guard that was broken into leaves, and less may go at once: with two keys of recovery and
-    the other guard's, who signs again that it takes over."""
+    the other guard's, who signs again that it takes over. The new terms."""
     home, new, request = net.layout.nodes[0].home, net.folder / "new.toml", net.folder / "r.json"
     old = f"{home}/federations/{NAME}.charter.toml"
     text = Path(old).read_text().replace('BTM = "30"', 'BTM = "20"')
@@ -171,8 +240,11 @@ def recovered(net: Devnet) -> None:
     code, said = reader.type([*submit, *signed[3:]])
     assert code == 0, said
     height = net.mine(1)
-    state = net[0].getvault(net[0].side(NAME, "getsidechaininfo")["vault"])["state"]
-    assert (state["turn"], state["since"], state["frozen_until"]) == (2, 2, height)
+    state = state_of(net)
+    assert (state["turn"], state["since"], state["frozen_until"]) == (3, 3, height)
+    asked = decode_operation(REPLACE, bytes.fromhex(json.loads(request.read_text())["bytes"]))
+    assert isinstance(asked, Replace)
+    return asked.terms
 
 
 def _sent(rpc: Rpc) -> list[str]:
