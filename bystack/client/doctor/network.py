@@ -61,11 +61,14 @@ def readiness(found: Facts) -> Iterator[Finding]:
         for one in found.processes
         if one.paused or one.state not in ("running", "starting")
     ]
+    aged = [_log(chain) for chain in found.chains if chain.warnings]
     for reason in found.unready:
         label, _, says = reason.partition(" ")
         if label in told or "MiB of disk" in reason:
             continue
-        if says in PASSING:
+        if says in PASSING and label in aged:
+            yield care("ready", reason, "it stands still until a newer Bystack runs (see version)")
+        elif says in PASSING:
             yield care("ready", reason, "it ends by itself; bystack status --wait shows how far")
         else:
             cure = f"see {found.home}/logs/{label}.log; it is ended and started anew if it stays so"

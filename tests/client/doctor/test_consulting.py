@@ -186,6 +186,13 @@ SPOILT: dict[str, tuple[dict[str, Any], str, Level, str]] = {
         {"unready": ("mainchain is far behind its chain",)},
         *("ready", CARE, "mainchain is far behind its chain"),
     ),
+    "this program is too old for a chain": (
+        {
+            "chains": (MAIN, TRADE._replace(warnings="the chain is at version 2")),
+            "unready": ("sidechain-trade is far behind its chain",),
+        },
+        *("ready", CARE, "sidechain-trade is far behind its chain"),
+    ),
     "the journal is older than the chain": (
         {"signing": (VALIDATOR._replace(rule="JournalOld", trouble="older than the chain"),)},
         *("vote journal", FAULT, "validator of trade does not vote: older than the chain"),
@@ -248,6 +255,19 @@ def test_a_vote_journal_alone_may_be_given_up_and_signed_after() -> None:
     cures = {one.subject: one.cure for one in consult(spoilt(signing=changed)) if one.cure}
     assert "accept-lost-journal" in cures["vote journal"]
     assert "accept-lost-journal" not in cures["signer journal"]
+
+
+def test_a_chain_too_new_for_the_program_does_not_catch_up_by_itself() -> None:
+    aged = TRADE._replace(warnings="the chain is at version 2")
+    unready = tuple(
+        f"{label} is far behind its chain" for label in ("mainchain", "sidechain-trade")
+    )
+    cures = [
+        one.cure
+        for one in consult(spoilt(chains=(MAIN, aged), unready=unready))
+        if one.subject == "ready"
+    ]
+    assert [cure.startswith("it ends by itself") for cure in cures] == [True, False]
 
 
 def test_what_another_judge_says_is_not_told_twice() -> None:

@@ -78,7 +78,8 @@ class Upgrade:
         version, height = self._asked
         known = f"this program knows version {self.protocol}"
         if self.outdated:
-            fault = f"the chain is at version {version} since height {height}, {known}"
+            # Who joins or falls back later finds an epoch by these rules, not their first one.
+            fault = f"the chain is at version {version} at height {height}, {known}"
             return f"{fault}: it neither executes blocks nor votes; {CURE}"
         return f"version {version} begins at height {height}, {known}; {CURE}"
 

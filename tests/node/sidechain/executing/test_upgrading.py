@@ -86,13 +86,13 @@ def test_it_is_looked_at_after_each_block() -> None:
 
 def test_a_version_in_force_is_told_since_its_epoch() -> None:
     old = upgrade(State(2, first=NEXT), NEXT + 5)
-    assert old.outdated and f"since height {NEXT}" in old.warnings
+    assert old.outdated and f"at height {NEXT}" in old.warnings
 
 
 def test_a_block_met_on_a_parent_not_final_stops_at_once() -> None:
     asked = upgrade(State(1))
     asked.meet(2, 700)
-    assert asked.outdated and "since height 700" in asked.warnings
+    assert asked.outdated and "at height 700" in asked.warnings
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -121,4 +121,4 @@ def test_a_block_to_be_executed_by_unknown_rules_gets_no_verdict_and_stops() -> 
     pooling: Any = SimpleNamespace(waiting=Signal())
     shop = Workshop(found._application, pooling, cast(Any, None), found)
     assert trio.run(shop.execute, cast(Any, None), b"") is None
-    assert found.outdated and "since height 700" in found.warnings
+    assert found.outdated and "at height 700" in found.warnings
