@@ -26,13 +26,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "pip install ": "fetches from the package index",
         "createdb ": "tests make their databases by SQL, on a server of their own",
     },
-    "docs/engines.md": {
-        "BYSTACK_ENGINE=": "tests the reader's own package; the suite runs on ours",
-    },
     "docs/federation-keys.md": {"bystack federation (refresh|status) ": FOUNDED},
-    "docs/storage.md": {
-        "bystack rpc getblock HASH": "needs a long chain; asked in test_pruning.py"
-    },
     "docs/deployment.md": {
         "pip wheel ": "tests/deploy/test_wheel.py builds the wheel and runs what is in it",
         "python3 -m venv /opt/|/opt/|ln -sfn |install -d ": MACHINE,

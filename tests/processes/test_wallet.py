@@ -1,5 +1,6 @@
 """docs/wallet.md on real nodes: a sealed wallet killed while it pays, reorganised, backed up, and
-restored at another node, where it is the same; and one of many small coins, spent to the last."""
+restored at another node, where it is the same; and one of many small coins, spent to the last,
+whose node then keeps only the last blocks, as docs/storage.md has it."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from tests.processes.test_mainchain import agree, height
 pytestmark = pytest.mark.processes
 
 PAGE = Part("docs/wallet.md", but=" --wait|^bystack receive")
+PRUNED = Part("docs/storage.md", "Prune")
 REWARD = 412.5
 PHRASE = "secret words"
 WRONG = "a wrong passphrase"
@@ -172,3 +174,15 @@ def test_many_small_coins_are_spent_to_the_last(tmp_path: Path) -> None:
         command(node, "wallet", "rescan")
         assert len(node.call("listunspent")) == 2
         assert "self" in command(node, "wallet", "history")
+        _pruned(node)
+
+
+def _pruned(node: Daemon) -> None:
+    """Told to keep few blocks, it drops the others, and says of the first what it has."""
+    node.stop()
+    config = node.home / "bystack.toml"
+    config.write_text(CONFIG.replace("[mainchain]", "[mainchain]\nprune = 288"))
+    node.start()
+    until(lambda: node.call("getblockchaininfo").get("pruneheight", 0) > 1, "blocks are dropped")
+    with reading(Reader({"HASH": node.call("getblockhash", 1)}, node.home), PRUNED) as page:
+        page.type("bystack rpc getblock", code=1)
