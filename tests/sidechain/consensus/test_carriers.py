@@ -67,6 +67,39 @@ def test_where_the_view_failed_nobody_is_named() -> None:
     assert machine.shunned == {}
 
 
+def proposed_twice() -> Player:
+    """The leader: gateway 2 was silent, so 5, which it serves, got the proposal again (F2)."""
+    node = Player(1, 7, 3)
+    for line in (
+        "begin at=0",
+        "timer PROPOSE at=100",
+        "built A",
+        "signed",
+        "signed",
+        "vote PREPARE A from=4 at=110",
+        "sum PREPARE A from=0 signers=03",
+        "timer RETRY at=180",
+        "vote PREPARE A from=5 at=190",
+        "signed",
+        "vote COMMIT A from=4 at=200",
+        "vote COMMIT A from=5",
+        "sum COMMIT A from=0 signers=03",
+        "finalized at=211",
+    ):
+        node.play(line)
+    return node
+
+
+def test_a_leader_that_had_to_propose_again_names_the_silent_gateway() -> None:
+    assert judged(proposed_twice()) == {GATEWAY: 1}
+
+
+def test_a_sum_that_comes_a_height_later_clears_its_gateway() -> None:
+    node = proposed_twice()
+    node.play(f"sum PREPARE A from={GATEWAY} signers=25 at=220")
+    assert judged(node) == {}
+
+
 def test_it_is_forgotten_after_a_hundred_blocks() -> None:
     node = served_by_the_leader()
     judged(node)
