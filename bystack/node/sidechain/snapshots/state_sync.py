@@ -77,9 +77,17 @@ class StateSync:
         self.arrived = trio.Event()
         """A whole snapshot waits to take the chain's place: begin again."""
 
-    def start(self, nursery: trio.Nursery, blame: Callable[[bytes, str], None]) -> None:
-        """From here on peers come and go; `blame` is told of those who gave something false."""
-        self._nursery, self._blame = nursery, blame
+    def start(
+        self,
+        nursery: trio.Nursery,
+        blame: Callable[[bytes, str], None],
+        of_use: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """From here on peers come and go; `blame` is told of those who gave something false.
+
+        `of_use`: whether blocks are: who is too old for the chain's rules executes none.
+        """
+        self._nursery, self._blame, self._of_use = nursery, blame, of_use
         answers = Answers(self._store, self._shelf, Prover(self._store, self._verifier))
         self._giving = Giving(self._host, answers, nursery)
         nursery.start_soon(self._watch)
@@ -173,7 +181,7 @@ class StateSync:
             before = self._store.height
             await trio.sleep(STALL)
             ahead = sorted(peer for peer, height in self._heights.items() if height > before)
-            if ahead and self._store.height == before and not self.looks:
+            if ahead and self._store.height == before and not self.looks and self._of_use():
                 peer, turn = ahead[turn % len(ahead)], turn + 1
                 log.info("no block came: asking a peer again", peer=peer.hex(), height=before)
                 wanted = write_message(GetBlocks(before + 1, MAX_BLOCKS))

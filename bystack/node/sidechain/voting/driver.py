@@ -148,7 +148,7 @@ class Driver:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._serving = Serving(self.host, self.store, nursery)
-            self.state_sync.start(nursery, self._penalise)
+            self.state_sync.start(nursery, self._penalise, lambda: not self.upgrade.outdated)
             nursery.start_soon(self._hear)
             nursery.start_soon(self._watch_pool)
             nursery.start_soon(self._accusations.run)

@@ -132,10 +132,11 @@ def test_where_no_block_comes_one_peer_after_another_is_asked(tmp_path: Path) ->
     genesis, height = store.genesis, store.height
     sync = StateSync(str(tmp_path), store, cast(Host, host), verifier_of(genesis), Policy(kept=0))
     claim = Status(certificate_for(lived(), height))
+    outdated: list[str] = []
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            sync.start(nursery, lambda peer, rule: None)
+            sync.start(nursery, lambda peer, rule: None, lambda: not outdated)
             for peer in (b"a" * 32, b"b" * 32):
                 sync.join(peer)
                 sync.overhear(peer, claim)
@@ -151,6 +152,9 @@ def test_where_no_block_comes_one_peer_after_another_is_asked(tmp_path: Path) ->
             await trio.sleep(STALL)
             assert host.asked[2:] == [(b"b" * 32, wanted)]
             assert sync.report()["mode"] == "blocks" and sync.report()["target"] == height + 5
+            outdated.append("by a version that is not known here")
+            await trio.sleep(3 * STALL)
+            assert len(host.asked) == 3, "what it could not execute it does not ask for"
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
