@@ -33,7 +33,7 @@ class Monitor:
 
     schedule: Schedule
     honest: frozenset[int]
-    transcript: Transcript = field(default_factory=Transcript)
+    transcript: Transcript = field(init=False)
     decided: dict[int, bytes] = field(default_factory=dict)
     certified: dict[tuple[int, int], bytes] = field(default_factory=dict)
     statements: dict[tuple[int, int], list[Statement]] = field(
@@ -42,6 +42,9 @@ class Monitor:
     evidence: list[tuple[AnyEvidence, frozenset[int]]] = field(default_factory=list)
     events: int = 0
     penalties: list[tuple[int, bytes, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.transcript = Transcript(self.schedule.member)
 
     def decide(self, now: int, node: int, header: Header) -> None:
         """A block became final at an honest node."""

@@ -46,7 +46,7 @@ def described(played: World) -> str:
     """What a world was subjected to."""
     match played:
         case Simulation():
-            return str(played.plan)
+            return played.described
         case Twins():
             return str(played.scenario)
         case _:
@@ -55,15 +55,16 @@ def described(played: World) -> str:
 
 def show(played: World) -> int:
     """Run a world and print what happened in it."""
-    played.monitor.transcript = Transcript(latest=None)
+    monitor = played.monitor
+    monitor.transcript = Transcript(monitor.schedule.member, latest=None)
     verdict, code = "every property holds", 0
     try:
         played.run()
     except Violation as broken:
         verdict, code = str(broken).splitlines()[-3], 1
-    print("\n".join(played.monitor.transcript.lines()))
+    print("\n".join(monitor.transcript.lines()))
     print(described(played))
-    print(f"{verdict}; convicted: {sorted(played.monitor.guilty) or 'nobody'}")
+    print(f"{verdict}; convicted: {sorted(monitor.guilty) or 'nobody'}")
     return code
 
 

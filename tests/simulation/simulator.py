@@ -234,6 +234,11 @@ class Simulation:
         delay = 1 if kind == "work" else 1 + self._delay(self.plan.disk)
         self.push(self.now + delay, node, lambda: node.handle(event))
 
+    @property
+    def described(self) -> str:
+        """What the run is subjected to, and which nodes betray."""
+        return f"{self.plan}; traitors: {[n.index for n in self.nodes if not n.honest]}"
+
     def run(self) -> None:
         """To the end, or a `Violation` that says how to see it again."""
         try:
@@ -241,9 +246,9 @@ class Simulation:
         except Violation as broken:
             again = f"\nto see all of it: {self.replay}" if self.replay else ""
             shown = self.monitor.transcript.tail()
-            raise Violation(f"{shown}\n{broken}\n{self.plan}{again}") from None
+            raise Violation(f"{shown}\n{broken}\n{self.described}{again}") from None
         except Exception as error:
-            error.add_note(f"{self.monitor.transcript.tail(30)}\n{self.plan}\n{self.replay}")
+            error.add_note(f"{self.monitor.transcript.tail(30)}\n{self.described}\n{self.replay}")
             raise
 
     def _run(self) -> None:

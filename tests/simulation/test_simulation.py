@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -110,6 +111,21 @@ def test_a_violation_is_a_transcript_and_a_command(monkeypatch: pytest.MonkeyPat
     assert "not live" in shown and "python -m tests.simulation.replay 3" in shown
     for words in (r"\d+ -> \d+  PROPOSE \d+A view 0", r"PREPARE \d+A view 0", r"has final \d+A"):
         assert re.search(words, shown), words
+
+
+def test_a_transcript_calls_validators_by_their_node_and_names_the_traitors() -> None:
+    """Whatever place they have in an epoch's set: each says its own votes."""
+    plan = Plan(4, epoch=3, drop=0, crashes=0, partitions=0, settle=1, heights=9)
+    played = Simulation(hash_keyring(7), replace(plan, behaviour="mute"))
+    played.run()
+    said = "\n".join(played.monitor.transcript.lines())
+    votes = re.findall(r"(\d) -> \d  (?:PREPARE|COMMIT) \d+A view 0 by (\d)", said)
+    assert len(votes) > 50 and all(source == by for source, by in votes)
+    assert any(played.schedule.seat(e, n) != n for e, n in [(0, int(by)) for _, by in votes[:3]])
+    (traitor,) = [n.index for n in played.nodes if not n.honest]
+    assert played.described.endswith(f"; traitors: [{traitor}]")
+    outside = played.monitor.transcript.who(0, 9)
+    assert outside == "no. 9", "as somebody may say"
 
 
 def test_the_same_seed_is_the_same_run() -> None:

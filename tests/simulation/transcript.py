@@ -1,12 +1,14 @@
 """Who said what to whom, with names instead of hashes; rendered only when someone wants to read it.
 
 Blocks are called by height and letter in order of appearance: 3A is the first block of height 3
-that anyone mentioned, 3B a rival of it.
+that anyone mentioned, 3B a rival of it. Validators are called by their node, whatever place they
+have in the set of an epoch.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from bystack.sidechain.blocks import Header
@@ -36,9 +38,13 @@ LATEST = 400
 
 
 class Transcript:
-    """The latest events of a run: (time, text, message) or (time, source, target, message)."""
+    """The latest events of a run: (time, text, message) or (time, source, target, message).
 
-    def __init__(self, latest: int | None = LATEST) -> None:
+    `member` tells which node has a place in the set of an epoch.
+    """
+
+    def __init__(self, member: Callable[[int, int], int], latest: int | None = LATEST) -> None:
+        self._member = member
         self._events: deque[tuple[Any, ...]] = deque(maxlen=latest)
         self._names: dict[bytes, str] = {}
         self._count: dict[int, int] = {}
@@ -85,12 +91,13 @@ class Transcript:
                 return self.sum(message)
             case Timeout(height=height, view=view):
                 best = f" shows {self.sum(message.best[0])}" if message.best else ""
-                return f"TIMEOUT height {height} view {view} by {message.index}{best}"
+                by = self.who(message.epoch, message.index)
+                return f"TIMEOUT height {height} view {view} by {by}{best}"
             case TimeoutCertificate():
                 return self.sum(message)
             case ProposalSeen(proposal=seen):
                 named = self.name(seen.height, seen.block)
-                return f"SEEN {named} view {seen.view} signed by {seen.index}"
+                return f"SEEN {named} view {seen.view} signed by {self.who(seen.epoch, seen.index)}"
             case _:
                 return self._pull(message)
 
@@ -116,16 +123,25 @@ class Transcript:
     def sum(self, one: Vote | Aggregate | Certificate | TimeoutCertificate) -> str:
         """A vote, a sum of votes, or a certificate of a view given up."""
         if isinstance(one, TimeoutCertificate):
-            groups = [f"{bits(g.bitmap)} know {g.high}" for g in one.signers]
+            groups = [f"{self.all(one.epoch, g.bitmap)} know {g.high}" for g in one.signers]
             best = f" best {self.name(one.height, one.best[0].block)}" if one.best else ""
             return f"CLOSED height {one.height} view {one.view}: {', '.join(groups)}{best}"
         step = "PREPARE" if one.kind == PREPARE else Step(one.kind).name
-        who = str(one.index) if isinstance(one, Vote) else bits(one.bitmap)
-        kind = "" if isinstance(one, Vote) else f"{type(one).__name__} "
-        return f"{kind}{step} {self.name(one.height, one.block)} view {one.view} by {who}"
+        said = f"{step} {self.name(one.height, one.block)} view {one.view} by"
+        if isinstance(one, Vote):
+            return f"{said} {self.who(one.epoch, one.index)}"
+        return f"{type(one).__name__} {said} {self.all(one.epoch, one.bitmap)}"
 
+    def who(self, epoch: int, place: int) -> str:
+        """The node that has a place in an epoch's set; a place that there is not, as it is."""
+        try:
+            return str(self._member(epoch, place))
+        except IndexError:
+            return f"no. {place}"
 
-def bits(bitmap: bytes) -> str:
-    """The indexes in a bitmap, well-formed or not."""
-    number = int.from_bytes(bitmap, "little")
-    return ",".join(str(i) for i in range(number.bit_length()) if number >> i & 1) or "nobody"
+    def all(self, epoch: int, bitmap: bytes) -> str:
+        """The nodes in a bitmap, well-formed or not."""
+        number = int.from_bytes(bitmap, "little")
+        places = [i for i in range(number.bit_length()) if number >> i & 1]
+        nodes = sorted((self.who(epoch, place) for place in places), key=lambda n: (len(n), n))
+        return ",".join(nodes) or "nobody"

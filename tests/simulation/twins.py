@@ -42,7 +42,8 @@ class Scenario:
     def __str__(self) -> str:
         sides = [f"{{{','.join(map(str, sorted(far)))}}} apart" for far in self.far]
         views = zip(self.leaders, sides, strict=True)
-        return "; ".join(f"view {v}: {one} leads, {side}" for v, (one, side) in enumerate(views))
+        told = [f"view {v}: {one} leads, {side}" for v, (one, side) in enumerate(views)]
+        return "; ".join([*told, f"{SIZE} is the twin of 0"])
 
 
 def scenario(number: int) -> Scenario:
