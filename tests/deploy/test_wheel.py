@@ -1,28 +1,60 @@
-"""The wheel in an environment of its own: programs run, files and what it needs are there."""
+"""The wheel in an environment of its own: programs run, files and what it needs are there.
+
+It is built and installed, run and renewed as docs/deployment.md says, below a folder (`Machine`).
+"""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-import sysconfig
 import tomllib
-import venv
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from hatchling.builders.wheel import WheelBuilder
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.deploy.machine import Machine
+from tests.deploy.units import read_unit
+from tests.processes.pages import ROOT, Part, reading
+
+PAGE = "docs/deployment.md"
+INSTALL = Part(PAGE, "Install")
+SERVICE = Part(PAGE, "systemd", only="^(cp|install) |bystackd init")
+USER = Part(PAGE, "systemd", only="^systemd-sysusers")
+MOVE = Part(PAGE, "Backup and restore", only="^rsync")
+UPGRADE = Part(PAGE, "Upgrade", but="^systemctl|bystack doctor")
+EXTRAS = Part("docs/analysts.md", only="^pip install")
 IMPORT = re.compile(r"^ *(?:from (\w+)[\w.]* import |import (\w+)[\w.]*(?: as \w+)?$)", re.M)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    (built,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
-    return Path(built)
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine on which the page's first chapter was done."""
+    found = Machine(tmp_path_factory.mktemp("machine"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONPATH", raising=False)
+        patch.delenv("BYSTACK_HOME", raising=False)
+        with reading(found, INSTALL) as page:
+            page.type("pip wheel")
+            page.type("python3 -m venv")
+            found.borrow("/opt/bystack-0.1.0")
+            page.type("/opt/bystack-0.1.0/bin/pip install")
+            page.type("ln")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def wheel(machine: Machine) -> Path:
+    (built,) = machine.at("/dist").iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(machine: Machine) -> Path:
+    return machine.at("/opt/bystack")
 
 
 def source_files() -> set[str]:
@@ -46,20 +78,6 @@ def test_every_file_is_in_the_wheel(wheel: Path) -> None:
 def wheel_info(wheel: Path) -> str:
     name, version, *_ = wheel.name.split("-")
     return f"{name}-{version}.dist-info"
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment with the wheel, and this one's packages for what the wheel needs."""
-    place = tmp_path_factory.mktemp("venv")
-    venv.create(place, with_pip=False, symlinks=True)
-    python = place / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-index"]
-    subprocess.run([*pip, "--no-deps", "--no-compile", str(wheel)], check=True, timeout=300)
-    (packages,) = place.glob("lib/python*/site-packages")
-    # A line of a .pth file adds the folder without its own .pth files: no editable installation.
-    (packages / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return place
 
 
 def run(place: Path, *words: str) -> str:
@@ -148,3 +166,85 @@ def test_what_it_imports_it_asks_for() -> None:
         if not packages & {normal(one) for one in from_where.get(name, [name])}
     }
     assert third >= {"trio", "msgspec", "starlette"} and unasked == set()
+
+
+# --- as a service, without the service manager ------------------------------------------------
+
+
+def test_a_service_gets_its_files_and_its_home(machine: Machine) -> None:
+    for folder in ("/etc/systemd/system", "/etc/sysusers.d", "/var/lib"):
+        machine.at(folder).mkdir(parents=True)
+    with reading(machine, SERVICE) as page:
+        page.rest()
+    unit = read_unit(machine.at("/etc/systemd/system/bystackd@.service"))["Service"]
+    (home,), (mode,) = unit["WorkingDirectory"], unit["StateDirectoryMode"]
+    assert home.replace("%S", "/var/lib").replace("%i", "main") == "/var/lib/bystack/main"
+    assert machine.at("/var/lib/bystack").stat().st_mode & 0o7777 == int(mode, 8)
+    for key in ("ExecStartPre", "ExecStart"):
+        (command,) = unit[key]
+        assert os.access(machine.at(command.split()[0]), os.X_OK), command
+    assert 'network = "main"' in machine.at("/var/lib/bystack/main/bystack.toml").read_text()
+    renewed(machine)
+    moved(machine)
+
+
+def renewed(machine: Machine) -> None:
+    """The same program under a later number: its configuration is looked at before the change."""
+    given = "bystack-{}-py3-none-any.whl"
+    later(machine.at(f"dist/{given.format('0.1.0')}"), machine.at(given.format("0.2.0")))
+    with reading(machine, UPGRADE) as page:
+        page.type("python3 -m venv")
+        machine.borrow("/opt/bystack-0.2.0")
+        page.type("/opt/bystack-0.2.0/bin/pip install")
+        assert "no errors" in page.type("runuser")
+        page.type("ln")
+    shown = run(machine.at("/opt/bystack"), "bystackd", "version")
+    assert shown == "bystackd 0.2.0\n"
+    assert run(machine.at("/opt/bystack-0.1.0"), "bystackd", "version") == "bystackd 0.1.0\n"
+
+
+def later(old: Path, new: Path) -> None:
+    """A wheel as it was, but for its version."""
+    with ZipFile(old) as given, ZipFile(new, "w") as made:
+        for name in given.namelist():
+            data = given.read(name)
+            if ".dist-info/" in name:
+                data = data.replace(b"bystack-0.1.0", b"bystack-0.2.0")
+                data = data.replace(b"\nVersion: 0.1.0\n", b"\nVersion: 0.2.0\n")
+            made.writestr(name.replace("bystack-0.1.0", "bystack-0.2.0"), data)
+
+
+def moved(machine: Machine) -> None:
+    """The whole home, to another folder for another machine."""
+    if shutil.which("rsync") is None:
+        pytest.skip("no rsync on this machine: a planned move was not typed")
+    machine.at("/new.example/var/lib/bystack").mkdir(parents=True)
+    with reading(machine, MOVE) as page:
+        page.type("rsync")
+    home = "/var/lib/bystack/main/"
+    assert listing(machine.at(f"/new.example{home}")) == listing(machine.at(home))
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="no systemd-sysusers here")
+def test_the_services_user_is_made(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.at("/etc/sysusers.d").mkdir(parents=True)
+    given = ROOT / "deploy/systemd/bystack.sysusers.conf"
+    shutil.copy(given, machine.at("/etc/sysusers.d/bystack.conf"))
+    machine.changes["systemd-sysusers"] = f"systemd-sysusers --root={tmp_path}"
+    with reading(machine, USER) as page:
+        page.rest()
+    users = machine.at("/etc/passwd").read_text()
+    assert re.search(r"^bystack:.*:/var/lib/bystack:.*nologin$", users, re.M)
+
+
+def test_an_analysts_extras_are_fetched_with_it(machine: Machine) -> None:
+    """All they need is there already: pip looks whether it is, and asks no index."""
+    with reading(machine, EXTRAS) as page:
+        for extra in ("psycopg", "pyarrow"):
+            said = page.type("pip install 'bystack[")
+            assert "WARNING" not in said and f"already satisfied: {extra}" in said, said

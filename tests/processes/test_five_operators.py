@@ -3,6 +3,7 @@
 Every line of the page that begins with a machine's prompt is run, in the page's order; what stands
 below it must be among what it prints, where `…` stands for anything. A status is asked for until it
 says so. Files go from hand to hand through one folder; addresses become ports of this machine.
+docs/federation-keys.md shows more of what two of the lines print: that comes true as well.
 
 Meanwhile one signer is killed in the midst of each kind of change (`KILLED`; of the first key:
 W06): the page knows nothing of it, and every line of it comes true all the same.
@@ -30,12 +31,14 @@ from bystack.client.devnet.layout import new_layout
 from bystack.client.devnet.network import Devnet
 from bystack.client.devnet.processes import CommandFailed, bystackd
 from bystack.client.rpc import Waited, wait_for
+from tests.processes import pages
 from tests.processes.network import armed, end
 from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
 WHOLE = Part("docs/five-operators.md")
+KEYS = Part("docs/federation-keys.md")
 LATER = Part("docs/new-sidechain.md", "While the node runs")
 PAGE = Path(__file__).parents[2] / "docs" / "five-operators.md"
 WAIT = 240.0
@@ -126,6 +129,8 @@ class Table:
                 raise AssertionError(f"{line.who}: {late}; it says:\n{last}") from None
         else:
             assert done(), (line, last)
+        if line.words == KEYS.lines[0].words:
+            assert pages.says(last, KEYS.lines[0].shown), last
 
     def once(self, who: str, words: list[str]) -> tuple[int, str]:
         """Exit code and output."""
@@ -254,6 +259,12 @@ def hold(table: Table, chapter: str) -> None:
                 assert msgspec.toml.decode(written)["recipient"] == recipient(table, who)
         case "New shares, every few months":
             erased(table, "erin", ["trade-epoch-1-share-7.key"])
+            refresh, after = KEYS.lines
+            assert refresh.words in [line.words for line in PAGE_LINES[chapter]]
+            asked = after.words.split()
+            wait_for(
+                after.words, lambda: pages.says(table.once("carol", asked)[1], after.shown), WAIT
+            )
         case "A member leaves, and comes back":
             erased(table, "erin", ["trade-epoch-3-share-7.key"])
         case "Another key":

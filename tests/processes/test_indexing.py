@@ -22,7 +22,7 @@ from tests.processes.pages import Line, Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
-INDEX = Part("docs/analysts.md", only="^bystack index")
+INDEX = Part("docs/analysts.md", only="^(createdb|bystack index) ")
 FILES = Part("docs/analysts.md", only="^bystack export")
 SIDES = ("trade", "games")
 COINS = """SELECT asset, sum(amount)::bigint FROM {}.outputs
@@ -76,12 +76,17 @@ def running(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]
         process.wait()
 
 
-def test_tables_agree_with_the_nodes(network: Devnet, postgres: Server) -> None:
-    address, home = postgres.database(), network[1].home
-    with following(home, address, "main"):
-        wait_for("some blocks", lambda: height(address, "main"), SECONDS)
-    reader = Reader({"postgresql:///chains": address}, home)
+def test_tables_agree_with_the_nodes(
+    network: Devnet, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, home = "postgresql:///chains", network[1].home
+    monkeypatch.setenv("PGHOST", str(postgres.folder))
+    monkeypatch.setenv("PGUSER", "postgres")
+    reader = Reader({"createdb": f"{postgres.programs}/createdb"}, home)
     with reading(reader, INDEX) as page:
+        page.type("createdb")
+        with following(home, address, "main"):
+            wait_for("some blocks", lambda: height(address, "main"), SECONDS)
         page.type("bystack index")
         follow = page.line("bystack index")
     with following(home, address, "main"), obeyed(reader, follow):

@@ -28,10 +28,10 @@ FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_b
 
 
 class Server:
-    """A running server; `database` makes an empty database of it."""
+    """A running server, and where its programs lie; `database` makes an empty database of it."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
-        self.folder, self.process = folder, process
+    def __init__(self, folder: Path, programs: Path, process: subprocess.Popen[bytes]) -> None:
+        self.folder, self.programs, self.process = folder, programs, process
         self._made = 0
 
     def address(self, name: str = "postgres") -> str:
@@ -93,7 +93,7 @@ def server() -> Iterator[Server]:
                 [at / "postgres", "-D", data, "-k", folder, *options], stderr=log, **quiet
             )
         try:
-            yield _ready(Server(folder, process))
+            yield _ready(Server(folder, at, process))
         finally:
             process.send_signal(signal.SIGINT)  # a fast shutdown
             process.wait(SECONDS)
