@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -155,5 +154,7 @@ class Table:
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
+    import difflib  # wanted only where somebody mistyped
+
     close = difflib.get_close_matches(key, known, 1)
     return f" – did you mean {close[0]!r}?" if close else ""

@@ -85,6 +85,7 @@ def run(home: str) -> None:
     import trio
 
     from bystack.node.processes import logs
+    from bystack.node.processes.garbage import collect_seldom
     from bystack.node.processes.plan import RoleSpec, file_of, plan
     from bystack.node.processes.supervisor import HomeLocked, Supervisor, lock_home
 
@@ -103,6 +104,7 @@ def run(home: str) -> None:
 
     node = Supervisor(planned(config), config, replan=planned)
     failed: BaseException | None = None
+    collect_seldom()
     try:
         trio.run(_announced, node)
     except* OSError as group:

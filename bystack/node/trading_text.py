@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 from bystack.node import amounts_text
 from bystack.node.amounts_text import Given, Shown
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import WRONG_TYPE
+from bystack.node.rpc import BAD_PARAMETER, WRONG_TYPE
 from bystack.primitives.codec import decode
 from bystack.sidechain.modules.exchange.module import ExchangeModule
 from bystack.sidechain.modules.exchange.orders import ExchangeConfig, Market, Side, Terms
 from bystack.sidechain.modules.exchange.prices import MAX_PRICE
 from bystack.sidechain.params import Asset, Genesis
 
-BAD_PARAMETER = -8
 MAX_CONFIG = 500_000
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _PRICE = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?")

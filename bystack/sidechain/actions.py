@@ -30,6 +30,21 @@ from bystack.mainchain.departures import Departure
 from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import custody, parameters, peg_numbers
+from bystack.sidechain.action_kinds import (
+    ANCHOR,
+    BURN,
+    CLAIM,
+    DETACHED,
+    DONATE,
+    EVIDENCE,
+    MODULE_KINDS,
+    PAID,
+    PENDING,
+    RELAY,
+    REPROVE,
+    STRAY,
+    SYSTEM_OUTPUTS,
+)
 from bystack.sidechain.burns import Burn, burn, refund
 from bystack.sidechain.claims import (
     Claim,
@@ -55,15 +70,6 @@ from bystack.sidechain.orphans import take_back
 from bystack.sidechain.relay import Relay, relay
 from bystack.sidechain.stage import Stage
 from bystack.sidechain.strays import ProveStray, pay_back, prove_stray
-
-RELAY, CLAIM, DONATE, REPROVE, ANCHOR, PENDING, BURN = 1, 2, 3, 4, 5, 6, 7
-EVIDENCE, DETACHED, STRAY = 8, 9, 10
-PAID = frozenset((BURN, STRAY))
-"""What is never free: anybody may do as much of it as he likes."""
-
-MODULE_KINDS = 256
-# Outputs the chain itself creates (sponsors repaid, refunds) lie beyond a transaction's own.
-SYSTEM_OUTPUTS = 2**16
 
 _KINDS: dict[int, type[Wire]] = {
     RELAY: Relay,

@@ -16,7 +16,7 @@ from typing import Final
 
 from bystack.ledger.transactions import Transaction
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.actions import (
+from bystack.sidechain.action_kinds import (
     ANCHOR,
     BURN,
     CLAIM,

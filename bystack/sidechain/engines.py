@@ -1,7 +1,8 @@
 """Which code a genesis' `consensus.type` stands for: built-in engines, then installed packages.
 
 A package offers an engine of consensus under the entry-point group `bystack.consensus`: a callable
-without arguments that makes an `engine.EngineType`. Only the one the genesis names is loaded.
+without arguments that makes an `engine.EngineType`. Only the one the genesis names is loaded, the
+built-in ones too.
 """
 
 from __future__ import annotations
@@ -10,19 +11,36 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
+from bystack.primitives.codec import prepare
 from bystack.primitives.entry_points import entry_points
-from bystack.sidechain.consensus.authority.machine import AuthorityType
-from bystack.sidechain.consensus.bbft import BbftType
 from bystack.sidechain.consensus.engine import EngineType, Verifier, seals_once
 from bystack.sidechain.consensus.scheme import BlsScheme
-from bystack.sidechain.consensus.solo import SoloType
 from bystack.sidechain.params import CONSTANT, Genesis
+
+
+def _bbft() -> EngineType:
+    from bystack.sidechain.consensus.bbft_type import BbftType
+
+    return BbftType()
+
+
+def _authority() -> EngineType:
+    from bystack.sidechain.consensus.authority.machine import AuthorityType
+
+    return AuthorityType()
+
+
+def _solo() -> EngineType:
+    from bystack.sidechain.consensus.solo import SoloType
+
+    return SoloType()
+
 
 GROUP: Final = "bystack.consensus"
 BUILT_IN: Final[Mapping[str, Callable[[], EngineType]]] = {
-    "bbft": BbftType,
-    "authority": AuthorityType,
-    "solo": SoloType,
+    "bbft": _bbft,
+    "authority": _authority,
+    "solo": _solo,
 }
 PARTS: Final = ("check", "verifier", "make")
 
@@ -52,9 +70,13 @@ def slots_once(genesis: Genesis) -> bool:
 def installed(name: str) -> EngineType:
     """The engine of this name, built in or of a package; raises `ConsensusError`."""
     if name in BUILT_IN:
-        return BUILT_IN[name]()
+        engine = BUILT_IN[name]()
+        prepare()
+        return engine
     for found in entry_points(group=GROUP, name=name):
-        return _load(found.value, found.load)
+        engine = _load(found.value, found.load)
+        prepare()
+        return engine
     known = ", ".join(BUILT_IN)
     hint = f"install a package that offers it under the entry point {GROUP}"
     text = f"the engine of consensus {name} is not installed (built in: {known}); {hint}"

@@ -25,15 +25,8 @@ from bystack.ledger.vault_operations import COMPLETE, CREATE, ORDER, VAULT_KINDS
 from bystack.mainchain.actions import is_coinbase
 from bystack.mainchain.blocks import Block
 from bystack.primitives.codec import Wire
-from bystack.sidechain.actions import (
-    ANCHOR,
-    CLAIM,
-    DONATE,
-    PENDING,
-    REPROVE,
-    decode_action,
-    system_transaction,
-)
+from bystack.sidechain.action_kinds import ANCHOR, CLAIM, DONATE, PENDING, REPROVE
+from bystack.sidechain.actions import decode_action, system_transaction
 from bystack.sidechain.burns import fee_share
 from bystack.sidechain.claims import (
     DONATION,

@@ -19,7 +19,8 @@ from bystack.ledger.transactions import (
 )
 from bystack.primitives.codec import Malformed, NotCanonical, encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.actions import BURN, decode_action
+from bystack.sidechain.action_kinds import BURN
+from bystack.sidechain.actions import decode_action
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.tiering import BurnAboveCapacity, tier_for
 from tests.ledger.people import CAROL

@@ -24,7 +24,7 @@ from bystack.node.guard import shapes as of_guards
 from bystack.node.guard.watchman import shown_alarm
 from bystack.node.mainchain import shapes, shapes_vaults
 from bystack.node.mainchain.rpc_assets import AssetMethods
-from bystack.node.mainchain.rpc_network import PeerMethods
+from bystack.node.mainchain.rpc_peers import PeerMethods
 from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.pegouts import _signing_of
 from bystack.node.sidechain.rpc.reserves import ReserveMethods

@@ -29,7 +29,7 @@ from bystack.node.sidechain.modules import modules_of
 from bystack.node.sidechain.store import SideStore
 from bystack.node.store.chainstore import ChainStore
 from bystack.primitives.codec import decode
-from bystack.sidechain.actions import CLAIM, DONATE
+from bystack.sidechain.action_kinds import CLAIM, DONATE
 from bystack.sidechain.blocks import Body, Header
 from bystack.sidechain.claims import Claim, Donate
 from bystack.sidechain.mirror import NoOperation, operation_in

@@ -17,12 +17,8 @@ from bystack.ledger.transactions import (
 )
 from bystack.ledger.validation import WitnessCount
 from bystack.primitives.errors import Invalid
+from bystack.sidechain.action_kinds import BURN, DETACHED, MODULE_KINDS, PENDING, RELAY
 from bystack.sidechain.actions import (
-    BURN,
-    DETACHED,
-    MODULE_KINDS,
-    PENDING,
-    RELAY,
     ActionUnknown,
     ActionUnsigned,
     NotAlone,

@@ -9,7 +9,8 @@ from bystack.federation.module.actions import REFUND, RefundRequests
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import NoWitness, Outpoint
 from bystack.primitives.codec import encode
-from bystack.sidechain.actions import SYSTEM_OUTPUTS, encode_action
+from bystack.sidechain.action_kinds import SYSTEM_OUTPUTS
+from bystack.sidechain.actions import encode_action
 from bystack.sidechain.burns import AmountNotWhole, BurnBelowMinimum, payout_of
 from bystack.sidechain.mirror import VaultUnproven
 from bystack.sidechain.peg_numbers import first_numbers

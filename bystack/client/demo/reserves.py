@@ -22,7 +22,8 @@ from bystack.ledger.transactions import (
 )
 from bystack.ledger.vault_operations import ORDER, Order, decode_operation
 from bystack.mainchain.blocks import decode_block
-from bystack.sidechain.actions import CLAIM, decode_action
+from bystack.sidechain.action_kinds import CLAIM
+from bystack.sidechain.actions import decode_action
 from bystack.sidechain.blocks import decode_body
 
 HELD = DepositLock | TreasuryLock | PendingLock

@@ -17,7 +17,8 @@ from bystack.client.indexing.mainchain import input_rows, transaction_row
 from bystack.client.indexing.texts import key, plain, plain_facts, whole
 from bystack.ledger.transactions import Output, PolicyLock, Transaction, decode_transaction
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.actions import BURN, CLAIM, decode_action
+from bystack.sidechain.action_kinds import BURN, CLAIM
+from bystack.sidechain.actions import decode_action
 from bystack.sidechain.blocks import decode_body, decode_header
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.claims import Claim

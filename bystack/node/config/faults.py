@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, NamedTuple
 
 import msgspec
@@ -45,4 +44,6 @@ def shown_value(value: Any) -> str:
 
 def nearest(word: str, known: list[str]) -> str:
     """The known word that is most like `word`; empty where none is."""
+    import difflib  # wanted only where somebody mistyped
+
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")

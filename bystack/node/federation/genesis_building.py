@@ -13,11 +13,9 @@ from bystack.node import federation_files
 from bystack.node.federation.membership import Membership
 from bystack.node.federation.operating.founding import Founding, NoKey
 from bystack.node.ipc import RemoteError
-from bystack.node.sidechain.modules import modules_of
 from bystack.primitives.codec import decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.primitives.plain import to_plain
-from bystack.sidechain.engines import ConsensusError, engine_of
 from bystack.sidechain.params import Genesis, ModuleConfig
 from bystack.sidechain.specification import Founded, GenesisSpec, genesis_from
 from bystack.sidechain.state import SystemState
@@ -85,6 +83,8 @@ async def _creation(member: Founders, terms: Terms) -> bytes:
 
 def _try_engine(genesis: Genesis) -> None:
     """The engine must be installed and fit the validators; raises `EngineUnfit`."""
+    from bystack.sidechain.engines import ConsensusError, engine_of
+
     try:
         engine_of(genesis)
     except ConsensusError as error:
@@ -93,6 +93,8 @@ def _try_engine(genesis: Genesis) -> None:
 
 def _try_modules(genesis: Genesis) -> None:
     """Start every module once: a genesis that some module refuses would be no chain."""
+    from bystack.node.sidechain.modules import modules_of
+
     modules = modules_of(genesis)
     modules.start(SystemState({}), [one.config for one in genesis.modules])
 

@@ -18,7 +18,7 @@ from bystack.node.light.rpc import LightChainMethods, LightMethods
 from bystack.node.light.scanning import Scanner
 from bystack.node.light.service import LightService
 from bystack.node.light.store import LightStore
-from bystack.node.mainchain.rpc_network import PeerMethods
+from bystack.node.mainchain.rpc_peers import PeerMethods
 from bystack.node.mainchain.wire import host_config
 from bystack.node.networks import params_of
 from bystack.node.peering import keep_book, node_identity, stored_book

@@ -9,7 +9,8 @@ from bystack.mainchain.history import prove_history
 from bystack.mainchain.proofs import HistoryProof
 from bystack.node.ipc import RemoteError
 from bystack.node.light.driver import LightDriver
-from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND, Found
+from bystack.node.mainchain.reading import Found
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND
 
 
 class LightReader:

@@ -23,10 +23,18 @@ from bystack.node.light.reading import LightReader
 from bystack.node.light.scanning import Scanner
 from bystack.node.mainchain import shapes, shapes_vaults
 from bystack.node.mainchain.forms import Json, difficulty, header_form, transaction_form
-from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
 from bystack.node.mainchain.rpc_assets import asset_form, evidence_form
-from bystack.node.mainchain.rpc_transactions import decoded
-from bystack.node.rpc import IN_WARMUP, MISC, Hash, Height, Hex, Methods
+from bystack.node.rpc import (
+    BAD_PARAMETER,
+    IN_WARMUP,
+    MISC,
+    NOT_FOUND,
+    Hash,
+    Height,
+    Hex,
+    Methods,
+    decoded,
+)
 from bystack.primitives.codec import decode, encode
 
 KILO: Final = 1_000

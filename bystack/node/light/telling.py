@@ -14,8 +14,7 @@ from bystack.mainchain.chain import Entry, parent_of
 from bystack.node.ipc import RemoteError
 from bystack.node.light.driver import LightDriver
 from bystack.node.light.reading import LightReader
-from bystack.node.mainchain.reading import BAD_PARAMETER
-from bystack.node.rpc import MISC
+from bystack.node.rpc import BAD_PARAMETER, MISC
 from bystack.node.rpc.topics import Followed
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ Nothing here changes anything. Errors carry Bitcoin Core's codes.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from bystack.ledger.coins import Coin
 from bystack.ledger.transactions import Outpoint, Transaction
@@ -17,10 +17,7 @@ from bystack.mainchain.issues import RECORD_INDEX
 from bystack.mainchain.proofs import HistoryProof, TransactionProof, prove_transaction
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.driver import Driver
-
-NOT_FOUND: Final = -5
-BAD_PARAMETER: Final = -8
-UNDECODABLE: Final = -22
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND
 
 
 class Found(NamedTuple):

@@ -17,8 +17,8 @@ from bystack.node.ipc import RemoteError
 from bystack.node.mainchain import shapes_vaults
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, coins_form
-from bystack.node.mainchain.reading import NOT_FOUND, Reader
-from bystack.node.rpc import Hash, Methods
+from bystack.node.mainchain.reading import Reader
+from bystack.node.rpc import NOT_FOUND, Hash, Methods
 from bystack.primitives.codec import encode
 from bystack.primitives.plain import to_plain
 

@@ -21,9 +21,8 @@ from bystack.node.mainchain import shapes, shapes_mining
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json
 from bystack.node.mainchain.poolkeeping import PoolKeeper
-from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND
-from bystack.node.mainchain.rpc_transactions import KILO, Rate, bound, decoded
-from bystack.node.rpc import MISC, Hash, Hex, Methods
+from bystack.node.mainchain.rpc_transactions import KILO, Rate, bound
+from bystack.node.rpc import BAD_PARAMETER, MISC, NOT_FOUND, Hash, Hex, Methods, decoded
 from bystack.primitives.errors import Invalid
 
 TOGETHER = 25

@@ -26,10 +26,10 @@ from bystack.node.mainchain.miner import Miner
 from bystack.node.mainchain.mining import Contents
 from bystack.node.mainchain.mining_forms import contents_form, hash_rate, header_form
 from bystack.node.mainchain.proposals import judge_proposal
-from bystack.node.mainchain.reading import BAD_PARAMETER, UNDECODABLE, Reader
+from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_network import reward_lock
 from bystack.node.mainchain.templates import Templates
-from bystack.node.rpc import Hex, Methods
+from bystack.node.rpc import BAD_PARAMETER, UNDECODABLE, Hex, Methods
 from bystack.primitives.errors import Invalid
 
 LONGPOLL_SECONDS: Final = 60.0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -16,12 +15,10 @@ from bystack.node.ipc import RemoteError
 from bystack.node.mainchain import shapes
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.forms import Json, coin_form, transaction_form
-from bystack.node.mainchain.reading import BAD_PARAMETER, NOT_FOUND, UNDECODABLE, Reader
-from bystack.node.rpc import Hash, Hex, Methods
+from bystack.node.mainchain.reading import Reader
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND, Hash, Hex, Methods, decoded
 from bystack.primitives.codec import U32, decode, encode
 from bystack.primitives.errors import Invalid
-
-T = TypeVar("T")
 
 KILO = 1_000
 TOO_DEAR = -25
@@ -32,15 +29,6 @@ Rate = Annotated[int | float | str, Meta(description="BTM per 1000 of weight; 0 
 def bound(maxfeerate: Rate) -> int:
     """A client's bound in units per million of weight; 0 for none."""
     return amounts_text.read(maxfeerate, BTM_DECIMALS) * RATE // KILO
-
-
-def decoded(data: Hex, read: Callable[[bytes], T], what: str) -> T:
-    """What hex from a client stands for; raises `RemoteError` (-22) for anything else."""
-    try:
-        return read(bytes.fromhex(data))
-    except Invalid as error:
-        facts = {"rule": error.rule}
-        raise RemoteError(UNDECODABLE, f"{what} decode failed: {error}", facts) from None
 
 
 class TransactionMethods:

@@ -16,8 +16,9 @@ from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.following import follow
 from bystack.node.mainchain.forms import Json, output_form
-from bystack.node.mainchain.reading import BAD_PARAMETER, Reader
-from bystack.node.pool.listening import Arrived, PoolEvent
+from bystack.node.mainchain.reading import Reader
+from bystack.node.pool.listening import pool_event
+from bystack.node.rpc import BAD_PARAMETER
 from bystack.node.rpc.topics import Followed
 
 SHOWN: Final = ("asset", "units", "value")
@@ -86,10 +87,3 @@ def _pegs(driver: Driver, tx: Transaction) -> Iterator[Json]:
             facts: Json = {name: form[name] for name in SHOWN if name in form}
             vault = output.lock.vault.hex()
             yield {"event": "deposit", "txid": txid, "vout": index, "vault": vault, **facts}
-
-
-def pool_event(event: PoolEvent) -> Json:
-    """One that came into a pool, or left it."""
-    if isinstance(event, Arrived):
-        return {"event": "arrived", "txid": event.tx.id.hex(), "size": event.tx.size}
-    return {"event": "left", "txid": event.id.hex()}

@@ -38,6 +38,13 @@ class Gone(NamedTuple):
 PoolEvent = Arrived | Gone
 
 
+def pool_event(event: PoolEvent) -> dict[str, Any]:
+    """One as a subscriber is told of it."""
+    if isinstance(event, Arrived):
+        return {"event": "arrived", "txid": event.tx.id.hex(), "size": event.tx.size}
+    return {"event": "left", "txid": event.id.hex()}
+
+
 class _Listener:
     """One who listens: to everything, or to what pays one of `roots` and to its leaving."""
 

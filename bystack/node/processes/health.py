@@ -86,18 +86,21 @@ def _apart(config: Config) -> Iterator[Finding]:
 
 
 def _engine(name: str, path: Path) -> Iterator[Finding]:
-    """A sidechain whose engine of consensus is not here would not start."""
+    """A sidechain whose engine of consensus, or a module of which, is not here would not start."""
     from bystack.node.genesis_files import GenesisFileError, read_genesis
+    from bystack.node.sidechain.modules import modules_of
     from bystack.primitives.errors import Invalid
     from bystack.sidechain.engines import engine_of
 
     try:
         genesis = read_genesis(path)
         engine_of(genesis)
+        modules = modules_of(genesis).modules
     except (GenesisFileError, OSError, Invalid) as error:
         yield Finding(False, f"sidechain {name}: {error}")
     else:
-        yield Finding(True, f"sidechain {name}: {genesis.consensus.type}")
+        words = [genesis.consensus.type, *(one.name for one in modules)]
+        yield Finding(True, f"sidechain {name}: {', '.join(words)}")
 
 
 def _private_file(path: Path, text: str) -> Finding:

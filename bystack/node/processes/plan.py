@@ -16,6 +16,9 @@ from bystack.node.processes.sandbox import Limits
 from bystack.node.store.failpoints import PASSED_ON
 
 MIB = 1024 * 1024
+OPTIONS = ("-P", "-X", "no_debug_ranges")
+"""Of Python: the working directory offers no modules; and where in its line an expression stands,
+which only tracebacks show, is not kept (a quarter of a megabyte for each process)."""
 PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 
 
@@ -101,7 +104,17 @@ def _roles(config: Config, file: str) -> Iterator[tuple[str, str, object]]:
 def _argv(role: str, name: str, home: str) -> tuple[str, ...]:
     named = ("--name", name) if name else ()
     module = f"bystack.node.roles.{role}"
-    return (sys.executable, "-P", "-m", module, "--home", os.path.abspath(home), *named)
+    return (
+        sys.executable,
+        "-P",
+        "-X",
+        "no_debug_ranges",
+        "-m",
+        module,
+        "--home",
+        os.path.abspath(home),
+        *named,
+    )
 
 
 def _digest(settings: object) -> str:

@@ -27,8 +27,8 @@ from bystack.node.keyfiles import KeyFileError
 from bystack.node.processes import logs, sandbox
 from bystack.node.processes.garbage import collect_at_times, collect_seldom
 from bystack.node.store import failpoints
+from bystack.node.store.errors import StoreError
 from bystack.node.store.journal import JournalError
-from bystack.node.store.storage import StoreError
 from bystack.primitives.codec import prepare
 
 log = structlog.get_logger("role")

@@ -26,6 +26,7 @@ from bystack.node.ipc import Reconnecting
 from bystack.node.metrics.exposition import exposition
 from bystack.node.processes import logs, measuring, standing
 from bystack.node.processes.child import Child, Restarts
+from bystack.node.processes.garbage import collect_at_times
 from bystack.node.processes.logs import RotatingFile
 from bystack.node.processes.notifying import Notifier
 from bystack.node.processes.plan import RoleSpec, clean_environment
@@ -191,6 +192,7 @@ class Supervisor:
                 self._notifier.ready(self._sentence())
                 nursery.start_soon(self._notifier.keep_alive)
                 nursery.start_soon(self._keep_published)
+                nursery.start_soon(collect_at_times)
         finally:
             for leftover in (STATUS, access.COOKIE):
                 files.remove(leftover)

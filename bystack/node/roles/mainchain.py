@@ -13,7 +13,6 @@ from bystack.ledger.transactions import PolicyLock
 from bystack.node.announce import socket_of
 from bystack.node.engines import engines_of
 from bystack.node.ipc import RemoteError, Unavailable, connect, serve
-from bystack.node.light.process import run_light
 from bystack.node.mainchain.driver import Driver
 from bystack.node.mainchain.indexing import address_methods, make_index
 from bystack.node.mainchain.measuring import far_behind
@@ -36,6 +35,7 @@ from bystack.node.rpc import Methods
 from bystack.node.store.chainstore import ChainStore
 from bystack.p2p.host import Host
 from bystack.p2p.identity import Identity
+from bystack.primitives.codec import prepare
 
 ASK_SECONDS = 1.0
 
@@ -75,6 +75,9 @@ async def main(context: RoleContext) -> None:
     """Run the main chain until cancelled."""
     config = context.config.mainchain
     if config.mode == "light":
+        from bystack.node.light.process import run_light
+
+        prepare()
         return await run_light(context)
     params, folder = params_of(context.network), context.data
     identity, book = node_identity(f"{folder}/node.key"), stored_book(f"{folder}/peers")

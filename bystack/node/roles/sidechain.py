@@ -56,6 +56,7 @@ from bystack.p2p.identity import Identity
 from bystack.p2p.meeting import WHEREABOUTS, Meeting
 from bystack.p2p.peers import PeerBook
 from bystack.p2p.whereabouts import MAX_MESSAGE
+from bystack.primitives.errors import Invalid
 from bystack.sidechain.consensus.engine import EngineUnfit
 from bystack.sidechain.messages import CAPS
 from bystack.sidechain.modules.base import Modules
@@ -98,6 +99,14 @@ def genesis_of(context: RoleContext, table: Sidechain) -> Genesis:
     except (ConsensusError, EngineUnfit) as error:
         raise SidechainUnknown(f"{table.genesis}: {error}") from None
     return genesis
+
+
+def installed_modules(genesis: Genesis, table: Sidechain) -> Modules:
+    """The sidechain's modules; raises `SidechainUnknown` where one is not here, or does not fit."""
+    try:
+        return modules_of(genesis)
+    except Invalid as error:
+        raise SidechainUnknown(f"{table.genesis}: {error}") from None
 
 
 def wall_ms() -> int:
@@ -162,7 +171,7 @@ async def main(context: RoleContext) -> None:
     """Run the sidechain until cancelled."""
     table, folder = table_of(context), context.data
     genesis = genesis_of(context, table)
-    modules = modules_of(genesis)
+    modules = installed_modules(genesis, table)
     while True:
         if settle(folder, genesis.id):
             log.info("a snapshot takes the chain's place")

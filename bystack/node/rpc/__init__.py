@@ -7,17 +7,20 @@ Bitcoin Core's. Nothing here touches HTTP: see `web`.
 
 from bystack.node.rpc.codes import (
     BAD_JSON,
+    BAD_PARAMETER,
     BAD_PARAMS,
     BAD_REQUEST,
     ERRORS,
     FORBIDDEN_BY_SCOPE,
     IN_WARMUP,
     MISC,
+    NOT_FOUND,
+    UNDECODABLE,
     WRONG_TYPE,
 )
 from bystack.node.rpc.describing import document, merged
 from bystack.node.rpc.envelope import MAX_BATCH, MAX_PARAMS, Request, failure, parse, success
-from bystack.node.rpc.kinds import Amount, Hash, Height, Hex
+from bystack.node.rpc.kinds import Amount, Hash, Height, Hex, decoded
 from bystack.node.rpc.method import Method, arguments, expected
 from bystack.node.rpc.methods import (
     DISCOVER,
@@ -30,6 +33,7 @@ from bystack.node.rpc.methods import (
 
 __all__ = [
     "BAD_JSON",
+    "BAD_PARAMETER",
     "BAD_PARAMS",
     "BAD_REQUEST",
     "DISCOVER",
@@ -39,7 +43,9 @@ __all__ = [
     "MAX_BATCH",
     "MAX_PARAMS",
     "MISC",
+    "NOT_FOUND",
     "SCOPES",
+    "UNDECODABLE",
     "WRONG_TYPE",
     "Amount",
     "Hash",
@@ -52,6 +58,7 @@ __all__ = [
     "arguments",
     "calling_chain",
     "calling_wallet",
+    "decoded",
     "document",
     "expected",
     "failure",

@@ -7,6 +7,9 @@ from typing import Final
 
 MISC: Final = -1
 WRONG_TYPE: Final = -3
+NOT_FOUND: Final = -5
+BAD_PARAMETER: Final = -8
+UNDECODABLE: Final = -22
 IN_WARMUP: Final = -28
 BAD_REQUEST: Final = -32600
 BAD_PARAMS: Final = -32602
@@ -17,16 +20,16 @@ ERRORS: Final[Mapping[int, str]] = {
     MISC: "it could not be done; the sentence says why",
     WRONG_TYPE: "a parameter of another type, or an amount that is none",
     -4: "the wallet could not do it",
-    -5: "an address, a key, or something that is not there",
+    NOT_FOUND: "an address, a key, or something that is not there",
     -6: "not enough coins",
-    -8: "a parameter out of range, or at odds with another",
+    BAD_PARAMETER: "a parameter out of range, or at odds with another",
     -10: "the node is still catching up",
     -13: "the wallet is locked: walletpassphrase first",
     -14: "a wrong passphrase",
     -15: "the wallet is not encrypted, or is already",
     -18: "no such wallet is loaded, on whatever path it is asked for",
     -19: "several wallets are loaded: say which, by /wallet/NAME before or after the path",
-    -22: "the bytes could not be decoded",
+    UNDECODABLE: "the bytes could not be decoded",
     -24: "no such peer",
     -25: "a rule of the chain refused it",
     -26: "a rule refused it: `data.rule` names it, `data.facts` the numbers",

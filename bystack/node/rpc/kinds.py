@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta
+
+from bystack.node.ipc.errors import RemoteError
+from bystack.node.rpc.codes import UNDECODABLE
+from bystack.primitives.errors import Invalid
+
+T = TypeVar("T")
 
 SOME_HASH: Final = "1f" * 32
 
@@ -21,3 +28,12 @@ Amount = Annotated[
     str,
     Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?\Z", description="an amount", examples=["0.5"]),
 ]
+
+
+def decoded(data: Hex, read: Callable[[bytes], T], what: str) -> T:
+    """What hex from a client stands for; raises `RemoteError` (-22) for anything else."""
+    try:
+        return read(bytes.fromhex(data))
+    except Invalid as error:
+        facts = {"rule": error.rule}
+        raise RemoteError(UNDECODABLE, f"{what} decode failed: {error}", facts) from None

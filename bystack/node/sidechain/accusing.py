@@ -19,7 +19,8 @@ from bystack.ledger.transactions import Transaction
 from bystack.node.mainchain.signals import Signal
 from bystack.node.sidechain.store import SideStore
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.actions import EVIDENCE, decode_action
+from bystack.sidechain.action_kinds import EVIDENCE
+from bystack.sidechain.actions import decode_action
 from bystack.sidechain.consensus.events import Received
 from bystack.sidechain.consensus.evidence import AnyEvidence
 from bystack.sidechain.consensus.messages import EvidenceFound

@@ -18,7 +18,8 @@ from bystack.ledger.validation import check_transaction, weight
 from bystack.node.pool.judging import Judge, Judged
 from bystack.node.sidechain.accusing import verify_ahead
 from bystack.node.sidechain.store import SideStore
-from bystack.sidechain.actions import DETACHED, EVIDENCE, RELAY, needs_no_fee
+from bystack.sidechain.action_kinds import DETACHED, EVIDENCE, RELAY
+from bystack.sidechain.actions import needs_no_fee
 from bystack.sidechain.burden import burden
 from bystack.sidechain.modules.base import Modules
 from bystack.sidechain.relayer import proved_by

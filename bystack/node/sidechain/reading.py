@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from bystack.ledger.transactions import Transaction
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND
 from bystack.node.sidechain.following import check_held
 from bystack.node.sidechain.proving import Prover
 from bystack.node.sidechain.voting.driver import Driver
@@ -25,9 +26,6 @@ from bystack.sidechain.modules.approvals import approved_kinds
 from bystack.sidechain.modules.base import Modules, read_only
 from bystack.sidechain.relay import RelayView
 from bystack.sidechain.state import SystemState
-
-NOT_FOUND: Final = -5
-BAD_PARAMETER: Final = -8
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from bystack.node.ipc import RemoteError
-from bystack.node.mainchain.telling import pool_event
+from bystack.node.pool.listening import pool_event
+from bystack.node.rpc import BAD_PARAMETER
 from bystack.node.rpc.topics import Followed
 from bystack.node.sidechain.following import check_held
-from bystack.node.sidechain.reading import BAD_PARAMETER
 from bystack.node.sidechain.store import SideStore
 from bystack.node.sidechain.voting.driver import Driver
 from bystack.primitives.plain import to_plain

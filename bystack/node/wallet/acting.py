@@ -13,9 +13,9 @@ from bystack.ledger.effects import Effects
 from bystack.ledger.transactions import Action, PolicyLock
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import calling_chain
+from bystack.node.rpc import BAD_PARAMETER, calling_chain
 from bystack.node.wallet.approving import sign_or_share
-from bystack.node.wallet.asking import BAD_PARAMETER, lock_at
+from bystack.node.wallet.asking import lock_at
 from bystack.node.wallet.chains import Chain
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.drafting import Drafting

@@ -10,7 +10,6 @@ from collections.abc import Collection
 
 from bystack.ledger.pst_auditing import Approvals
 from bystack.mainchain.issues import ISSUE_APPROVALS
-from bystack.node.sidechain.modules import BUILT_IN
 from bystack.node.wallet.chains import Chain
 from bystack.sidechain.modules.approvals import ModuleApprovals, approved_kinds
 from bystack.sidechain.modules.base import Module, Quiet
@@ -20,6 +19,8 @@ def approvals_on(chain: Chain, told: Collection[int] = ()) -> Approvals:
     """What a chain's actions ask to be signed; `told`: kinds, as its process says."""
     if chain.genesis is None:
         return ISSUE_APPROVALS
+    from bystack.node.sidechain.modules import BUILT_IN
+
     names = [config.name for config in chain.genesis.modules]
     known: list[Module] = [BUILT_IN[name]() if name in BUILT_IN else Quiet() for name in names]
     foreign = {at + 1 for at, name in enumerate(names) if name not in BUILT_IN}

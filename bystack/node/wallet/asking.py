@@ -12,13 +12,13 @@ from msgspec import Meta
 
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
+from bystack.node.rpc import BAD_PARAMETER
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.purse import Purse
 from bystack.primitives.addresses import DEPOSIT, decode_address
 from bystack.primitives.errors import Invalid
 
 BAD_ADDRESS: Final = -5
-BAD_PARAMETER: Final = -8
 
 Text = Annotated[str, Meta(max_length=300)]
 Label = Annotated[str, Meta(max_length=200, description="a label")]

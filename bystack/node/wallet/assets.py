@@ -12,11 +12,11 @@ from bystack.ledger.coins import Coin
 from bystack.mainchain.issues import registration_of
 from bystack.node.amounts_text import show
 from bystack.node.ipc import Reconnecting, RemoteError, Unavailable
+from bystack.node.rpc import NOT_FOUND
 from bystack.node.wallet.chains import Chain
 from bystack.primitives.codec import decode
 
 MAX_COIN = 64_000
-NOT_FOUND = -5
 MOST_NAMES = 12
 
 _ID = re.compile("[0-9a-fA-F]{64}")

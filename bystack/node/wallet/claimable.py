@@ -9,7 +9,7 @@ from __future__ import annotations
 from bystack.ledger.transactions import DepositLock
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
-from bystack.node.wallet.asking import BAD_PARAMETER
+from bystack.node.rpc import BAD_PARAMETER
 from bystack.node.wallet.assets import Named
 from bystack.node.wallet.opened import Opened
 from bystack.sidechain.burns import AmountNotWhole, AssetUnmapped

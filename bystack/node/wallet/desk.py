@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from bystack.ledger.pst import PartiallySigned, parse_draft
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import calling_chain
+from bystack.node.rpc import BAD_PARAMETER, calling_chain
 from bystack.node.wallet import keys
 from bystack.node.wallet.drafting import Drafting
 from bystack.node.wallet.keeper import Keeper
@@ -14,8 +12,6 @@ from bystack.node.wallet.keyring import KeyRing
 from bystack.node.wallet.nonces import Nonces
 from bystack.node.wallet.opened import Opened
 from bystack.node.wallet.rpc_money import fresh
-
-BAD_PARAMETER: Final = -8
 
 
 class Desk:

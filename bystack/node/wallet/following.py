@@ -36,7 +36,7 @@ from bystack.node.wallet.expecting import expect
 from bystack.node.wallet.purse import Purse
 from bystack.node.wallet.standing import lose, stand
 from bystack.primitives.codec import decode, encode
-from bystack.sidechain.actions import ANCHOR, EVIDENCE, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
+from bystack.sidechain.action_kinds import ANCHOR, EVIDENCE, MODULE_KINDS, PENDING, SYSTEM_OUTPUTS
 from bystack.sidechain.blocks import decode_body, decode_header
 
 MAX_COIN: Final = 64_000

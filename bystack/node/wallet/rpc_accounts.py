@@ -22,9 +22,9 @@ from bystack.ledger.descriptors import (
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Methods, calling_chain
+from bystack.node.rpc import BAD_PARAMETER, Methods, calling_chain
 from bystack.node.wallet import shapes_keys
-from bystack.node.wallet.asking import BAD_PARAMETER, Label, Text, account_number
+from bystack.node.wallet.asking import Label, Text, account_number
 from bystack.node.wallet.assets import NATIVE
 from bystack.node.wallet.keeper import Gap, Keeper
 from bystack.node.wallet.opened import Opened

@@ -21,10 +21,10 @@ from bystack.mainchain.issues import Registration, registration_of
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Hash, Hex, Methods, calling_chain
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND, Hash, Hex, Methods, calling_chain
 from bystack.node.wallet import shapes
 from bystack.node.wallet.approving import sign_or_share
-from bystack.node.wallet.assets import NOT_FOUND, Named
+from bystack.node.wallet.assets import Named
 from bystack.node.wallet.chains import MAIN
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.drafting import Drafting
@@ -37,7 +37,6 @@ from bystack.node.wallet.rpc_sharing import Policies, policies_of
 from bystack.primitives.codec import decode
 
 NOTHING: Final = -3
-BAD_PARAMETER: Final = -8
 
 Decimals = Annotated[int, Meta(ge=0, le=18, description="decimals, 0 to 18")]
 Symbol = Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[A-Za-z][A-Za-z0-9.-]*\Z")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated
 
 import trio
 from msgspec import Meta
@@ -16,7 +16,7 @@ from msgspec import Meta
 from bystack.node.ipc import RemoteError
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Methods
+from bystack.node.rpc import BAD_PARAMETER, Methods
 from bystack.node.store.storage import Store
 from bystack.node.wallet import keys, shapes_keys
 from bystack.node.wallet.backup import (
@@ -35,8 +35,6 @@ from bystack.node.wallet.purse import FORMAT
 from bystack.node.wallet.purse import KIND as STORE
 from bystack.node.wallet.settings import AccountName
 from bystack.primitives.errors import Invalid
-
-BAD_PARAMETER: Final = -8
 
 Text = Annotated[str, Meta(max_length=3 * MAX_BACKUP, description="what backupwallet gave")]
 

@@ -10,11 +10,11 @@ from bystack.ledger.transactions import MAX_ACTION_BODY
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Hash, Height, Hex, Methods
+from bystack.node.rpc import BAD_PARAMETER, Hash, Height, Hex, Methods
 from bystack.node.trading_text import SIDES, TERMS, chosen, lifetime, pair_named, pairs
 from bystack.node.wallet import shapes, shapes_modules
 from bystack.node.wallet.acting import Counter, counter
-from bystack.node.wallet.asking import BAD_PARAMETER, Text
+from bystack.node.wallet.asking import Text
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.keeper import Keeper
 from bystack.sidechain.modules.exchange.module import CANCEL, PLACE, ExchangeModule

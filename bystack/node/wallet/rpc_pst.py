@@ -41,7 +41,7 @@ from bystack.ledger.transactions import (
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Hash, Height, Hex, Methods, calling_chain
+from bystack.node.rpc import BAD_PARAMETER, Hash, Height, Hex, Methods, calling_chain
 from bystack.node.wallet import shapes_drafts
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.draft_forms import draft_form, fees_of, gains, shown_sums, slot_form
@@ -54,7 +54,6 @@ from bystack.node.wallet.sending import hand_in
 from bystack.node.wallet.spending import Spending, explained
 from bystack.primitives.codec import encode
 
-BAD_PARAMETER: Final = -8
 MAX_TEXT: Final = 2 * MAX_DRAFT
 
 Draft = Annotated[str, Meta(max_length=MAX_TEXT, description="a partially signed transaction")]

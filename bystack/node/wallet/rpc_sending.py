@@ -13,10 +13,9 @@ from bystack.ledger.transactions import DepositLock, Outpoint, Output, PolicyLoc
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Hash, Methods, calling_chain
+from bystack.node.rpc import BAD_PARAMETER, Hash, Methods, calling_chain
 from bystack.node.wallet import shapes
 from bystack.node.wallet.asking import (
-    BAD_PARAMETER,
     Blocks,
     Mode,
     Note,

@@ -14,10 +14,10 @@ from msgspec import Meta
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json
-from bystack.node.rpc import Hash, Methods
+from bystack.node.rpc import BAD_PARAMETER, Hash, Methods
 from bystack.node.wallet import shapes, shapes_modules
 from bystack.node.wallet.acting import Counter, counter
-from bystack.node.wallet.asking import BAD_PARAMETER, Text
+from bystack.node.wallet.asking import Text
 from bystack.node.wallet.desk import Desk
 from bystack.node.wallet.keeper import Keeper
 from bystack.node.wallet.rpc_sending import ALL

@@ -37,7 +37,7 @@ from bystack.node.wallet.following import Follower
 from bystack.node.wallet.stored import PaymentNote
 from bystack.primitives.bip32 import HardenedFromPublic
 from bystack.primitives.codec import encode
-from bystack.sidechain.actions import STRAY, encode_action
+from bystack.sidechain.action_kinds import BURN, STRAY
 from bystack.sidechain.burns import Burn
 from bystack.sidechain.records import Destination
 
@@ -86,7 +86,7 @@ class Spending:
     async def burn(self, asset: bytes, amount: int, destination: Destination) -> Transaction:
         """Destroy on this sidechain what is to be paid on the main chain."""
         refund = self._purse.wallet.change_lock().root
-        action = encode_action(Burn(destination, asset, amount, refund))
+        action = Action(BURN, encode(Burn(destination, asset, amount, refund)))
         effects = Effects(destroyed={asset: amount})
         fees = await self.fees()
         return await self.send(self.draft((), fees, (action,), effects))

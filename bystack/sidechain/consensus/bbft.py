@@ -10,7 +10,6 @@ from __future__ import annotations
 from bystack.primitives.codec import decode
 from bystack.sidechain.blocks import Header
 from bystack.sidechain.consensus.dispatch import take_event, take_step
-from bystack.sidechain.consensus.engine import Birth, Engine, Verifier
 from bystack.sidechain.consensus.events import (
     Era,
     Input,
@@ -29,8 +28,6 @@ from bystack.sidechain.consensus.statements import (
     Certificate,
     Step,
 )
-from bystack.sidechain.consensus.validators import ValidatorSet
-from bystack.sidechain.consensus.verifier import InstantFinality
 
 
 class Bbft:
@@ -128,26 +125,3 @@ class Bbft:
             take_step(self._m, step)
         done, self._m.outbox = self._m.outbox, []
         return done
-
-
-class BbftType:
-    """The engine named `bbft` (`engine.EngineType`): any validators, elected or fixed."""
-
-    def check(self, validators: ValidatorSet, elected: bool) -> None:
-        """Every set will do."""
-
-    def verifier(self, scheme: Scheme) -> Verifier:
-        """A commit certificate makes its header final at once."""
-        return InstantFinality(scheme)
-
-    def make(self, birth: Birth) -> Engine:
-        """A machine for one node."""
-        return Bbft(
-            birth.era,
-            birth.key,
-            birth.chain_id,
-            birth.scheme,
-            birth.start,
-            birth.recovered,
-            birth.kept,
-        )

@@ -12,7 +12,7 @@ from bystack.client.indexing.sidechain import BlockForeign, SideRows
 from bystack.client.indexing.source import NodeSource
 from bystack.primitives.addresses import decode_address
 from bystack.primitives.codec import encode
-from bystack.sidechain.actions import SYSTEM_OUTPUTS
+from bystack.sidechain.action_kinds import SYSTEM_OUTPUTS
 from tests.client.indexing.nodes import SideNode, indexed, rows
 from tests.sidechain.histories import History
 from tests.sidechain.world import World

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bystack.node.config import parse_config
-from bystack.node.processes.plan import clean_environment, file_of, plan
+from bystack.node.processes.plan import OPTIONS, clean_environment, file_of, plan
 
 FULL = """
 network = "regtest"
@@ -57,7 +57,7 @@ def test_least_node() -> None:
 def test_arguments_paths_and_limits() -> None:
     specs = {spec.label: spec for spec in plan(parse_config(FULL), "/h")}
     trade = specs["sidechain-trade"]
-    start = (sys.executable, "-P", "-m", "bystack.node.roles.sidechain", "--home", "/h")
+    start = (sys.executable, *OPTIONS, "-m", "bystack.node.roles.sidechain", "--home", "/h")
     assert trade.argv == (*start, "--name", "trade")
     assert trade.limits.nice == 5
     assert specs["mainchain"].limits.nice == 0

@@ -20,7 +20,7 @@ from bystack.node.ipc import INTERNAL
 from bystack.node.mainchain.miner import Miner
 from bystack.node.mainchain.reading import Reader
 from bystack.node.mainchain.rpc_mining import MiningMethods
-from bystack.node.mainchain.rpc_network import PeerMethods
+from bystack.node.mainchain.rpc_peers import PeerMethods
 from bystack.node.mainchain.templates import Templates
 from bystack.node.mainchain.wire import host_config
 from bystack.node.rpc import DISCOVER, Methods, Request

@@ -26,7 +26,8 @@ from bystack.node.sidechain.rpc.standing import pegout_state, request_at
 from bystack.primitives.addresses import POLICY, Address, decode_address, encode_address
 from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
-from bystack.sidechain.actions import STRAY, encode_action
+from bystack.sidechain.action_kinds import STRAY
+from bystack.sidechain.actions import encode_action
 from bystack.sidechain.batches import batch_of
 from bystack.sidechain.claims import note_for
 from bystack.sidechain.records import pegout_id

@@ -30,7 +30,7 @@ from bystack.node.wallet.following import Follower
 from bystack.node.wallet.purse import FORMAT, KIND, Purse
 from bystack.node.wallet.spending import Spending
 from bystack.primitives.codec import decode, encode
-from bystack.sidechain.actions import BURN, MODULE_KINDS, SYSTEM_OUTPUTS
+from bystack.sidechain.action_kinds import BURN, MODULE_KINDS, SYSTEM_OUTPUTS
 from bystack.sidechain.burns import Burn
 from tests.ledger.people import BOB
 from tests.mainchain.builders import EASY

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from bystack.ledger.transactions import Outpoint, decode_transaction
-from bystack.node.mainchain.rpc_transactions import decoded
-from bystack.node.rpc import Hash, Height, Hex, Methods
+from bystack.node.rpc import Hash, Height, Hex, Methods, decoded
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes
 from bystack.node.sidechain.rpc.forms import Forms, Json

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import Methods
-from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.node.rpc import BAD_PARAMETER, Methods
+from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.rpc.staking import StakeForms

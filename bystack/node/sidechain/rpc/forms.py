@@ -22,7 +22,7 @@ from bystack.ledger.transactions import (
 )
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
-from bystack.node.sidechain.reading import BAD_PARAMETER
+from bystack.node.rpc import BAD_PARAMETER
 from bystack.primitives.addresses import DEPOSIT, POLICY, Address, encode_address
 from bystack.primitives.codec import encode
 from bystack.primitives.plain import to_plain

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import Hash, Methods
-from bystack.node.sidechain.reading import BAD_PARAMETER, Reader
+from bystack.node.rpc import BAD_PARAMETER, Hash, Methods
+from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes_modules
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.rpc.owners import Owner, root_named

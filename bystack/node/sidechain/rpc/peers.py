@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bystack import __version__
 from bystack.node.mainchain.forms import Json
-from bystack.node.mainchain.rpc_network import PeerMethods
+from bystack.node.mainchain.rpc_peers import PeerMethods
 from bystack.node.sidechain.voting.driver import Driver
 
 

@@ -11,8 +11,8 @@ from msgspec import Meta
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError, Unavailable
 from bystack.node.ipc.errors import from_invalid
-from bystack.node.rpc import Hash, Methods
-from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND, Hash, Methods
+from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named

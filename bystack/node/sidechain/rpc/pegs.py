@@ -17,9 +17,9 @@ from bystack.ledger.transactions import (
 from bystack.mainchain.actions import is_coinbase
 from bystack.mainchain.proofs import TransactionProof
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import Hash, Methods
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND, Hash, Methods
 from bystack.node.sidechain.mainline import MainLine
-from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND, Reader
+from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.forms import Forms, Json
 from bystack.node.sidechain.rpc.standing import main_blocks, request_at

@@ -10,10 +10,9 @@ import trio
 from msgspec import Meta
 
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import Height, Methods
+from bystack.node.rpc import BAD_PARAMETER, NOT_FOUND, Height, Methods
 from bystack.node.sidechain.moments import MomentGone
 from bystack.node.sidechain.proving import MOST_EPOCHS, NotProvable, Prover
-from bystack.node.sidechain.reading import BAD_PARAMETER, NOT_FOUND
 from bystack.node.sidechain.rpc import shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
 from bystack.node.sidechain.voting.driver import Driver

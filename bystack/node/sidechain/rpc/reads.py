@@ -15,10 +15,8 @@ from bystack.ledger.transactions import Transaction, decode_transaction
 from bystack.mainchain.proofs import MAX_PROOF, ProofHeight, TransactionProof
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
-from bystack.node.mainchain.reading import NOT_FOUND
-from bystack.node.mainchain.rpc_transactions import decoded
 from bystack.node.mainchain.shapes import Verdict
-from bystack.node.rpc import Hash, Hex, Methods
+from bystack.node.rpc import NOT_FOUND, Hash, Hex, Methods, decoded
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes, wires
 from bystack.node.sidechain.rpc.forms import AssetName, Forms, Json, asset_named

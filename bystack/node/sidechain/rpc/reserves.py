@@ -13,8 +13,8 @@ from bystack.federation.stating import drafted, needed
 from bystack.ledger.terms import decode_terms, terms_hash
 from bystack.ledger.transactions import DepositLock, PolicyLock
 from bystack.node.ipc import RemoteError
-from bystack.node.rpc import IN_WARMUP, Methods
-from bystack.node.sidechain.reading import NOT_FOUND, Reader
+from bystack.node.rpc import IN_WARMUP, NOT_FOUND, Methods
+from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.relaying import Relaying
 from bystack.node.sidechain.rpc import shapes_pegs
 from bystack.node.sidechain.rpc.forms import Json

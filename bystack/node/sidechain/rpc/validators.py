@@ -7,8 +7,7 @@ from typing import Any
 
 import trio
 
-from bystack.node.mainchain.rpc_transactions import decoded
-from bystack.node.rpc import Height, Hex, Methods
+from bystack.node.rpc import Height, Hex, Methods, decoded
 from bystack.node.sidechain.reading import Reader
 from bystack.node.sidechain.rpc import shapes, shapes_validators
 from bystack.node.sidechain.rpc.forms import Json
