@@ -1,8 +1,10 @@
 """The image's recipe and the network of five containers: what can be held without a container."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from bystack.client.cli.main import main as bystack
 from bystack.node.config import load_config
 from bystack.node.main import main as bystackd
 from bystack.node.web.access import accepts_host
+from tests.processes.pages import lines
 
 ROOT = Path(__file__).parent.parent.parent
 DOCKER = ROOT / "deploy" / "docker"
@@ -130,3 +133,61 @@ def test_the_commands_in_its_comments_are_ours(compose: dict[str, Any]) -> None:
     (said,) = re.findall(r"exec (\w+ .*)", text)
     service, program, command = shlex.split(said)
     assert service in compose["services"] and command in PROGRAMS[program].commands
+
+
+# --- the page's commands ------------------------------------------------------------------------
+
+STAND_INS = {
+    "docker": """printf '%s\\n' "$*" >> "$SAID"
+case "$*" in *getblockcount) echo 110 ;; *" wallet address") echo rm1qalice ;; esac
+""",
+    "curl": "printf ready\n",
+}
+"""An engine that runs nothing and knows what was asked of it; nodes that are ready."""
+
+
+def scripted(folder: Path, page: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """What `scripts/deployment containers` asks of the engine where this is the page."""
+    for place in ("scripts", "docs", "bin"):
+        (folder / place).mkdir()
+    (folder / "deploy").symlink_to(ROOT / "deploy")
+    script = folder / "scripts/deployment"
+    script.write_text((ROOT / "scripts/deployment").read_text())
+    (folder / "docs/deployment.md").write_text(page)
+    for name, text in STAND_INS.items():
+        (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}")
+        (folder / "bin" / name).chmod(0o755)
+    said, path = folder / "said", f"{folder / 'bin'}:{os.environ['PATH']}"
+    environment = {"PATH": path, "SAID": str(said), "HOME": str(folder)}
+    words = ["bash", str(script), "containers"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
+    return done, said.read_text().splitlines()
+
+
+def test_the_script_types_each_line_of_the_page_in_its_order(tmp_path: Path) -> None:
+    """So what was tried by it, with an engine, is what the page says."""
+    page = (ROOT / "docs/deployment.md").read_text()
+    done, said = scripted(tmp_path, page)
+    assert done.returncode == 0, done.stderr
+    typed = [one.words for one in lines("docs/deployment.md") if one.words.startswith("docker ")]
+    asked = iter(said)
+    for words in typed:
+        meant = words.removeprefix("docker ").replace("rm1q…", "rm1qalice")
+        meant = meant.replace("build ", "build --network host ", 1).replace(" exec a", " exec -T a")
+        assert meant in asked, f"{words}: not typed, or not after those before it"
+    assert len(typed) >= 9
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("docker exec node bystack status\n", ""),
+        ("docker run -d --name", "docker run --detach --name"),
+        ("compose.yaml down\n", "compose.yaml down\ndocker system prune\n"),
+    ],
+)
+def test_the_script_fails_on_a_page_that_says_otherwise(tmp_path: Path, old: str, new: str) -> None:
+    page = (ROOT / "docs/deployment.md").read_text()
+    assert page.count(old) == 1
+    done, _ = scripted(tmp_path, page.replace(old, new))
+    assert done.returncode == 1 and "docker " in done.stderr

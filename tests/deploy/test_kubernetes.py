@@ -15,7 +15,10 @@ from click.testing import CliRunner
 from bystack.node.config import load_config
 from bystack.node.main import main as bystackd
 from bystack.node.web.access import accepts_host
+from tests.processes.pages import Part, Reader, reading
 
+SET = Part("docs/deployment.md", "Kubernetes", only="^kubectl (create|kustomize)")
+KEYS = Part("docs/deployment.md", "Validators", only="^kubectl create")
 KUBERNETES = Path(__file__).parent.parent.parent / "deploy" / "kubernetes"
 NODE, VALIDATOR = KUBERNETES / "node", KUBERNETES / "validator"
 LISTED = {"resources", "configMapGenerator", "patches", "images", "namespace", "apiVersion", "kind"}
@@ -239,7 +242,10 @@ def test_a_second_start_takes_configuration_and_tokens_but_leaves_keys(
 # --- what kubectl makes of it -----------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine")
+kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on this machine")
+
+
+@kubectl
 @pytest.mark.parametrize("folder", [NODE, VALIDATOR], ids=lambda path: path.name)
 def test_kubectl_puts_it_together(folder: Path) -> None:
     done = subprocess.run(
@@ -260,3 +266,34 @@ def test_kubectl_puts_it_together(folder: Path) -> None:
     for each in (*every["initContainers"], *every["containers"]):
         assert {one["name"] for one in each["volumeMounts"]} <= volumes
         assert not each["image"].endswith(":latest") and ":" in each["image"]
+
+
+@kubectl
+def test_the_pages_objects_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that needs no cluster: what is created is shown only."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    (tmp_path / "reader").write_text("secret\n")
+    (tmp_path / "keys").mkdir()
+    for name in ("trade.validator.key", "trade.votes"):
+        (tmp_path / "keys" / name).write_text(f"{name}\n")
+    dry = "--dry-run=client -o yaml"
+    shown = ("create namespace bystack", "--from-file=reader")
+    reader = Reader({one: f"{one} {dry}" for one in shown})
+    reader.changes["deploy/kubernetes/node"] = str(NODE)
+    with reading(reader, SET) as page:
+        created = [yaml.safe_load(page.type("kubectl create")) for _ in range(2)]
+        built = list(yaml.safe_load_all(page.type("kubectl kustomize")))
+    assert [one["metadata"]["name"] for one in created] == ["bystack", "bystack-tokens"]
+    assert set(created[1]["data"]) == {"reader"}
+    assert {one["kind"] for one in built} >= {"StatefulSet", "NetworkPolicy", "Service"}
+    with reading(Reader({}), KEYS) as page:
+        page.type("kubectl create")
+    (secret,) = documents(tmp_path / "secret.yaml")
+    assert (secret["kind"], {secret["metadata"]["name"]}) == ("Secret", secrets_of(VALIDATOR))
+    assert set(secret["data"]) == {"trade.validator.key", "trade.votes"}
+
+
+def secrets_of(folder: Path) -> set[str]:
+    """The Secrets that the pods of a set ask for."""
+    return {one["secret"]["secretName"] for one in pod(folder)["volumes"] if "secret" in one}

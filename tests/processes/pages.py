@@ -24,7 +24,7 @@ from bystack.node.main import main as bystackd
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"bystack": bystack, "bystackd": bystackd}
-SHELL = ("cat", "curl", "kill", "mkdir", "cp", "createdb", "scripts/miner")
+SHELL = ("cat", "curl", "kill", "mkdir", "cp", "createdb", "kubectl", "scripts/miner")
 """What else a reader types here."""
 FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.S | re.M)
 HEADING = re.compile(r"^(?:##+ |\*\*(?=[^*\n]+\.\*\*$))", re.M)

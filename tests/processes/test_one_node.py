@@ -20,6 +20,7 @@ SYNC = Part("docs/sync.md")
 FEES = Part("docs/mempool.md")
 READY = Part("docs/metrics.md")
 RUNNING = Part("docs/operations.md")
+SERVICE = Part("docs/deployment.md", only="bin/bystack (status|doctor) ")
 MINE = Line("bystack rpc generatetoaddress 1 $(bystack wallet address --force)", ())
 OTHERS = "key(A…)"
 """An example whose keys are other people's."""
@@ -114,7 +115,7 @@ def test_it_is_looked_over_and_its_keys_are_saved(reader: Reader, node: Daemon) 
         page.type("bystack key backup --made")
 
 
-def test_it_tells_how_far_it_is_and_whether_it_is_ready(reader: Reader) -> None:
+def test_it_tells_how_far_it_is_and_whether_it_is_ready(reader: Reader, node: Daemon) -> None:
     with reading(reader, SYNC) as page:
         assert "syncing" not in page.unseen("bystack status"), "gone once it is in sync"
         shown = page.left[0].shown
@@ -125,6 +126,11 @@ def test_it_tells_how_far_it_is_and_whether_it_is_ready(reader: Reader) -> None:
         shown = page.left[0].shown[0]
         said = page.unseen("bystack rpc estimatesmartfee")
         assert json.loads(said) == json.loads(shown)
+    user = {"runuser -u bystack -- /opt/bystack/bin/": "", "/var/lib/bystack/main": str(node.home)}
+    with reading(Reader(user), SERVICE) as page:
+        assert re.search(r"^main +\d", page.type("runuser"), re.M)
+        told = page.reader.type(page.reader.meant(page.line("runuser").words))
+        assert "looked at" in told[1], told
     with reading(reader, READY) as page:
         assert page.unseen("curl").strip() in ("ready", "ok")
 
