@@ -1,4 +1,4 @@
-"""Twins in every way that two views can be arranged: agreement, progress, nobody honest blamed."""
+"""Twins in thousands of ways that three views are arranged: agreement, progress, no honest blamed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from tests.simulation.twins import (
     PARTITIONS,
     SETTINGS,
     SIZE,
+    THIRDS,
     TOTAL,
     VIEWS,
     Twins,
     covering,
+    decisive,
     play,
     scenario,
 )
@@ -39,10 +41,21 @@ def test_scenarios_are_numbered_without_gaps() -> None:
 
 def test_the_covering_scenarios_cover() -> None:
     numbers = [*covering()]
+    assert len({*numbers}) == len(numbers) == 2_202
     digits = [(n % SETTINGS, n // SETTINGS % SETTINGS, n // SETTINGS**2) for n in numbers]
-    assert len({*numbers}) == len(numbers) == 2_048
-    assert len({(a, b) for a, b, _ in digits}) == len({(a, c) for a, _, c in digits}) == 2_048
-    assert len({(b, c) for _, b, c in digits}) == SETTINGS**2 // 2
+    assert len({a for a, _, _ in digits}) == 2 * PARTITIONS
+    deep = [one for one in digits if not decisive(one[0]) and not decisive(one[1])]
+    assert len(deep) == 10 * 22 * THIRDS
+    assert {c for _, _, c in deep} == {*range(SETTINGS)}
+    after = {second: {c for _, b, c in deep if b == second} for _, second, _ in deep}
+    assert all(len(thirds) >= 3 * THIRDS for thirds in after.values())
+
+
+def test_a_view_that_decides_is_one_whose_leader_has_a_quorum_on_its_side() -> None:
+    """So most of what `covering` tries needs three views and more."""
+    for first in (leader + LEADERS * far for far in range(PARTITIONS) for leader in (0, 1)):
+        views = {one.blocks[0].certificate.view for one in play(first).honest}
+        assert (views == {0}) == decisive(first), scenario(first)
 
 
 def test_a_scenario_is_its_number() -> None:
