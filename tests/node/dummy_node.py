@@ -22,9 +22,13 @@ def specs(config: Config) -> tuple[RoleSpec, ...]:
     """The real plan, with the dummy in the place of every role."""
     patience = float(os.environ.get("PATIENCE", "120"))
     return tuple(
-        replace(spec, argv=(sys.executable, ROLE, spec.role, *spec.argv[spec.argv.index("-m") + 2 :]), patience=patience)
+        replace(spec, argv=(sys.executable, ROLE, spec.role, *_given(spec)), patience=patience)
         for spec in plan(config)
     )
+
+
+def _given(spec: RoleSpec) -> tuple[str, ...]:
+    return spec.argv[spec.argv.index("-m") + 2 :]
 
 
 def main() -> None:
