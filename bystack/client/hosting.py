@@ -142,10 +142,10 @@ class Removed(NamedTuple):
     restarted: list[str]
 
 
-def remove(home: Path, name: str, *, with_membership: bool) -> Removed:
-    """Take the table away and wait until its processes are gone; the data stays.
+def removable(home: Path, name: str, *, with_membership: bool) -> list[tuple[str, str]]:
+    """The processes that go with a sidechain, by role and name.
 
-    Raises `TableRefused`, also while a membership or guard of that name needs the sidechain.
+    Raises `TableRefused`, also while a membership of that name needs the sidechain.
     """
     config = tables.configuration(home)
     if name not in [one.name for one in config.sidechain]:
@@ -158,10 +158,19 @@ def remove(home: Path, name: str, *, with_membership: bool) -> Removed:
                 " sidechain; --with-membership removes both"
             )
         gone.append(("federation", name))
-    before = tables.pids(home)
     tables.check_own_file(home, SIDECHAINS, name)
     if len(gone) > 1:
         tables.check_own_file(home, FEDERATIONS, name)
+    return gone
+
+
+def remove(home: Path, name: str, *, with_membership: bool) -> Removed:
+    """Take the table away and wait until its processes are gone; the data stays.
+
+    Raises `TableRefused`, also while a membership or guard of that name needs the sidechain.
+    """
+    gone = removable(home, name, with_membership=with_membership)
+    before = tables.pids(home)
     tables.drop(home, SIDECHAINS, name)
     if len(gone) > 1:
         tables.drop(home, FEDERATIONS, name)

@@ -13,7 +13,7 @@ import click
 from bystack.node import genesis_files
 from bystack.node.config import ConfigErrors, load_config
 from bystack.node.genesis_files import GenesisFileError
-from bystack.node.homes import enter, home_option
+from bystack.node.homes import enter, home_option, json_option, tell
 from bystack.node.keytool import key, log_apart
 from bystack.node.networks import params_of
 from bystack.node.signer import journals
@@ -28,7 +28,8 @@ from bystack.sidechain.params import Genesis
 @click.argument("name")
 @home_option
 @click.option("--header", required=True, help="Id of the block that stands, in hex.")
-def believe(name: str, home: str, header: str) -> None:
+@json_option
+def believe(name: str, home: str, header: str, as_json: bool) -> None:
     """Say which of two final blocks of sidechain NAME stands, so that its orders are signed again.
 
     The node must be stopped. Ask the other members first: it takes as many of them as an order
@@ -45,7 +46,8 @@ def believe(name: str, home: str, header: str) -> None:
     except (ConfigErrors, GenesisFileError, JournalError, Invalid, OSError, ValueError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    click.echo(f"{name}: block {header} stands")
+    facts = {"sidechain": name, "header": header}
+    tell(facts, f"{name}: block {header} stands", as_json=as_json)
 
 
 def _believe(path: str, genesis: Genesis, block: bytes) -> None:

@@ -19,7 +19,7 @@ import structlog
 from bystack.federation.offline import ToSign
 from bystack.node.config import ConfigErrors, load_config
 from bystack.node.federation_files import FederationFileError
-from bystack.node.homes import agreed, enter, expanded, home_option
+from bystack.node.homes import agreed, enter, expanded, home_option, json_option, tell
 from bystack.node.key_signing import RequestUnreadable, compared, names_in, read_request, shown
 from bystack.node.keyfiles import KeyFileError, is_sealed, read_key, write_key
 from bystack.node.networks import params_of
@@ -200,7 +200,8 @@ The journal remembers what the validator key of {name!r} signed. Go on only if i
     help="Vote above it: the highest certified height on ANOTHER node, plus at least 2.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
+@json_option
+def accept_lost_journal(name: str, home: str, height: int, yes: bool, as_json: bool) -> None:
     """Accept that the vote journal of sidechain NAME's validator key is lost, and abstain.
 
     A fresh journal takes its place, whose owner votes only above --after-height. What is left of
@@ -222,7 +223,9 @@ def accept_lost_journal(name: str, home: str, height: int, yes: bool) -> None:
     except (ConfigErrors, JournalError, Invalid, OSError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    click.echo(f"{name} abstains up to height {height}" + (f"; was: {old}" if old else ""))
+    facts = {"sidechain": name, "abstains_up_to": height, "old_journal": old}
+    was = f"; was: {old}" if old else ""
+    tell(facts, f"{name} abstains up to height {height}{was}", as_json=as_json)
 
 
 def log_apart() -> None:

@@ -20,8 +20,6 @@ NO_JSON: Final = MappingProxyType({
     "key new": "always JSON",
     "key consent": "always JSON, the file that stake register takes",
     "key sign": "NAME=SIGNATURE, as vault submit takes it",
-    "key believe": "a person decides, and is told one sentence",
-    "key accept-lost-journal": "a person decides, and is told one sentence",
 })  # fmt: skip
 
 

@@ -51,8 +51,8 @@ class Bench(Protocol):
         """Run it in full size; takes at most a minute or two."""
 
 
-TIMED = frozenset({"sidechain"})
-"""Those that can be told how many seconds their main part takes."""
+TIMED = frozenset({"rpc", "sidechain"})
+"""Those that can be told how many seconds their main part takes, or each of its parts."""
 
 
 def run(name: str, show: Show, seconds: float | None = None) -> dict[str, Any]:

@@ -13,7 +13,11 @@ from bystack.client.cli.conventions import json_option, show
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(sorted(BENCHES)))
-@click.option("--seconds", type=click.FloatRange(2, 3_600), help="How long to send load.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(2, 3_600),
+    help=f"How long to send load; of {' and '.join(sorted(TIMED))}.",
+)
 @json_option
 def bench(name: str | None, seconds: float | None, as_json: bool) -> None:
     """Measure how fast this machine does NAME; without a name, list what there is.

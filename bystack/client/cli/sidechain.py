@@ -176,9 +176,11 @@ def remove(name: str, with_membership: bool, yes: bool, home: str, as_json: bool
     """Stop running the sidechain NAME on this node. Its data and keys stay where they are."""
     from bystack.client import hosting
 
+    place = Path(home).expanduser()
+    hosting.removable(place, name, with_membership=with_membership)
     if not yes:
         _ask(f"Stop running {name} here? Nothing is deleted")
-    done = hosting.remove(Path(home).expanduser(), name, with_membership=with_membership)
+    done = hosting.remove(place, name, with_membership=with_membership)
     if as_json:
         return show({"name": name, **done._asdict()}, as_json=True)
     click.echo(f"{name} is not run any more; {OTHERS.format(untouched=done.untouched)}")

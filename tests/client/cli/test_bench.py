@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from bystack.client.bench import frame
-from bystack.client.bench.frame import BENCHES, Measured
+from bystack.client.bench.frame import BENCHES, TIMED, Measured
 from bystack.client.cli.main import main
 
 
@@ -49,6 +50,18 @@ def test_each_has_a_line_in_the_documents() -> None:
 @pytest.mark.parametrize("name", sorted(BENCHES))
 def test_every_benchmark_is_a_module_that_measures(name: str) -> None:
     assert callable(import_module(f"bystack.client.bench.{name}").measure)
+
+
+@pytest.mark.parametrize("name", sorted(BENCHES))
+def test_help_names_those_that_take_seconds_and_they_do(name: str) -> None:
+    """Whichever is not named refuses them before it begins."""
+    takes = "seconds" in signature(import_module(f"bystack.client.bench.{name}").measure).parameters
+    assert takes == (name in TIMED)
+    if takes:
+        assert name in invoke("--help").partition("--seconds")[2].partition("--json")[0]
+    else:
+        refused = CliRunner().invoke(main, ["bench", name, "--seconds", "2"])
+        assert refused.exit_code == 2 and "only for" in refused.output
 
 
 def test_json_is_one_object(made_up: str) -> None:

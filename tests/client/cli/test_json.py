@@ -20,10 +20,10 @@ NO_JSON: Final = MappingProxyType({
     "man": "a page for people, or files for man",
     "completion": "a script for a shell",
     "key new": "bystackd key new, which prints JSON",
-    "key believe": "bystackd key believe, read by people before they say yes",
+    "key believe": "bystackd key believe, which has it",
     "key consent": "bystackd key consent, which prints JSON",
     "key sign": "bystackd key sign: NAME=SIGNATURE, as vault submit takes it",
-    "key accept-lost-journal": "bystackd's; asks a person",
+    "key accept-lost-journal": "bystackd key accept-lost-journal, which has it",
 })  # fmt: skip
 """Commands without --json, and why."""
 

@@ -108,11 +108,36 @@ def test_next_says_where_the_launch_stands(home: Path) -> None:
 
 def test_list_and_removal_of_nothing(home: Path) -> None:
     assert "bystack sidechain add FILE" in run(home, "list").output
-    gone = run(home, "remove", "port", "--yes")
-    assert gone.exit_code == 1 and "no sidechain port" in gone.output
+    for words in ((), ("--yes",)):
+        gone = run(home, "remove", "port", *words)
+        assert gone.exit_code == 1 and gone.output.startswith("no sidechain port"), (
+            "nobody is asked"
+        )
+
+
+def runs_port(home: Path) -> None:
+    """The node runs the sidechain, as far as its configuration says."""
+    table = '[[sidechain]]\nname = "port"\ngenesis = "sidechains/port.genesis.toml"\n'
+    (home / "sidechains").mkdir()
+    (home / "sidechains/port.toml").write_text(table.partition("\n")[2])
+
+
+def test_a_member_is_refused_before_it_is_asked(home: Path) -> None:
+    runs_port(home)
+    for place in ("keys/port.member.key", "federations/port.charter.toml"):
+        (home / place).parent.mkdir()
+        (home / place).write_text("")
+    member = 'name = "port"\nmember_key = "keys/port.member.key"\n'
+    member += 'charter = "federations/port.charter.toml"\n'
+    (home / "federations/port.toml").write_text(member)
+    done = run(home, "remove", "port", said="y\n")
+    assert done.exit_code == 1 and done.output.startswith("this node is a member"), done.output
+    asked = run(home, "remove", "port", "--with-membership", said="n\n")
+    assert asked.exit_code == 1 and "nothing was done" in asked.output
 
 
 def test_who_is_not_there_to_answer_is_told_of_the_option(home: Path) -> None:
+    runs_port(home)
     for said in ("n\n", ""):
         done = run(home, "remove", "port", said=said)
         assert done.exit_code == 1 and "nothing was done; answer y, or give --yes" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -247,7 +248,9 @@ def test_what_is_left_of_the_old_journal_bounds_the_height_and_is_kept(genesis: 
     assert accept(9, "--yes").exit_code == 0
     assert Path(f"{VOTES}.replaced-1").read_bytes() == before
     VOTES.write_bytes(b"rubbish")
-    assert accept(11, "--yes").exit_code == 0
+    told = json.loads(accept(11, "--yes", "--json").stdout)
+    assert (told["sidechain"], told["abstains_up_to"]) == ("trade", 11)
+    assert told["old_journal"] == f"{VOTES}.replaced-2"
     assert Path(f"{VOTES}.replaced-2").read_bytes() == b"rubbish"
     with opened(genesis) as journal:
         assert journals.floor_of(journal) == 11

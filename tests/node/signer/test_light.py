@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
@@ -81,8 +82,8 @@ def test_another_sidechains_file_and_a_damaged_one(tmp_path: Path, genesis: Gene
         following(tmp_path, genesis)
 
 
-def believed(header: bytes) -> Result:
-    line = ["key", "believe", "trade", "--home", ".", "--header", header.hex()]
+def believed(header: bytes, *words: str) -> Result:
+    line = ["key", "believe", "trade", "--home", ".", "--header", header.hex(), *words]
     return CliRunner().invoke(main, line)
 
 
@@ -103,8 +104,10 @@ def test_the_operator_says_which_block_stands(
     assert wrong.exit_code == 1 and one.header.id.hex() in wrong.output
     with journals.open_warrants(str(folder), "trade", REGTEST.magic):
         assert "another process holds it" in believed(one.header.id).output
-    done = believed(one.header.id)
+    done = believed(one.header.id, "--json")
     assert done.exit_code == 0, done.output
+    told = msgspec.json.decode(done.stdout)
+    assert told == {"sidechain": "trade", "header": one.header.id.hex()}
     following(folder, genesis).client.verify(one)
     with pytest.raises(ClientFrozen):
         following(folder, genesis).client.verify(other)
