@@ -107,8 +107,10 @@ def accusing(evidence: AnyEvidence) -> Transaction:
 
 
 def resume(world: World) -> None:
-    """Once nobody convicted votes any more."""
+    """Once nobody convicted votes any more: two epochs later at most."""
+    epoch = current(world.view).epoch
     while convicted(world.view, current(world.view).validators):
+        assert current(world.view).epoch < epoch + 2, "the convicted stay"
         world.idle()
     world.block(approved(world, RESUME, Resume))
 

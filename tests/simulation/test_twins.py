@@ -1,4 +1,4 @@
-"""Twins in thousands of ways that three views are arranged: agreement, progress, no honest blamed."""
+"""Twins in thousands of ways to arrange three views: agreement, progress, nobody honest blamed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from itertools import islice
 
 import pytest
 
+from tests.simulation.monitor import Violation
 from tests.simulation.schemes import hash_keyring
+from tests.simulation.test_mutations import ignore_timeout_certificate
 from tests.simulation.twins import (
     LEADERS,
     PARTITIONS,
@@ -29,6 +31,15 @@ BATCHES = 16
 def test_covering_scenarios(batch: int) -> None:
     blamed = sum(bool(play(n).monitor.guilty) for n in islice(covering(), batch, None, BATCHES))
     assert blamed > 20, "twins that lead a divided view are found out"
+
+
+def test_they_notice_a_leader_that_ignores_the_timeout_certificate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    play(91_525)
+    ignore_timeout_certificate(monkeypatch)
+    with pytest.raises(Violation, match="ForbiddenBlock"):
+        play(91_525)
 
 
 def test_scenarios_are_numbered_without_gaps() -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bystack.ledger.amounts import BTM
-from tests.sidechain.modules.desk import root_of
+from tests.sidechain.modules.desk import CHAIN, root_of
 from tests.sidechain.modules.stake.table import CONFIG, Runner, Table, person, runner
 
 A, B, C, D = (runner(number) for number in range(1, 5))
@@ -134,6 +134,20 @@ def test_what_falls_to_nobody_stays_among_the_fees() -> None:
     assert reward(table, A.root) in (101, 102)
     assert reward(table, B.root) == 0 and reward(table, GENESIS.root) == 0
     assert table.fees[BTM] == 305 - reward(table, A.root)
+
+
+def test_another_validator_of_a_convicted_operator_earns_nothing() -> None:
+    """It stays in its seat until the epoch turns; its share stays among the fees."""
+    table, second = tabled(VOTES_ONLY, A, B), runner(8)
+    consent = second.consent(CHAIN, B.root)
+    table.do(replace(second.register(100), operator=B.root, consent=consent), B.operator)
+    table.next_epoch()
+    table.convict(B)
+    table.fees[BTM] = 300
+    table.blocks(A, second, count=4)
+    table.next_epoch(A, second)
+    assert reward(table, A.root) == 150 and table.rewards.total() == 150
+    assert table.fees[BTM] == 150
 
 
 def test_whole_units_only() -> None:
