@@ -205,9 +205,11 @@ def all_vote(net: Devnet, chain: str, blocks: int = 4) -> None:
 
     def whole() -> bool:
         seats = {int(one["index"]) for one in net[0].side(chain, "getvalidators")}
-        for node in net.layout.validating:
-            rpc, top = net.rpcs[node.name], side_height(net, node, chain)
-            for at in range(top, max(0, top - blocks), -1):
+        tops = {node.name: side_height(net, node, chain) for node in net.layout.validating}
+        since = max(0, max(tops.values()) - blocks)  # who is behind has its own old votes below
+        for name, top in tops.items():
+            for at in range(top, since, -1):
+                rpc = net.rpcs[name]
                 seats -= {*rpc.side(chain, "getcommit", at)["signers"]} if seats else set()
         missing.clear()
         missing.update(seats)

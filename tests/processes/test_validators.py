@@ -35,7 +35,7 @@ pytestmark = pytest.mark.processes
 CHAIN = "trade"
 HOUR = 3_600
 MAX_RECORD = 100_000
-LOAD = 100
+LOAD = 70
 """Payments that are handed over at once."""
 HALT_MS = 6_000
 """Many times what an idle devnet takes for a block: longer without one is a halt."""
@@ -43,15 +43,22 @@ HALT_MS = 6_000
 
 @pytest.fixture
 def well(network: Devnet) -> Iterator[Devnet]:
-    """The network, all its validators voting; in the end all nodes have one chain, and it grows."""
+    """The network, all its validators voting; in the end all nodes have one chain, and it grows.
+
+    Whatever happened meanwhile, more than two thirds made each block of it final.
+    """
     all_vote(network, CHAIN)
+    start = best(network)[CHAIN]
     yield network
     for node in network.layout.nodes:
         wait_for(f"{node.name} runs", lambda node=node: find(node, "sidechain", CHAIN))
     goal = {CHAIN: best(network)[CHAIN] + 1}
-    for node in network.layout.nodes:
-        reach(network, node, goal)
-    agree(network)
+    try:
+        for node in network.layout.nodes:
+            reach(network, node, goal)
+    finally:
+        agree(network)  # a fork is why a chain stands still
+    certified(network, start)
 
 
 def agree(net: Devnet) -> None:
@@ -60,6 +67,14 @@ def agree(net: Devnet) -> None:
     for at in {1, height // 2, height - 1, height}:
         ids = {side(net, node, "getblockhash", at) for node in net.layout.nodes}
         assert len(ids) == 1, f"a fork at height {at}: {ids}"
+
+
+def certified(net: Devnet, above: int) -> None:
+    """More than two thirds of the validators, who weigh the same, made each block final."""
+    first, seats = net.layout.nodes[0], len(net.layout.validating)
+    heights = range(above + 1, side_height(net, first, CHAIN) + 1)
+    few = [at for at in heights if 3 * len(signers(net, first, at)) <= 2 * seats]
+    assert not few, f"final without a quorum: {few}"
 
 
 def side(net: Devnet, node: Node, method: str, *params: Any) -> Any:
@@ -148,9 +163,9 @@ def test_one_of_four_stops_and_the_chain_is_final_throughout(rich: Devnet, well:
     first, *_, late = voters(well, 0, 1, 2, 3)
     address = well[1].getnewaddress("", "", CHAIN)
     with stopped(well, 3):
-        for _ in range(2):
-            grow(well, voters(well, 0, 1, 2), [CHAIN])
-        txid = paid(well, first, address)
+        txid, start = paid(well, first, address), side_height(well, first, CHAIN)
+        for node in voters(well, 0, 1, 2):  # beyond what is under way, each one's turn; its own too
+            reach(well, node, {CHAIN: start + 5})
         wait_for("paid while one stands", lambda: confirmed(well, first, txid))
     wait_for("read back from the one that stood", lambda: confirmed(well, late, txid), 180)
 
@@ -188,8 +203,8 @@ def test_one_cut_off_stands_still_the_others_go_on(well: Devnet) -> None:
     lonely, others = voters(well, 3), [*voters(well, 0, 1, 2), *well.layout.nodes[4:]]
     with cut(well, lonely, others):
         height = halted(well, lonely)
-        for _ in range(2):
-            grow(well, others, [CHAIN])
+        for node in others:
+            reach(well, node, {CHAIN: height + 5})
         assert side_height(well, lonely[0], CHAIN) == height
     reach(well, lonely[0], {CHAIN: best(well)[CHAIN]})
 
@@ -205,8 +220,9 @@ def test_two_halves_both_halt_and_become_one_again(well: Devnet) -> None:
 
 @pytest.mark.parametrize("offset", [HOUR, -HOUR])
 def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> None:
-    """Ahead, the others refuse its blocks; behind, it prepares none of theirs. All go on, and right
-    again it prepares, commits and takes its turn as before.
+    """Ahead, the others refuse its blocks, and it prepares theirs; behind, it prepares none of
+    them, and leads (a block is later than its parent). All go on, and right again it prepares,
+    commits and takes its turn as before.
     """
     wrong, first = voters(well, 2)[0], voters(well, 0)[0]
     address = well[1].getnewaddress("", "", CHAIN)
@@ -222,8 +238,10 @@ def test_one_clock_is_an_hour_wrong(rich: Devnet, well: Devnet, offset: int) -> 
         leaders = proposers(well, first, start)
         if offset > 0:
             assert seat not in leaders.values()
+            wait_for("it prepares", lambda: preparing(wrong, proposers(well, first, start), seat))
         else:
             assert not preparing(wrong, leaders, seat)
+            wait_for("it leads", lambda: seat in leading_at_once(well, first, start))
     finally:
         clock.unlink()
     start = best(well)[CHAIN] + 1
@@ -240,6 +258,12 @@ def proposers(net: Devnet, node: Node, above: int) -> dict[int, int]:
     """By height, whose block became final above a height."""
     heights = range(above + 1, side_height(net, node, CHAIN) + 1)
     return {at: side(net, node, "getblock", id_at(net, node, at))["proposer"] for at in heights}
+
+
+def leading_at_once(net: Devnet, node: Node, above: int) -> set[int]:
+    """Whose blocks above a height became final in their first view."""
+    leaders = proposers(net, node, above)
+    return {who for at, who in leaders.items() if not side(net, node, "getcommit", at)["view"]}
 
 
 def signers(net: Devnet, node: Node, height: int) -> list[int]:
@@ -269,14 +293,16 @@ def id_at(net: Devnet, node: Node, height: int) -> str:
 def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
     rich: Devnet, well: Devnet
 ) -> None:
-    """Votes find another way; its group's too. Payments are on their way before and after."""
+    """Votes find another way in the view they were cast in, so that others than its own group lead
+    as before. Payments are on their way when it stops, while it stands, and when it dies.
+    """
     first, start = well.layout.nodes[0], best(well)[CHAIN]
     seats = {one["node"]: one["index"] for one in side(well, first, "getvalidators")}
     carriers = set(side(well, first, "getepoch")["gateways"])
     assert len(carriers) == 2, "the shared network has two gateways"
     named = {side(well, n, "getnetworkinfo")["nodeid"]: n for n in well.layout.validating}
     victims = [named[node] for node, seat in seats.items() if seat in carriers]
-    payments = load.prepared(well, CHAIN, 2 * LOAD * len(victims))
+    payments = load.prepared(well, CHAIN, 3 * LOAD * len(victims))
     waiting = batched(list(payments.values()), LOAD)
     for victim in victims:
         witness = next(n for n in well.layout.validating if n is not victim)
@@ -288,6 +314,9 @@ def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
             height = int(payer.side(CHAIN, "getblockcount"))
             load.sent(payer, CHAIN, next(waiting))
             reach(well, witness, {CHAIN: height + 4})
+            led = partial(leading_at_once, well, witness, height + 1)
+            wait_for("others lead without it", lambda led=led: len(led()) > 1, 180)
+            load.sent(payer, CHAIN, next(waiting))
         finally:
             os.kill(process.pid, signal.SIGKILL)
         back(victim, "sidechain", CHAIN, process.pid)
