@@ -21,6 +21,7 @@ from bystack.sidechain.modules.base import (
     read_only,
 )
 from bystack.sidechain.modules.containment import Contained
+from bystack.sidechain.modules.stake.records import LEAST_UNBONDING
 from bystack.sidechain.params import Consensus, ModuleConfig
 from bystack.sidechain.state import SystemState
 from bystack.sidechain.transition import HeaderWrong, apply_block
@@ -175,6 +176,18 @@ def test_records_are_kept_for_the_age_of_evidence() -> None:
         record = epochs.record_of(world.view, number)
         assert record is not None and (record.first, record.last) == (12 * number, 12 * number + 11)
         assert record.validators.epoch == number
+
+
+def test_the_least_unbonding_outlasts_the_evidence_that_stake_answers_for() -> None:
+    """Taken back in an epoch it may stand behind the next one's validators."""
+    world = elected()
+    taken = epochs.current(world.view).epoch
+    while epochs.record_of(world.view, taken + 1) is None:
+        world.turn()
+    while epochs.record_of(world.view, taken + 1) is not None:
+        world.turn()
+    outdated = epochs.current(world.view).epoch
+    assert outdated == taken + LEAST_UNBONDING, "due as soon as nothing can be proved, not before"
 
 
 def test_the_seed_is_the_certificate_the_last_header_names() -> None:

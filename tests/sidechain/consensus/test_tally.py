@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from bystack.sidechain.consensus.statements import (
 )
 from bystack.sidechain.consensus.tally import Tally, find_bad
 from bystack.sidechain.consensus.validators import bitmap_of
-from tests.simulation.schemes import Keyring, bls_keyring, hash_keyring
+from tests.simulation.schemes import HashScheme, Keyring, bls_keyring, hash_keyring
 
 CHAIN, A, B, J = (bytes([i]) * 32 for i in range(1, 5))
 RING = hash_keyring(7)
@@ -55,6 +57,33 @@ def test_the_fifth_of_seven_votes_certifies(order: list[int]) -> None:
         assert box.settle(vote(index)) == []
         assert len(box.certificates) == (place >= 4)
     verify_certificate(box.certificates[0], RING.validators, CHAIN, RING.scheme)
+
+
+class Counted(HashScheme):
+    """Notes of how many keys each sum was that was verified."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verified: list[int] = []
+
+    def fast_aggregate_verify(self, keys: Sequence[bytes], digest: bytes, signature: bytes) -> bool:
+        self.verified.append(len(keys))
+        return super().fast_aggregate_verify(keys, digest, signature)
+
+
+def test_votes_are_verified_together_and_once() -> None:
+    """One check of a quorum, none to share what was verified with it, one of what comes later."""
+    box, scheme = tally(), Counted()
+    box._scheme = scheme
+    for index in range(5):
+        box.add(vote(index))
+        box.settle(vote(index))
+    assert box.certificates and scheme.verified == [5]
+    box.share(vote(0), frozenset(range(5)), 0)
+    assert scheme.verified == [5]
+    box.add(vote(5))
+    assert len(box.fullest(vote(0))) == 1
+    assert scheme.verified == [5, 1]
 
 
 def test_votes_for_two_blocks_do_not_add_up() -> None:
