@@ -38,6 +38,8 @@ MAX_EVENTS = 64
 MAX_EVENT_BYTES = 65_536
 """Of all events of one call together."""
 MAX_REFUSAL = 4_096
+MAX_ANSWER = 4_000_000
+"""Of a query."""
 
 T = TypeVar("T")
 
@@ -139,8 +141,8 @@ class Contained:
     def query(
         self, state: PrefixedState, name: str, params: Sequence[Any]
     ) -> Mapping[str, Any] | None:
-        """The module's answer; raises `ModuleFailed`."""
-        return self._call(lambda: self._inner.query(_metered(state), name, params))
+        """The module's answer; raises `ModuleFailed`, and `ModuleOversteps` for one too long."""
+        return self._call(lambda: _told(self._inner.query(_metered(state), name, params)))
 
     def _call(self, work: Callable[[], T]) -> T:
         try:
@@ -235,6 +237,15 @@ def _events(given: Sequence[Event]) -> tuple[Event, ...]:
         size += len(encode([one.name, one.facts]))  # fails for what could not be kept and told
     _require(size <= MAX_EVENT_BYTES, "events")
     return tuple(given)
+
+
+def _told(given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """An answer that can be told: plain data, as it goes to whoever asks; of a bounded length."""
+    if given is None:
+        return None
+    told = encode(given)  # fails for what is no plain data, or holds itself
+    _require(type(given) is dict and len(told) <= MAX_ANSWER, "answer")
+    return given
 
 
 def _elected(given: Sequence[Validator]) -> tuple[Validator, ...]:

@@ -196,6 +196,34 @@ def test_where_memory_ends_so_does_the_process() -> None:
 
 
 BLOCK = BlockContext(bytes(32), 1, 1, 1)
+ITSELF: list[object] = []
+ITSELF.append(ITSELF)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        ([1], ModuleOversteps),
+        ({"much": "x" * 4_000_000}, ModuleOversteps),
+        ({"what": object()}, ModuleFailed),
+        ({"number": 2**64}, ModuleFailed),
+        ({"itself": ITSELF}, ModuleFailed),
+    ],
+)
+def test_an_answer_that_cannot_be_told_is_the_modules_fault(
+    answer: Any, rule: type[Invalid], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Villain, "query", lambda self, state, name, params: answer)
+    villain, state = Contained(Villain(), "villain"), PrefixedState(SystemState(Store()), "villain")
+    with pytest.raises(rule):
+        villain.query(state, "ask", ())
+
+
+def test_an_answer_of_plain_data_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for answer in ({"rows": [{"a": 1, "b": None, "c": 0.5}]}, {}, None):
+        monkeypatch.setattr(Villain, "query", lambda self, state, name, params, a=answer: a)
+        villain = Contained(Villain(), "villain")
+        assert villain.query(PrefixedState(SystemState(Store()), "villain"), "ask", ()) == answer
 
 
 def test_hooks_that_fail_refuse() -> None:
