@@ -251,6 +251,16 @@ def test_a_manifest_that_is_not_the_one_asked_for(stage: Stage) -> None:
     assert street.blamed == [(LIAR, "ManifestForeign")]
 
 
+def test_a_made_up_header_is_not_final_because_another_is(stage: Stage) -> None:
+    """Else whoever makes up a state would show it under any header that is final."""
+    header = stage.manifest.header
+    made_up = replace(stage.manifest, header=replace(header, time=header.time + 1))
+    street = Street(liar=giver(stage, made_up, []))
+    assert not stage.join(street)
+    assert street.blamed == [(LIAR, "ManifestForeign")]
+    assert not any(isinstance(request, GetChunk) for _, request in street.asked)
+
+
 def test_an_offer_of_another_height_than_its_snapshot_has_is_a_lie(stage: Stage) -> None:
     """Else a snapshot of no use, or one older than our chain, would be taken for a far one."""
 
