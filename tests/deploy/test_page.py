@@ -17,7 +17,7 @@ from bystack.node.config import load_config
 from bystack.node.main import main as bystackd
 from tests.processes.pages import Part
 
-BACKUP = Part("docs/deployment.md", "Backup and restore", but="^(systemctl|rsync)")
+BACKUP = Part("docs/deployment.md", "Backup and restore", but="^(systemctl|rsync|bystack wallet)")
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 PROGRAMS = {"bystack": bystack, "bystackd": bystackd}
@@ -56,8 +56,9 @@ def test_the_unit_runs_where_it_installs() -> None:
 
 
 def said(who: str) -> list[str]:
-    """The lines of one machine, in order."""
-    return [line.removeprefix(f"{who}$ ") for line in LINES if line.startswith(f"{who}$ ")]
+    """The lines of one machine, in order; its wallet's, which runs, is typed in test_wallet.py."""
+    every = [line.removeprefix(f"{who}$ ") for line in LINES if line.startswith(f"{who}$ ")]
+    return [line for line in every if not line.startswith("bystack wallet")]
 
 
 LOOKING = ("bystack doctor", "bystackd check")

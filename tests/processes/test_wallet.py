@@ -21,6 +21,7 @@ pytestmark = pytest.mark.processes
 
 PAGE = Part("docs/wallet.md", but=" --wait|^bystack receive")
 PRUNED = Part("docs/storage.md", "Prune")
+SAVED = Part("docs/deployment.md", "Backup and restore", only="^bystack wallet backup")
 REWARD = 412.5
 PHRASE = "secret words"
 WRONG = "a wrong passphrase"
@@ -146,6 +147,11 @@ def _restored(page: Script[Reader], one: Daemon, two: Daemon) -> None:
     """Everything the wallet shows at one node it shows at the other."""
     page.type("bystack wallet backup")
     assert Path("safe.backup").stat().st_mode & 0o777 == 0o600
+    Path("saved").mkdir()
+    asked = {"saved/wallet.backup": "saved/wallet.backup --password-file word"}
+    with reading(Reader(asked, one.home), SAVED) as saving:
+        saving.type("bystack wallet backup")
+    assert Path("saved/wallet.backup").stat().st_mode & 0o777 == 0o600
     two.call("unloadwallet")
     page.reader.home = two.home
     page.type("bystack wallet restore")
