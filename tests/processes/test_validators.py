@@ -293,8 +293,8 @@ def id_at(net: Devnet, node: Node, height: int) -> str:
 def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
     rich: Devnet, well: Devnet
 ) -> None:
-    """Votes find another way in the view they were cast in, so that others than its own group lead
-    as before. Payments are on their way when it stops, while it stands, and when it dies.
+    """Votes find another way; its group's too. Payments are on their way when it stops, while it
+    stands, and when it dies.
     """
     first, start = well.layout.nodes[0], best(well)[CHAIN]
     seats = {one["node"]: one["index"] for one in side(well, first, "getvalidators")}
@@ -314,8 +314,6 @@ def test_a_gateway_is_killed_under_load_and_the_chain_stays_final(
             height = int(payer.side(CHAIN, "getblockcount"))
             load.sent(payer, CHAIN, next(waiting))
             reach(well, witness, {CHAIN: height + 4})
-            led = partial(leading_at_once, well, witness, height + 1)
-            wait_for("others lead without it", lambda led=led: len(led()) > 1, 180)
             load.sent(payer, CHAIN, next(waiting))
         finally:
             os.kill(process.pid, signal.SIGKILL)
