@@ -20,7 +20,7 @@ OWN = re.compile(r"bystack|_?_?editable")
 """Of this environment's packages, those that are the project itself."""
 PLACE = re.compile(r"^/(?=(opt|etc|var|new\.example)/)|^(?=dist\b|\S+\.whl\b)")
 """Where a path begins that is the machine's, or a file that was made on it."""
-OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_COMPILE": "1",
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1",
            "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_CACHE_DIR": "1"}  # fmt: skip
 
 
@@ -58,8 +58,10 @@ class Machine(Reader):
 
     def type(self, words: list[str], answers: str = "") -> tuple[int, str]:
         match words:
+            case ["pip", "wheel", *rest]:
+                words = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", *rest]
             case ["pip", *rest]:
-                words = [str(self.python()), "-m", "pip", *rest]
+                words = [str(self.at("/opt/bystack/bin/pip")), *rest]
             case ["python3", *rest]:
                 words = [sys.executable, *rest]
         done = subprocess.run(
@@ -67,8 +69,3 @@ class Machine(Reader):
             timeout=600,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
-
-    def python(self) -> Path:
-        """Of the environment that is in use: of the program, once it is installed, else ours."""
-        own = self.at("/opt/bystack/bin/python")
-        return own if own.exists() else Path(sys.executable)

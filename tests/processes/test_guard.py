@@ -64,7 +64,9 @@ POINT, MARK = "guard/guard.after_act", "guard1/run/failpoint-mark"
 class Silent:
     """Reports to nobody."""
 
-    def step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def step(
+        self, name: str, work: Callable[[], dict[str, Any]], told: object = None
+    ) -> dict[str, Any]:
         return work()
 
 
@@ -145,7 +147,7 @@ def test_a_forged_order_is_found_frozen_and_vetoed_before_anything_leaves(guarde
     assert int(net[0].getblockcount()) == height, "before another block"
     wait_for("the guard is killed", lambda: (net.folder / MARK).exists(), SECONDS)
     # Its successor reads the chain again and does what was written down.
-    wait_for("the miner has both acts", lambda: _arrived(net, _sent(rpc)), SECONDS)
+    wait_for("the miner has both acts", lambda: _arrived(net, _sent(rpc), 2), SECONDS)
     net.mine(1)
     stands = wait_for("frozen, and nothing waits", lambda: _safe(rpc), SECONDS)
     assert stands["turn"] == 1
@@ -168,7 +170,7 @@ def frozen_by_hand(net: Devnet, page: Script[Reader]) -> None:
     net.mine(free - int(net[0].getblockcount()))
     wait_for("the rest is over", lambda: info(rpc)["main_height"] >= free, SECONDS)
     page.type("bystack guard freeze")
-    wait_for("the miner has it", lambda: net[0].getrawmempool(), SECONDS)
+    wait_for("the miner has it", lambda: _arrived(net, _sent(rpc), 1), SECONDS)
     height = net.mine(1)
     state = state_of(net)
     assert (state["turn"], state["frozen_until"]) == (2, height + FREEZE)
@@ -192,7 +194,7 @@ def vetoed_by_hand(net: Devnet, page: Script[Reader], terms: Terms) -> None:
     said = page.type("bystackd key sign", answers="y\n")
     (changes["tower-2=HEX"],) = re.findall(r"^tower-2=\w{128}$", said, re.M)
     page.type("bystack guard sign")
-    wait_for("the miner has it", lambda: net[0].getrawmempool(), SECONDS)
+    wait_for("the miner has it", lambda: _arrived(net, _sent(rpc), 1), SECONDS)
     net.mine(1)
     wait_for("nothing waits", lambda: not info(rpc)["vault"]["pending"], SECONDS)
     assert state_of(net)["frozen_until"] <= int(net[0].getblockcount()), "nobody froze it"
@@ -251,8 +253,8 @@ def _sent(rpc: Rpc) -> list[str]:
     return [one["sent"] for one in rpc.guard(NAME, "listacts") if one["sent"]]
 
 
-def _arrived(net: Devnet, acts: list[str]) -> bool:
-    return len(acts) == 2 and set(acts) <= set(net[0].getrawmempool())
+def _arrived(net: Devnet, acts: list[str], count: int) -> bool:
+    return len(acts) == count and set(acts) <= set(net[0].getrawmempool())
 
 
 def _safe(rpc: Rpc) -> dict[str, Any] | None:
