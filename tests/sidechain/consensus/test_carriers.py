@@ -58,6 +58,14 @@ def test_who_was_slow_is_not_named() -> None:
     assert carriers.to_demote(node.machine._m) == -1
 
 
+def test_who_carries_everything_again_is_forgiven() -> None:
+    node = served_by_the_leader()
+    for kind in ("PREPARE", "COMMIT"):
+        node.play(f"certificate {kind} A signers=01346 from={GATEWAY} at=420")
+    node.machine._m.shunned = {GATEWAY: 0, 0: 0}
+    assert judged(node) == {0: 0}, "of the other nothing was heard"
+
+
 def test_where_the_view_failed_nobody_is_named() -> None:
     node = served_by_the_leader()
     machine = node.machine._m

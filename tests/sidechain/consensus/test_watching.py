@@ -135,6 +135,20 @@ def test_a_leaders_word_too_late_still_counts_against_it() -> None:
     assert reports(hear(node, 1, other)) == [TwoProposals]
 
 
+def test_a_vote_that_comes_when_its_height_is_final_still_counts_against_its_voter() -> None:
+    node, final = machine(1), Player(2).proposal("A", 0).header  # votes come to the leader
+    for index in (0, 3):
+        bare = Vote(COMMIT, 0, 1, 0, final.id, NO_HASH, index, NO_SIGNATURE)
+        hear(node, index, replace(bare, signature=RING.sign(index, bare.digest(CHAIN))))
+    node.handle(Synced(final, certificate(COMMIT, final.id, who=(0, 1, 2)), ERA), 100)
+    assert node.height == 2
+    bare = Vote(COMMIT, 0, 1, 0, B, NO_HASH, 3, NO_SIGNATURE)
+    outputs = hear(node, 3, replace(bare, signature=RING.sign(3, bare.digest(CHAIN))))
+    assert reports(outputs) == [TwoVotes]
+    forged = replace(bare, index=0)
+    assert not reports(hear(node, 0, replace(forged, signature=RING.sign(3, b"f" * 32))))
+
+
 def test_evidence_is_reported_once_and_passed_on_by_those_who_learn_it() -> None:
     node, (first, other) = machine(), proposals()
     found = TwoProposals(first.signed_by(1), other.signed_by(1))
