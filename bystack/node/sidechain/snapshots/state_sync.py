@@ -1,8 +1,9 @@
 """A sidechain's part in joining by snapshots: gives them to others, and joins by one itself.
 
 A node that is told `join = "snapshot"` and finds itself more than one epoch behind looks for one,
-once in the life of its process. While it takes one in it asks for no blocks and signs nothing: it
-knows of a later final header. When the snapshot is whole the process begins again on it.
+a few times in the life of its process: who has one may connect later than a liar who has none.
+While it takes one in it asks for no blocks and signs nothing: it knows of a later final header.
+When the snapshot is whole the process begins again on it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ FOLDER: Final = "snapshots"
 STALL: Final = 2.0
 GATHERING: Final = 1.0
 """Seconds in which other peers may connect, once one says that we are far behind."""
+LOOKS: Final = 5
+REST: Final = 30.0
+"""Seconds from a look in vain to the next, in which blocks are asked for."""
 AID_KINDS: Final = frozenset(KINDS.values())
 
 NEAR: Final = 2
@@ -72,7 +76,7 @@ class StateSync:
         self._asking = Asking(host)
         self._heights: dict[bytes, int] = {}
         self._making = False
-        self._tried = not policy.joins
+        self._looks_left, self._rests_until = LOOKS if policy.joins else 0, 0.0
         self._joining: Joining | None = None
         self.arrived = trio.Event()
         """A whole snapshot waits to take the chain's place: begin again."""
@@ -139,8 +143,9 @@ class StateSync:
     def _claim(self, peer: bytes, height: int) -> None:
         self._heights[peer] = max(height, self._heights.get(peer, 0))
         length = self._epoch_length()
-        if not self._tried and height - self._store.height > length:
-            self._tried = True
+        ready = self._joining is None and trio.current_time() >= self._rests_until
+        if self._looks_left and ready and height - self._store.height > length:
+            self._looks_left -= 1
             args = (self._folder, self._store, self._asking, self._verifier, self._far, self._blame)
             self._joining = Joining(*args, least=self._store.height + max(1, length // 2))
             self._nursery.start_soon(self._join, self._joining)
@@ -222,8 +227,8 @@ class StateSync:
             whole = False
         if whole:
             return self.arrived.set()
-        log.warning("no snapshot to join by; going on block by block")
-        self._joining = None
+        log.warning("no snapshot to join by; going on block by block", looks=self._looks_left)
+        self._joining, self._rests_until = None, trio.current_time() + REST
         return None
 
     def _is_far(self) -> bool:
