@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +13,7 @@ from bystack.sidechain.consensus.demotions import DEMOTED_BLOCKS, demoted_of
 from bystack.sidechain.consensus.events import Config, Input, Received
 from bystack.sidechain.consensus.messages import Message, Propose
 from bystack.sidechain.consensus.statements import Certificate
-from bystack.sidechain.consensus.topology import gateway_count, topology
+from bystack.sidechain.consensus.topology import gateway_count, grouped, topology
 from tests.simulation.byzantine import GATEWAY_BEHAVIOURS
 from tests.simulation.harness import Node
 from tests.simulation.scenarios import grouped_world
@@ -113,6 +115,46 @@ def with_bad_gateway(behaviour: str, size: int = 10, wanted: int = 3, **plan: ob
         if min(traitors_of(hash_keyring(size), replace(chosen, seed=s))) < wanted
     )
     return Lan(hash_keyring(size), replace(chosen, seed=seed))
+
+
+@pytest.fixture
+def small_sets_nest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two levels of groups in sets that are quickly played."""
+    monkeypatch.setattr("bystack.sidechain.consensus.topology.NEST_ABOVE", 10)
+    grouped.cache_clear()
+    yield
+    grouped.cache_clear()
+
+
+@pytest.mark.usefixtures("small_sets_nest")
+@pytest.mark.parametrize("behaviour", GATEWAY_BEHAVIOURS)
+@pytest.mark.parametrize("at", ["gateway", "head"])
+def test_a_bad_one_of_either_level_changes_no_view(behaviour: str, at: str) -> None:
+    """Gateways 0 and 1 serve three heads and two, with one to three members each."""
+    size, wanted = 15, 2
+    paths = topology(size, 0, 0, bytes(32), wanted, frozenset())
+    wicked = {*paths.gateways} if at == "gateway" else {*paths.below} - {*paths.gateways}
+    assert len(wicked) == (2 if at == "gateway" else 5) and not paths.star
+    plan = replace(CALM, behaviour=behaviour, gateways=wanted, heights=15)
+    ring = hash_keyring(size)
+    seed = next(s for s in range(99) if traitors_of(ring, replace(plan, seed=s)) < wicked)
+    world = Lan(ring, replace(plan, seed=seed))
+    world.run()
+    traitor = traitor_of(world)
+    blocks = [b for n in world.honest for b in n.blocks if b.header.height % size != traitor]
+    assert len(blocks) > 10 * len(world.honest)
+    assert {b.certificate.view for b in blocks} == {0}, "but where it leads itself"
+    blamed = {node for _, node, _ in world.monitor.penalties}
+    assert blamed <= {ring.validators.validators[traitor].node}
+    assert named_by_the_honest(world) <= ({traitor} if at == "gateway" else frozenset())
+
+
+def named_by_the_honest(world: Simulation) -> set[int]:
+    """Whom blocks demote whose proposer does not betray."""
+    shown = [frozenset[int](), *demoted(world)]
+    proposers = [b.header.proposer for b in world.honest[0].blocks]
+    new = zip(proposers, pairwise(shown), strict=True)
+    return {i for who, (was, now) in new if who != traitor_of(world) for i in now - was}
 
 
 def traitor_of(world: Simulation) -> int:

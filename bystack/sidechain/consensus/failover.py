@@ -1,7 +1,7 @@
 """What is lost is asked for and said again, round a gateway if need be, without a view change.
 
 F1: without a certificate d_fb after voting, the vote goes to the leader and the next gateway, again
-every d_fb. F2: a leader without a prepare certificate d_fb after proposing sends the proposal to
+every d_fb; a COMMIT with the prepare certificate it stands on. F2: a leader without a prepare certificate d_fb after proposing sends the proposal to
 those it has no vote from. F3: without a proposal d_fb after it was due, it is pulled from the next
 gateway or the leader (bbft.md, section 6; F4 is in `carriers`).
 """
@@ -15,6 +15,7 @@ from bystack.sidechain.consensus.events import SetTimer, Sync, Timer, TimerKind
 from bystack.sidechain.consensus.machine import Machine
 from bystack.sidechain.consensus.messages import GetBlock, GetProposal
 from bystack.sidechain.consensus.statements import COMMIT, PREPARE, Vote
+from bystack.sidechain.consensus.topology import Topology
 
 
 def arm(m: Machine, at: int) -> None:
@@ -123,7 +124,17 @@ def _vote_again(m: Machine, vote: Vote) -> None:
     around = paths.next_gateway(vote.index, m.at.retries)
     for index in dict.fromkeys((leader, around)):
         if index != m.me:
+            _show_prepared(m, index, vote, paths)
             m.send(index, vote)
+
+
+def _show_prepared(m: Machine, index: int, vote: Vote, paths: Topology) -> None:
+    """Who lacks our COMMIT may lack what it is based on, if a gateway kept that from the others;
+    else their groups would wait for it, and blame them. A star's leader has made it.
+    """
+    prepared = m.at.certificates.get((PREPARE, vote.view))
+    if vote.kind == COMMIT and prepared is not None and not paths.star:
+        m.send(index, prepared)
 
 
 def _pull(m: Machine, view: int) -> None:

@@ -29,6 +29,17 @@ def served_by_the_leader() -> Player:
     return node
 
 
+def test_who_says_its_commit_again_shows_what_it_is_based_on() -> None:
+    """Else a gateway that spoils sums keeps the others', and their groups, from committing."""
+    node = voting(5, above=GATEWAY)
+    node.play("timer RETRY at=200")
+    node.play("certificate PREPARE A signers=01346 from=1 at=210")
+    node.play("signed")
+    again = [said for said in node.play("timer RETRY at=400") if said.startswith("Send")]
+    shown, said = "Certificate PREPARE A h1 v0 of 01346", "Vote COMMIT A h1 v0"
+    assert again == [f"Send {index} {what}" for index in (1, 0) for what in (shown, said)]
+
+
 def judged(node: Player) -> dict[int, int]:
     machine = node.machine._m
     (late,) = machine.late
