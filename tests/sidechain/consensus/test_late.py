@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from bystack.sidechain.consensus.events import Received
+from bystack.sidechain.consensus.events import Penalise, Received
 from bystack.sidechain.consensus.statements import COMMIT, NO_HASH, NO_SIGNATURE, Vote
 from tests.simulation.harness import CHAIN
 from tests.simulation.schemes import node_id
@@ -61,3 +61,18 @@ def test_anothers_commit_of_another_view_is_not_summed_up() -> None:
         vote = replace(bare, signature=node.ring.sign(0, bare.digest(CHAIN)))
         node.handle(Received(node_id(0), vote))
         assert len(late.tallies[COMMIT].vote_of(0)) == view
+
+
+def test_a_fuller_certificate_is_verified_before_our_block_names_it() -> None:
+    """Else whoever led the last height could have everybody refuse our block."""
+    node, _ = decided_at_view_1("view 1")
+    machine = node.machine._m
+    before = machine.parent_certificate
+    assert machine.leads(0) and machine.parent.height == 1
+    full = node.certificate(COMMIT, "A", 1, "0123")
+    forged = replace(full, signature=b"f" * 96)
+    outputs = node.handle(Received(node_id(0), forged))
+    assert outputs == [Penalise(node_id(0), "CertificateSignature")]
+    assert machine.parent_certificate is before != full
+    assert node.handle(Received(node_id(0), full)) == []
+    assert machine.parent_certificate == full
