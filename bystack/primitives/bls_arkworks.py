@@ -73,8 +73,9 @@ def g2_scale(point: G2Point, scalar: int) -> G2Point:
     return point * Scalar.from_be_bytes(scalar.to_bytes(32, "big"))
 
 
+@lru_cache(maxsize=64)
 def hash_to_g2(message: bytes, tag: bytes) -> G2Point:
-    """RFC 9380, BLS12381G2_XMD:SHA-256_SSWU_RO_."""
+    """RFC 9380, BLS12381G2_XMD:SHA-256_SSWU_RO_. Cached: votes and their certificate say one."""
     return G2Point.hash_to_curve(message, tag)
 
 

@@ -25,6 +25,8 @@ from bystack.sidechain.relayed import ChainPlace
 log = structlog.get_logger("federation")
 
 TICK_SECONDS = 0.5
+SETTLE_SECONDS = 0.1
+"""How long a final block waits here: on the same machine validators may not be through with it."""
 
 Inbox = trio.MemorySendChannel[Event]
 MainInbox = trio.MemorySendChannel[MainConnected | MainDisconnected | MainRestarted]
@@ -117,9 +119,13 @@ async def follow_side(links: Links, inbox: Inbox) -> None:
         try:
             status = await links.side.call("status")
             start = max(1, status.get("first", 1), status["height"] - 16)
+            looked = trio.current_time()
             async for item in links.side.stream("blocks", start):
+                if trio.current_time() - looked > SETTLE_SECONDS:  # else there are more to look at
+                    await trio.sleep(SETTLE_SECONDS)
                 _, height, header, certificate, *_ = item
                 await inbox.send(SideFinal(height, header, certificate))
+                looked = trio.current_time()
         except (Unavailable, RemoteError) as error:
             log.info("sidechain line broke", error=str(error))
             await trio.sleep(TICK_SECONDS)
