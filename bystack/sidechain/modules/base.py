@@ -24,7 +24,7 @@ from bystack.sidechain.state import StateView, SystemState, state_key
 
 
 class ModuleUnknown(Invalid):
-    """No module with this name is installed: its package must be, on every node of the sidechain."""
+    """No module of this name is installed: its package must be, on every node of the sidechain."""
 
 
 class ActionUnknown(Invalid):
