@@ -3,8 +3,8 @@
 F1: without a certificate d_fb after voting, the vote goes to the leader and the next gateway, again
 every d_fb; a COMMIT with the prepare certificate it stands on. F2: a leader without a prepare
 certificate d_fb after proposing sends the proposal to those it has no vote from. F3: without a
-proposal d_fb after it was due, it is pulled from the next gateway or the leader (bbft.md, section 6;
-F4 is in `carriers`).
+proposal d_fb after it was due, it is pulled from the next gateway or the leader (bbft.md, section
+6; F4 is in `carriers`).
 """
 
 from __future__ import annotations
