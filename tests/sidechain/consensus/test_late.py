@@ -63,6 +63,17 @@ def test_anothers_commit_of_another_view_is_not_summed_up() -> None:
         assert len(late.tallies[COMMIT].vote_of(0)) == view
 
 
+def test_nobody_speaks_late_for_another() -> None:
+    node, _ = decided_at_view_1("view 1")
+    (late,) = node.machine._m.late
+    bare = Vote(COMMIT, 0, 1, 1, node.block("A")[0].id, NO_HASH, 0, NO_SIGNATURE)
+    vote = replace(bare, signature=node.ring.sign(0, bare.digest(CHAIN)))
+    node.handle(Received(node_id(3), vote))
+    assert late.tallies[COMMIT].vote_of(0) == ()
+    node.handle(Received(node_id(0), vote))
+    assert late.tallies[COMMIT].vote_of(0) == (vote,)
+
+
 def test_a_fuller_certificate_is_verified_before_our_block_names_it() -> None:
     """Else whoever led the last height could have everybody refuse our block."""
     node, _ = decided_at_view_1("view 1")
