@@ -26,6 +26,7 @@ from bystack.node.ipc.errors import sole_cause
 from bystack.node.keyfiles import KeyFileError
 from bystack.node.processes import logs, sandbox
 from bystack.node.processes.garbage import collect_at_times, collect_seldom
+from bystack.node.signer.keys import PASSWORD_FILE
 from bystack.node.store import failpoints
 from bystack.node.store.errors import StoreError
 from bystack.node.store.journal import JournalError
@@ -151,11 +152,12 @@ def readable(config: Config, role: str, name: str) -> tuple[str, ...]:
     if role == "sidechain":
         paths.append(f"{KEYS}/{name}.node.key")
     if role == "federation":
+        # Its member's key may be sealed; the other keys, which the password opens too, stay shut.
         paths += [
             p
             for one in config.federation
             if one.name == name
-            for p in (one.member_key, one.charter)
+            for p in (one.member_key, PASSWORD_FILE, one.charter)
         ]
     if role == "guard":
         # Its key is the signer's alone.

@@ -142,6 +142,8 @@ def test_rights_follow_the_role() -> None:
     assert "a.toml" in readable(config, "sidechain", "a")
     assert "b.toml" not in readable(config, "sidechain", "a")
     assert "keys/m" in readable(config, "federation", "a")
+    assert "keys/password" in readable(config, "federation", "a")  # the member's key may be sealed
+    assert "keys" not in readable(config, "federation", "a")
     assert "keys/m" not in readable(config, "sidechain", "a")
     assert "keys" in writable("signer", "")
     assert all("keys" not in writable(role, "a") for role in ("sidechain", "federation", "wallet"))
