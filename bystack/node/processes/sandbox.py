@@ -32,6 +32,9 @@ TCP = 0b11
 SCOPES = 0b11
 """No abstract sockets and no signals beyond the sandbox (ABI 6)."""
 
+RESOLVER = "/etc/resolv.conf"
+"""Where to ask for names' addresses; on many systems a link out of /etc, to a file written anew."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,7 +83,14 @@ def interpreter_paths() -> tuple[str, ...]:
     homes = [sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], sys.executable]
     own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     system = ["/usr", "/lib", "/lib64", "/etc", "/proc", "/sys/devices/system/cpu", "/dev/urandom"]
-    return tuple(dict.fromkeys([*packages, *homes, own, *system]))
+    return tuple(dict.fromkeys([*packages, *homes, own, *system, _resolver()]))
+
+
+def _resolver() -> str:
+    """The folder of the resolver's file, which outlives the file; near the root the file alone."""
+    path = os.path.realpath(RESOLVER)
+    folder = os.path.dirname(path)
+    return folder if folder.count("/") > 1 else path
 
 
 def confine(readable: Iterable[str], writable: Iterable[str], *, tcp: bool) -> str:

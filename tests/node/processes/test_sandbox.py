@@ -83,6 +83,50 @@ def test_process_with_peers_keeps_tcp(tmp_path: Path) -> None:
     assert probe(tmp_path, tcp=True)["bind tcp"] == "yes"
 
 
+NAMES = """
+import os, sys
+from bystack.node.processes import sandbox
+sandbox.RESOLVER, beside = sys.argv[1:]
+print(sandbox.confine([], [], tcp=True).partition(" ")[0], flush=True)
+sys.stdin.readline()
+print(open(sandbox.RESOLVER).read())
+try:
+    open(beside)
+except PermissionError:
+    print("no more")
+"""
+
+
+@needs_landlock
+def test_a_confined_process_can_look_names_up_where_the_resolvers_file_is_a_link(
+    tmp_path: Path,
+) -> None:
+    """As systemd-resolved has it, which writes the file anew as networks come and go."""
+    real, link = tmp_path / "run" / "resolve" / "stub.conf", tmp_path / "resolv.conf"
+    real.parent.mkdir(parents=True)
+    real.write_text("nameserver 127.0.0.1")
+    link.symlink_to(real)
+    beside = real.parent.parent / "other"
+    beside.write_text("not for it")
+    child = subprocess.Popen(
+        [sys.executable, "-c", NAMES, link, beside],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert child.stdout is not None and child.stdout.readline() == "confined\n"
+    real.with_suffix(".new").write_text("nameserver 127.0.0.53")
+    real.with_suffix(".new").rename(real)
+    said, _ = child.communicate("go\n", timeout=120)
+    assert said == "nameserver 127.0.0.53\nno more\n"
+
+
+def test_where_the_resolvers_file_lies_at_the_top_no_more_than_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandbox, "RESOLVER", "/resolv.conf")
+    assert "/resolv.conf" in sandbox.interpreter_paths()
+    assert "/" not in sandbox.interpreter_paths()
+
+
 def test_kernel_without_landlock_is_told_not_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "landlock_abi", lambda: 0)
     assert sandbox.confine([], [], tcp=True).startswith("not confined")
