@@ -43,7 +43,9 @@ def test_it_runs_commands_that_exist(unit: Unit) -> None:
         assert isinstance(command, click.Group)
         command = command.get_command(click.Context(command), word)
         assert command is not None, word
-    assert "BYSTACK_HOME" in {one.envvar for one in command.params}  # as Environment= names it
+    assert command is not None and "BYSTACK_HOME" in {
+        one.envvar for one in command.params
+    }  # as Environment= names it
     assert only(unit, "Environment").startswith("BYSTACK_HOME=")
 
 
