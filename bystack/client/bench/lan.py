@@ -2,7 +2,8 @@
 
 Every machine computes on a processor of its own: what handling an event costs here is measured and
 passes on its clock before its answers leave. Signatures are made beside it, as by the signer's
-process. Messages take a hop; nothing is lost.
+process. Messages take a hop; nothing is lost. What one process remembers of messages hashed to the
+curve is forgotten before another computes: they share this program, and on a network no memory.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
-from bystack.primitives import bls
+from bystack.primitives import bls, bls_arkworks
 from bystack.primitives.codec import encode
 from bystack.primitives.hashes import fixed, tagged
 from bystack.sidechain.blocks import Body, Header
@@ -114,6 +115,7 @@ class Lan:
         self._busy = [BEGUN_MS] * len(group)
         self._signing = [BEGUN_MS] * len(group)
         self._places = {one.validator.node: at for at, one in enumerate(group)}
+        self._computed = (-1, False)
 
     def decide(self, heights: int) -> list[Decided]:
         """Run until so many heights are final everywhere; what each took, the first left out."""
@@ -129,12 +131,19 @@ class Lan:
             for height in range(2, heights + 1)
         ]
 
+    def _turn(self, at: int, *, signs: bool) -> None:
+        """From here on it is this machine, or its signer, that computes."""
+        if self._computed != (at, signs):
+            bls_arkworks.hash_to_g2.cache_clear()
+        self._computed = (at, signs)
+
     def _put(self, now: float, at: int, event: Input) -> None:
         heapq.heappush(self._heap, (now, next(self._numbers), at, event))
 
     def _charge(self, at: int, now: float, event: Input | None) -> None:
         """Let a machine handle an event once it is free; its answers leave when it is done."""
         begun, machine = max(now, self._busy[at]), self.machines[at]
+        self._turn(at, signs=False)
         clock = time.process_time()
         outputs = machine.begin(int(begun)) if event is None else machine.handle(event, int(begun))
         spent = time.process_time() - clock
@@ -176,6 +185,7 @@ class Lan:
         self._put(now + hop, to, Received(self.group[at].validator.node, message))
 
     def _sign(self, at: int, asked: Sign) -> None:
+        self._turn(at, signs=True)
         begun, clock = max(self._busy[at], self._signing[at]), time.process_time()
         signature = bls.sign(self.group[at].secret, asked.digest)
         spent = time.process_time() - clock

@@ -104,17 +104,7 @@ def _roles(config: Config, file: str) -> Iterator[tuple[str, str, object]]:
 def _argv(role: str, name: str, home: str) -> tuple[str, ...]:
     named = ("--name", name) if name else ()
     module = f"bystack.node.roles.{role}"
-    return (
-        sys.executable,
-        "-P",
-        "-X",
-        "no_debug_ranges",
-        "-m",
-        module,
-        "--home",
-        os.path.abspath(home),
-        *named,
-    )
+    return (sys.executable, *OPTIONS, "-m", module, "--home", os.path.abspath(home), *named)
 
 
 def _digest(settings: object) -> str:
