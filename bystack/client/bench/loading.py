@@ -102,16 +102,19 @@ class Load:
                     if trio.current_time() >= end:
                         return
                 await self._lanes.acquire()
-                nursery.start_soon(self._send, chunk)
+                nursery.start_soon(self._send, chunk, now())
 
     async def pace(self, transfers: Iterator[Signed], seconds: float, rate: float) -> None:
-        """So many a second, for a time."""
-        begun, number = trio.current_time(), 0
+        """So many a second, for a time. They count as sent when they were due: those that nodes let
+        stand here waited too.
+        """
+        begun, clock, number = trio.current_time(), now(), 0
         async with trio.open_nursery() as nursery:
             while number * CHUNK < rate * seconds and (chunk := _take(transfers)):
-                await trio.sleep_until(begun + number * CHUNK / rate)
+                due = number * CHUNK / rate
+                await trio.sleep_until(begun + due)
                 await self._lanes.acquire()
-                nursery.start_soon(self._send, chunk)
+                nursery.start_soon(self._send, chunk, clock + 1_000 * due)
                 number += 1
 
     async def drain(self) -> None:
@@ -125,8 +128,7 @@ class Load:
             elif trio.current_time() >= end:
                 raise Unanswered(f"{self.outstanding} transfers not final: {self.refused[:3]}")
 
-    async def _send(self, chunk: list[Signed]) -> None:
-        sent = now()
+    async def _send(self, chunk: list[Signed], sent: float) -> None:
         for one in chunk:
             self.sent[one.id] = sent
         try:

@@ -76,10 +76,7 @@ def measure(show: Show, *, seconds: float = 60.0) -> Measured:
         coin = peg_in(net)
         show("signing")
         cuts, coins = transfers.cut(net.terms, coin, COINS)
-        number = (
-            1 + int((seconds + WARM_SECONDS) * EXPECTED + 3 * PACED_SECONDS * PACED_RATE) // COINS
-        )
-        lines = transfers.rounds(net.terms, coins, number)
+        lines = transfers.rounds(net.terms, coins, _rounds(seconds))
         rest = chain.from_iterable(lines)
         figures = trio.run(_measure, net, cuts, rest, seconds, show)
         show("one node by itself, step by step")
@@ -217,4 +214,5 @@ def _paced(phase: Phase, suffix: str) -> dict[str, float]:
         f"ms_p50{suffix}": median(phase.waits),
         f"ms_p99{suffix}": quantiles(phase.waits, n=100)[98],
         f"tx_per_second_paced{suffix}": phase.per_second,
+        f"refused_paced{suffix}": phase.refused,
     }

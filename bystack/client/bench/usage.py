@@ -32,7 +32,9 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def pss_bytes(pids: Iterable[int]) -> int:
-    """Memory of processes, each shared page counted once among those that share it."""
+    """Memory of processes, each shared page counted once among those that share it; also what of
+    it is swapped out.
+    """
     return 1024 * sum(_pss(pid) for pid in pids)
 
 
@@ -49,4 +51,4 @@ def _pss(pid: int) -> int:
         lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss:", "SwapPss:")))

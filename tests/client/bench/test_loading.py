@@ -78,6 +78,22 @@ def test_a_pace_is_kept_and_nodes_take_turns() -> None:
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+def test_what_nodes_let_stand_here_counts_as_sent_when_it_was_due() -> None:
+    class Slow(Played):
+        async def call(self, method: str, many: list[bytes]) -> list[Any]:
+            await trio.sleep(10)
+            return []
+
+    async def main() -> None:
+        load = Load([cast(Client, Slow())], Watch(1))
+        await load.pace(transfers(), 2 * LANES, CHUNK)
+        sent = list(load.sent.values())
+        assert len(sent) == 2 * LANES * CHUNK
+        assert round(sent[-1] - sent[0]) == 1_000 * (2 * LANES - 1)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
 def test_what_never_becomes_final_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         load = Load([cast(Client, Played())], Watch(1))
