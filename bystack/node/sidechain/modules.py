@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bystack.federation.module.application import FederationModule
 from bystack.node.engines import engines_of
-from bystack.primitives.codec import decode
+from bystack.primitives.codec import decode, prepare
 from bystack.primitives.entry_points import entry_points
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.modules.base import Module, Modules, ModuleUnknown, Quiet
@@ -74,6 +74,7 @@ def module_named(name: str) -> Module:
     for found in entry_points(group=GROUP, name=name):
         try:
             made: Module = found.load()()
+            prepare()
             return Contained(made, name)
         # The boundary to another's code: whatever ails it, the package is named and nothing runs.
         except Exception as error:

@@ -11,8 +11,9 @@ import pytest
 
 from bystack.ledger.amounts import BTM
 from bystack.ledger.transactions import Action
+from bystack.node.sidechain import modules
 from bystack.node.sidechain.modules import ModuleUnfit, module_named, modules_of
-from bystack.primitives.codec import decode, encode
+from bystack.primitives.codec import Wire, decode, encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain.custody import held
 from bystack.sidechain.modules.base import ModuleUnknown, read_only
@@ -62,6 +63,17 @@ def named_world(main: VaultChain) -> World:
     made.relay(12)
     made.pegged(2_000)
     return made
+
+
+def test_what_a_package_stores_is_looked_at_before_there_are_threads(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library ends a process of which two threads look at a type at once for the first time."""
+    known = list[str]()
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(modules, "prepare", lambda: known.extend(map(str, Wire.__subclasses__())))
+    module_named("names")
+    assert any("bystack_names" in kind for kind in known)
 
 
 def test_a_packages_module_runs_on_a_sidechain(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
