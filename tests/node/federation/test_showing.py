@@ -98,6 +98,23 @@ def test_what_waits_for_blocks_waits_together() -> None:
     assert signer.shown == 2
 
 
+class Unsure(Side):
+    """A sidechain's process that cannot prove one of them yet."""
+
+    async def call(self, method: str, *params: Any) -> Any:
+        if (method, *params) == ("proved_entry", KEY):
+            raise RemoteError(-5, "not yet")
+        return await super().call(method, *params)
+
+
+def test_what_can_be_proved_is_shown_before_it_is_told_what_cannot() -> None:
+    """And told by itself, as those who ask again expect it: not in a group of errors."""
+    signer, side = Signer(), Unsure()
+    with pytest.raises(RemoteError, match="not yet"):
+        trio.run(Showing(cast(Links, SimpleNamespace(signer=signer, side=side))).step)
+    assert signer.shown == 1 and signer.known.height_of(NONE) == side.height
+
+
 def test_before_an_order_everything_is_shown_as_of_its_block() -> None:
     """What the chain decided meanwhile binds the very next order."""
     signer, side = Signer(), Side()

@@ -185,6 +185,7 @@ def test_whom_nobody_gives_a_snapshot_goes_on_by_blocks_and_looks_a_few_times(
             assert sync.looks and not sync.takes_in
             await trio.sleep(GATHERING + PATIENCE + 1)
             assert not sync.looks and not sync.arrived.is_set()
+            assert LOOKS > 1
             for _ in range(LOOKS - 1):
                 sync.overhear(b"a" * 32, Status(far))
                 assert not sync.looks, "blocks are asked for first"
