@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
 
+from bystack.node.processes import garbage
 from bystack.node.processes.garbage import PAUSE, WHOLE, YOUNG, collect_at_times, collect_seldom
 
 
@@ -51,3 +53,13 @@ def test_a_cycle_is_freed_within_a_pause_and_an_old_one_within_ten(
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_free_memory_goes_back_where_the_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = list[int]()
+    glibc, musl = SimpleNamespace(malloc_trim=kept.append), SimpleNamespace()
+    for library in (glibc, musl):
+        loaded = SimpleNamespace(CDLL=lambda name, library=library: library)
+        monkeypatch.setattr(garbage, "ctypes", loaded)
+        collect_seldom()
+    assert kept == [0]
