@@ -34,7 +34,8 @@ Made by `python -m bystack.node.catalogue` from the types that check every reque
 tells the same as `bystack rpc help METHOD`, `rpc.discover` and `/openrpc.json`. How to connect,
 with which credentials and limits, and how to subscribe to events: [clients](rpc-clients.md).
 
-In usages, what stands in brackets may be left out. Parameters go by position or by name.
+In usages, what stands in brackets may be left out. Parameters go by position or by name. A result's
+field marked "not always" is missing where there is nothing to tell; a client must not count on it.
 """
 
 
@@ -84,7 +85,8 @@ def _field(line: str) -> str:
     """A field's line as an item of a nested list: four spaces a level, as every reader takes."""
     words = line.lstrip()
     name, _, told = words.partition(": ")
-    return f"{' ' * 2 * (len(line) - len(words))}- `{name}`: {told}"
+    name, _, seldom = name.partition(" ")
+    return f"{' ' * 2 * (len(line) - len(words))}- `{name}`{seldom and ' ' + seldom}: {told}"
 
 
 def _errors(methods: Methods) -> Iterator[str]:

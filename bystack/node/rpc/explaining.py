@@ -49,15 +49,17 @@ def _result(method: Method) -> Iterator[str]:
 
 
 def lines_of(schema: Mapping[str, Any], parts: Mapping[str, Any], deep: int) -> Iterator[str]:
-    """A schema in words: its kind, and an object's fields below it, two levels of them."""
+    """A schema in words: its kind, and an object's fields below it, two levels of them, with which
+    of them may be missing."""
     real = resolved(schema, parts)
     yield worded(schema, parts)
     if deep > DEEP:
         return
     inner = resolved(real.get("items") or {}, parts) if real.get("type") == "array" else real
+    always = inner.get("required", ())
     for name, field in inner.get("properties", {}).items():
         first, *rest = lines_of(field, parts, deep + 1)
-        yield f"  {name}: {first}"
+        yield f"  {name}{'' if name in always else ' (not always)'}: {first}"
         yield from (f"  {line}" for line in rest)
 
 

@@ -1,7 +1,8 @@
 """RPC about what came and went: Bitcoin Core's names; net amounts per asset, own fees, labels.
 
 Payments still on their way stand at the end, with 0 confirmations. A fee is told where every input
-was ours. `amount` is what others got or gave; the fee is beside it.
+was ours. `amount` is what others got or gave; the fee is beside it. What others paid is told output
+by output, since each may pay another bill; all else in one sum for each asset.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from msgspec import Meta
 
 from bystack.ledger.transactions import DepositLock, Output, PolicyLock, Transaction
-from bystack.ledger.wallet_records import HistoryRecord, fees, movements
+from bystack.ledger.wallet_records import HistoryRecord, Movement, fees, movements
 from bystack.node import amounts_text
 from bystack.node.ipc import RemoteError
 from bystack.node.mainchain.forms import Json, address_of
@@ -91,7 +92,8 @@ class HistoryMethods:
         every = label in (EVERY_LABEL, "")
         labelled = (entry for entry in newest(purse) if every or label in _labels(purse, entry))
         part = [entry for entry, _ in zip(_skipped(labelled, skip), range(count), strict=False)]
-        return [form for entry in reversed(part) for form in await _forms(wallet, purse, entry)]
+        told = [form for entry in reversed(part) for form in await _forms(wallet, purse, entry)]
+        return [one for one in told if every or "vout" not in one or one.get("label") == label]
 
     async def since(
         self, blockhash: Hash | None = None, target_confirmations: Deep = 1, chain: Text = ""
@@ -213,11 +215,33 @@ async def _forms(wallet: Opened, purse: Purse, entry: Entry) -> list[Json]:
         category = _category(purse, record, moved.sent, net, bool(record.fees))
         form: Json = {"txid": record.transaction.hex(), "category": category}
         form |= {"asset": moved.asset.hex(), "name": named.name, "amount": _signed(net, named)}
+        arrived = _arrived(purse, tx, moved)
+        if category == "receive" and arrived:
+            listed += [{**form, **_place(purse, n, out, named), **state} for n, out in arrived]
+            continue
         if fee:
             form["fee"] = _signed(-fee, named)
         other = _counterpart(purse, tx, category, moved.asset)
         listed.append({**form, **(other or {}), **state})
     return listed
+
+
+def _arrived(purse: Purse, tx: Transaction | None, moved: Movement) -> list[tuple[int, Output]]:
+    """Our outputs of an asset, with their numbers, where others alone paid it and these are all
+    that came: a claim or an import since tells the sum alone."""
+    outputs = enumerate(tx.body.outputs if tx else ())
+    own = [(n, out) for n, out in outputs if purse.wallet.place(out.lock) is not None]
+    found = [(n, out) for n, out in own if out.asset == moved.asset]
+    whole = sum(out.amount for _, out in found) == moved.received and not moved.sent
+    return found if whole else []
+
+
+def _place(purse: Purse, vout: int, out: Output, named: Named) -> Json:
+    """What tells one output of ours from the others of its transaction."""
+    assert isinstance(out.lock, PolicyLock | DepositLock), "ours: it has a place"
+    label = label_of(purse, out.lock)
+    shown: Json = {"address": address_of(out.lock, purse.chain.hrp), "vout": vout}
+    return {**shown, "amount": _signed(out.amount, named), **({"label": label} if label else {})}
 
 
 def _category(purse: Purse, record: HistoryRecord, sent: int, net: int, whole: bool) -> str:

@@ -44,7 +44,8 @@ class Unspent(TypedDict):
 
 
 class Movement(TypedDict):
-    """One of `listtransactions`: what a transaction moved of one asset."""
+    """One of `listtransactions`: what a transaction moved of one asset; an output that others
+    paid to us is one of its own."""
 
     txid: Hash
     category: Annotated[str, Meta(description="send, receive, self, generate or immature")]
@@ -56,7 +57,7 @@ class Movement(TypedDict):
     fee: NotRequired[int | float | str]
     address: NotRequired[str | None]
     label: NotRequired[str]
-    vout: NotRequired[int]
+    vout: NotRequired[Annotated[int, Meta(description="the output, where others paid us")]]
     blockheight: NotRequired[int]
     blocktime: NotRequired[int]
     comment: NotRequired[str]

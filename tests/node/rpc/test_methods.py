@@ -114,6 +114,16 @@ def test_help_lists_and_explains(methods: rpc.Methods) -> None:
         assert caught.value.code == METHOD_UNKNOWN
 
 
+def test_help_tells_which_fields_of_a_result_may_be_missing() -> None:
+    fields = {"txid": {"type": "string"}, "vout": {"type": "integer"}}
+    schema = {"type": "object", "properties": fields, "required": ["txid"]}
+    assert list(lines_of(schema, {}, 0)) == [
+        "object",
+        "  txid: string",
+        "  vout (not always): integer",
+    ]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

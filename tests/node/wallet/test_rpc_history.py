@@ -91,6 +91,33 @@ def test_one_transaction_in_full(tmp_path: Path) -> None:
     trio.run(main)
 
 
+def test_each_output_that_others_paid_is_told_by_itself(tmp_path: Path) -> None:
+    """One payment may pay several bills: who reads one sum credits it all to the first of them."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "payee")
+            bills = {name: await here.rpc("getnewaddress", name) for name in ("one", "two")}
+            await here.rpc("unloadwallet")
+            await here.rpc("createwallet", "payer", "", PHRASE)
+            await here.mine(3, await here.rpc("getnewaddress"))
+            txid = await here.rpc("sendmany", "", {bills["one"]: 1, bills["two"]: 2})
+            tx = await here.sent(txid)
+            await here.mine(1, str(BOB_HERE))
+            await here.rpc("unloadwallet")
+            await here.rpc("loadwallet", "payee")
+            rows = (await here.rpc("listsinceblock"))["transactions"]
+            assert {one["label"]: (one["address"], one["amount"]) for one in rows} == {
+                "one": (bills["one"], 1),
+                "two": (bills["two"], 2),
+            }
+            for one in rows:
+                assert tx.body.outputs[one["vout"]].amount == one["amount"] * 10**8
+            assert [one["amount"] for one in await here.rpc("listtransactions", "two")] == [2]
+
+    trio.run(main)
+
+
 def test_since_a_block(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
