@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bystack.node import rpc
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError
+from bystack.node.rpc.explaining import lines_of
 
 
 def getblock(blockhash: rpc.Hash, verbosity: int = 1) -> list[Any]:
