@@ -184,16 +184,21 @@ def test_two_of_four_stop_and_the_chain_halts_and_resumes_without_loss(
         wait_for("paid after all", lambda node=node: confirmed(well, node, txid), 180)
 
 
-def test_two_of_four_are_killed_under_load_and_nothing_is_lost(rich: Devnet, well: Devnet) -> None:
+def test_two_of_four_are_killed_at_once_and_nothing_is_lost(rich: Devnet, well: Devnet) -> None:
+    """With payments on their way: before, while nobody can make a block, and once both run."""
     first, address = well.layout.nodes[0], well[1].getnewaddress("", "", CHAIN)
-    sent = []
-    for number in (1, 2):
-        sent.append(paid(well, first, address))
-        node = voters(well, number)[0]
-        process = wait_for("it runs", lambda node=node: find(node, "sidechain", CHAIN))
-        os.kill(process.pid, signal.SIGKILL)
-        sent.append(paid(well, first, address))
-        back(node, "sidechain", CHAIN, process.pid)
+    victims = voters(well, 1, 2)
+    pids = [
+        wait_for("it runs", lambda node=node: find(node, "sidechain", CHAIN)).pid
+        for node in victims
+    ]
+    sent = [paid(well, first, address)]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    sent.append(paid(well, first, address))
+    for node, pid in zip(victims, pids, strict=True):
+        back(node, "sidechain", CHAIN, pid)
+    sent.append(paid(well, first, address))
     for txid in sent:
         for node in well.layout.nodes:
             wait_for("each payment, everywhere", lambda n=node, t=txid: confirmed(well, n, t), 180)
