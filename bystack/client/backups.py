@@ -151,11 +151,11 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, PRIVATE)
 
 
-def restore_keys(home: Path, file: Path) -> list[str]:
+def restore_keys(home: Path, file: Path, now: int) -> list[str]:
     """Write the archive's files into keys/; their names. One that is there and differs stops it.
 
     A mark that is there is newer than the archive's, and stays. Everything is read and judged
-    before anything is written. Raises `BackupRefused`.
+    before anything is written. What the archive holds is noted as saved. Raises `BackupRefused`.
     """
     held = _archived(file)
     for name, data in held.items():
@@ -165,6 +165,10 @@ def restore_keys(home: Path, file: Path) -> list[str]:
     fresh = {name: data for name, data in held.items() if not (home / KEYS / name).exists()}
     for name, data in fresh.items():
         write(home / KEYS / name, data)
+    saved = {name: MARKED if _is_mark(name) else sha256(data).hex() for name, data in held.items()}
+    before = noted(home)
+    digests = {**before.keys.digests, **saved}
+    _write(home, msgspec.structs.replace(before, keys=Saved(now, digests)))
     return sorted(fresh)
 
 

@@ -28,10 +28,14 @@ def test_keys_come_back_as_they_were(tmp_path: Path) -> None:
     assert backups.save_keys(one, file, 5) == 2
     assert file.stat().st_mode & 0o777 == 0o600 and b"word" not in file.read_bytes()
     two = home(tmp_path / "two", b="other")
-    assert backups.restore_keys(two, file) == ["a"]
+    assert backups.restore_keys(two, file, 7) == ["a"]
     assert (two / "keys" / "a").read_text() == "secret"
     assert (two / "keys" / "a").stat().st_mode & 0o777 == 0o600
-    assert backups.restore_keys(two, file) == []
+    assert backups.restore_keys(two, file, 7) == []
+    # What was put back lies in the archive; a key beside it was never saved.
+    assert backups.noted(two).keys == backups.Saved(7, backups.key_digests(one))
+    (two / "keys" / "c").write_text("own")
+    assert backups.noted(two).keys.digests != backups.key_digests(two)
 
 
 def test_a_backup_is_noted_and_goes_stale(tmp_path: Path) -> None:
@@ -57,9 +61,9 @@ def test_a_mark_that_follows_the_votes_makes_no_backup_stale(tmp_path: Path) -> 
     mark = one / "keys" / "trade.votes"
     mark.write_text("vote 9")
     assert backups.noted(one).keys.digests == backups.key_digests(one)
-    assert backups.restore_keys(one, file) == [] and mark.read_text() == "vote 9"
+    assert backups.restore_keys(one, file, 7) == [] and mark.read_text() == "vote 9"
     mark.unlink()
-    assert backups.restore_keys(one, file) == ["trade.votes"]
+    assert backups.restore_keys(one, file, 7) == ["trade.votes"]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         backups.save_keys(one, file, 6)
     two = home(tmp_path / "two", a="another")
     with pytest.raises(BackupRefused, match="is there and is another"):
-        backups.restore_keys(two, file)
+        backups.restore_keys(two, file, 7)
     assert (two / "keys" / "a").read_text() == "another"
     with pytest.raises(BackupRefused, match="holds no keys"):
         backups.save_keys(home(tmp_path / "three"), tmp_path / "none.tar", 5)
@@ -87,7 +91,7 @@ def test_an_archive_writes_keys_only(tmp_path: Path, name: str) -> None:
             archive.addfile(entry, io.BytesIO(b"x"))
     one = home(tmp_path / "one")
     with pytest.raises(BackupRefused, match="nothing taken"):
-        backups.restore_keys(one, file)
+        backups.restore_keys(one, file, 7)
     assert list((one / "keys").iterdir()) == []
 
 
@@ -98,10 +102,10 @@ def test_links_and_damage_are_refused(tmp_path: Path) -> None:
         entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(entry)
     with pytest.raises(BackupRefused, match="nothing taken"):
-        backups.restore_keys(one, file)
+        backups.restore_keys(one, file, 7)
     file.write_bytes(b"no archive" * 100)
     with pytest.raises(BackupRefused, match="no archive of keys"):
-        backups.restore_keys(one, file)
+        backups.restore_keys(one, file, 7)
 
 
 def test_a_wallets_digest_follows_what_its_backup_carries() -> None:

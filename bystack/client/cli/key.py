@@ -89,7 +89,7 @@ def restore(file: Path, home: str, as_json: bool) -> None:
     (docs/operations.md, "The vote journal"); never run it on two machines.
     """
     try:
-        names = restore_keys(Path(home).expanduser(), file)
+        names = restore_keys(Path(home).expanduser(), file, int(time.time()))
     except BackupRefused as error:
         raise click.ClickException(str(error)) from None
     says = f"put back: {', '.join(names)}" if names else "every one of them is there"
