@@ -30,6 +30,8 @@ from bystack.primitives.codec import encode
 
 UNKNOWN: Final = -5
 MAX_DETAILS: Final = 1_000
+MAX_BACK: Final = 1_000
+"""Blocks of a branch that was left, from one of them back to where it parted."""
 MILLISECONDS: Final = 1_000
 """A sidechain's blocks have their time in these; clients are told seconds."""
 
@@ -101,15 +103,11 @@ class HistoryMethods:
         """Every transaction in blocks after this one (all without it), and those on their way.
 
         `lastblock`, to ask from the next time, has `target_confirmations`: what a reorganisation
-        below that changes is told again.
+        below that changes is told again. Of a block that left the chain it is told from where the
+        chain parted from it.
         """
         wallet, purse = await self._at(chain)
-        after = 0
-        if blockhash is not None:
-            heights = {block.id.hex(): block.height for block in purse.recent.values()}
-            if blockhash.lower() not in heights:
-                raise RemoteError(UNKNOWN, "Block not found among those followed last")
-            after = heights[blockhash.lower()]
+        after = 0 if blockhash is None else await _standing(wallet, purse, blockhash.lower())
         found = []
         for entry in newest(purse):
             if entry.record.height and entry.record.height <= after:
@@ -148,6 +146,25 @@ class HistoryMethods:
         wallet, name = self._keeper.opened(), chain or calling_chain()
         await fresh(wallet, name)
         return wallet, wallet.purse(name)
+
+
+async def _standing(wallet: Opened, purse: Purse, id: str) -> int:
+    """The height of a block, or of the last before it that the best chain still has. What the
+    wallet has forgotten its chain is asked for: a client may have been away for long.
+
+    Raises `RemoteError` (-5) for a block that the chain does not know.
+    """
+    heights = {block.id.hex(): block.height for block in purse.recent.values()}
+    chain, back = purse.chain.name, 0
+    while id not in heights and (back := back + 1) <= MAX_BACK:
+        asked = ("getblockheader", [id], "read", chain)
+        header = await wallet.follower(chain).client.call("rpc", *asked)
+        if header["confirmations"] > 0:
+            return int(header["height"])
+        id = header["previousblockhash"]
+    if id not in heights:
+        raise RemoteError(UNKNOWN, f"Block not found, nor the {MAX_BACK} before it, on this chain")
+    return heights[id]
 
 
 def newest(purse: Purse) -> Iterator[Entry]:

@@ -134,6 +134,49 @@ def test_since_a_block(tmp_path: Path) -> None:
     trio.run(main)
 
 
+def test_since_a_block_that_the_wallet_has_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bystack.node.wallet.purse.KEPT_BLOCKS", 2)
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            mine = await here.rpc("getnewaddress")
+            await here.mine(1, mine)
+            mark = (await here.rpc("listsinceblock"))["lastblock"]
+            await here.mine(4, mine)
+            told = await here.rpc("listsinceblock", mark)
+            assert [one["blockheight"] for one in told["transactions"]] == [2, 3, 4, 5]
+
+    trio.run(main)
+
+
+def test_since_a_block_that_left_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a reorganisation: told from where the chain parted from it."""
+
+    async def main() -> None:
+        async with world(tmp_path) as here:
+            await here.rpc("createwallet", "default", "", PHRASE)
+            mine = await here.rpc("getnewaddress")
+            await here.mine(2, mine)
+            kept = (await here.rpc("listsinceblock"))["lastblock"]
+            await here.mine(1, mine)
+            client = here.keeper._wallets["default"].opened.follower("main").client
+            ask = client.call
+
+            async def call(method: str, *params: Any) -> Any:
+                if params[:2] != ("getblockheader", ["ab" * 32]):
+                    return await ask(method, *params)
+                return {"confirmations": -1, "height": 3, "previousblockhash": kept}
+
+            monkeypatch.setattr(client, "call", call)
+            told = await here.rpc("listsinceblock", "ab" * 32)
+            assert [one["blockheight"] for one in told["transactions"]] == [3]
+
+    trio.run(main)
+
+
 def test_coins_are_left_alone_over_a_restart(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as here:
