@@ -102,7 +102,7 @@ def test_a_confined_process_can_look_names_up_where_the_resolvers_file_is_a_link
     tmp_path: Path,
 ) -> None:
     """As systemd-resolved has it, which writes the file anew as networks come and go."""
-    real, link = tmp_path / "run" / "resolve" / "stub.conf", tmp_path / "resolv.conf"
+    real, link = tmp_path / "run" / "resolve" / "resolved.conf", tmp_path / "resolv.conf"
     real.parent.mkdir(parents=True)
     real.write_text("nameserver 127.0.0.1")
     link.symlink_to(real)
