@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from bystack.federation.charter import Charter, TierRule, named_policy, stand_in
+from bystack.federation.charter_fees import UNSAID
 from bystack.federation.members import Roster
 from bystack.federation.powers import satisfied
 
@@ -82,9 +83,11 @@ def _explain_tier(tier: TierRule) -> str:
 
 def _explain_fees(charter: Charter) -> list[str]:
     fees = charter.fees
+    if fees == UNSAID:
+        return ["Fees: not said here; the sidechain's specification says them."]
     flat = " and ".join(f"{amount} {asset}" for asset, amount in fees.flat)
     more = f", and of a peg-out {flat} flat" if flat else ""
-    return [f"Fees: {fees.pegin_bp} basis points in, {fees.pegout_bp} out{more}."]
+    return [f"Fees at first: {fees.pegin_bp} basis points in, {fees.pegout_bp} out{more}."]
 
 
 def _explain_group(charter: Charter, name: str, roster: Roster) -> list[str]:

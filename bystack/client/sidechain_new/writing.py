@@ -10,6 +10,7 @@ import tomli_w
 from bystack.client.sidechain_new.choices import Choices, ChosenAsset, threshold
 from bystack.client.sidechain_new.operators import Operator
 from bystack.federation.charter_reading import fraction
+from bystack.federation.leak_explaining import decimal
 
 BASIS: Final = 10_000
 PEGIN_WINDOWS: Final = 10
@@ -39,6 +40,12 @@ delay = {delay}
 [recover]                 # when everything stands still for so long
 policy = "{recover}"
 idle = {idle}
+
+[fees]                    # of deposits and peg-outs, in basis points; flat for each peg-out
+pegin_bp = {pegin_bp}
+pegout_bp = {pegout_bp}
+[fees.flat]
+{flat}
 """
 LARGE: Final = """
 [[tier]]                  # anything beyond, after a wait in which a guard can stop it
@@ -88,13 +95,13 @@ def _half(names: tuple[str, ...]) -> int:
 
 def charter_text(choices: Choices) -> str:
     """The charter: an ordinary tier, one that waits where there are supers, and the brakes."""
-    pace, supers = choices.pace, choices.leaders
+    pace, supers, assets = choices.pace, choices.leaders, choices.assets
     one_super = f"all(bls(operations), {_thresh(1, supers)})"
     large = LARGE.format(supers=_thresh(len(supers), supers), delay=pace.delay) if supers else ""
     return CHARTER.format(
         name=choices.name,
         window=pace.window,
-        limits="\n".join(f'{one.name} = "{one.limit}"' for one in choices.assets),
+        limits="\n".join(f'{one.name} = "{one.limit}"' for one in assets),
         large=large,
         guard=_thresh(1, choices.towers),
         freeze=pace.freeze,
@@ -102,6 +109,9 @@ def charter_text(choices: Choices) -> str:
         delay=pace.govern,
         recover=_thresh(_half(choices.recoverers), choices.recoverers),
         idle=pace.idle,
+        pegin_bp=choices.pegin_bp,
+        pegout_bp=choices.pegout_bp,
+        flat="\n".join(f'{one.name} = "{decimal(_small(one), one.decimals)}"' for one in assets),
     )
 
 
@@ -157,10 +167,14 @@ def spec_table(choices: Choices, now: int) -> dict[str, Any]:
     }
 
 
+def _small(one: ChosenAsset) -> int:
+    """What little is beside the limit, in smallest units: the flat fee of a peg-out."""
+    return max(1, (fraction(one.limit, one.decimals) or 0) // BASIS)
+
+
 def _asset(one: ChosenAsset, confirmations: int) -> dict[str, Any]:
     """Bounds that follow from the limit: dust neither comes nor goes, a flood of deposits waits."""
-    limit = fraction(one.limit, one.decimals) or 0
-    small = max(1, limit // BASIS)
+    limit, small = fraction(one.limit, one.decimals) or 0, _small(one)
     return {
         "name": one.name,
         "id": one.id,
@@ -180,7 +194,7 @@ def _module(text: str, assets: tuple[ChosenAsset, ...]) -> dict[str, Any]:
     if package:
         return {"name": name, "hex": hex}
     first = assets[0].name if assets else ""
-    small = max(1, (fraction(assets[0].limit, assets[0].decimals) or 0) // BASIS) if assets else 1
+    small = _small(assets[0]) if assets else 1
     match name:
         case "registry":
             return {"name": name, "config": {"asset": first, "fee": small, "byte_fee": 1}}

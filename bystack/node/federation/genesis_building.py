@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from bystack.federation.charter_fees import check_fees
 from bystack.federation.module.application import FederationModule
 from bystack.ledger.terms import Terms, terms_hash
 from bystack.ledger.transactions import VaultLock, decode_transaction
@@ -38,9 +39,10 @@ class VaultUnclear(Invalid):
 
 
 async def build_genesis(member: Founders, spec: GenesisSpec) -> dict[str, Any]:
-    """The genesis as plain data, and its id; raises `NotBuried`, `GenesisInvalid`,
+    """The genesis as plain data, and its id; raises `NotBuried`, `GenesisInvalid`, `FeesDisagree`,
     and what a module refuses to begin with.
     """
+    check_fees(member.setting.charter, spec)
     genesis = genesis_from(spec, await _founded(member, spec))
     _try_engine(genesis)
     _try_modules(genesis)
