@@ -36,7 +36,13 @@ Most = Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
 
 
 async def once_final(driver: Driver, made: Callable[[], T], height: int) -> T:
-    """What `made` gives, as soon as the header it stands under can be shown final."""
+    """What `made` gives, as soon as the header it stands under can be shown final.
+
+    Raises `NotProvable` after `PATIENCE`; at once for the genesis' header, which no vote and no
+    block shows: whoever asks anew once there is a block has a proof, and was not held up.
+    """
+    if not height:
+        raise NotProvable(height=height, tip=driver.store.height)
     with trio.move_on_after(PATIENCE):
         while True:
             try:
