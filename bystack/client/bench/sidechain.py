@@ -49,6 +49,8 @@ class Phase(NamedTuple):
     waits: list[float]
     cpu: float
     refused: int
+    by_clock: float
+    """Transfers final on all nodes a second of the whole stretch, however its ends fell."""
 
     @property
     def transactions(self) -> int:
@@ -193,12 +195,14 @@ class Bench:
         if len(blocks) < 2:
             raise Unanswered(f"{len(blocks)} blocks with transfers in {seconds:.0f} s")
         waited = await waits(self._clients[0], load, blocks)
-        return Phase(blocks, waited, used / max(final, 1), len(load.refused))
+        by_clock = 1_000 * final / (ended - begun)
+        return Phase(blocks, waited, used / max(final, 1), len(load.refused), by_clock)
 
 
 def _full(phase: Phase) -> dict[str, float]:
     return {
         "tx_per_second": phase.per_second,
+        "tx_per_second_by_clock": phase.by_clock,
         "cpu_us_per_tx": 1e6 * phase.cpu,
         "tx_per_second_by_cpu": _cores() / phase.cpu,
         "ms_p50_full_block": median(block.took for block in phase.blocks),
