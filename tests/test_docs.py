@@ -1,5 +1,6 @@
 """The documents tell the truth: links lead somewhere, commands exist, decisions are listed."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -85,6 +86,14 @@ def refusal(line: str) -> str:
     except click.ClickException as error:
         return f"{line}: {error.format_message()}"
     return ""
+
+
+def test_programs_for_clients_are_python() -> None:
+    page = (ROOT / "docs" / "rpc-clients.md").read_text()
+    programs = [block for _, block in FENCED.findall(page) if "async with" in block]
+    assert len(programs) == 2
+    for program in programs:
+        compile(program, "rpc-clients.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
