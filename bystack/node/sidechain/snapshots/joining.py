@@ -20,12 +20,15 @@ from bystack.node.sidechain.snapshots.arriving import Arriving
 from bystack.node.sidechain.snapshots.asking import Asking, Unanswered
 from bystack.node.sidechain.snapshots.carrying import Carrying, Incomplete
 from bystack.node.sidechain.store import SideStore
+from bystack.primitives.codec import encode
 from bystack.primitives.errors import Invalid
 from bystack.sidechain import epochs
 from bystack.sidechain.consensus.engine import Verifier
 from bystack.sidechain.consensus.light import Followed, LightClient
 from bystack.sidechain.snapshots.manifests import check_manifest
 from bystack.sidechain.snapshots.messages import (
+    EPOCH_BYTES,
+    MAX_EPOCHS,
     Described,
     Epochs,
     GetEpochs,
@@ -42,6 +45,13 @@ ROOM: Final = 4
 """Bytes of disk for each byte of a snapshot: rows, nodes over them, and what LevelDB sorts."""
 
 log = structlog.get_logger("snapshot")
+
+
+def _full(given: Epochs) -> bool:
+    """As many as one answer holds. Who gives fewer has no more, or gives a long chain bit by bit:
+    each may take its time, and meanwhile nothing else is asked for.
+    """
+    return len(given.proofs) == MAX_EPOCHS or len(encode(given)) > EPOCH_BYTES
 
 
 class ManifestForeign(Invalid):
@@ -176,6 +186,8 @@ class Joining:
             for proof in wanted:
                 await trio.to_thread.run_sync(light.advance, proof)
             await trio.to_thread.run_sync(arriving.keep, wanted)
+            if light.epoch < epoch and not _full(given):
+                raise Unanswered
         return light
 
     def _room_for(self, described: Described) -> bool:

@@ -28,6 +28,7 @@ from bystack.sidechain.consensus.validators import ValidatorSet
 from bystack.sidechain.consensus.verifier import InstantFinality
 from bystack.sidechain.snapshots.manifests import Manifest
 from bystack.sidechain.snapshots.messages import (
+    MAX_EPOCHS,
     Answer,
     ChunkGiven,
     Described,
@@ -391,6 +392,30 @@ def test_of_many_epochs_given_only_those_up_to_the_snapshot_are_followed(stage: 
     stage.join(street)
     assert any(isinstance(request, GetChunk) for _, request in street.asked)
     assert "EpochUnknown" not in {rule for _, rule in street.blamed}
+
+
+@pytest.mark.parametrize(("bit", "asked"), [(1, [0]), (MAX_EPOCHS - 1, [0]), (MAX_EPOCHS, [0, 64])])
+def test_who_gives_epochs_bit_by_bit_is_not_waited_for(
+    stage: Stage, bit: int, asked: list[int]
+) -> None:
+    """A thousand epochs, each after as long as a peer may think, are hours without a block."""
+
+    def drips(request: Request) -> Answer | None:
+        match request:
+            case GetSnapshots():
+                return Snapshots((Offer(later.header.height, later.id, later.size),))
+            case GetManifest():
+                final = FinalHeader(later.header, stage.certificate, ())
+                return ManifestGiven(later.id, (Described(later, final),))
+            case GetEpochs(epoch):
+                return Epochs(tuple(proof_of(stage, at) for at in range(epoch, epoch + bit)))
+            case _:
+                return None
+
+    later = replace(stage.manifest, header=replace(stage.manifest.header, epoch=MAX_EPOCHS + 6))
+    street = Street(liar=drips)
+    stage.join(street, clock=trio.testing.MockClock(autojump_threshold=0.1))
+    assert [r.epoch for _, r in street.asked if isinstance(r, GetEpochs)] == asked
 
 
 def proof_of(stage: Stage, epoch: int) -> EpochProof:
