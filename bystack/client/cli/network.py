@@ -208,4 +208,5 @@ def demo(as_json: bool, keep: bool) -> None:
         show(result, as_json=True)
     elif result["ok"]:
         click.echo("All steps done; reserves of both sidechains recomputed and equal.")
+        click.echo("Next: bystack devnet up --dir mynet starts such a network that stays.")
     sys.exit(0 if result["ok"] else 1)

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from bystack.client.cli import network as commands
 from bystack.client.cli.main import main
+from bystack.client.demo import run
 from bystack.client.devnet import network
 
 TIP = {"height": 7, "id": "ab"}
@@ -39,3 +40,13 @@ def test_what_does_not_answer_is_named_with_its_cure(monkeypatch: pytest.MonkeyP
 
 def test_of_a_whole_network_nothing_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Next" not in status(monkeypatch, node("node1", "running", main=TIP))
+
+
+@pytest.mark.parametrize("went", [True, False])
+def test_who_has_seen_the_demo_is_told_how_to_have_such_a_network(
+    monkeypatch: pytest.MonkeyPatch, went: bool
+) -> None:
+    monkeypatch.setattr(run, "run_demo", lambda steps, keep: {"ok": went})
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == (0 if went else 1)
+    assert ("Next: bystack devnet up --dir mynet" in done.output) == went
