@@ -59,6 +59,8 @@ def _member(member: dict[str, Any]) -> Iterator[str]:
         yield "its signer is away"
     if signer.get("stalled"):
         yield f"stalled: {signer['stalled']}"
+    if until := member.get("vault_frozen_until"):
+        yield f"the guard froze the vault: no payout before main-chain block {until}"
 
 
 def _guard(guard: dict[str, Any]) -> Iterator[str]:

@@ -91,6 +91,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "peers": ({"chains": {"trade": {**TRADE, "peers": 0}}}, "sidechain trade: no peers"),
     "a still chain": ({"chains": {"trade": {**TRADE, "time": -60}}}, "no block for 202 s"),
     "the signer": ({"federations": {"trade": {**MEMBER, "signer": None}}}, "signer is away"),
+    "a frozen vault": (
+        {"federations": {"trade": {**MEMBER, "vault_frozen_until": 244}}},
+        "member of trade: the guard froze the vault: no payout before main-chain block 244",
+    ),
     "a member that is away": (
         {"federations": {"trade": {"error": "not up"}}},
         "member of trade: not up",

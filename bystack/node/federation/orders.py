@@ -56,7 +56,7 @@ class Orders:
         self._feeding: Feeding | None = None
         self._heard = 0
         self._ticks = 0
-        self._passed = 0
+        self._passed = self._frozen = 0
         self._moved = self._unsigned = True
         self._open: dict[int, Batch] = {}
         self._upkeep = Upkeep(member)
@@ -83,6 +83,11 @@ class Orders:
     def founded(self) -> bool:
         """Whether the sidechain, and so its vault, is there."""
         return self._genesis is not None
+
+    @property
+    def frozen_until(self) -> int:
+        """The main-chain block from which payouts go on after a guard's freeze; 0 without one."""
+        return self._frozen if self._frozen > self._member.purse.height + 1 else 0
 
     def moved(self) -> None:
         """The main chain's best chain is another one, whose operations are known by now."""
@@ -193,7 +198,7 @@ class Orders:
             await self._sign_open()
         coins = await self._member.links.vault_coins(self.genesis.vault)
         anchor = anchor_among(self.genesis.vault, coins)
-        self._passed = anchor.state.seq
+        self._passed, self._frozen = anchor.state.seq, anchor.state.frozen_until
         if self._ticks % TURN_TICKS == 0:
             self._ask_again()
             await self._void(anchor)

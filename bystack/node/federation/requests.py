@@ -102,6 +102,7 @@ async def info(member: Serving) -> dict[str, Any]:
         },
         "sidechain": genesis.id.hex() if genesis else None,
         "vault": genesis.vault.hex() if genesis else None,
+        "vault_frozen_until": member.orders.frozen_until,
         "signer": _signer(seen, told) if seen else None,
     }
 

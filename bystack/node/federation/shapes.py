@@ -103,6 +103,9 @@ class FederationInfo(TypedDict):
     sponsor: Sponsor
     sidechain: Hash | None
     vault: Hash | None
+    vault_frozen_until: Annotated[
+        int, Meta(description="block from which payouts go on after its guard froze it; 0: not")
+    ]
     signer: SignerState | None
 
 

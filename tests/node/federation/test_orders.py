@@ -12,11 +12,14 @@ from msgspec.structs import replace
 from bystack.federation.bridge import AskOperation
 from bystack.federation.warrants import TOUCH_AFTER
 from bystack.ledger.amounts import BTM
+from bystack.ledger.transactions import VaultLock
 from bystack.ledger.vault_operations import Touch, encode_operation
+from bystack.ledger.vault_state import decode_state
 from bystack.node.federation.events import MainConnected, PeerMessage
 from bystack.node.federation.member import BRIDGE
 from bystack.node.federation.membership import TURN_TICKS
 from bystack.node.federation.operating.building import NO_PARAMS
+from bystack.primitives.codec import encode
 from bystack.sidechain.records import Batch
 from tests.federation.peg import pays
 from tests.ledger.people import ALICE, BOB, CAROL
@@ -269,5 +272,28 @@ def test_a_member_that_started_anew_feeds_across_a_reorganisation(net: Net) -> N
             await net._each(MainConnected(block.header.height, block.id, block), {0})
         await net.tick(2)
         assert net.signers[0].view.watch.tip.id == net.main.tip.id
+
+    run(play)
+
+
+def test_a_guards_freeze_is_told_until_the_block_that_may_pay_again(net: Net) -> None:
+    member = net.members[0]
+    place, anchor = next(
+        one for one in net.main.coins.items() if isinstance(one[1].lock, VaultLock)
+    )
+
+    async def seen(until: int) -> int:
+        frozen = replace(decode_state(anchor.state), frozen_until=until)
+        net.main.coins[place] = replace(anchor, state=encode(frozen))
+        member.orders.moved()
+        await net.tick(1)
+        return member.orders.frozen_until
+
+    async def play() -> None:
+        await net.tick(1)
+        height = member.purse.height
+        assert member.orders.frozen_until == 0 < height
+        assert await seen(height + 2) == height + 2
+        assert await seen(height + 1) == 0
 
     run(play)

@@ -26,7 +26,14 @@ def next_step(name: str, info: Info) -> str:
         return _new_key(name, rotation.get("vault") or {})
     if info["sidechain"] is None:
         return f"bystack sidechain next {name} says how far the launch is"
-    return _signer(name, info["signer"] or {}) or "nothing: everything runs"
+    if signer := _signer(name, info["signer"] or {}):
+        return signer
+    if frozen(info):
+        return (
+            "ask the guard why it froze the vault (bystack guard alarms, on its node); payouts wait"
+            f" until block {info['vault_frozen_until']} and go on by themselves"
+        )
+    return "nothing: everything runs"
 
 
 def _new_key(name: str, vault: Mapping[str, Any]) -> str:
@@ -62,6 +69,12 @@ def _signer(name: str, signer: Mapping[str, Any]) -> str:
     if waiting := signer.get("waiting"):
         return f"bystack federation requests {name}: {waiting} not let through by the policy"
     return ""
+
+
+def frozen(info: Info) -> str:
+    """Said while the vault is frozen on the main chain; empty while it is not."""
+    until = info.get("vault_frozen_until")
+    return f"frozen by its guard: no payout before main-chain block {until}" if until else ""
 
 
 def _first_key(name: str, info: Info) -> str:
@@ -143,6 +156,8 @@ def lines(name: str, info: Info) -> Iterator[str]:
         yield f"next key {rotation['next_key']}: certified, not yet in the vault's terms"
     yield f"sponsor  {info['sponsor']['address']} has {coins(info['sponsor']['balance'])}"
     yield f"chain    {info['sidechain'] or 'none yet'}"
+    if held := frozen(info):
+        yield f"vault    {held}"
     if signer := info["signer"]:
         said = ["frozen"] * bool(signer["frozen"]) + [signer["stalled"]] * bool(signer["stalled"])
         place = f"main chain {signer['height']}, epoch {signer['epoch']}"

@@ -36,6 +36,13 @@ def test_a_signer_that_signs_nothing_is_the_next_step(signer: dict[str, Any], wo
     assert words in told(**signer)
 
 
+def test_a_frozen_vault_is_said_and_explained() -> None:
+    info = {**INFO, "signer": SIGNER, "vault_frozen_until": 244}
+    said = list(lines("trade", info))
+    assert "vault    frozen by its guard: no payout before main-chain block 244" in said
+    assert said[-1].startswith("Next: ask the guard why") and "until block 244" in said[-1]
+
+
 def test_its_line_says_each_reason() -> None:
     info = {**INFO, "signer": {**SIGNER, "frozen": True, "stalled": "1 of 2 agree"}}
     assert "signer   main chain 9, epoch 0; frozen; 1 of 2 agree" in list(lines("trade", info))
