@@ -3,11 +3,12 @@
 import { h, patch } from "./dom.js";
 import { Live } from "./live.js";
 import { link, pages, parse } from "./routes.js";
-import { Refused, SignIn, node, takeToken } from "./rpc.js";
+import { meet } from "./assets.js";
+import { Refused, SignIn, node, takeToken, token } from "./rpc.js";
 import { failed, signIn, unknown } from "./views/trouble.js";
 import { VIEWS } from "./views/index.js";
 
-const PAUSE = 700, ANEW = 15000;
+const PAUSE = 700, ANEW = 15000, SOON = 600;
 const TITLES = { tx: "transactions", pegin: "pegs", pegout: "pegs", certificate: "modules" };
 const content = document.getElementById("content");
 let shown = 0, running = 0, due = Infinity, timer = 0, last = "";
@@ -41,34 +42,44 @@ function again() {
 /** Show the page of the address; `fresh`: somebody went there, so the focus goes along. */
 async function show(fresh) {
   const turn = ++shown, route = { ...parse(location.hash), address: location.hash };
+  const slow = fresh && setTimeout(() => turn === shown && draw(asking(route), route, true), SOON);
   let view;
   running += 1;
   try {
     view = await made(route);
   } finally {
     running -= 1;
+    clearTimeout(slow);
   }
   if (turn === shown) draw(view, route, fresh);
   later(ANEW);
 }
 
+/** What is shown of a page that does not come at once, rather than the one before it. */
+function asking({ chain }) {
+  const text = `Asking ${chain || "the node"}…`;
+  return { title: text, content: h("p", { class: "quiet", role: "status" }, "Waiting for its answer."), asking: true };
+}
+
 async function made(route) {
   try {
     const facts = await node();
-    const context = { ...route, node: facts, now: Date.now() / 1000, go };
+    const context = { ...route, node: facts, now: facts.now, go };
     chrome(context);
+    await meet(sidesOf(facts));
     const view = await (VIEWS[route.page] ?? unknown)(context);
     if (route.address === location.hash) live.follow(view.topics ?? []);
     return view;
   } catch (error) {
-    if (error instanceof SignIn) return signIn(() => show(true));
+    if (error instanceof SignIn) return signIn(() => show(true), token() !== "");
     if (!(error instanceof Refused)) console.error(error);
     return failed(error, route);
   }
 }
 
 function draw(view, route, fresh) {
-  const main = h("main", { id: "content", tabindex: "-1", "data-page": route.page, "data-address": route.address },
+  const main = h("main", { id: "content", tabindex: "-1", "aria-busy": view.asking ? "true" : null,
+    "data-page": view.asking ? "asking" : route.page, "data-address": view.asking ? null : route.address },
     h("h1", {}, view.title), view.content);
   document.title = `${view.title} – Bystack`;
   patch(content, main);
@@ -79,9 +90,13 @@ function draw(view, route, fresh) {
   last = location.hash;
 }
 
+function sidesOf(facts) {
+  return facts.processes.filter((one) => one.role === "sidechain").map((one) => one.name);
+}
+
 /** The menus: chains, and the pages of the one that is shown. */
 function chrome({ node: facts, chain, page }) {
-  const sides = facts.processes.filter((one) => one.role === "sidechain").map((one) => one.name);
+  const sides = sidesOf(facts);
   const item = (href, text, current) =>
     h("li", {}, h("a", { href, "aria-current": current ? "page" : null }, text));
   const chains = [

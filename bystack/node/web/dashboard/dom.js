@@ -50,21 +50,41 @@ function attributes(old, fresh) {
   for (const event of ["onclick", "onsubmit", "onchange"]) old[event] = fresh[event];
 }
 
+/** By place, but a row that has a key is patched by a row of the same key only: whoever stands on
+ * a block's row stays on that block when a new one comes in above it. Nothing is ever moved. */
 function children(old, fresh) {
-  const now = [...old.childNodes], wanted = [...fresh.childNodes];
-  wanted.forEach((one, place) => (now[place] ? patch(now[place], one) : old.append(one)));
-  now.slice(wanted.length).forEach((one) => one.remove());
+  const wanted = [...fresh.childNodes];
+  const last = new Map(wanted.map((one, place) => [keyOf(one), place]));
+  wanted.forEach((one, place) => {
+    let now = old.childNodes[place];
+    while (now && keyOf(now) && keyOf(now) !== keyOf(one) && !(last.get(keyOf(now)) > place)) {
+      now.remove();
+      now = old.childNodes[place];
+    }
+    if (!now) old.append(one);
+    else if (!keyOf(now) || keyOf(now) === keyOf(one)) patch(now, one);
+    else old.insertBefore(one, now);
+  });
+  while (old.childNodes.length > wanted.length) old.lastChild.remove();
+}
+
+function keyOf(one) {
+  return one.dataset?.key ?? "";
 }
 
 /** Columns and rows as a table; a phone stacks its cells unless it is `narrow`. */
 export function table(caption, columns, rows, empty = "None.", { narrow = false } = {}) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
   const head = h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one))));
-  const body = rows.map((row) =>
-    h("tr", {}, row.map((cell, place) => h("td", { "data-label": columns[place] },
-      Array.isArray(cell) ? h("div", {}, cell) : cell))));
+  const body = rows.map((row) => {
+    const line = h("tr", {}, row.map((cell, place) => h("td", { "data-label": columns[place] },
+      Array.isArray(cell) ? h("div", {}, cell) : cell)));
+    const about = line.querySelector("a")?.getAttribute("href");
+    if (about) line.dataset.key = about;
+    return line;
+  });
   const caught = h("caption", { class: "unseen" }, caption);
-  return h("div", { class: "wide" }, h("table", { class: narrow ? null : "stack" }, caught, head, h("tbody", {}, body)));
+  return h("div", { class: "wide" }, h("table", { class: narrow ? "narrow" : "stack" }, caught, head, h("tbody", {}, body)));
 }
 
 /** Names and values, one a line. */

@@ -70,6 +70,16 @@ export function bytes(value) {
   return rough(value, "B");
 }
 
+/** Bytes in hex as the text they are, or null where they are none. */
+export function textOf(hex) {
+  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 /** A name of the program as words: `about_seconds` → "about seconds". */
 export function words(name) {
   return String(name).replace(/_/g, " ");

@@ -4,7 +4,7 @@ import { h, s } from "./dom.js";
 import { rough } from "./format.js";
 import { scaled } from "./scaling.js";
 
-const WIDE = 360, HIGH = 170, LEFT = 72, BELOW = 20;
+const WIDE = 360, HIGH = 170, LEFT = 82, BELOW = 20;
 
 /** Points `{x, y}` as a line or as bars, with the greatest value, the first and the last x. */
 export function chart(title, points, { bars = false, unit = "", empty = "Too few blocks yet.", wide = WIDE, high = HIGH } = {}) {

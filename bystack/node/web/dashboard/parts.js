@@ -1,7 +1,7 @@
 // Links and small pieces that several pages share.
 
 import { h } from "./dom.js";
-import { ago, moment, short } from "./format.js";
+import { ago, moment, short, textOf } from "./format.js";
 import { link } from "./routes.js";
 
 const place = (chain, page, id, text) =>
@@ -15,6 +15,12 @@ export const addressLink = (chain, address) => place(chain, "address", address);
 /** A long id, whole. */
 export function whole(id) {
   return h("code", {}, id);
+}
+
+/** What somebody wrote, given in hex: as text where it is one, which turns no other text around. */
+export function memo(hex) {
+  const text = textOf(hex);
+  return text === null ? whole(hex) : h("bdi", {}, text);
 }
 
 /** How much of a federation's weight signs; members of more weight hold more shares of the key. */

@@ -8,6 +8,17 @@ const RETURN_STEP = { unclaimable: 1, stray: 1, returning: 2, returned: 4 };
 const BATCHED = { burial: 1, signing: 2, signatures: 2, frozen: 2, void: 2, sending: 3, block: 3, headers: 4, proof: 4 };
 const GATES = new Set(["stopped", "frozen", "void", "terms", "signing"]);
 
+const HINTS = {
+  sent: "a main-chain block to take the deposit", claimable: "a next block of the sidechain to claim it",
+  orphaned: "its deposit to be mined again", unclaimable: "somebody to prove that nobody can claim it",
+  stray: "a quorum of members to order that it is paid back", returning: "the vault to pay it back",
+};
+
+/** What a peg-in waits for where the node names no blocks, or nothing. */
+export function peginHint({ state, waits_for: wait }) {
+  return wait || HINTS[state] || "";
+}
+
 /** Steps `{text, mood}`; mood is done, now, amiss or nothing. */
 export function peginLine(status) {
   const { state } = status;

@@ -40,6 +40,8 @@ export function link(chain, page = "", argument = "") {
 /** What somebody may mean by a text: the pages to try, in order. */
 export function guesses(text) {
   const query = text.trim();
+  const figures = query.replace(/[\s\u202f,]/g, ""); // a height as a page shows it: 1 234
+  if (/^[0-9]{1,3}([\s\u202f,][0-9]{3})+$/.test(query) && figures.length <= 12) return [["block", figures]];
   if (/^[0-9]{1,12}$/.test(query)) return [["block", query]];
   if (/^[0-9a-f]{64}$/i.test(query)) {
     const id = query.toLowerCase();

@@ -59,11 +59,12 @@ async function asked(path, options, patience = PATIENCE) {
   return answer;
 }
 
-/** Network, scope and processes of this node. */
+/** Network, scope and processes of this node, and its clock: the visitor's may be off. */
 export async function node() {
   const answer = await asked("/node.json", { headers: headers() });
   if (!answer.ok) throw new Down(answer.status, (await answer.text()).trim());
-  return readJson(await answer.text());
+  const clock = Date.parse(answer.headers.get("Date") ?? "");
+  return { ...readJson(await answer.text()), now: (clock || Date.now()) / 1000 };
 }
 
 /** Where a chain's methods are asked; a path is itself. */

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { level, policyText } from "./page/bucket.js";
-import { BTM, ago, amount, count, counted, duration, readJson, rough, short } from "./page/format.js";
-import { peginLine, pegins, pegoutLine, pegouts } from "./page/pegline.js";
+import { BTM, ago, amount, count, counted, duration, readJson, rough, short, textOf } from "./page/format.js";
+import { peginHint, peginLine, pegins, pegoutLine, pegouts } from "./page/pegline.js";
 import { guesses, link, parse } from "./page/routes.js";
 import { scaled, spacing, throughput } from "./page/scaling.js";
 
@@ -28,7 +28,8 @@ test("a search tries what the text can be", () => {
   assert.deepEqual(guesses(ID.toUpperCase()).map(([page]) => page), ["block", "tx", "asset", "vault", "pegout", "pegin", "certificate"]);
   assert.deepEqual(guesses(`${ID}:1`), [["pegin", `${ID}:1`]]);
   assert.equal(guesses("rm1p0dpaa55k3y8uaufw84mgs8dvsxgulhtmkg29s58afqgj4z9xsc9qhn6zjd")[0][0], "address");
-  assert.deepEqual(guesses("<script>"), []);
+  assert.deepEqual(guesses("1\u202f234"), [["block", "1234"]]);
+  for (const nothing of ["<script>", "1 23", "12 345 6789"]) assert.deepEqual(guesses(nothing), []);
 });
 
 test("amounts keep every digit", () => {
@@ -46,6 +47,8 @@ test("amounts keep every digit", () => {
   assert.equal(short(BTM), "ffffffff…ffffff");
   assert.equal(ago(100, 100.5), "just now");
   assert.equal(duration(3600 * 5), "5 h");
+  assert.equal(textOf("68c3a9"), "hé");
+  assert.equal(textOf("ff"), null);
   assert.equal(readJson('{"a":12,"b":1.5}').a, 12);
 });
 
@@ -69,6 +72,10 @@ test("a peg-in goes its way", () => {
   assert.equal(moods(peginLine({ state: "waiting" })), "done|now||");
   assert.equal(moods(peginLine({ state: "claimable" })), "done|done|now|");
   assert.equal(moods(peginLine({ state: "claimed" })), "done|done|done|done");
+  assert.equal(moods(peginLine({ state: "sent" })), "now|||");
+  assert.equal(peginHint({ state: "waiting", waits_for: "3 more main-chain blocks" }), "3 more main-chain blocks");
+  for (const state of ["sent", "claimable", "orphaned", "unclaimable", "stray", "returning"]) assert.ok(peginHint({ state }));
+  for (const state of ["claimed", "returned", "donation"]) assert.equal(peginHint({ state }), "");
   assert.equal(moods(peginLine({ state: "orphaned" })), "done|now amiss||");
   assert.equal(moods(peginLine({ state: "returned" })), "done|done|done|done");
 });

@@ -1,7 +1,7 @@
 // Assets: those that sidechains list, vaults hold and the last blocks moved; and one of them.
 
 import { assetLink, idOf, know, learn, named, value } from "../assets.js";
-import { facts, section, table } from "../dom.js";
+import { facts, h, section, table } from "../dom.js";
 import { BTM, count } from "../format.js";
 import { blockLink, heights, whole } from "../parts.js";
 import { Refused, batch, call, tried } from "../rpc.js";
@@ -49,9 +49,11 @@ export async function asset({ argument, node }) {
   const one = await call("main", "getassetinfo", argument);
   await know([argument]);
   return {
-    title: `Asset ${one.symbol}`,
+    title: `Asset ${named(argument).name}`,
     content: section("Definition", facts([
+      ["Name", one.symbol],
       ["Id", whole(one.asset)],
+      ["Unit", one.unit ? h("bdi", {}, one.unit) : null],
       ["Issued", value(one.issued, argument)],
       ["At most", Number(one.cap) ? value(one.cap, argument) : "no limit"],
       ["Decimals", count(one.decimals)],
@@ -61,7 +63,8 @@ export async function asset({ argument, node }) {
       ["Serial", one.serial || null],
       ["First issued at", blockLink("main", one.first_height, count(one.first_height))],
       ["Last issued at", blockLink("main", one.last_height, count(one.last_height))],
-    ])),
+    ]), named(argument).listed ? null : h("p", { class: "notice" }, "No sidechain of this node lists it. Anybody may",
+      " issue an asset of any name: only the id tells which one this is.")),
     topics: [["main", "blocks"]],
   };
 }

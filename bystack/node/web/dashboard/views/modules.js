@@ -3,7 +3,7 @@
 import { badge, facts, h, meter, section, table } from "../dom.js";
 import { count, moment, short, words } from "../format.js";
 import { past } from "../live.js";
-import { blockLink, when, whole } from "../parts.js";
+import { blockLink, memo, when, whole } from "../parts.js";
 import { link } from "../routes.js";
 import { learn, value } from "../assets.js";
 import { Refused, batch, call } from "../rpc.js";
@@ -75,21 +75,10 @@ export async function certificate({ chain, argument, now }) {
       ["Main chain then at", one.relayed ? blockLink("main", one.relayed, count(one.relayed)) : null],
       ["Valid until height", one.expires ? count(one.expires) : "for good"],
       ["Endorsed by", one.endorsements?.length ? `${one.endorsements.length} owners` : "nobody"],
-      ["Memo", text(one.memo)],
+      ["Memo", one.memo_hex ? memo(one.memo_hex) : null],
     ])),
     topics: [[chain, "blocks"]],
   };
-}
-
-/** A memo's bytes as text where they are text. */
-function text(hex) {
-  if (!hex) return null;
-  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return whole(hex);
-  }
 }
 
 async function exchange({ chain, now }) {

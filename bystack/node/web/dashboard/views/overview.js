@@ -54,7 +54,7 @@ async function pace(chain, last) {
   const ids = await batch(chain, heights(last, PACE).map((height) => ["getblockhash", height]), BRIEF);
   const found = await batch(chain, ids.filter((id) => typeof id === "string").map((id) => ["getblockheader", id]), BRIEF);
   const line = found.filter((one) => !(one instanceof Refused) && one.height > 0).reverse();
-  return chart("Seconds between blocks", spacing(line), { unit: "s", wide: 520, high: 130 });
+  return chart("Seconds between blocks", spacing(line), { unit: "s", high: 120 });
 }
 
 async function mainCard(chain, [info, pool, net, rate], now) {

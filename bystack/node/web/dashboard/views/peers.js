@@ -3,9 +3,11 @@
 import { badge, facts, h, section, table } from "../dom.js";
 import { bytes, count, short } from "../format.js";
 import { when } from "../parts.js";
-import { Refused, batch } from "../rpc.js";
+import { Refused, SignIn, batch, token } from "../rpc.js";
 
 export async function peers({ chain, now }) {
+  // An open node tells anybody of its chains, and of its peers' addresses holders of a token only.
+  if (!token()) throw new SignIn(0, "peers are told to holders of a token");
   const [info, list] = await batch(chain, [["getnetworkinfo"], ["getpeerinfo"]]);
   for (const one of [info, list]) if (one instanceof Refused) throw one;
   const rows = list.map((one) => [

@@ -3,10 +3,10 @@
 import { idOf, know, learn, value } from "../assets.js";
 import { facts, h, section } from "../dom.js";
 import { count, duration, short } from "../format.js";
-import { addressLink, txLink, whole } from "../parts.js";
-import { peginLine, pegoutLine } from "../pegline.js";
-import { call, tried } from "../rpc.js";
-import { pegin as place } from "./search.js";
+import { addressLink, txLink, vaultLink, whole } from "../parts.js";
+import { peginHint, peginLine, pegoutLine } from "../pegline.js";
+import { BRIEF, Refused, SignIn, batch, call, tried } from "../rpc.js";
+import { deposit, pegin as place } from "./search.js";
 
 function line(steps, state) {
   return h("ol", { class: "steps", "data-state": state, "aria-label": "Steps" }, steps.map(({ text, mood }) =>
@@ -18,14 +18,17 @@ function told(text) {
   return h("p", { role: "status", class: text ? "notice" : "quiet" }, text || "Nothing more to wait for.");
 }
 
-export async function pegin(context) {
+export async function pegin({ chain: asked, node, argument }) {
   // On the main chain nobody knows which sidechain a deposit is for: each is asked.
-  const chains = context.chain === "main" ? context.node.processes
-    .filter((one) => one.role === "sidechain").map((one) => one.name) : [context.chain];
-  const [chain, status] = await firstOf(chains, context.argument);
+  const chains = asked === "main" ? node.processes
+    .filter((one) => one.role === "sidechain").map((one) => one.name) : [asked];
+  const answers = await Promise.all(chains.map((one) => statusOn(one, argument)));
+  const known = answers.findIndex((one) => !(one instanceof Refused));
+  if (known < 0) return (await unmined(asked, argument)) ?? nobody(asked, chains, answers);
+  const chain = chains[known], status = answers[known];
   learn((await tried(chain, "getsidechaininfo"))?.assets ?? []);
   await know([status.asset]);
-  const wait = status.waits_for ? `Waits for ${status.waits_for}` : "";
+  const wait = peginHint(status) && `Waits for ${peginHint(status)}`;
   const about = status.about_seconds ? `, about ${duration(status.about_seconds)}` : "";
   return {
     title: `Into ${chain}: ${value(status.units, idOf(status.asset))}`,
@@ -44,13 +47,41 @@ export async function pegin(context) {
   };
 }
 
-async function firstOf(chains, argument) {
-  for (const chain of chains.slice(0, -1)) {
-    const found = await tried(chain, "getpeginstatus", ...place(argument));
-    if (found) return [chain, found];
+/** What a sidechain says of a deposit, or why it says nothing: one that is down hides no other. */
+async function statusOn(chain, argument) {
+  try {
+    return (await batch(chain, [["getpeginstatus", ...place(argument)]], BRIEF))[0];
+  } catch (error) {
+    if (error instanceof SignIn || !(error instanceof Refused)) throw error;
+    return error;
   }
-  const last = chains.at(-1);
-  return [last, await call(last, "getpeginstatus", ...place(argument))];
+}
+
+/** A deposit that the wallet has sent and no block has taken yet. */
+async function unmined(chain, argument) {
+  const tx = await tried("main", "getrawtransaction", place(argument)[0], true);
+  const output = tx && deposit(tx, argument);
+  if (!output) return null;
+  await know([output.asset]);
+  const status = { state: "sent" };
+  return {
+    title: `Into a vault: ${value(output.units, idOf(output.asset))}`,
+    content: [
+      section("Where it stands", line(peginLine(status), status.state), told(`Waits for ${peginHint(status)}.`)),
+      section("Facts", facts([
+        ["State", "sent, in no block yet"],
+        ["Deposit", txLink("main", tx.txid, `${short(tx.txid)}:${output.n}`)],
+        ["Vault", vaultLink(output.lock.vault)],
+      ])),
+    ],
+    topics: [["main", "mempool"], ["main", "blocks"], ...(chain === "main" ? [] : [[chain, "blocks"]])],
+  };
+}
+
+function nobody(asked, chains, answers) {
+  if (asked !== "main") throw answers[0];
+  const said = chains.map((one, at) => `${one}: ${answers[at].message}`).join(". ");
+  throw new Refused(0, said || "This node follows no sidechain that could know the deposit");
 }
 
 export async function pegout({ chain, argument }) {

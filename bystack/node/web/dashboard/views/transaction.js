@@ -3,7 +3,7 @@
 import { assetLink, idOf, know, learn, value } from "../assets.js";
 import { badge, facts, h, section, table } from "../dom.js";
 import { bytes, count, counted, moment, short, words } from "../format.js";
-import { addressLink, blockLink, txLink, vaultLink, when, whole } from "../parts.js";
+import { addressLink, blockLink, memo, txLink, vaultLink, when, whole } from "../parts.js";
 import { link } from "../routes.js";
 import { Refused, batch, call, tried } from "../rpc.js";
 
@@ -49,7 +49,7 @@ export async function transaction({ chain, argument, now }) {
         ["Size", bytes(tx.size)],
         ["Valid from height", tx.valid_from || null],
         ["Valid until height", tx.valid_until || null],
-        ["Memo", tx.memo ? whole(tx.memo) : null],
+        ["Memo", tx.memo ? memo(tx.memo) : null],
       ])),
       section("Spends", inputs(chain, tx, sources)),
       section("Makes", outputs(chain, tx)),

@@ -3,11 +3,15 @@
 import { h, section } from "../dom.js";
 import { Down, keep } from "../rpc.js";
 
-/** The form that asks for a token. */
-export function signIn(done) {
+/** The form that asks for a token; `refused`: the node did not take the one we have. */
+export function signIn(done, refused) {
   const submit = (event) => {
     event.preventDefault();
     keep(new FormData(event.target).get("token").trim());
+    done();
+  };
+  const forget = () => {
+    keep("");
     done();
   };
   const form = h("form", { class: "signin", submit },
@@ -16,7 +20,9 @@ export function signIn(done) {
     h("button", {}, "Open"));
   return {
     title: "This node asks who you are",
-    content: section("Token", form,
+    content: section("Token",
+      refused ? h("p", { class: "notice", role: "alert" }, "The node does not take this token: it is another node's, mistyped, or",
+        " was replaced. ", h("button", { type: "button", click: forget }, "Forget it")) : null, form,
       h("p", { class: "quiet" }, "The command ", h("code", {}, "bystack dashboard"),
         " prints an address that brings the token along; the file ",
         h("code", {}, "tokens/dashboard"), " in the node's home holds it. It may look and nothing",

@@ -6,7 +6,7 @@ import { badge, facts, h, meter, section, table } from "../dom.js";
 import { count, short, words } from "../format.js";
 import { txLink, vaultLink, whole } from "../parts.js";
 import { link } from "../routes.js";
-import { Down, Refused, SignIn, batch, call, tried } from "../rpc.js";
+import { BRIEF, Down, Refused, SignIn, batch, call, tried } from "../rpc.js";
 
 const KINDS = { DepositLock: "deposit", TreasuryLock: "treasury", PendingLock: "pending payout", AnchorLock: "anchor" };
 
@@ -33,9 +33,10 @@ async function ownersOf(node) {
   const names = node.processes.filter((one) => one.role === "sidechain").map((one) => one.name);
   const found = await Promise.all(names.map(async (name) => {
     try {
-      const info = await tried(name, "getsidechaininfo");
-      learn(info?.assets ?? []);
-      return info && [info.vault, info];
+      const [info] = await batch(name, [["getsidechaininfo"]], BRIEF);
+      if (info instanceof Refused) return null;
+      learn(info.assets);
+      return [info.vault, info];
     } catch (error) {
       if (error instanceof SignIn || !(error instanceof Down)) throw error;
       return null;
