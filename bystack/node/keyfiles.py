@@ -31,6 +31,8 @@ LEAST_COST = 2**14
 STRONG_ARGON = (2**16, 3, 4)  # the second choice of RFC 9106, section 4: 64 MiB
 CHEAP_ARGON = (64, 1, 1)
 LEAST_MEMORY = 19 * 2**10
+PASSWORD_FILE = "keys/password"
+NO_PASSWORD = "a node reads its password from keys/password (0600), a command from --password-file"
 MAX_FILE = 40 * 1024 * 1024  # a large federation's key generation in hex; a key is far smaller
 
 log = structlog.get_logger("keyfiles")
@@ -178,7 +180,7 @@ def unsealed(
         case seal if _weak(seal) and not cheap:
             raise KeyFileWeak(name, "sealed with test parameters", "make a new key")
         case _ if password is None:
-            raise KeyFileSealed(name, "the key is sealed", "give its password file")
+            raise KeyFileSealed(name, "the key is sealed", NO_PASSWORD)
         case seal:
             return _unsealed(name, first, box, seal, password)
 

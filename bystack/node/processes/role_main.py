@@ -23,10 +23,9 @@ from bystack.node import announce as announcing
 from bystack.node.announce import ALIVE, BEHIND, RUNNING, SIGN_SECONDS
 from bystack.node.config import FILE, IN_FORCE, Config, ConfigErrors, load_config
 from bystack.node.ipc.errors import sole_cause
-from bystack.node.keyfiles import KeyFileError
+from bystack.node.keyfiles import PASSWORD_FILE, KeyFileError
 from bystack.node.processes import logs, sandbox
 from bystack.node.processes.garbage import collect_at_times, collect_seldom
-from bystack.node.signer.keys import PASSWORD_FILE
 from bystack.node.store import failpoints
 from bystack.node.store.errors import StoreError
 from bystack.node.store.journal import JournalError

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bystack.node.keyfiles import read_key, read_private, write_key
+from bystack.node.keyfiles import PASSWORD_FILE, read_key, read_private, write_key
 from bystack.node.store import files
 
 VALIDATOR = "validator"
@@ -16,8 +16,6 @@ NAMED = "named"
 SHARE = "federation-share"
 CEREMONY = "ceremony"
 NODE = "node"
-
-PASSWORD_FILE = "keys/password"
 
 
 def password() -> str | None:
