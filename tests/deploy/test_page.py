@@ -95,9 +95,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     os.umask(mask)
 
 
-def begun(home: Path) -> Path:
+def begun(home: Path, network: str) -> Path:
     """A validator's home, not running, with a change of its own in the configuration."""
-    obey("bystackd init --network regtest")
+    obey(f"bystackd init --network {network}")
     obey(f"bystackd key new validator:trade named:tower --home {home} --cheap")
     (home / "sidechains" / "trade.toml").write_text(
         'name = "trade"\ngenesis = "sidechains/trade.genesis.toml"\n'
@@ -108,13 +108,21 @@ def begun(home: Path) -> Path:
     return home
 
 
+def contents(home: Path) -> dict[str, bytes]:
+    """Configuration, and the genesis of a network of one's own."""
+    return {path.name: path.read_bytes() for path in home.glob("*.toml")}
+
+
 def test_all_of_it_is_done() -> None:
     done = said("node") + said("new")
     assert [line.words for line in BACKUP.lines] == [re.sub(r" +# .*", "", one) for one in done]
 
 
-def test_a_node_is_brought_back_from_what_was_saved(machine: Callable[[str], Path]) -> None:
-    node = begun(machine("node"))
+@pytest.mark.parametrize("network", ["regtest", str(ROOT / "configs/private/network.toml")])
+def test_a_node_is_brought_back_from_what_was_saved(
+    machine: Callable[[str], Path], network: str
+) -> None:
+    node = begun(machine("node"), network)
     for command in said("node"):
         obey(command)
     home = machine("new")
@@ -123,6 +131,7 @@ def test_a_node_is_brought_back_from_what_was_saved(machine: Callable[[str], Pat
     assert [line for line in faults if "trade" not in line and "disk" not in line] == []
     assert load_config(home) == load_config(node)
     assert load_config(home).mainchain.cache_mb == 65 and load_config(home).sidechain
+    assert contents(home) == contents(node)
     assert key_digests(home) == key_digests(node) and len(key_digests(home)) >= 3
     for path in (home / "keys").iterdir():
         assert path.stat().st_mode & 0o077 == 0
