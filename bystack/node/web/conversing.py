@@ -96,7 +96,9 @@ def failed(request: rpc.Request, error: Exception) -> Said:
             fault, status = RemoteError(rpc.MISC, text), 504
         case _:
             told = f" ({error})" if isinstance(error, Deaf) else ""
-            text = f"no process answers {request.method} now{told}"
+            text = (
+                f"no process answers {request.method} now{told}; bystack status names what is down"
+            )
             fault, status = RemoteError(rpc.IN_WARMUP, text), 503
     return (None if request.notification else rpc.failure(request, fault)), status
 

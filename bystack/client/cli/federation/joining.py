@@ -73,11 +73,19 @@ def init(name: str, home: str, as_json: bool, **options: Any) -> None:
     path = joining.make_keys(Path(home).expanduser(), name, node(home), **options)
     says = (
         f"keys of {options['operator']} are in {home}/keys; their public part: {path}\n"
+        f"{_lock(options['password_file'])}\n"
         "Back up keys/ now. Whoever has it is you; a lost share takes a reshare to replace.\n"
         f"Next: send {path.name} to the founder, who runs bystack sidechain new {name} with the"
         " files of all operators and hands out charter and roster; then bystack federation join"
     )
     tell({"operator": options["operator"], "file": str(path)}, says, as_json=as_json)
+
+
+def _lock(password: Path | None) -> str:
+    """How the keys lie there, and what the signer needs to open them."""
+    if password is None:
+        return "They lie there in the clear; --password-file would have sealed them."
+    return f"They are sealed: the signer needs {password} as keys/password (mode 0600) to start."
 
 
 @click.command("join")
