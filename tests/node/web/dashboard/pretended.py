@@ -39,10 +39,13 @@ def block(height: int) -> dict[str, Any]:
 
 
 class Pretended:
-    """Answers by chain and method; `tip` is every chain's height; `wait`: nothing is answered."""
+    """Answers by chain and method; `tip` is every chain's height; `wait`: nothing is answered.
+
+    `open`: anybody may ask.
+    """
 
     def __init__(self, page: Any) -> None:
-        self.tip, self.wait = 5, False
+        self.tip, self.wait, self.open = 5, False, False
         self.held: list[Any] = []
         self.sockets: list[Any] = []
         self.answers: dict[str, dict[str, Answer] | object] = {
@@ -95,7 +98,7 @@ class Pretended:
         file = self._files.get(path.removeprefix("/dashboard/") if path != "/" else "index.html")
         if request.method == "GET" and file is not None:
             route.fulfill(body=file.data, headers={"content-type": file.kind, **HEADERS})
-        elif request.headers.get("authorization") != f"Bearer {TOKEN}":
+        elif not self.open and request.headers.get("authorization") != f"Bearer {TOKEN}":
             route.fulfill(status=401, headers={"WWW-Authenticate": "Bearer"})
         elif path == "/node.json":
             self._told(route)

@@ -52,6 +52,9 @@ BROKEN = """() => [...document.querySelectorAll(".narrow td")].filter((cell) => 
   range.selectNodeContents(cell);
   return new Set([...range.getClientRects()].map((one) => one.bottom)).size > 2;
 }).map((cell) => cell.textContent)"""
+BESIDE = """() => [...document.querySelectorAll(".wide")]
+  .filter((one) => one.firstChild.getBoundingClientRect().width > one.clientWidth).length"""
+"""Tables wider than their place: these scroll, and the keyboard must stop at them."""
 SMALL = """() => Math.min(...[...document.querySelectorAll(".chart text")]
   .map((one) => one.getBoundingClientRect().height))"""
 
@@ -195,6 +198,14 @@ def test_a_token_that_is_not_taken_is_told_and_can_be_forgotten(node: Pretended)
     tab.see("main[data-page=overview]")
 
 
+def test_an_open_node_asks_for_a_token_where_it_tells_peers(node: Pretended) -> None:
+    node.open = True
+    node.tab.page.goto(node.tab.base)
+    node.tab.see("section[data-chain=trade]")
+    node.tab.go("#/main/peers", "Token of this node")
+    assert node.tab.page.locator("[role=alert]").count() == 0
+
+
 def test_words_stand_out_and_are_whole_and_figures_can_be_read(node: Pretended) -> None:
     tab = node.enter()
     for scheme in ("light", "dark"):
@@ -205,4 +216,5 @@ def test_words_stand_out_and_are_whole_and_figures_can_be_read(node: Pretended) 
                 tab.go(address)
                 assert tab.page.evaluate(FAINT) == [], (scheme, address)
             tab.go("#/")
+            assert tab.page.evaluate(BESIDE) == 0
             assert tab.page.evaluate(BROKEN) == [] and tab.page.evaluate(SMALL) >= 12
