@@ -4,9 +4,15 @@ import json
 import os
 import re
 import shlex
+import ssl
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -64,11 +70,69 @@ def test_it_starts_the_daemon_and_asks_for_its_health() -> None:
     ((program,), words) = json.loads(of("ENTRYPOINT")[0]), json.loads(of("CMD")[0])
     assert set(words) <= set(PROGRAMS[program].commands)
     (check,) = of("HEALTHCHECK")
-    python, option, code = json.loads(check.partition("CMD ")[2])
+    python, option, _ = json.loads(check.partition("CMD ")[2])
     assert (python, option) == ("python", "-c")
-    compile(code, "HEALTHCHECK", "exec")
     # It goes by the address the daemon announces, 0.0.0.0 among them.
     assert accepts_host("0.0.0.0:9736", "0.0.0.0:9736", ())
+
+
+class Answer(BaseHTTPRequestHandler):
+    """A node's `/health`."""
+
+    status: ClassVar[int] = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged."""
+
+
+@contextmanager
+def node_at(home: Path, *, tls: bool) -> Iterator[None]:
+    """Something that answers in a node's place, announced as a node announces itself."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    if tls:
+        pem = home / "own.pem"
+        made = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=elsewhere"]
+        words = [*made, "-keyout", str(pem), "-out", str(home / "shown.pem")]
+        subprocess.run(words, check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(home / "shown.pem", pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    (home / "run").mkdir(exist_ok=True)
+    url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/"
+    (home / "run" / "bystackd.json").write_text(json.dumps({"url": url}))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def healthy(home: Path) -> bool:
+    """What the image's own check says, where all requests would go by a proxy that is away."""
+    *_, code = json.loads(of("HEALTHCHECK")[0].partition("CMD ")[2])
+    nowhere = {f"{scheme}_proxy": "http://127.0.0.1:1" for scheme in ("http", "https")}
+    environment = {**os.environ, **nowhere, "BYSTACK_HOME": str(home)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "certificate of its own"])
+def test_its_health_is_whether_the_node_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    assert not healthy(tmp_path)  # nothing runs yet
+    with node_at(tmp_path, tls=tls):
+        assert healthy(tmp_path)
+        monkeypatch.setattr(Answer, "status", 503)
+        assert not healthy(tmp_path)
+    assert not healthy(tmp_path)  # it was killed, and its announcement is left
 
 
 # --- five containers --------------------------------------------------------------------------
