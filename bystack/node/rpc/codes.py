@@ -24,6 +24,8 @@ ERRORS: Final[Mapping[int, str]] = {
     -6: "not enough coins",
     BAD_PARAMETER: "a parameter out of range, or at odds with another",
     -10: "the node is still catching up",
+    -11: "no address has this label",
+    -12: "so many addresses in a row were never paid: `force`, and a new backup",
     -13: "the wallet is locked: walletpassphrase first",
     -14: "a wrong passphrase",
     -15: "the wallet is not encrypted, or is already",
