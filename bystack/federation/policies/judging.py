@@ -89,8 +89,8 @@ def _opinions(
     if policy.hours is not None and not open_at(policy.hours, now):
         yield Decision(Outcome.WAIT, "out_of_hours", "it is not a working hour")
     if request.digest not in past.charged:
-        yield from _allowance(decreed.limits, past, request, "federation's")
-        yield from _allowance(policy.limits, past, request, "member's")
+        yield from _allowance(policy, decreed.limits, past, request, "federation's")
+        yield from _allowance(policy, policy.limits, past, request, "member's")
     if past.said.get(request.digest) is None:
         yield from _manual(policy, request)
 
@@ -115,7 +115,7 @@ def _destinations(policy: Policy, request: Request) -> Iterator[Decision]:
 
 
 def _allowance(
-    limits: Sequence[Limit], past: Past, request: Request, whose: str
+    policy: Policy, limits: Sequence[Limit], past: Past, request: Request, whose: str
 ) -> Iterator[Decision]:
     """What exceeds the capacity is denied; what exceeds the level waits for the bucket."""
     found = exceeded(limits, past.spent, request.sums, request.height)
@@ -123,11 +123,12 @@ def _allowance(
         return
     limit, left = found
     asked = request.sums[limit.asset]
+    said = policy.amount(limit.asset, asked)
     if asked > limit.capacity:
-        words = f"{asked} of {limit.asset.hex()} is more than the {whose} allowance"
+        words = f"{said} is more than the {whose} allowance"
         yield Decision(Outcome.DENY, "above_allowance", words)
     else:
-        words = f"the {whose} allowance of {limit.asset.hex()} has {left} left of {asked}"
+        words = f"the {whose} allowance has {policy.amount(limit.asset, left)} left of {said}"
         yield Decision(Outcome.WAIT, "allowance_spent", words)
 
 
@@ -137,5 +138,6 @@ def _manual(policy: Policy, request: Request) -> Iterator[Decision]:
         yield Decision(Outcome.WAIT, "approval_needed", words)
     for asset, most in policy.manual.items():
         if any(one.asset == asset and one.amount > most for one in request.payouts):
-            words = f"a payout of more than {most} of {asset.hex()} is approved by an operator"
+            above = policy.amount(asset, most)
+            words = f"a payout of more than {above} is approved by an operator"
             yield Decision(Outcome.WAIT, "approval_needed", words)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from bystack.federation.leak_explaining import decimal
 from bystack.federation.policies.hours import Hours
 from bystack.ledger.terms import Limit
 
@@ -27,7 +28,7 @@ class Policy:
     `manual`: per asset, above which amount of one payout an operator approves. `approve`: kinds of
     operations that an operator always approves. `state_age`: how old, in seconds, what is proved of
     the sidechain may be; 0 asks for nothing but its height, None is `judging.STATE_AGE` where the
-    federation decrees anything.
+    federation decrees anything. `names`: name and decimals of assets, for what people are told.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -38,6 +39,16 @@ class Policy:
     approve: frozenset[str] = frozenset()
     plugins: tuple[Plugin, ...] = ()
     state_age: int | None = None
+    names: Mapping[bytes, tuple[str, int]] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False
+    )
+
+    def amount(self, asset: bytes, units: int) -> str:
+        """Smallest units as people write them; with the asset's id where it has no name here."""
+        if asset not in self.names:
+            return f"{units} of {asset.hex()}"
+        name, decimals = self.names[asset]
+        return f"{decimal(units, decimals)} {name}"
 
 
 OPEN = Policy()

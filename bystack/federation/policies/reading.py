@@ -57,6 +57,7 @@ def parse_policy(data: bytes, assets: Assets, hrp: str) -> Policy:
         approve=_approved(manual),
         plugins=tuple(_plugins(root)),
         state_age=_age(root),
+        names={listed.id: (name, listed.decimals) for name, listed in assets.items()},
     )
     for table in (places, manual, root):
         if table is not None:

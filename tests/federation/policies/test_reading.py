@@ -64,6 +64,8 @@ def test_a_whole_policy() -> None:
     assert policy.manual == {BTC: 100_000_000} and policy.approve == {"announce"}
     assert policy.plugins == (Plugin("quota", {"per_day": 3}),)
     assert policy.state_age == 3600
+    assert policy.amount(BTC, 50_000_000) == "0.5 BTC"
+    assert policy.amount(VAULT, 7) == f"7 of {VAULT.hex()}"
 
 
 def test_an_empty_file_asks_for_nothing() -> None:

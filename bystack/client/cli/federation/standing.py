@@ -33,6 +33,11 @@ def next_step(name: str, info: Info) -> str:
             "ask the guard why it froze the vault (bystack guard alarms, on its node); payouts wait"
             f" until block {info['vault_frozen_until']} and go on by themselves"
         )
+    if not info["sponsor"]["balance"]:
+        return (
+            f"send BTM to the sponsor's address, {info['sponsor']['address']}: without it this"
+            " member pays no fees, and the others send what is signed"
+        )
     return "nothing: everything runs"
 
 

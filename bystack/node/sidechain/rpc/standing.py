@@ -291,7 +291,8 @@ class Standing(NamedTuple):
     def _signatures(self) -> Wait:
         seq, known = self.request.seq, self.sight.signing
         if known is None:
-            reason = f"members to sign and send the order of seq {seq}; ask one (listpending)"
+            asked = f"bystack federation pending {self.keeper.genesis.name}, on a member's node"
+            reason = f"members to sign and send the order of seq {seq}; {asked}, says who has"
             return Wait("signatures", reason, 1)
         if not known.complete:
             missing = ", ".join(known.missing) or "named keys of its tier"

@@ -43,6 +43,11 @@ def test_a_frozen_vault_is_said_and_explained() -> None:
     assert said[-1].startswith("Next: ask the guard why") and "until block 244" in said[-1]
 
 
+def test_an_empty_purse_is_the_next_step() -> None:
+    info = {**INFO, "signer": SIGNER, "sponsor": {"address": "rm1q", "balance": 0}}
+    assert next_step("trade", info).startswith("send BTM to the sponsor's address, rm1q")
+
+
 def test_its_line_says_each_reason() -> None:
     info = {**INFO, "signer": {**SIGNER, "frozen": True, "stalled": "1 of 2 agree"}}
     assert "signer   main chain 9, epoch 0; frozen; 1 of 2 agree" in list(lines("trade", info))

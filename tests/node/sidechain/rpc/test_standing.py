@@ -49,7 +49,7 @@ def test_a_small_payout_from_the_burn_to_the_end() -> None:
     assert (seen[0].code, seen[0].side) == ("burial", 1)
     world.idle()
     seen.append(wait(world, id))
-    assert seen[-1].code == "signatures" and "ask one" in seen[-1].reason
+    assert seen[-1].code == "signatures" and "federation pending" in seen[-1].reason
     half = Sight(signing=Signing(1, 2, ("m1", "m2"), complete=False, sent=False))
     seen.append(wait(world, id, half))
     assert "weight 1 of 2; missing: m1, m2" in seen[-1].reason
