@@ -82,7 +82,13 @@ def check_crossing(rpc: Rpc, source: str, target: str, to: str, amount: str, ass
 
 def reasons(why: list[dict[str, Any]]) -> str:
     """What holds a way shut, and what opens it, in sentences."""
-    return " ".join(f"{one['rule']}: {one['why']}; opened by {one['lifts']}." for one in why)
+    return " ".join(f"{_named(one)}; opened by {one['lifts']}." for one in why)
+
+
+def _named(one: dict[str, Any]) -> str:
+    """The rule and why, once: a module's words begin with its rule."""
+    rule = f"{one['rule']}: "
+    return rule + str(one["why"]).removeprefix(rule)
 
 
 @click.command("peg-status")

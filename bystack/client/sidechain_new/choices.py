@@ -127,7 +127,7 @@ def asset_from(text: str) -> ChosenAsset:
     if name == "BTM" and not rest:
         return ChosenAsset("BTM", "ff" * 32, 8)
     if not (name and len(id) == 64 and decimals.isascii() and decimals.isdigit()):
-        raise ValueError(f"{text} is no NAME:ID:DECIMALS with an id of 64 hex digits")
+        raise ValueError(f"{text} is no NAME:ID:DECIMALS, as bystack asset info shows them")
     return ChosenAsset(name, id.lower(), int(decimals))
 
 

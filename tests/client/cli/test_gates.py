@@ -73,6 +73,12 @@ def test_shut_ways_are_refused_with_the_reason(
     assert "DEEP_REORG: the main chain was reorganised; opened by a quorum." in refused.output
 
 
+def test_the_rule_is_said_once_also_where_a_modules_words_begin_with_it() -> None:
+    words = "FederationPaused: The federation has paused this"
+    told = [{"rule": "FederationPaused", "why": words, "lifts": "a quorum"}]
+    assert gates.reasons(told) == f"{words}; opened by a quorum."
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
