@@ -59,7 +59,6 @@ SHOWN = {
     f"#/{TRADE}/pegs": "pegs",
     f"#/{TRADE}/validators": "validators",
     f"#/{TRADE}/federation": "federation",
-    f"#/{TRADE}/modules": "modules",
 }
 """Pages of which the documents have a picture."""
 FOCUS = """() => {
