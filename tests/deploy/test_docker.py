@@ -203,14 +203,21 @@ def test_the_commands_in_its_comments_are_ours(compose: dict[str, Any]) -> None:
 
 STAND_INS = {
     "docker": """printf '%s\\n' "$*" >> "$SAID"
-case "$*" in *getblockcount) echo 110 ;; *" wallet address") echo rm1qalice ;; esac
+case "$*" in
+  *getblockcount) echo 110 ;;
+  *" wallet address") echo rm1qalice ;;
+  *" id -u") echo "${AS:-10001}" ;;
+  *" touch "*) exit "${TOUCHED:-1}" ;;
+esac
 """,
     "curl": "printf ready\n",
 }
 """An engine that runs nothing and knows what was asked of it; nodes that are ready."""
 
 
-def scripted(folder: Path, page: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+def scripted(
+    folder: Path, page: str, **engine: str
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """What `scripts/deployment containers` asks of the engine where this is the page."""
     for place in ("scripts", "docs", "bin"):
         (folder / place).mkdir()
@@ -222,7 +229,7 @@ def scripted(folder: Path, page: str) -> tuple[subprocess.CompletedProcess[str],
         (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}")
         (folder / "bin" / name).chmod(0o755)
     said, path = folder / "said", f"{folder / 'bin'}:{os.environ['PATH']}"
-    environment = {"PATH": path, "SAID": str(said), "HOME": str(folder)}
+    environment = {"PATH": path, "SAID": str(said), "HOME": str(folder), **engine}
     words = ["bash", str(script), "containers"]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
     return done, said.read_text().splitlines()
@@ -255,3 +262,11 @@ def test_the_script_fails_on_a_page_that_says_otherwise(tmp_path: Path, old: str
     assert page.count(old) == 1
     done, _ = scripted(tmp_path, page.replace(old, new))
     assert done.returncode == 1 and "docker " in done.stderr
+
+
+@pytest.mark.parametrize("engine", [{"AS": "0"}, {"TOUCHED": "0"}], ids=["root", "writable"])
+def test_the_script_fails_on_an_image_with_more_rights(
+    tmp_path: Path, engine: dict[str, str]
+) -> None:
+    done, _ = scripted(tmp_path, (ROOT / "docs/deployment.md").read_text(), **engine)
+    assert done.returncode == 1
