@@ -91,6 +91,8 @@ def _first_key(name: str, info: Info) -> str:
                 f" the same weight anew (bystack federation propose {name} reweigh"
                 f" identity={info['member']} weight={info['weight']}), and enough vote yes"
             )
+        case "not started" if info.get("missing"):
+            return f"wait: {_gathered(name, info)}; then bystack federation keygen {name}"
         case "not started":
             return f"bystack federation keygen {name}, on every member's node"
         case "running":

@@ -43,6 +43,13 @@ def test_a_frozen_vault_is_said_and_explained() -> None:
     assert said[-1].startswith("Next: ask the guard why") and "until block 244" in said[-1]
 
 
+def test_a_key_is_made_when_all_are_connected() -> None:
+    info = {**INFO, "key": None, "keygen": "not started", "sidechain": None}
+    assert next_step("trade", info) == "bystack federation keygen trade, on every member's node"
+    away = next_step("trade", {**info, "missing": ["two"]})
+    assert away.startswith("wait: two not connected") and "then bystack federation keygen" in away
+
+
 def test_an_empty_purse_is_the_next_step() -> None:
     info = {**INFO, "signer": SIGNER, "sponsor": {"address": "rm1q", "balance": 0}}
     assert next_step("trade", info).startswith("send BTM to the sponsor's address, rm1q")
