@@ -27,7 +27,7 @@ from bystack.node.guard.watchman import Watchman, shown_alarm
 from bystack.node.ipc import METHOD_UNKNOWN, RemoteError, serve
 from bystack.node.networks import params_of
 from bystack.node.processes.role_main import RoleContext, run_role
-from bystack.node.rpc import Methods
+from bystack.node.rpc import IN_WARMUP, Methods
 from bystack.node.signer import keys
 from bystack.node.store.journal import Journal
 
@@ -82,6 +82,8 @@ async def main(context: RoleContext) -> None:
 
     async def answer(method: str, params: list[Any]) -> Any:
         match method, watchmen:
+            case "rpc", []:  # no "no such method", after which nobody asks again
+                raise RemoteError(IN_WARMUP, f"the guard of {context.name} starts: ask again")
             case "rpc", _:
                 return await methods.answer(params)
             case "metrics", [watchman]:
