@@ -110,8 +110,7 @@ def _member(rpc: Rpc, name: str) -> dict[str, Any]:
     except AWAY as error:
         return {"error": str(error)}
     wanted = ("member", "weight", "threshold", "total", "keygen", "peers", "signer")
-    wanted += ("vault_frozen_until",)
-    return {key: info[key] for key in wanted if key in info}
+    return {key: info[key] for key in (*wanted, "vault_frozen_until") if key in info}
 
 
 def _guard(rpc: Rpc, name: str) -> dict[str, Any]:
