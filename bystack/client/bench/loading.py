@@ -92,17 +92,24 @@ class Load:
         return len(self.sent) - (self.watch.final - self._before) - len(self.refused)
 
     async def saturate(self, transfers: Iterator[Signed], seconds: float, most: int) -> None:
-        """As many as go, never more than `most` on their way, for a time."""
+        """As many as go, never more than `most` on their way, for a time.
+
+        None is taken that is not sent: later ones spend its coins.
+        """
         end = trio.current_time() + seconds
         async with trio.open_nursery() as nursery:
-            while trio.current_time() < end and (chunk := _take(transfers)):
-                while self.outstanding > most:
-                    with trio.move_on_at(end):
-                        await self.watch.moved.wait()
-                    if trio.current_time() >= end:
-                        return
+            while await self._room(most, end) and (chunk := _take(transfers)):
                 await self._lanes.acquire()
                 nursery.start_soon(self._send, chunk, now())
+
+    async def _room(self, most: int, end: float) -> bool:
+        """Wait until no more than `most` are on their way; whether that was before the end."""
+        while self.outstanding > most:
+            with trio.move_on_at(end):
+                await self.watch.moved.wait()
+            if trio.current_time() >= end:
+                return False
+        return trio.current_time() < end
 
     async def pace(self, transfers: Iterator[Signed], seconds: float, rate: float) -> None:
         """So many a second, for a time. They count as sent when they were due: those that nodes let

@@ -57,11 +57,13 @@ def test_a_block_is_final_once_the_last_node_told() -> None:
 def test_no_more_are_on_their_way_than_allowed() -> None:
     async def main() -> None:
         watch, nodes = Watch(1), [Played(), Played()]
-        load = Load([cast(Client, node) for node in nodes], watch)
+        load, lines = Load([cast(Client, node) for node in nodes], watch), transfers()
         with trio.testing.assert_checkpoints():
-            await load.saturate(transfers(), 5, 3 * CHUNK)
+            await load.saturate(lines, 5, 3 * CHUNK)
         assert load.outstanding == sum(node.taken for node in nodes)
         assert 3 * CHUNK < load.outstanding <= (4 + LANES) * CHUNK
+        # Later ones spend what these make: none was taken that nobody got.
+        assert int.from_bytes(next(lines).id, "big") == load.outstanding
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
