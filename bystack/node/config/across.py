@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from bystack.node.config.tables import FILE, LEAST_KEPT, NETWORKS, Config
 
 Extra = tuple[str, dict[str, Any]]
 """A table from a file of its own: that file, as shown, and what it says."""
+Own = Mapping[str, list[Extra]]
+"""The tables from files of their own, by kind: `sidechain`, `federation`."""
 
 
 def table_at(error: ConfigError) -> str:
@@ -21,9 +23,7 @@ def table_at(error: ConfigError) -> str:
     return {"sidechains": "sidechain", "federations": "federation"}.get(folder, own)
 
 
-def across(
-    home: Path, data: dict[str, Any], extra: list[Extra], faulty: set[str]
-) -> Iterator[ConfigError]:
+def across(home: Path, data: dict[str, Any], own: Own, faulty: set[str]) -> Iterator[ConfigError]:
     """Faults that lie between keys: names twice, ports twice, half a TLS pair.
 
     Each is looked for where the tables that it lies between have no faults of their own, so that
@@ -32,16 +32,21 @@ def across(
     between: tuple[tuple[str, Iterator[ConfigError]], ...] = (
         ("network", _network(home, data)),
         ("rpc", _tls(data)),
-        ("guard sidechain", _guards(data, extra)),
-        ("mainchain mining federation guard", _light(data)),
-        ("mainchain sidechain federation guard", _pruning(data, extra)),
-        ("sidechain federation guard", _doubled_names(data, extra)),
-        ("federation", _upstreams(data)),
-        ("mainchain rpc sidechain federation", _listening(data, extra)),
+        ("guard sidechain", _guards(data, own)),
+        ("mainchain mining federation guard", _light(data, own)),
+        ("mainchain sidechain federation guard", _pruning(data, own)),
+        ("sidechain federation guard", _doubled_names(data, own)),
+        ("federation", _upstreams(data, own)),
+        ("mainchain rpc sidechain federation", _listening(data, own)),
     )
     for tables, found in between:
         if "" not in faulty and not faulty & set(tables.split()):
             yield from found
+
+
+def _placed(data: dict[str, Any], own: Own, table: str) -> list[Extra]:
+    """Every table of a kind, each with the file it stands in."""
+    return [*((FILE, one) for one in data.get(table, [])), *own.get(table, [])]
 
 
 def _network(home: Path, data: dict[str, Any]) -> Iterator[ConfigError]:
@@ -60,22 +65,22 @@ def _tls(data: dict[str, Any]) -> Iterator[ConfigError]:
         yield ConfigError(FILE, "rpc", "tls_key", "", "certificate and key together, or neither")
 
 
-def _guards(data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]) -> Iterator[ConfigError]:
+def _guards(data: dict[str, Any], own: Own) -> Iterator[ConfigError]:
     """A guard believes its own follower of the sidechain only, so the node must run one."""
-    followed = {one["name"] for one in [*data.get("sidechain", []), *(one for _, one in extra)]}
+    followed = {one["name"] for _, one in _placed(data, own, "sidechain")}
     for guard in data.get("guard", []):
         if guard["name"] not in followed:
             wanted = "the name of a [[sidechain]] of this node: a guard believes no other node"
             yield ConfigError(FILE, "guard", "name", shown_value(guard["name"]), wanted)
 
 
-def _light(data: dict[str, Any]) -> Iterator[ConfigError]:
+def _light(data: dict[str, Any], own: Own) -> Iterator[ConfigError]:
     """Who must not run on headers alone: whoever signs for a vault or against one, and miners."""
     main = data.get("mainchain", {})
     if main.get("mode") != "light":
         return
     for table in ("federation", "guard"):
-        for one in data.get(table, []):
+        for _, one in _placed(data, own, table):
             why = "a light client would take an invalid block with enough work for good"
             wanted = f'"full": [[{table}]] {one["name"]} signs over a vault, and {why}'
             yield ConfigError(FILE, "mainchain", "mode", '"light"', wanted)
@@ -90,52 +95,45 @@ def _light(data: dict[str, Any]) -> Iterator[ConfigError]:
         yield ConfigError(FILE, "mainchain", "index_addresses", "true", wanted)
 
 
-def _pruning(
-    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
+def _pruning(data: dict[str, Any], own: Own) -> Iterator[ConfigError]:
     """A pruning node keeps enough to follow reorganisations, and serves nobody who reads it all."""
     keep = data.get("mainchain", {}).get("prune", 0)
-    readers = [table for table in ("sidechain", "federation", "guard") if data.get(table)]
+    readers = [table for table in ("sidechain", "federation", "guard") if _placed(data, own, table)]
     if 0 < keep < LEAST_KEPT:
         wanted = f"0 (all blocks), or at least {LEAST_KEPT}"
         yield ConfigError(FILE, "mainchain", "prune", shown_value(keep), wanted)
     if keep and data["mainchain"].get("index_addresses"):
         wanted = "false with prune: the index is made of all blocks"
         yield ConfigError(FILE, "mainchain", "index_addresses", "true", wanted)
-    if keep >= LEAST_KEPT and (readers or extra):
-        table = readers[0] if readers else "sidechain"
-        wanted = f"0: [[{table}]] reads old main-chain blocks at each start"
+    if keep >= LEAST_KEPT and readers:
+        wanted = f"0: [[{readers[0]}]] reads old main-chain blocks at each start"
         yield ConfigError(FILE, "mainchain", "prune", shown_value(keep), wanted)
 
 
-def _upstreams(data: dict[str, Any]) -> Iterator[ConfigError]:
+def _upstreams(data: dict[str, Any], own: Own) -> Iterator[ConfigError]:
     """A signer that waits for more main-chain nodes than are named would never sign."""
-    for one in data.get("federation", []):
+    for file, one in _placed(data, own, "federation"):
         most = 1 + len(set(one.get("upstream_peers", ())))
         if (needed := one.get("upstreams", 1)) > most:
             wanted = f"at most {most}: the own node and those of upstream_peers"
-            yield ConfigError(FILE, "federation", "upstreams", shown_value(needed), wanted)
+            yield ConfigError(file, "federation", "upstreams", shown_value(needed), wanted)
 
 
-def _doubled_names(
-    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
+def _doubled_names(data: dict[str, Any], own: Own) -> Iterator[ConfigError]:
     for table in ("sidechain", "federation", "guard"):
         seen: set[str] = set()
-        placed = [(FILE, one) for one in data.get(table, [])]
-        for file, one in placed + (extra if table == "sidechain" else []):
+        for file, one in _placed(data, own, table):
             if one["name"] in seen:
                 yield ConfigError(file, table, "name", shown_value(one["name"]), "a name used once")
             seen.add(one["name"])
 
 
-def _listening(
-    data: dict[str, Any], extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[ConfigError]:
+def _listening(data: dict[str, Any], own: Own) -> Iterator[ConfigError]:
     single = [(FILE, t, data.get(t, {})) for t in ("mainchain", "rpc")]
-    many = [(FILE, t, one) for t in ("sidechain", "federation") for one in data.get(t, [])]
+    kinds = ("sidechain", "federation")
+    many = [(file, t, one) for t in kinds for file, one in _placed(data, own, t)]
     seen = _defaults(data)
-    for file, table, one in single + many + [(file, "sidechain", one) for file, one in extra]:
+    for file, table, one in single + many:
         address = one.get("listen")
         if address is None:
             continue

@@ -160,7 +160,8 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[ConfigError]]:
                 shown, "", "", "missing", f"a file; make one: bystackd init --home {path.parent}"
             )
         ]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    # ValueError: no UTF-8, no TOML, or a number of more digits than Python reads.
+    except (OSError, ValueError, RecursionError) as error:
         return {}, [ConfigError(shown, "", "the file", "", f"readable TOML ({error})")]
 
 
@@ -216,13 +217,12 @@ def load_config(home: str | Path) -> Config:
     (extra, faults), (members, more) = (_read_tables(home, *place) for place in FOLDERS)
     errors += faults + more
     faulty = {table_at(error) for error in errors}
-    if members and "federation" not in faulty:
-        data["federation"] = [*data.get("federation", []), *(one for _, one in members)]
-    errors += across(home, data, extra, faulty)
+    own = {"sidechain": extra, "federation": members}
+    errors += across(home, data, own, faulty)
     if errors:
         raise ConfigErrors(tuple(errors))
-    sidechains = [*data.get("sidechain", []), *(one for _, one in extra)]
-    return msgspec.convert({**data, "sidechain": sidechains}, Config)
+    every = {kind: [*data.get(kind, []), *(one for _, one in own[kind])] for kind in own}
+    return msgspec.convert({**data, **every}, Config)
 
 
 def parse_config(text: str) -> Config:
@@ -230,7 +230,7 @@ def parse_config(text: str) -> Config:
     check = _Check(FILE)
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         fault = ConfigError(FILE, "", "the file", "", f"readable TOML ({error})")
         raise ConfigErrors((fault,)) from None
     check.table(Config, data, "")

@@ -201,6 +201,7 @@ charter = "c"
         ('network = "main"\n[rpc]\nlisten = "127.0.0.1:9735"', "an address used once"),
         ('network = "main"\n[rpc]\nlisten = "9735"', 'an address "host:port"'),
         ("network = [", "readable TOML"),
+        (f"network = {'9' * 5000}", "readable TOML"),
         ("", "network is missing"),
     ],
 )
@@ -290,3 +291,15 @@ def test_a_membership_may_be_a_file_and_what_lies_beside_it_is_none(tmp_path: Pa
     (tmp_path / "federations/again.toml").write_text(MEMBERSHIP.replace("charter", "chart"))
     with pytest.raises(ConfigErrors, match=r"federations/again.toml.*did you mean charter"):
         load_config(tmp_path)
+
+
+def test_a_fault_names_the_file_that_it_stands_in(tmp_path: Path) -> None:
+    text = 'network = "regtest"\n[mainchain]\nlisten = "127.0.0.1:9735"\n[[federation]]\n'
+    (tmp_path / "bystack.toml").write_text(text + MEMBERSHIP)
+    (tmp_path / "federations").mkdir()
+    slips = 'listen = "127.0.0.1:9735"\nupstreams = 3\n'
+    (tmp_path / "federations/trade.toml").write_text(MEMBERSHIP + slips)
+    with pytest.raises(ConfigErrors) as refused:
+        load_config(tmp_path)
+    found = {(one.file, one.key) for one in refused.value.errors}
+    assert found == {("federations/trade.toml", key) for key in ("name", "listen", "upstreams")}
