@@ -257,9 +257,11 @@ class Forwarder:
 
     async def _help(self, label: str, request: Request, scope: str, chain: str) -> Any:
         """`help` of a chain's path speaks for the chain and the wallet together."""
-        command = request.params[0] if isinstance(request.params, list) and request.params else ""
+        command = _about(request.params)
         if command in WALLET_METHODS:
             return await self._ask("wallet", request, scope, chain)
+        if command in VAULT_METHODS and label == "mainchain":
+            label, chain = self._target("", command)
         text = await self._ask(label, request, scope, chain)
         if command:
             return text
@@ -267,6 +269,15 @@ class Forwarder:
             return f"{text}\n\n{await self._ask('wallet', request, scope, chain)}"
         except (Unavailable, Unknown, RemoteError):
             return text
+
+
+def _about(params: Any) -> str:
+    """The method that `help` is asked about, by position or by name; empty for all of them."""
+    match params:
+        case [str(command), *_] | {"command": str(command)}:
+            return command
+        case _:
+            return ""
 
 
 def _of_chain(label: str) -> bool:

@@ -183,8 +183,11 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
             assert (await web.post(WHO, path)).status_code == 404
         text = (await web.post({"method": "help"})).json()["result"]
         assert text == "help of mainchain\n\nhelp of wallet"
-        answer = await web.post({"method": "help", "params": ["getbalance"]})
-        assert answer.json()["result"] == "help of wallet"
+        for params in (["getbalance"], {"command": "getbalance"}):
+            answer = await web.post({"method": "help", "params": params})
+            assert answer.json()["result"] == "help of wallet"
+        for params in ([[]], [{}], {"command": []}):  # no name, and nothing that can be looked up
+            assert (await web.post({"method": "help", "params": params})).status_code == 200
 
     run(body)
 
@@ -220,6 +223,8 @@ def test_vault_methods_on_the_root_are_the_only_members() -> None:
         call = {**WHO, "method": "createvault"}
         for answer in ((await web.post(call)).json(), (await web.post([call])).json()[0]):
             assert answer["result"][0] == "federation-trade"
+        explained = await web.post({"method": "help", "params": ["createvault"]})
+        assert explained.json()["result"] == "help of federation-trade"
 
     async def nobody(web: Web) -> None:
         answer = (await web.post({**WHO, "method": "createvault"})).json()
