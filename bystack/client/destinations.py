@@ -50,17 +50,18 @@ def check_recipient(ask: Asked, address: str, chain: str) -> None:
         raise WrongDestination(f"{address} is on {found}, and the deposit is minted on {chain}")
 
 
-def check_transfer(ask: Asked, address: str, source: str) -> None:
-    """Raise `WrongDestination` for an address that no transfer from `source` goes to.
+def check_transfer(ask: Asked, address: str, source: str) -> str:
+    """The chain of an address; raise `WrongDestination` where no transfer from `source` goes there.
 
-    One of a sidechain that this node does not run is left to the wallet.
+    One of a sidechain that this node does not run is left to the wallet; its chain is "".
     """
     try:
         chain = chain_of(ask, address)
     except RpcFailed:
-        return
+        return ""
     if chain == source:
         raise WrongDestination(f"{address} is on {source} itself: bystack send pays it")
     if chain == MAIN:
         told = f"bystack pegout {source} {address} AMOUNT"
         raise WrongDestination(f"{address} is on the main chain: {told}")
+    return chain

@@ -23,7 +23,7 @@ class Node:
     def call(self, method: str, *params: Any, path: str = "/") -> Any:
         if method != "getaddressinfo":
             self.paid.append(method)
-            return {"txid": "aa", "pegout": "bb"}
+            return {"txid": "aa"} | ({"pegout": "bb"} if params[:1] != ("main",) else {})
         if params[0] == "d":
             return {"kind": "deposit", "chain": "main"}
         if params[0] not in CHAINS:
@@ -81,3 +81,19 @@ def test_wrong_destinations_are_paid_nothing(
 def test_right_ones_are_paid(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
     done, paid = run(monkeypatch, words)
     assert done.exit_code == 0 and len(paid) == 1, done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("g", "1", "--from", "trade"), "Next: bystack pegout-status trade bb"),
+        (("g", "1", "--from", "main"), "Next: bystack pegin-status games aa"),
+        (("1", "--from", "main", "--to", "games"), "Next: bystack pegin-status games aa"),
+        (("x", "1", "--from", "main"), "Next: bystack wallet transaction aa"),
+    ],
+)
+def test_who_does_not_wait_is_told_what_to_look_at(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str
+) -> None:
+    done, _ = run(monkeypatch, ("transfer", *words))
+    assert done.exit_code == 0 and done.output.endswith(f"{says}\n"), done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,13 @@ from bystack.client.cli.purses import (
     wallet_option,
 )
 from bystack.client.crossing import Crossing, again, arrivals, stage_of
-from bystack.client.destinations import chain_of, check_payout, check_recipient, check_transfer
+from bystack.client.destinations import (
+    MAIN,
+    chain_of,
+    check_payout,
+    check_recipient,
+    check_transfer,
+)
 from bystack.client.rpc import Rpc
 from bystack.client.watching import deposit, payment, payout
 
@@ -168,12 +175,11 @@ def transfer(
     amount = words[-1]
     if len(words) > 2 or (len(words) == 1) != bool(target):
         raise click.UsageError("give AMOUNT and --to CHAIN, or ADDRESS and AMOUNT")
-    if not target:
-        check_transfer(rpc.call, words[0], source)
+    found = target or check_transfer(rpc.call, words[0], source)
     to = rpc.getnewaddress("", "", target, **on_wallet(wallet)) if target else words[0]
-    if source != "main":
+    if source != MAIN:
         check_crossing(rpc, source, target, to, amount, asset)
-    elif target:
+    elif target := found:
         check_open(rpc, target, "pegin")
         check_claimable(rpc, target, amount, asset)
     before = frozenset(arrivals(rpc, target, to)) if target and wait else frozenset()
@@ -185,8 +191,18 @@ def transfer(
         look = f"bystack pegin-status {target} {sent['txid']} --wait"
         follow(lambda: deposit(rpc, target, sent["txid"], sent.get("vout")), look)
     elif not as_json:
-        click.echo(f"Next: bystack pegout-status {source} {sent.get('pegout', '')}")
+        click.echo(f"Next: {_look(source, target, sent)}")
     return None
+
+
+def _look(source: str, target: str, sent: Mapping[str, Any]) -> str:
+    """The command that tells where what was sent stands."""
+    if "pegout" in sent:
+        return f"bystack pegout-status {source} {sent['pegout']}"
+    txid = sent["txid"]
+    return (
+        f"bystack pegin-status {target} {txid}" if target else f"bystack wallet transaction {txid}"
+    )
 
 
 def _sent(rpc: Rpc, wallet: str, source: str, to: str, amount: str, asset: str) -> dict[str, Any]:
