@@ -41,6 +41,8 @@ def check_claimable(rpc: Rpc, chain: str, amount: str, asset: str) -> None:
         units = Decimal(amount)
     except (RpcFailed, InvalidOperation):
         return
+    if not units.is_finite():
+        return
     taken = {one["asset"]: one for one in info["assets"]}
     meant = [id for id, one in taken.items() if asset.lower() in (id, one["name"].lower())]
     if not meant:
@@ -49,12 +51,12 @@ def check_claimable(rpc: Rpc, chain: str, amount: str, asset: str) -> None:
             f"{chain} does not take {asset}, only {names}: nobody could claim it."
         )
     entry = taken[meant[0]]
-    least = next(one["pegin_minimum"] for one in info["peg_numbers"] if one["asset"] == meant[0])
-    if units.scaleb(entry["decimals"]) < least:
-        shown = Decimal(least).scaleb(-entry["decimals"]).normalize()
+    found = next(one["pegin_minimum"] for one in info["peg_numbers"] if one["asset"] == meant[0])
+    # The amount itself is not scaled: 1e999999 would overflow.
+    if units < (least := Decimal(found).scaleb(-entry["decimals"])):
         raise click.ClickException(
-            f"{amount} {entry['name']} is below the minimum of {chain}, {shown:f}: nobody could "
-            "claim it."
+            f"{amount} {entry['name']} is below the minimum of {chain}, {least.normalize():f}: "
+            "nobody could claim it."
         )
 
 

@@ -109,7 +109,7 @@ def listeners(home: Path, config: Config, up: bool) -> Iterator[Listener]:
         named.append((f"[[federation]] {member.name}", member.listen, f"federation-{member.name}"))
     for table, address, label in named:
         if not address.endswith(":0"):
-            own = up and _announced(home, label) == address
+            own = up and _same(_announced(home, label), address)
             taken = not own and busy(address)
             yield Listener(table, address, own, taken, holder(address) if taken else "")
 
@@ -120,6 +120,19 @@ def _announced(home: Path, label: str) -> str:
     except (OSError, msgspec.DecodeError):
         return ""
     return str(told.get("rpc" if label == "bystackd" else "listen", ""))
+
+
+def _same(announced: str, configured: str) -> bool:
+    """Whether what a process announced is the address of the file, where a name may stand."""
+    host, _, port = configured.rpartition(":")
+    told, _, number = announced.rpartition(":")
+    if number != port:
+        return False
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError:
+        found = []
+    return told == host or told.strip("[]") in (where[4][0] for where in found)
 
 
 def busy(address: str) -> bool:

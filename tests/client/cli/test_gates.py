@@ -97,6 +97,15 @@ def test_what_nobody_could_claim_is_not_deposited(
     assert run(monkeypatch, fits, "pegin", "trade", "0.1", "--asset", "ff").exit_code == 0
 
 
+@pytest.mark.parametrize("amount", ["nan", "snan", "inf", "1e999999", "all", ""])
+def test_what_is_no_amount_is_left_to_the_wallet(
+    monkeypatch: pytest.MonkeyPatch, amount: str
+) -> None:
+    node = Node(())
+    done = run(monkeypatch, node, "pegin", "trade", amount)
+    assert done.exit_code == 0 and node.sent == ["pegin"], done.exception
+
+
 def test_a_deposit_goes_in_anyway_if_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     node = Node(("pegin",))
     assert run(monkeypatch, node, *WORDS["pegin"], "--anyway").exit_code == 0

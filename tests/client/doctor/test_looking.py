@@ -71,6 +71,16 @@ def test_a_taken_port_is_seen_and_an_own_one_is_not(home: Path) -> None:
         (home / "run" / "mainchain.json").write_bytes(msgspec.json.encode({"listen": address}))
         (own,) = looking.listeners(home, config, up=True)
         assert own.own and not own.busy
+        named = address.replace("127.0.0.1", "localhost")
+        table = TABLE.format(port=address.rpartition(":")[2]).replace(address, named)
+        (home / "bystack.toml").write_text(table)
+        (own,) = looking.listeners(home, load_config(home), up=True)
+        assert own.address == named and own.own and not own.busy
+        (home / "run" / "mainchain.json").write_bytes(
+            msgspec.json.encode({"listen": "127.0.0.2:1"})
+        )
+        (other_ones,) = looking.listeners(home, load_config(home), up=True)
+        assert other_ones.busy and not other_ones.own
     (free,) = looking.listeners(home, config, up=False)
     assert not free.busy and not free.holder
 
