@@ -42,7 +42,7 @@ def read_genesis(path: Path) -> Genesis:
         check_genesis(genesis)
         check_set(genesis.validator_set, BlsScheme())
         engine_of(genesis)
-    except (OSError, ValueError, Invalid, ConsensusError) as error:
+    except (OSError, ValueError, RecursionError, Invalid, ConsensusError) as error:
         text = f"{path}: {error}; get the file again from a member and compare its sidechain id"
         raise TableRefused(text) from None
     return genesis

@@ -108,5 +108,5 @@ def params_in(home: Path) -> Params:
         return NETWORKS[network]
     try:
         return params_from(tomllib.loads((home / network).read_text()))
-    except (OSError, ValueError, Invalid) as error:
+    except (OSError, ValueError, RecursionError, Invalid) as error:
         raise TableRefused(f"{network}: {error}") from None

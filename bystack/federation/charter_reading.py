@@ -45,7 +45,7 @@ def load_toml(data: bytes) -> dict[str, Any]:
         _refuse(f"{len(data)} bytes", f"at most {CHARTER_LIMIT} bytes")
     try:
         return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         _refuse(str(error), "a TOML file in UTF-8")
 
 

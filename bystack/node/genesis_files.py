@@ -38,7 +38,7 @@ def read_genesis(path: files.Path) -> Genesis:
         genesis: Genesis = from_plain(Genesis, table)
         check_genesis(genesis)
         _check_possession(genesis.validator_set)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, Invalid) as error:
+    except (OSError, ValueError, RecursionError, Invalid) as error:
         raise GenesisFileError(
             f"{path}: {error}; get the file again from another member and compare its hash"
         ) from None

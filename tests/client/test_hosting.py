@@ -82,6 +82,13 @@ def test_what_does_not_fit_writes_nothing(home: Path, genesis: Genesis) -> None:
         hosting.add(home, given(home, genesis), "", keyless, Rpc(home))
 
 
+@pytest.mark.parametrize("text", ["a = [", "a = " + "9" * 5_000, "a = " + "[" * 3_000])
+def test_what_is_no_genesis_is_refused(home: Path, text: str) -> None:
+    (home / "stranger.toml").write_text(text)
+    with pytest.raises(TableRefused, match="get the file again"):
+        hosting.add(home, home / "stranger.toml", "", LISTEN, Rpc(home))
+
+
 def test_a_genesis_that_lies_there_is_not_overwritten(home: Path, genesis: Genesis) -> None:
     (home / "sidechains").mkdir()
     given(home, genesis, "sidechains/trade.genesis.toml")

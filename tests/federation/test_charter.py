@@ -136,7 +136,9 @@ def test_all_faults_are_told_at_once():
         parse_charter(wrong)
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"name = ", b"[" * 10_000, bytes(100_000), b""])
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"name = ", b"[" * 10_000, b"a = " + b"9" * 5_000, bytes(100_000), b""]
+)
 def test_what_is_no_charter_at_all(data):
     assert faults(data)
 

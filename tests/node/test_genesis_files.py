@@ -71,7 +71,17 @@ def test_what_is_no_genesis_is_refused(
         read_genesis(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff" * 9, b"a = [", b"x" * (8 * MAX_GENESIS + 1)])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff" * 9,
+        b"a = [",
+        b"a = " + b"9" * 5_000,
+        b"a = " + b"[" * 3_000,
+        b"x" * (8 * MAX_GENESIS + 1),
+    ],
+)
 def test_rubbish_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "g.toml").write_bytes(data)
     with pytest.raises(GenesisFileError):

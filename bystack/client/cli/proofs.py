@@ -139,7 +139,7 @@ def _genesis_of(path: Path) -> Genesis:
     try:
         with path.open("rb") as file:
             table = tomllib.loads(file.read(8 * MAX_GENESIS).decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path}: no genesis file ({error})") from None
     found: Genesis = from_plain(Genesis, table)
     return found

@@ -38,7 +38,10 @@ class ConfigErrors(Exception):
 
 def shown_value(value: Any) -> str:
     """A value as an error tells it: JSON, cut where it is long."""
-    text = msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        text = msgspec.json.encode(value, enc_hook=str).decode()
+    except RecursionError:
+        return "nested too deep to show"
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 

@@ -15,6 +15,7 @@ from bystack.node.config import (
     parse_config,
     shown_config,
 )
+from bystack.node.config.faults import shown_value
 
 
 def home(path: Path, text: str, **sidechains: str) -> Path:
@@ -303,3 +304,10 @@ def test_a_fault_names_the_file_that_it_stands_in(tmp_path: Path) -> None:
         load_config(tmp_path)
     found = {(one.file, one.key) for one in refused.value.errors}
     assert found == {("federations/trade.toml", key) for key in ("name", "listen", "upstreams")}
+
+
+def test_a_value_too_deep_to_show_is_told_as_such() -> None:
+    value: dict[str, object] = {}
+    for _ in range(100_000):  # as the key a.a.a… makes it
+        value = {"a": value}
+    assert shown_value(value) == "nested too deep to show"

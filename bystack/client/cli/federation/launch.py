@@ -42,7 +42,7 @@ def genesis(
     spec, out = spec or folder / f"{name}.spec.toml", out or folder / f"{name}.genesis.toml"
     try:
         said = tomllib.loads(spec.read_text())
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise click.ClickException(f"{spec}: {error}") from None
     made = node(home).federation(name, "buildgenesis", said)
     text = tomli_w.dumps(made["genesis"])
