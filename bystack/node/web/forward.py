@@ -227,11 +227,14 @@ class Forwarder:
     def _target(self, path: str, method: str) -> tuple[str, str]:
         if path.strip("/") or method not in VAULT_METHODS:
             return target(path, method)
-        members = [one for one in self._clients.paths() if one.startswith("/federation/")]
+        members = self._members()
         if len(members) == 1:
             return target(members[0], method)
         where = " or ".join(members) or "a node with a federation member"
         raise RemoteError(METHOD_UNKNOWN, f"{method} is answered by a member: ask it on {where}")
+
+    def _members(self) -> list[str]:
+        return [one for one in self._clients.paths() if one.startswith("/federation/")]
 
     async def _ask(
         self, label: str, request: Request, scope: str, chain: str, wallet: str = ""
@@ -260,8 +263,8 @@ class Forwarder:
         command = _about(request.params)
         if command in WALLET_METHODS:
             return await self._ask("wallet", request, scope, chain)
-        if command in VAULT_METHODS and label == "mainchain":
-            label, chain = self._target("", command)
+        if command in VAULT_METHODS and label == "mainchain" and (members := self._members()):
+            label, chain = target(members[0], command)  # every member's are the same
         text = await self._ask(label, request, scope, chain)
         if command:
             return text

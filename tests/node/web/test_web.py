@@ -213,8 +213,10 @@ def test_a_node_without_wallets_knows_none_of_their_methods() -> None:
 
 def test_vault_methods_on_the_root_are_the_only_members() -> None:
     class Member(FakeNode):
+        others: tuple[str, ...] = ()
+
         def paths(self) -> tuple[str, ...]:
-            return ("", "/federation/trade")
+            return ("", "/federation/trade", *self.others)
 
     node = Member()
     node.processes["federation-trade"] = FakeProcess("federation-trade")
@@ -231,8 +233,16 @@ def test_vault_methods_on_the_root_are_the_only_members() -> None:
         assert answer["error"]["code"] == -32601
         assert "federation member" in answer["error"]["message"]
 
+    async def several(web: Web) -> None:
+        explained = await web.post({"method": "help", "params": ["createvault"]})
+        assert explained.json()["result"] == "help of federation-trade"
+        answer = (await web.post({**WHO, "method": "createvault"})).json()
+        assert "/federation/trade or /federation/games" in answer["error"]["message"]
+
     run(body, node)
     run(nobody)
+    node.others = ("/federation/games",)
+    run(several, node)
 
 
 def test_dead_process_is_503_on_its_own_path_only() -> None:
