@@ -7,7 +7,7 @@ from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
-from tests.processes.pages import Line, Part, lines
+from tests.processes.pages import FENCED, Line, Part, lines
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -55,6 +55,13 @@ def test_every_command_of_every_page_is_typed_by_a_test() -> None:
         for page in PAGES
     }
     assert {page: words for page, words in left.items() if words} == {}
+
+
+def test_no_command_stands_in_an_indented_block() -> None:
+    """Markdown shows one as code too, and nobody would miss it here."""
+    apart = {page: FENCED.sub("", (ROOT / page).read_text()) for page in PAGES}
+    found = {page: re.findall(r"^ {4,}\w*\$ .*$", text, re.M) for page, text in apart.items()}
+    assert {page: shown for page, shown in found.items() if shown} == {}
 
 
 def test_an_exception_is_of_a_command_that_stands_there_and_that_nobody_types() -> None:

@@ -4,6 +4,7 @@ one whose fee is too low, and a deposit that nobody can claim."""
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from bystack.client.devnet.network import Devnet
 from bystack.client.devnet.processes import bystackd
 from bystack.client.rpc import RpcFailed, wait_for
 from tests.processes.network import bystack
+from tests.processes.pages import Part, Reader, reading
 
 pytestmark = pytest.mark.processes
 
 CHAIN = "trade"
+PAGE = Part("docs/pegs.md")
 DELAY = 12
 """Blocks, as the devnet's charters have it."""
 
@@ -118,13 +121,14 @@ def test_what_nobody_can_claim_is_proved_and_shown(network: Devnet) -> None:
     txid = net[0].sendtoaddress(here["mainchain_address"], "0.05")
     until("it is mined", lambda: _stands(net, txid) == "unclaimable", mine=net)
     told = json.loads(bystack("pegin-status", CHAIN, txid, "--home", home, "--json").stdout)
-    vout = str(told["vout"])
-    early = bystack("prove-unclaimable", CHAIN, txid, vout, "--home", home)
-    assert early.returncode and "NotDeepEnough" in early.stderr, early.stderr
-    net.mine(7)
-    proved = until("it is proved", lambda: _proved(home, txid, vout), mine=net)
-    assert len(bytes.fromhex(proved["pegout"])) == 32
-    until("the chain knows it", lambda: _stands(net, txid) == "stray", mine=net)
+    with reading(Reader({"6f1c… 0": f"{txid} {told['vout']}"}, home), PAGE) as page:
+        prove = page.reader.meant(page.line("bystack prove-unclaimable").words)
+        assert _proved(page.reader, prove) == "", "not deep enough"
+        net.mine(7)
+        proved = until("it is proved", lambda: _proved(page.reader, prove), mine=net)
+        assert re.search(r"^pegout: +[0-9a-f]{64}$", proved, re.M), proved
+        until("the chain knows it", lambda: _stands(net, txid) == "stray", mine=net)
+        assert re.search("^Of 5.0 BTM burned .* are paid out", page.type("bystack pegout-quote"))
 
 
 def _stands(net: Devnet, txid: str) -> str:
@@ -134,14 +138,11 @@ def _stands(net: Devnet, txid: str) -> str:
         return ""  # it is not mined yet
 
 
-def _proved(home: str, txid: str, vout: str) -> dict[str, str] | None:
-    """What the command says; None while too few headers are relayed."""
-    done = bystack("prove-unclaimable", CHAIN, txid, vout, "--home", home, "--json")
-    if done.returncode:
-        assert "NotDeepEnough" in done.stderr, done.stderr
-        return None
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+def _proved(reader: Reader, prove: list[str]) -> str:
+    """What the command says; nothing while too few headers are relayed."""
+    code, said = reader.type(prove)
+    assert code == 0 or "NotDeepEnough" in said, said
+    return "" if code else said
 
 
 def _paid(net: Devnet, id: str) -> bool:

@@ -20,8 +20,10 @@ SYNC = Part("docs/sync.md")
 FEES = Part("docs/mempool.md")
 READY = Part("docs/metrics.md")
 RUNNING = Part("docs/operations.md")
+DASHBOARD = Part("docs/dashboard.md")
 SERVICE = Part("docs/deployment.md", only="bin/bystack (status|doctor) ")
 MINE = Line("bystack rpc generatetoaddress 1 $(bystack wallet address --force)", ())
+LEVELS = 'levels = { mainchain = "debug", wallet = "debug" }'
 OTHERS = "key(A…)"
 """An example whose keys are other people's."""
 
@@ -35,7 +37,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         patch.chdir(home.parent)
         Reader({}).obey(README.lines[1])
         config = home / "bystack.toml"
-        config.write_text(re.sub(r":973[56]\b", ":0", config.read_text()))
+        text = re.sub(r":973[56]\b", ":0", config.read_text())
+        config.write_text(text.replace("levels = {}", LEVELS))
         node = Daemon(home)
         with started([node]):
             yield node
@@ -70,6 +73,22 @@ def test_the_first_five_minutes(reader: Reader) -> None:
             assert "balance" not in words or re.search(r"^BTM +\d", said, re.M), said
             followed(reader)
     assert re.search(r"^self .*BTM", reader.inner("bystack wallet history"), re.M)
+
+
+def traces(node: Daemon, process: str, event: str) -> dict[str, str]:
+    """By transaction, the trace under which a process told of it."""
+    lines = (node.home / "logs" / f"{process}.log").read_text().splitlines()
+    told = [one for one in map(json.loads, lines) if one["event"] == event]
+    return {one["id"]: one["trace"] for one in told}
+
+
+def test_a_payment_has_one_trace_in_each_process(node: Daemon) -> None:
+    def same() -> bool:
+        paid = traces(node, "wallet", "payment handed in")
+        taken = traces(node, "mainchain", "transaction taken in")
+        return bool(paid) and paid.items() <= taken.items()
+
+    until(same, "both logs tell of the payment under one trace")
 
 
 def test_assets_are_issued_retired_and_proved(reader: Reader) -> None:
@@ -131,6 +150,8 @@ def test_it_tells_how_far_it_is_and_whether_it_is_ready(reader: Reader, node: Da
         assert re.search(r"^main +\d", page.type("runuser"), re.M)
         told = page.reader.type(page.reader.meant(page.line("runuser").words))
         assert "looked at" in told[1], told
+    with reading(Reader({"mynet/node1": str(node.home)}), DASHBOARD) as page:
+        page.rest()
     with reading(reader, READY) as page:
         assert page.unseen("curl").strip() in ("ready", "ok")
 

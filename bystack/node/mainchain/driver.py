@@ -118,6 +118,7 @@ class Driver:
     async def submit(self, tx: Transaction) -> None:
         """Take a transaction into the pool and relay it; raises the rule by which it is refused."""
         await self._ask(Request(tx))
+        log.debug("transaction taken in", id=tx.id.hex())
 
     async def hand_in(self, block: Block) -> None:
         """Connect a block of our own; raises the rule it breaks. A stale one is kept beside."""

@@ -149,6 +149,7 @@ class Pooling:
         refused = await self.submit_all([tx])
         if tx.id in refused:
             raise refused[tx.id]
+        log.debug("transaction taken in", id=tx.id.hex())
 
     async def submit_all(self, txs: Sequence[Transaction]) -> dict[bytes, Invalid]:
         """Take transactions in together and relay them; by id the rule by which one is refused.

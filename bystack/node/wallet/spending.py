@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
+import structlog
 import trio
 
 from bystack.ledger.amounts import BTM, BTM_DECIMALS
@@ -46,6 +47,8 @@ UNLOCK_NEEDED = -13
 UNSURE = -4
 LEAST_RATE = 1_000_000
 MANY_INPUTS = 50
+
+log = structlog.get_logger("wallet")
 
 
 class How(NamedTuple):
@@ -175,6 +178,7 @@ class Spending:
             self._purse.forget(tx)
             await self._purse.save()
             raise
+        log.debug("payment handed in", id=tx.id.hex(), chain=self._purse.chain.name)
         return tx
 
     async def _signed(self, draft: PartiallySigned) -> Transaction:
