@@ -186,8 +186,8 @@ def test_paths_and_wallet_methods_find_their_process() -> None:
         for params in (["getbalance"], {"command": "getbalance"}):
             answer = await web.post({"method": "help", "params": params})
             assert answer.json()["result"] == "help of wallet"
-        for params in ([[]], [{}], {"command": []}):  # no name, and nothing that can be looked up
-            assert (await web.post({"method": "help", "params": params})).status_code == 200
+        for odd in ([[]], [{}], {"command": []}):  # no name, and nothing that can be looked up
+            assert (await web.post({"method": "help", "params": odd})).status_code == 200
 
     run(body)
 

@@ -150,9 +150,26 @@ def pause(name: str, what: str, reason: str, home: str, as_json: bool) -> None:
     _next(
         f"bystack peg-status {name} shows it with the sidechain's next block; if it does not,"
         " another action came first: run this again. To lift it:"
-        f" bystack federation propose {name} resume",
+        f" bystack federation unpause {name}",
         as_json=as_json,
     )
+
+
+@click.command("unpause")
+@name_argument
+@click.option("--note", default="", help="Published with the proposal.")
+@home_option
+@json_option
+@guarded
+def unpause(name: str, note: str, home: str, as_json: bool) -> None:
+    """Propose to lift every pause, and each stop whose cause is gone; you vote yes with it.
+
+    As bystack federation propose NAME resume. Without a vote, if enough members sign it together:
+    bystack federation govern NAME --decide resume
+    """
+    made = node(home).federation(name, "unpause", note)
+    show(made, as_json=as_json)
+    _voting(name, made["number"], as_json=as_json)
 
 
 @click.command("propose")
@@ -178,8 +195,12 @@ def propose(
     said = dict(detail(one) for one in details)
     made = node(home).federation(name, "propose", kind, said, note)
     show(made, as_json=as_json)
+    _voting(name, made["number"], as_json=as_json)
+
+
+def _voting(name: str, number: int, *, as_json: bool) -> None:
     _next(
-        f"the other members run `bystack federation vote {name} {made['number']}`; the vote that"
+        f"the other members run `bystack federation vote {name} {number}`; the vote that"
         " completes the threshold carries it out",
         as_json=as_json,
     )

@@ -35,6 +35,7 @@ COMMANDS: tuple[click.Command, ...] = (
     joining.remove,
     launch.genesis,
     governing.pause,
+    governing.unpause,
     governing.govern,
     governing.propose,
     governing.vote,

@@ -25,6 +25,7 @@ PAID = [{"asset": "ee" * 32, "last": 5, "total": 9}]
 ROW = {"name": "ann", "weight": 2, "identity": "ab", "node": "cd", "recipient": "ef", "key": "01"}
 ANSWERS: dict[str, Any] = {
     "propose": {"number": 4, "kind": "refresh", "transaction": "aa"},
+    "unpause": {"number": 4, "kind": "resume", "transaction": "aa"},
     "approvedecision": [1, 1, OWN],
     "listproposals": {"proposals": [SEEN], "next": 4},
     "getproposal": SEEN,
@@ -125,6 +126,7 @@ def test_usage_errors_are_exit_code_2(member: Member, arguments: tuple[str, ...]
             ("propose", "trade", "refund", 'ids=["aa"]'),
             ("propose", "refund", {"ids": ["aa"]}, ""),
         ),
+        (("unpause", "trade", "--note", "looked at"), ("unpause", "looked at")),
         (("vote", "trade", "3"), ("vote", 3, True)),
         (("vote", "trade", "3", "no"), ("vote", 3, False)),
         (("proposals", "trade"), ("listproposals", [False, 200])),
@@ -154,7 +156,8 @@ def test_what_was_paid_is_told_in_units_people_know() -> None:
     [
         (("govern", "trade", "interval=400"), "the same words --with each of the others' lines"),
         (("govern", "trade", "interval=400", "--with", f"0:1:{OTHER}"), "proposals trade --all"),
-        (("pause", "trade", "claims"), "bystack peg-status trade"),
+        (("pause", "trade", "claims"), "bystack federation unpause trade"),
+        (("unpause", "trade"), "bystack federation vote trade 4"),
         (("propose", "trade", "refresh"), "bystack federation vote trade 4"),
         (("vote", "trade", "3"), "proposals trade --number 3"),
         (("proposals", "trade"), "bystack federation vote trade N"),
