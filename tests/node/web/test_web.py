@@ -229,9 +229,8 @@ def test_vault_methods_on_the_root_are_the_only_members() -> None:
         assert explained.json()["result"] == "help of federation-trade"
 
     async def nobody(web: Web) -> None:
-        answer = (await web.post({**WHO, "method": "createvault"})).json()
-        assert answer["error"]["code"] == -32601
-        assert "federation member" in answer["error"]["message"]
+        error = (await web.post({**WHO, "method": "createvault"})).json()["error"]
+        assert error["code"] == -32601 and "federation member" in error["message"]
 
     async def several(web: Web) -> None:
         explained = await web.post({"method": "help", "params": ["createvault"]})
@@ -250,8 +249,7 @@ def test_dead_process_is_503_on_its_own_path_only() -> None:
         dead = await web.post({"jsonrpc": "2.0", "id": 1, "method": "x"}, "/sidechain/dead")
         assert dead.status_code == 503
         assert dead.json()["error"]["code"] == -28
-        batch = await web.post([{"id": 1, "method": "x"}], "/sidechain/dead")
-        assert batch.status_code == 503
+        assert (await web.post([{"id": 1, "method": "x"}], "/sidechain/dead")).status_code == 503
         assert (await web.post(WHO)).status_code == 200
         for method in ("slow", "lost"):  # not 503, upon which clients ask again
             unsure = await web.post({"method": method})
@@ -478,8 +476,7 @@ def test_body_limit_holds_declared_or_not_and_memory_stays() -> None:
 
         headers = {"Authorization": "Bearer " + "c" * 64}
         try:
-            answer = await web.http.post("/", content=drip(), headers=headers)
-            assert answer.status_code == 413
+            assert (await web.http.post("/", content=drip(), headers=headers)).status_code == 413
         except (httpx.WriteError, httpx.ReadError):
             # The server answered and closed while the client was still sending.
             assert True
