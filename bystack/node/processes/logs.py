@@ -19,6 +19,7 @@ from bystack.node.ipc.trace import current_trace
 SECRET = frozenset(
     {"secret", "key", "password", "passphrase", "token", "cookie", "seed", "mnemonic", "share"}
     | {"secrets", "keys", "passwords", "tokens", "cookies", "shares", "authorization"}
+    | {"phrase", "phrases", "privkey", "privkeys", "xprv", "seeds"}
 )
 OPEN = frozenset({"public", "epoch", "path", "name", "count", "index"})
 BLOT = "[redacted]"

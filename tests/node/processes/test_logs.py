@@ -45,6 +45,8 @@ def test_secrets_are_blotted_out_at_any_depth(out: io.StringIO) -> None:
         member_key=b"S3CRET",
         nested={"password": "S3CRET", "list": [{"api_token": "S3CRET"}]},
         Cookie="S3CRET",
+        phrase="S3CRET",
+        privkey="S3CRET",
         public_key="shown",
         key_epoch=4,
     )
